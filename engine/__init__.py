@@ -1,0 +1,1 @@
+"""Text to audio: networks, scheduling, no network code. Start reading at `engine.engine`."""

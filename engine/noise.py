@@ -1,0 +1,88 @@
+"""Randomness that is addressed, not consumed: a value is a function of (seed, stream, index) and nothing else.
+
+A counter-based generator: the 64-bit finalizer of SplitMix64 (Steele, Lea, Flood 2014) over a keyed counter, in
+int64 tensors that wrap, so every device gives the same integers. Re-running a window, or cutting it otherwise,
+draws the same noise for the same frame, sample or token.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MIX_1 = 0xBF58476D1CE4E5B9
+_MIX_2 = 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+class Stream(IntEnum):
+    """What a number is drawn for; two streams of one seed are independent."""
+
+    FLOW = 1  # index: absolute frame * bins + bin
+    PROMPT = 2  # the same, for a voice's prompt frames
+    VOCODER = 3  # index: absolute sample * channels + channel
+    PHASE = 4  # index: harmonic
+    T3 = 5  # index: (segment, token) folded by `fold`, then the vocabulary id
+
+
+def _signed(value: int) -> int:
+    value &= _MASK
+    return value - (1 << 64) if value >> 63 else value
+
+
+def _mix_int(value: int) -> int:
+    value &= _MASK
+    value = ((value ^ (value >> 30)) * _MIX_1) & _MASK
+    value = ((value ^ (value >> 27)) * _MIX_2) & _MASK
+    return value ^ (value >> 31)
+
+
+def _shift(value: Tensor, bits: int) -> Tensor:
+    """Logical right shift of an int64 tensor."""
+    return (value >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _mix(value: Tensor) -> Tensor:
+    value = (value ^ _shift(value, 30)) * _signed(_MIX_1)
+    value = (value ^ _shift(value, 27)) * _signed(_MIX_2)
+    return value ^ _shift(value, 31)
+
+
+def fold(seed: int, *parts: int) -> int:
+    """One 64-bit key from a seed and any integers that address a place (stream, segment, token ...)."""
+    key = _mix_int(seed + _GOLDEN)
+    for part in parts:
+        key = _mix_int(key ^ _mix_int(part + _GOLDEN))
+    return key
+
+
+def _bits(key: int, start: int, count: int, device: torch.device | None) -> Tensor:
+    index = torch.arange(start, start + count, dtype=torch.int64, device=device)
+    return _mix(index * _signed(_GOLDEN) + _signed(key))
+
+
+def _open_unit(bits: Tensor) -> Tensor:
+    """The upper 23 bits as a number that is never 0 and never 1 in float32."""
+    return (_shift(bits, 41).to(torch.float32) + 0.5) * 2.0**-23
+
+
+def uniform(key: int, start: int, count: int, device: torch.device | None = None) -> Tensor:
+    """[count] float32, uniform on the open interval (0, 1); element i belongs to the address start + i."""
+    return _open_unit(_bits(key, start, count, device))
+
+
+def normal(key: int, start: int, count: int, device: torch.device | None = None) -> Tensor:
+    """[count] float32, standard normal (Box-Muller over the two halves of one 64-bit word)."""
+    bits = _bits(key, start, count, device)
+    radius = _open_unit(bits)
+    angle = (bits & 0xFFFFFF).to(torch.float32) * 2.0**-24
+    return (-2.0 * radius.log()).sqrt() * (2.0 * math.pi * angle).cos()
+
+
+def gumbel(key: int, start: int, count: int, device: torch.device | None = None) -> Tensor:
+    """[count] float32, standard Gumbel: argmax(logits + gumbel) samples softmax(logits)."""
+    return -(-uniform(key, start, count, device).log()).log()
