@@ -1,0 +1,210 @@
+"""What crosses the engine's seam: plain frozen messages, so that an engine may stand in another process or machine.
+
+Into the engine: `Utterance` (submit), then text, flush, end of input, playback, release and cancel, each addressed by
+the utterance's id. Out of it: events, in order, to the sink given at submit; the last one is `Finished` or `Failed`.
+Audio is float32 mono at the model's rate. Instants are `engine.clock.now_ns()`; 0 means that it did not take place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import GaplessError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Utterance:
+    """One request to speak. Fields left at None take the model's defaults."""
+
+    id: str
+    voice: str = ""  # "" = the default voice
+    sampling: Mapping[str, float] = field(
+        default_factory=dict
+    )  # overrides by the wire's names: temperature, top_k, ...
+    seed: int | None = None
+    max_text_delay_s: float | None = None
+    want_alignment: bool = False
+    traceparent: str = ""  # W3C parent of the engine's spans; "" = none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """What `submit` resolved."""
+
+    voice: str
+    seed: int
+    sampling: Mapping[str, float]
+    max_text_delay_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playback:
+    """Where the listener is, in samples at the model's rate."""
+
+    played_samples: int
+    buffered_samples: int = 0
+    underruns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkTimings:
+    """When each stage worked on a chunk."""
+
+    text_received_ns: int = 0
+    t3_start_ns: int = 0
+    t3_first_token_ns: int = 0
+    t3_last_token_ns: int = 0
+    flow_start_ns: int = 0
+    flow_end_ns: int = 0
+    vocoder_end_ns: int = 0
+    window_tokens: int = 0
+    lookahead_tokens: int = 0
+    speculative: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioChunk:
+    seq: int
+    first_sample: int
+    samples: NDArray[np.float32]
+    timings: ChunkTimings
+    segment: int
+    end_of_segment: bool
+    prebuffer_hint_s: float | None = None  # None: playback has started, or nothing is known
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlushDone:
+    flush_id: int
+    end_sample: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    word: str
+    start_sample: int
+    end_sample: int
+    text_begin: int
+    text_end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligned:
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned:
+    reason: str  # UPPER_SNAKE_CASE
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    input_characters: int = 0
+    segments: int = 0
+    speech_tokens: int = 0
+    samples: int = 0
+    windows: int = 0
+    windows_discarded: int = 0
+    t3_ns: int = 0
+    flow_ns: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    usage: Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    error: GaplessError
+
+
+Event = AudioChunk | FlushDone | Aligned | Warned | Finished | Failed
+
+Sink = Callable[[Event], None]
+"""Called on the engine's threads, in order; returns at once and never raises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceInfo:
+    name: str
+    description: str
+    language_codes: tuple[str, ...]
+    bytes_held: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineInfo:
+    model: str
+    variant: str
+    device: str
+    sample_rate: int  # Hz, of all audio that leaves the engine
+    default_voice: str
+    default_sampling: Mapping[str, float]  # only what the model uses
+    default_max_text_delay_s: float
+    max_utterances: int
+    has_alignment: bool = False
+    has_prebuffer_hint: bool = False
+    has_playback_scheduling: bool = False
+    has_speculation: bool = False
+    has_guidance: bool = False
+    has_emotion: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStats:
+    """A snapshot of what the engine holds; all zero when nothing runs."""
+
+    utterances: int
+    tokens_waiting: int
+    samples_unreleased: int
+    slots_in_use: int
+
+
+class Engine(Protocol):
+    """What the service needs of an engine. All methods are thread-safe and return at once."""
+
+    def info(self) -> EngineInfo: ...
+
+    def voices(self) -> list[VoiceInfo]: ...
+
+    def stats(self) -> EngineStats: ...
+
+    def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
+        """Admits an utterance. Raises InvalidRequest (UnknownVoice), Overloaded or EngineClosed."""
+        ...
+
+    def push_text(self, utterance_id: str, text: str) -> None:
+        """Appends text. This and the following calls do nothing for an utterance that has ended."""
+        ...
+
+    def flush(self, utterance_id: str, flush_id: int) -> None: ...
+
+    def end_input(self, utterance_id: str) -> None:
+        """No more text: what waits is spoken, then `Finished` comes; with nothing to speak, `Failed(EmptyText)`."""
+        ...
+
+    def release(self, utterance_id: str, num_samples: int) -> None:
+        """Tells that so much audio left the channel: the room may be filled again."""
+        ...
+
+    def playback(self, utterance_id: str, playback: Playback) -> None: ...
+
+    def cancel(self, utterance_id: str) -> None:
+        """Frees everything within one token. No event follows this call's return except one already on its way."""
+        ...
+
+    def close(self) -> None:
+        """Cancels what runs, joins the threads. Idempotent; blocks until they ended."""
+        ...

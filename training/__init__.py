@@ -1,0 +1,1 @@
+"""How the embedded voice was made: texts, the teacher's renderings, training, and an independent judge."""
