@@ -25,7 +25,7 @@ class Utterance:
     voice: str = ""  # "" = the default voice
     sampling: Mapping[str, float] = field(
         default_factory=dict
-    )  # overrides by the wire's names: temperature, top_k, ...
+    )  # by the wire's names
     seed: int | None = None
     max_text_delay_s: float | None = None
     want_alignment: bool = False

@@ -98,7 +98,7 @@ class StreamingConfig(_message.Message):
     max_lead: _duration_pb2.Duration
     max_text_delay: _duration_pb2.Duration
     want_alignment: bool
-    def __init__(self, max_lead: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_text_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., want_alignment: _Optional[bool] = ...) -> None: ...
+    def __init__(self, max_lead: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_text_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., want_alignment: bool = ...) -> None: ...
 
 class TraceContext(_message.Message):
     __slots__ = ("traceparent", "tracestate")
@@ -114,7 +114,7 @@ class Text(_message.Message):
     FLUSH_FIELD_NUMBER: _ClassVar[int]
     text: str
     flush: bool
-    def __init__(self, text: _Optional[str] = ..., flush: _Optional[bool] = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ..., flush: bool = ...) -> None: ...
 
 class Flush(_message.Message):
     __slots__ = ("flush_id",)
@@ -140,7 +140,7 @@ class PlaybackReport(_message.Message):
     underrun_total: _duration_pb2.Duration
     output_latency: _duration_pb2.Duration
     stopped: bool
-    def __init__(self, played_samples: _Optional[int] = ..., buffered_samples: _Optional[int] = ..., underruns: _Optional[int] = ..., underrun_total: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., output_latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stopped: _Optional[bool] = ...) -> None: ...
+    def __init__(self, played_samples: _Optional[int] = ..., buffered_samples: _Optional[int] = ..., underruns: _Optional[int] = ..., underrun_total: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., output_latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stopped: bool = ...) -> None: ...
 
 class ClockProbe(_message.Message):
     __slots__ = ("probe_id", "client_send_unix_nanos")
@@ -216,7 +216,7 @@ class Audio(_message.Message):
     prebuffer_hint: _duration_pb2.Duration
     segment: int
     end_of_segment: bool
-    def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., pcm: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: _Optional[bool] = ...) -> None: ...
+    def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., pcm: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ...) -> None: ...
 
 class ChunkTimings(_message.Message):
     __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced")
@@ -248,7 +248,7 @@ class ChunkTimings(_message.Message):
     lookahead_tokens: int
     speculative: bool
     paced: _duration_pb2.Duration
-    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: _Optional[bool] = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class FlushDone(_message.Message):
     __slots__ = ("flush_id", "end_sample")
@@ -400,7 +400,7 @@ class Features(_message.Message):
     speculation: bool
     guidance: bool
     emotion: bool
-    def __init__(self, alignment: _Optional[bool] = ..., playback_reports: _Optional[bool] = ..., playback_scheduling: _Optional[bool] = ..., prebuffer_hint: _Optional[bool] = ..., speculation: _Optional[bool] = ..., guidance: _Optional[bool] = ..., emotion: _Optional[bool] = ...) -> None: ...
+    def __init__(self, alignment: bool = ..., playback_reports: bool = ..., playback_scheduling: bool = ..., prebuffer_hint: bool = ..., speculation: bool = ..., guidance: bool = ..., emotion: bool = ...) -> None: ...
 
 class ProbeClockRequest(_message.Message):
     __slots__ = ("client_send_unix_nanos",)

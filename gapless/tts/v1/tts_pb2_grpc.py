@@ -5,7 +5,7 @@ import warnings
 
 from gapless.tts.v1 import tts_pb2 as gapless_dot_tts_dot_v1_dot_tts__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class TextToSpeechServiceStub:
+class TextToSpeechServiceStub(object):
     """Speech synthesis, voices, and what a client needs to account for time.
     """
 
@@ -57,7 +57,7 @@ class TextToSpeechServiceStub:
                 _registered_method=True)
 
 
-class TextToSpeechServiceServicer:
+class TextToSpeechServiceServicer(object):
     """Speech synthesis, voices, and what a client needs to account for time.
     """
 
@@ -121,7 +121,7 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class TextToSpeechService:
+class TextToSpeechService(object):
     """Speech synthesis, voices, and what a client needs to account for time.
     """
 
