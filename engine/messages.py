@@ -23,9 +23,7 @@ class Utterance:
 
     id: str
     voice: str = ""  # "" = the default voice
-    sampling: Mapping[str, float] = field(
-        default_factory=dict
-    )  # by the wire's names
+    sampling: Mapping[str, float] = field(default_factory=dict)  # by the wire's names
     seed: int | None = None
     max_text_delay_s: float | None = None
     want_alignment: bool = False

@@ -1,0 +1,56 @@
+"""Spans of the engine's hops: one per window and hop, never per token, built after the audio has left.
+
+The engine knows the OpenTelemetry API only; without an SDK, or for an unsampled parent, nothing is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from engine.ledger import SegmentTokens
+from engine.messages import AudioChunk
+
+_TRACER = trace.get_tracer("gapless.engine")
+_W3C = TraceContextTextMapPropagator()
+
+
+def parent(traceparent: str) -> Context:
+    """The context that a W3C `traceparent` stands for; an empty one for "" or garbage."""
+    return _W3C.extract({"traceparent": traceparent}, context=Context())
+
+
+def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk) -> None:
+    """The way of one window from text to audio, as children of the utterance's span."""
+    if not trace.get_current_span(parent).get_span_context().trace_flags.sampled:
+        return
+    timings = chunk.timings
+    common = {"tts.segment": chunk.segment, "tts.chunk.seq": chunk.seq}
+    window = {
+        **common,
+        "tts.window.tokens": timings.window_tokens,
+        "tts.window.lookahead": timings.lookahead_tokens,
+        "tts.window.speculative": timings.speculative,
+        "tts.window.discarded": False,
+    }
+    if not segment.traced:
+        segment.traced = True
+        text = segment.text
+        _span(
+            parent, "text.segment", text.received_ns, segment.t3_start_ns, {**common, "tts.characters": len(text.text)}
+        )
+        _span(parent, "t3.prefill", segment.t3_start_ns, segment.prefill_end_ns, common)
+    _span(parent, "t3.decode", timings.t3_first_token_ns, timings.t3_last_token_ns, window)
+    _span(parent, "queue.tokens", timings.t3_last_token_ns, timings.flow_start_ns, common)
+    _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, window)
+    audio = {**common, "tts.audio.samples": chunk.num_samples}
+    _span(parent, "vocoder", timings.flow_end_ns, timings.vocoder_end_ns, audio)
+
+
+def _span(parent: Context, name: str, start_ns: int, end_ns: int, attributes: Mapping[str, int | bool]) -> None:
+    if start_ns and end_ns:
+        span = _TRACER.start_span(name, context=parent, start_time=start_ns, attributes=attributes)
+        span.end(end_time=max(start_ns, end_ns))
