@@ -13,15 +13,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from opentelemetry.context import Context
 
 from engine.clock import now_ns
 from engine.errors import EmptyText, EngineClosed, GaplessError, Overloaded
+from engine.jobs import Row
 from engine.ladder import LadderConfig, Window, next_window
 from engine.ledger import FlushMark, Ledger, SegmentTokens
 from engine.messages import Accepted, EngineStats, Failed, Finished, FlushDone, Sink, Usage, Utterance
-from engine.stages import AudioState, Row
 from engine.text.segmenter import Segmenter, TextSegment
 
 RETRY_AFTER_S = 1.0  # an utterance lasts seconds: asking again sooner is seldom worth it
@@ -50,7 +51,7 @@ class Running:
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
     decoding: SegmentTokens | None = None
     row: Row | None = None
-    audio: AudioState | None = None
+    audio: Any = None  # the audio stage's state
     input_ended: bool = False
     cancelled: bool = False
     error: GaplessError | None = None  # T3 failed: reported once the audio before it is out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -35,12 +36,20 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
-    options = [option for option in typing.get_args(hint) if option is not type(None)]
-    if len(options) == 1 and typing.get_origin(hint) is not tuple and value is not None:
-        hint = options[0]  # Optional[X]
-    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        if value is None and type(None) in typing.get_args(hint):
+            return None
+        (hint,) = [option for option in typing.get_args(hint) if option is not type(None)]
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise InvalidConfig(f"{where}: {value!r} is not a mapping")
         return build(typing.cast(type[Any], hint), value, where)
-    if typing.get_origin(hint) is tuple and isinstance(value, list):
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise InvalidConfig(f"{where}: {value!r} is not a list")
         inner = typing.get_args(hint)[0]
         return tuple(_value(inner, item, f"{where}[{index}]") for index, item in enumerate(value))
+    accepted = (int, float) if hint is float else hint
+    if isinstance(value, bool) is not (hint is bool) or not isinstance(value, accepted):
+        raise InvalidConfig(f"{where}: {value!r} is not {'an' if hint is int else 'a'} {hint.__name__}")
     return value

@@ -24,7 +24,7 @@ from engine.ladder import largest_peek
 from engine.ledger import Ledger
 from engine.messages import Accepted, EngineInfo, EngineStats, Playback, Sink, Utterance, VoiceInfo
 from engine.model import Model
-from engine.pipeline import AudioStage, FlowWorker, T3Worker, TokenStage
+from engine.pipeline import FlowWorker, T3Worker
 from engine.speak import speak
 from engine.stages import FlowStage, T3Stage
 from engine.text.segmenter import Segmenter
@@ -50,11 +50,9 @@ class EngineOptions:
 
 
 class LocalEngine:
-    """Implements `engine.messages.Engine`. `stages` may be replaced by scripted ones in tests."""
+    """Implements `engine.messages.Engine`."""
 
-    def __init__(
-        self, model: Model, options: EngineOptions, stages: tuple[TokenStage, AudioStage] | None = None
-    ) -> None:
+    def __init__(self, model: Model, options: EngineOptions) -> None:
         self._model = model
         self._options = options
         lookahead = model.flow.lookahead
@@ -68,7 +66,7 @@ class LocalEngine:
             channel_samples=round(options.channel_s * model.config.sample_rate),
         )
         self._board = Board(config)
-        tokens, audio = stages or (T3Stage(model, options.max_utterances), FlowStage(model))
+        tokens, audio = T3Stage(model, options.max_utterances), FlowStage(model)
         self._workers = (T3Worker(self._board, tokens, self._pin), FlowWorker(self._board, audio, self._pin))
         for worker in self._workers:
             worker.start()

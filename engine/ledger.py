@@ -20,7 +20,7 @@ class SegmentTokens:
     text: TextSegment
     spoken: str  # what T3 was given
     t3_start_ns: int
-    prefill_end_ns: int = 0
+    prefill_end_ns: int
     closed: bool = False  # T3 drew the stop token: nothing follows
     traced: bool = False  # its text and prefill are in the trace
     warning: str = ""  # what a listener should know about it; "" = nothing

@@ -56,7 +56,7 @@ def fold(seed: int, *parts: int) -> int:
     """One 64-bit key from a seed and any integers that address a place (stream, segment, token ...)."""
     key = _mix_int(seed + _GOLDEN)
     for part in parts:
-        key = _mix_int(key ^ _mix_int(part + _GOLDEN))
+        key = _mix_int((key + _GOLDEN) ^ (part * _MIX_1))
     return key
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,37 +18,11 @@ from engine import tracing
 from engine.board import Board, FlowJob, Running, Spoken
 from engine.clock import now_ns
 from engine.errors import GaplessError, UtteranceFailed
+from engine.jobs import AudioStage, AudioWindow, SegmentJob, TokenStage
 from engine.ledger import FlushMark, SegmentTokens
 from engine.messages import AudioChunk, ChunkTimings, Event, Failed, Warned
-from engine.stages import AudioState, AudioWindow, Row, SegmentJob
 
 log = logging.getLogger(__name__)
-
-
-class TokenStage(Protocol):
-    """Text -> speech tokens."""
-
-    def speakable(self, text: str) -> list[str]:
-        """Normalised pieces, none longer than a segment may be; none at all where nothing can be spoken."""
-        ...
-
-    def prefill(self, job: SegmentJob) -> Row: ...
-
-    def step(self, rows: list[Row]) -> list[int | None]:
-        """One token for each row; None where the row has stopped."""
-        ...
-
-    def release(self, row: Row) -> None: ...
-
-
-class AudioStage(Protocol):
-    """Speech tokens -> audio."""
-
-    def open(self, voice: str, seed: int) -> AudioState: ...
-
-    def window(self, state: AudioState, work: AudioWindow) -> tuple[NDArray[np.float32], AudioState, int]:
-        """Audio, the state that follows, and when the mel was complete."""
-        ...
 
 
 class Worker:
@@ -96,8 +70,8 @@ class T3Worker(Worker):
             self._leave(running)
         if starting is not None:
             self._guard(starting, self._begin)
-        if stepping:
-            self._step(stepping)
+        for running in stepping:
+            self._guard(running, self._step)
         return not (board.closed and not leaving)
 
     def _leave(self, running: Running) -> None:
@@ -145,42 +119,35 @@ class T3Worker(Worker):
         with self._board.changed:
             running.pieces.popleft()
             segment = SegmentTokens(
-                index=running.n_segments, text=piece.segment, spoken=piece.text, t3_start_ns=started
+                index=running.n_segments,
+                text=piece.segment,
+                spoken=piece.text,
+                t3_start_ns=started,
+                prefill_end_ns=now_ns(),
             )
-            segment.prefill_end_ns = now_ns()
             running.n_segments += 1
             running.t3_ns += segment.prefill_end_ns - started
             running.decoding = segment
             running.ledger.entries.append(segment)
             self._board.changed.notify_all()
 
-    def _step(self, everyone: list[Running]) -> None:
+    def _step(self, running: Running) -> None:
         started = now_ns()
-        rows = [running.row for running in everyone if running.row is not None]
-        try:
-            tokens = self._stage.step(rows)
-        except Exception as error:
-            failed = UtteranceFailed(f"T3 failed: {error}")
-            for running in everyone:
-                self._guard(running, _raiser(failed))
-            return
+        token = self._stage.step(running.row)
         drawn = now_ns()
-        stopped: list[Running] = []
         with self._board.changed:
-            for running, token in zip(everyone, tokens, strict=True):
-                segment = running.decoding
-                if running.cancelled or segment is None:
-                    continue
-                running.t3_ns += (drawn - started) // len(everyone)
-                if token is None:
-                    segment.warning = running.row.warning if running.row else ""
-                    segment.closed, running.decoding = True, None
-                    stopped.append(running)
-                else:
-                    segment.append(token, drawn)
-                    running.n_tokens += 1
+            segment = running.decoding
+            if running.cancelled or segment is None:
+                return
+            running.t3_ns += drawn - started
+            if token is None:
+                segment.warning = running.row.warning if running.row else ""
+                segment.closed, running.decoding = True, None
+            else:
+                segment.append(token, drawn)
+                running.n_tokens += 1
             self._board.changed.notify_all()
-        for running in stopped:
+        if token is None:
             self._leave(running)
 
 
@@ -250,9 +217,7 @@ class FlowWorker(Worker):
         if window.final and segment.warning:
             _emit(running, Warned(reason="SPEECH_TRUNCATED", message=segment.warning))
 
-    def _commit(
-        self, job: FlowJob, audio: NDArray[np.float32], state: AudioState, timings: ChunkTimings
-    ) -> AudioChunk | None:
+    def _commit(self, job: FlowJob, audio: NDArray[np.float32], state: Any, timings: ChunkTimings) -> AudioChunk | None:
         """Replaces the state and accounts for the audio; None if nobody wants it any more, or nothing came out."""
         running, window = job.running, job.window
         if running.cancelled:
@@ -280,13 +245,6 @@ class FlowWorker(Worker):
         running.samples_unreleased += len(audio)
         running.first_chunk_ns = running.first_chunk_ns or timings.vocoder_end_ns
         return chunk
-
-
-def _raiser(error: GaplessError) -> Callable[[Running], None]:
-    def work(running: Running) -> None:
-        raise error
-
-    return work
 
 
 def _emit(running: Running, event: Event) -> None:

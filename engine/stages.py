@@ -6,7 +6,6 @@ it returns the state that follows and leaves the one given as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from engine import noise
 from engine.clock import now_ns
+from engine.jobs import AudioWindow, SegmentJob
 from engine.model import Model, Voice
 from engine.models.flow import FlowState
 from engine.models.hift import HiFTState
@@ -22,15 +22,6 @@ from engine.models.t3 import T3Cache, combine_guidance
 from engine.sampling import Sampler, SamplingParams
 from engine.text.normalize import normalize
 from engine.text.segmenter import split_long
-
-
-@dataclass(frozen=True, kw_only=True)
-class SegmentJob:
-    text: str  # normalised
-    voice: str
-    sampling: Mapping[str, float]
-    seed: int
-    segment: int
 
 
 @dataclass
@@ -75,15 +66,7 @@ class T3Stage:
         budget = min(guard.base_tokens + round(guard.tokens_per_char * len(job.text)), guard.max_tokens)
         return Row(cache=cache, logits=logits, params=params, key=(job.seed, job.segment), max_tokens=budget)
 
-    def step(self, rows: list[Row]) -> list[int | None]:
-        return [self._step(row) for row in rows]
-
-    def release(self, row: Row) -> None:
-        for index in range(row.cache.rows):
-            row.cache.clear(index)
-        self._free.append(row.cache)
-
-    def _step(self, row: Row) -> int | None:
+    def step(self, row: Row) -> int | None:
         if len(row.tokens) >= row.max_tokens:
             row.warning = f"speech was cut after {len(row.tokens)} tokens: more than the text can need"
             return None
@@ -98,6 +81,11 @@ class T3Stage:
         row.pending = True
         return token
 
+    def release(self, row: Row) -> None:
+        for index in range(row.cache.rows):
+            row.cache.clear(index)
+        self._free.append(row.cache)
+
 
 @dataclass(frozen=True)
 class AudioState:
@@ -108,18 +96,6 @@ class AudioState:
     vocoder: HiFTState
     flow: FlowState | None = None
     owed_pause: int = 0  # frames of the pause that come before the next segment
-
-
-@dataclass(frozen=True, kw_only=True)
-class AudioWindow:
-    """What the flow worker asks for: `n_new` tokens to speak, followed by the lookahead that is known."""
-
-    tokens: tuple[int, ...]
-    n_new: int
-    segment: int
-    first: bool  # of its segment
-    final: bool  # of its segment
-    ends_sentence: bool
 
 
 class FlowStage:

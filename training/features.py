@@ -153,6 +153,7 @@ def interpolated(f0: Floats) -> Floats:
 class Normalisation:
     """What makes one voice's features alike another's."""
 
+    formants: float  # formant frequencies relative to the first voice's
     f0_median: float  # Hz, over voiced frames
     mean: Floats  # [26] of the voice's cepstra over speech
     std: Floats  # [26]
@@ -160,18 +161,28 @@ class Normalisation:
     common_std: Floats  # [26]
 
 
-def cepstra(mel: Floats) -> tuple[Floats, Floats]:
-    """[T, 80] -> cosine coefficients [T, 26] of the floored ln mel, and how much of each frame is speech [T] 0..1."""
-    floored = np.maximum(mel, SILENCE)
+def cepstra(mel: Floats, formants: float = 1.0) -> tuple[Floats, Floats]:
+    """[T, 80] -> cosine coefficients [T, 26] of the floored ln mel, and how much of each frame is speech [T] 0..1.
+
+    The frequency axis is first stretched so that formants `formants` times as high fall where the first voice has them."""
+    floored = np.maximum(mel @ _stretch(formants), SILENCE)
     speech = np.clip((floored.mean(axis=1) - SILENCE) / SPEECH_MARGIN, 0.0, 1.0)
     return scipy.fft.dct(floored, norm="ortho", axis=-1)[:, :CEPSTRA].astype(np.float32), speech.astype(np.float32)
+
+
+@cache
+def _stretch(formants: float) -> Floats:
+    """[80, 80] linear interpolation: column b reads the mel axis at `formants` times the frequency of bin b."""
+    hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(MEL_TOP), MELS + 2))[1:-1]
+    position = np.interp(formants * hz, hz, np.arange(MELS))
+    return np.maximum(0.0, 1.0 - np.abs(np.arange(MELS)[:, None] - position)).astype(np.float32)
 
 
 def code_features(mel: Floats, f0: Floats, norm: Normalisation) -> Floats:
     """[2K, 80], [2K] -> [K, 56]: two frames of cepstra, relative pitch and voicing per token.
 
     Normalisation acts on speech only: silence stays where it is, and so has the same codes in every voice."""
-    coefficients, speech = cepstra(mel)
+    coefficients, speech = cepstra(mel, norm.formants)
     alike = (coefficients - norm.mean) / norm.std * norm.common_std + norm.common_mean
     coefficients = coefficients + speech[:, None] * (alike - coefficients)
     coefficients[:, 0] *= LOUDNESS_WEIGHT

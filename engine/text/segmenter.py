@@ -109,7 +109,7 @@ class Segmenter:
     def _last_space(self, limit: int) -> int | None:
         """Index behind the last complete word of the first `limit` characters."""
         head = self._buffer[:limit]
-        end = max((index for index, char in enumerate(head) if char.isspace()), default=0)
+        end = max((index + 1 for index, char in enumerate(head) if char.isspace()), default=0)
         return end if head[:end].strip() else None
 
     def _cut(self, end: int, now_ns: int) -> list[TextSegment]:

@@ -1,0 +1,57 @@
+# Few targets; each works on a fresh checkout. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUBS := gapless/tts/v1
+BUF := tests/node/node_modules/.bin/buf
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve check stubs bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.service  ## set up, start the service, speak, write out/demo.wav, show where the time went, stop
+	$(BIN)/python -m benchmarks.demo --out out/demo.wav --timeline out/demo.svg
+
+serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
+	$(BIN)/python -m service
+
+test: $(VENV)/.dev tests/node/node_modules/.ready  ## set up and run all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev tests/node/node_modules/.ready  ## lint, format, types, import contracts, proto lint, stubs up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BUF) lint
+	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
+
+stubs: STUBS_OUT ?= .
+stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
+	mkdir -p $(STUBS_OUT)
+	$(BIN)/python -m grpc_tools.protoc -I $(STUBS)=proto/tts/v1 --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
+	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
+
+bench: $(VENV)/.service  ## TTFA, RTF and chunk gaps of 40 utterances, one at a time
+	$(BIN)/python -m benchmarks.latency --utterances 40
+
+clean:  ## remove what the targets made, the environment included
+	rm -rf $(VENV) out build dist *.egg-info tests/node/node_modules
+
+# The constraints keep torch at the CPU build that the project is tested with; see README, "Install".
+$(VENV)/.service: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[service]'
+	$(BIN)/pip uninstall --quiet --yes gapless  # the checkout itself is what runs
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.service
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[dev]'
+	$(BIN)/pip uninstall --quiet --yes gapless
+	touch $@
+
+tests/node/node_modules/.ready: tests/node/package.json tests/node/package-lock.json
+	cd tests/node && npm ci --silent --no-audit --no-fund
+	touch $@

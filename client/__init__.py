@@ -1,0 +1,82 @@
+"""Gapless, the client: text goes in as it is written, speech comes out while the rest is still being generated.
+
+    async with Client("127.0.0.1:50051") as client:
+        async with client.utterance(voice="karl") as utterance:
+            await utterance.push("Hello. ")
+            await utterance.end()
+            async for chunk in utterance:
+                play(chunk.samples)  # float32, at chunk.sample_rate
+
+Text may be pushed from one task while another iterates. `python -m client --help` does it from a shell.
+"""
+
+from .audio import Encoding
+from .client import DEFAULT_ADDRESS, Client
+from .clock import ClockOffset, now_ns
+from .errors import (
+    AccessDenied,
+    ClientClosed,
+    ClientError,
+    InvalidArgument,
+    NotGapless,
+    PlaybackUnavailable,
+    ServerBusy,
+    ServerFailed,
+    ServerUnreachable,
+    TimedOut,
+    UtteranceClosed,
+    Violation,
+)
+from .events import (
+    Alignment,
+    Chunk,
+    Event,
+    Finished,
+    FlushDone,
+    Limits,
+    ServerInfo,
+    ServerWarning,
+    Started,
+    Timings,
+    Usage,
+    Voice,
+    Word,
+)
+from .utterance import Utterance
+from .wire import Options, Sampling
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "AccessDenied",
+    "Alignment",
+    "Chunk",
+    "Client",
+    "ClientClosed",
+    "ClientError",
+    "ClockOffset",
+    "Encoding",
+    "Event",
+    "Finished",
+    "FlushDone",
+    "InvalidArgument",
+    "Limits",
+    "NotGapless",
+    "Options",
+    "PlaybackUnavailable",
+    "Sampling",
+    "ServerBusy",
+    "ServerFailed",
+    "ServerInfo",
+    "ServerUnreachable",
+    "ServerWarning",
+    "Started",
+    "TimedOut",
+    "Timings",
+    "Usage",
+    "Utterance",
+    "UtteranceClosed",
+    "Violation",
+    "Voice",
+    "Word",
+    "now_ns",
+]

@@ -1,0 +1,7 @@
+"""`python -m client` in the checkout, `python -m gapless.client` from the wheel."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,91 @@
+"""Raw audio of the wire -> samples: mono, int16 or float32, at the utterance's rate; and WAV files of it.
+
+G.711 is decoded by libsndfile. Samples are kept as they came: s16 in, the same s16 in the file.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from .errors import ClientError
+
+AUDIBLE = 10 ** (-50 / 20)  # -50 dBFS: where sound begins
+
+
+class Encoding(enum.StrEnum):
+    """Raw audio encodings of the wire."""
+
+    S16 = "pcm_s16le"
+    F32 = "pcm_f32le"
+    MULAW = "mulaw"
+    ALAW = "alaw"
+
+
+_SUBTYPES = {Encoding.S16: "PCM_16", Encoding.F32: "FLOAT", Encoding.MULAW: "ULAW", Encoding.ALAW: "ALAW"}
+_S16_FULL_SCALE = 32768
+
+
+def to_float32(pcm: bytes, encoding: Encoding) -> NDArray[np.float32]:
+    """Samples in -1 to 1. For F32 a read-only view of `pcm`, else a copy. [N]"""
+    if encoding is Encoding.F32:
+        return np.frombuffer(pcm, dtype="<f4")
+    return to_int16(pcm, encoding).astype(np.float32) / _S16_FULL_SCALE
+
+
+def to_int16(pcm: bytes, encoding: Encoding) -> NDArray[np.int16]:
+    """Samples as 16-bit integers, exact for S16 and G.711. [N]"""
+    if encoding is Encoding.S16:
+        return np.frombuffer(pcm, dtype="<i2")
+    if encoding is Encoding.F32:
+        scaled = np.frombuffer(pcm, dtype="<f4") * np.float32(_S16_FULL_SCALE)
+        return np.clip(np.rint(scaled), -_S16_FULL_SCALE, _S16_FULL_SCALE - 1).astype(np.int16)
+    samples: NDArray[np.int16]
+    # The rate does not matter to the decoding of raw samples, but has to be given.
+    samples, _ = soundfile.read(
+        io.BytesIO(pcm), dtype="int16", format="RAW", subtype=_SUBTYPES[encoding], channels=1, samplerate=8000
+    )
+    return samples
+
+
+def first_audible(samples: NDArray[np.float32]) -> int | None:
+    """Index of the first sample above -50 dBFS, None in silence."""
+    loud = np.flatnonzero(np.abs(samples) > AUDIBLE)
+    return int(loud[0]) if len(loud) else None
+
+
+class WavFile:
+    """A WAV file in the wire's own encoding, written chunk by chunk."""
+
+    def __init__(self, path: Path, encoding: Encoding, sample_rate: int) -> None:
+        self._encoding = encoding
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = soundfile.SoundFile(
+                path, "w", samplerate=sample_rate, channels=1, format="WAV", subtype=_SUBTYPES[encoding]
+            )
+        except (OSError, soundfile.SoundFileError) as error:
+            raise ClientError(f"cannot write {path}: {error}") from error
+
+    def write(self, pcm: bytes) -> None:
+        if self._encoding is Encoding.F32:
+            self._file.write(to_float32(pcm, self._encoding))
+        else:
+            self._file.write(to_int16(pcm, self._encoding))
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> WavFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

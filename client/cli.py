@@ -1,0 +1,134 @@
+"""The command line: `say`, `voices`, `info`. Reads flags and environment once, here.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 fine, 1 an error said in one line, 2 a wrong command
+line, 130 Ctrl-C (which cancels the utterance and silences the device).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from . import telemetry
+from .audio import Encoding
+from .client import DEFAULT_ADDRESS, Client
+from .errors import ClientError
+from .say import say
+
+_EPILOG = """examples:
+  %(prog)s say "Hello there."                        play it
+  %(prog)s say --out hello.wav --json "Hello there." write it, figures as JSON on stdout
+  my-llm | %(prog)s say -                            speak text while it is being written
+  %(prog)s say --timeline hello.svg --out hello.wav "Hello there."
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    shutdown_telemetry = telemetry.configure(os.environ)
+    try:
+        asyncio.run(_command(arguments))
+    except ClientError as error:
+        sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        shutdown_telemetry()
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="python -m client" if __name__.startswith("client") else "gapless",
+        description="Speak text through a Gapless server, streamed, and see where the time went.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = root.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    _add_say(commands.add_parser("say", help="speak a text, on the audio device or into a file"))
+    _add_common(commands.add_parser("voices", help="list the server's voices"))
+    _add_common(commands.add_parser("info", help="show what the server serves: model, rates, limits, features"))
+    return root
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        default=os.environ.get("GAPLESS_ADDRESS", DEFAULT_ADDRESS),
+        help="the server (default: $GAPLESS_ADDRESS or %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print one line of JSON, last on stdout")
+
+
+def _add_say(command: argparse.ArgumentParser) -> None:
+    command.add_argument("text", nargs="+", help="what to say; - reads standard input as it arrives")
+    _add_common(command)
+    command.add_argument("--quiet", action="store_true", help="no table of where the time went")
+    output = command.add_argument_group("output")
+    output.add_argument("--out", metavar="FILE.wav", type=Path, help="write a WAV file instead of playing")
+    output.add_argument("--timeline", metavar="FILE.svg", type=Path, help="draw what happened when")
+    speech = command.add_argument_group("speech (absent: the server's default)")
+    speech.add_argument("--voice", metavar="NAME", help="one of `voices`")
+    speech.add_argument("--sample-rate", metavar="HZ", type=int, help="8000, 16000, 22050, 24000, 44100 or 48000")
+    speech.add_argument("--encoding", type=Encoding, choices=list(Encoding), help="of the audio on the wire")
+    speech.add_argument("--max-lead", metavar="S", type=float, help="audio sent ahead of the listener; 0: no limit")
+    speech.add_argument("--max-text-delay", metavar="S", type=float, help="longest wait for the end of a sentence")
+    sampling = command.add_argument_group("sampling (absent: the model's default)")
+    sampling.add_argument("--seed", metavar="N", type=int, help="same seed and text: same audio")
+    sampling.add_argument("--temperature", metavar="X", type=float, help="0 to 2; 0 takes the likeliest token")
+    sampling.add_argument("--top-p", metavar="X", type=float)
+    sampling.add_argument("--min-p", metavar="X", type=float)
+    sampling.add_argument("--top-k", metavar="N", type=int)
+    sampling.add_argument("--repetition-penalty", metavar="X", type=float)
+    sampling.add_argument("--cfg-weight", metavar="X", type=float, help="guidance, for models that have it")
+    sampling.add_argument("--exaggeration", metavar="X", type=float, help="emotion, for models that have it")
+
+
+def _command(arguments: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    match arguments.command:
+        case "voices":
+            return _voices(arguments)
+        case "info":
+            return _info(arguments)
+    return say(arguments)
+
+
+async def _voices(arguments: argparse.Namespace) -> None:
+    async with Client(arguments.address) as client:
+        voices = await client.voices()
+    if arguments.json:
+        sys.stdout.write(json.dumps([asdict(voice) for voice in voices]) + "\n")
+        return
+    for voice in voices:
+        default = " (default)" if voice.is_default else ""
+        sys.stdout.write(f"{voice.name:<16}{', '.join(voice.language_codes):<8}{voice.description}{default}\n")
+
+
+async def _info(arguments: argparse.Namespace) -> None:
+    async with Client(arguments.address) as client:
+        clock = await client.probe_clock()
+        values = asdict(client.server) | {"clock_offset_ns": clock.offset_ns, "clock_error_ns": clock.error_ns}
+    if arguments.json:
+        sys.stdout.write(json.dumps(values) + "\n")
+        return
+    for name, value in values.items():
+        sys.stdout.write(f"{name:<26}{_plain(value)}\n")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(inner)}" for key, inner in value.items()) or "-"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,126 @@
+"""A connection to one server: opens utterances, lists voices, asks for the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar, Unpack
+
+import grpc
+
+from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
+
+from .clock import ClockOffset
+from .errors import ClientClosed, translate
+from .events import Chunk, ServerInfo, Voice
+from .probe import probe_clock
+from .reader import Call, Reader
+from .utterance import Utterance
+from .wire import Options, config_to, info_from, voices_from
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+RECEIVE_CAPACITY = 32  # messages that wait for the user before reading stops
+
+CHANNEL_OPTIONS = [
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Without this the receive window grows to megabytes, minutes of speech that a stalled listener has "received".
+    ("grpc.http2.bdp_probe", 0),
+]
+
+T = TypeVar("T")
+
+
+class Client:
+    """`async with Client("host:port") as client:`; many utterances at once share its one connection."""
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        connect_timeout_s: float = 5.0,
+        receive_capacity: int = RECEIVE_CAPACITY,
+    ) -> None:
+        self.address = address
+        self._connect_timeout_s = connect_timeout_s
+        self._receive_capacity = receive_capacity
+        self._reader: Reader | None = None
+
+    async def __aenter__(self) -> Client:
+        """Connects, so that the first utterance does not have to. Raises ServerUnreachable at once if nobody answers."""
+        self._reader = Reader("gapless-reader")
+        try:
+            await self._reader.run(self._open())
+            self._first_info = await self.info()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancels what runs, closes the connection, joins the reader thread. Idempotent."""
+        reader, self._reader = self._reader, None
+        if reader:
+            try:
+                await reader.run(self._channel.close())
+            finally:
+                reader.close()
+
+    @property
+    def server(self) -> ServerInfo:
+        """What the server said when we connected."""
+        return self._first_info
+
+    def utterance(self, **options: Unpack[Options]) -> Utterance:
+        """A new utterance; `async with` opens it."""
+        call = Call(self._stub.Synthesize, self.address, self._receive_capacity)
+        return Utterance(self._alive(), call, config_to(options), self.address)
+
+    async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
+        """Speaks a whole text: `async for chunk in client.say("Hello."): ...`."""
+        async with self.utterance(**options) as utterance:
+            await utterance.push(text)
+            await utterance.end()
+            async for chunk in utterance:
+                yield chunk
+
+    async def voices(self) -> list[Voice]:
+        return voices_from(await self._unary(lambda: self._stub.ListVoices(pb.ListVoicesRequest())))
+
+    async def info(self) -> ServerInfo:
+        timeout_s = self._connect_timeout_s
+        request = pb.GetServerInfoRequest()
+        return info_from(await self._unary(lambda: self._stub.GetServerInfo(request, timeout=timeout_s)))
+
+    async def probe_clock(self, count: int = 8) -> ClockOffset:
+        """How the server's clock relates to ours, over a connection and a thread of its own."""
+        with ThreadPoolExecutor(1, "gapless-probe") as thread:
+            work = (probe_clock, self.address, count, self._connect_timeout_s)
+            return await asyncio.get_running_loop().run_in_executor(thread, *work)
+
+    async def _open(self) -> None:
+        self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+        self._stub = TextToSpeechServiceStub(self._channel)
+
+    async def _unary(self, start: Callable[[], Awaitable[T]]) -> T:
+        async def on_reader() -> T:
+            try:
+                return await start()
+            except grpc.aio.AioRpcError as error:
+                raise translate(error, self.address) from None
+
+        return await self._alive().run(on_reader())
+
+    def _alive(self) -> Reader:
+        if self._reader is None:
+            raise ClientClosed("the client is not connected; use it inside `async with Client(...)`")
+        return self._reader

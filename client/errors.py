@@ -1,0 +1,154 @@
+"""Everything the client raises on purpose, and the one table that translates gRPC's errors.
+
+ClientError                  has `code`, the gRPC status, where the server said one
+├── ServerUnreachable        nothing answers, or the connection was lost
+├── NotGapless               something answers, but it does not speak tts.v1
+├── InvalidArgument          `violations` name the fields and what is allowed
+├── ServerBusy               no room for another utterance: try again after `retry_after_s`
+├── AccessDenied             the server wants other credentials
+├── TimedOut                 the server waited too long for us, or we for it
+├── ServerFailed             the utterance broke on the server
+├── UtteranceClosed          used after its end
+├── ClientClosed             used outside of `async with Client(...)`
+└── PlaybackUnavailable      no PortAudio, no device, or none that takes the rate
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+_DETAILS_KEY = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A field of the request and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class ClientError(Exception):
+    """Base of all errors raised on purpose."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: grpc.StatusCode | None = None,
+        violations: tuple[Violation, ...] = (),
+        reason: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.violations = violations
+        self.reason = reason  # machine-readable, from google.rpc.ErrorInfo; "" = none
+        self.retry_after_s = retry_after_s
+
+
+class ServerUnreachable(ClientError):
+    pass
+
+
+class NotGapless(ClientError):
+    pass
+
+
+class InvalidArgument(ClientError):
+    pass
+
+
+class ServerBusy(ClientError):
+    pass
+
+
+class AccessDenied(ClientError):
+    pass
+
+
+class TimedOut(ClientError):
+    pass
+
+
+class ServerFailed(ClientError):
+    pass
+
+
+class UtteranceClosed(ClientError):
+    pass
+
+
+class ClientClosed(ClientError):
+    pass
+
+
+class PlaybackUnavailable(ClientError):
+    pass
+
+
+_TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
+    grpc.StatusCode.UNAVAILABLE: (
+        ServerUnreachable,
+        "{address} ended the connection: {details}",
+    ),
+    grpc.StatusCode.UNIMPLEMENTED: (NotGapless, "{address} answers, but not to tts.v1 ({details})"),
+    grpc.StatusCode.INVALID_ARGUMENT: (InvalidArgument, "the server refused the request: {details}"),
+    grpc.StatusCode.OUT_OF_RANGE: (InvalidArgument, "the server refused the request: {details}"),
+    grpc.StatusCode.NOT_FOUND: (InvalidArgument, "the server refused the request: {details}"),
+    grpc.StatusCode.FAILED_PRECONDITION: (InvalidArgument, "the server refused the request: {details}"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: (ServerBusy, "the server has no room: {details}"),
+    grpc.StatusCode.UNAUTHENTICATED: (AccessDenied, "{address} wants credentials: {details}"),
+    grpc.StatusCode.PERMISSION_DENIED: (AccessDenied, "{address} denies access: {details}"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (TimedOut, "{address} took too long: {details}"),
+    grpc.StatusCode.ABORTED: (TimedOut, "the server gave the utterance up: {details}"),
+    grpc.StatusCode.CANCELLED: (ServerFailed, "the server cancelled the utterance: {details}"),
+}
+_OTHER = (ServerFailed, "the server failed: {details}")
+_NOBODY_THERE = "no server at {address} ({details}); start it with `python -m service`, or name another address"
+
+
+def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> ClientError:
+    """What a person can act on, in place of a gRPC error."""
+    code: grpc.StatusCode = error.code()
+    violations, reason, retry_after_s = _unpack(_details_bytes(error))
+    details = error.details() or code.value[1]
+    cls, message = _TABLE.get(code, _OTHER)
+    if details.startswith(("failed to connect", "DNS resolution failed")):
+        message, details = _NOBODY_THERE, details.rsplit(": ", 1)[-1]
+    unsaid = [f"{v.field}: {v.description}" for v in violations if v.description not in details]
+    if retry_after_s is not None and "retry" not in details:
+        unsaid.append(f"retry in {retry_after_s:.1f} s")
+    text = message.format(address=address, details="; ".join([details, *unsaid]))
+    return cls(text, code=code, violations=violations, reason=reason, retry_after_s=retry_after_s)
+
+
+def _details_bytes(error: grpc.aio.AioRpcError | grpc.RpcError) -> bytes:
+    for key, value in error.trailing_metadata() or ():
+        if key == _DETAILS_KEY and isinstance(value, bytes):
+            return value
+    return b""
+
+
+def _unpack(details: bytes) -> tuple[tuple[Violation, ...], str, float | None]:
+    """Field violations, machine-readable reason and retry delay of a serialised google.rpc.Status."""
+    violations: list[Violation] = []
+    reason, retry_after_s = "", None
+    try:
+        packed = status_pb2.Status.FromString(details).details
+    except DecodeError:
+        return (), "", None
+    bad_request, error_info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+    retry_info = error_details_pb2.RetryInfo()
+    for item in packed:
+        if item.Unpack(bad_request):
+            violations.extend(Violation(v.field, v.description) for v in bad_request.field_violations)
+        elif item.Unpack(error_info):
+            reason = error_info.reason
+        elif item.Unpack(retry_info):
+            retry_after_s = retry_info.retry_delay.ToTimedelta().total_seconds()
+    return tuple(violations), reason, retry_after_s

@@ -1,0 +1,168 @@
+"""What the server says, as frozen dataclasses (`wire` makes them from its messages).
+
+Instants are nanoseconds since the unix epoch: `received_ns` on the client's clock, all in `Timings` on the server's
+(`Client.probe_clock` relates them); 0 means that it did not take place. Samples count at the utterance's own rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .audio import Encoding, to_float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    max_text_chars: int
+    idle_timeout_s: float
+    max_utterances: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The utterance was accepted; everything left open is resolved here."""
+
+    utterance_id: str
+    voice: str
+    encoding: Encoding
+    sample_rate: int
+    seed: int
+    sampling: Mapping[str, float]
+    max_lead_s: float
+    max_text_delay_s: float
+    limits: Limits
+    traceparent: str
+    received_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """When each stage of the server worked on a chunk. Server's clock."""
+
+    text_received_ns: int
+    t3_start_ns: int
+    t3_first_token_ns: int
+    t3_last_token_ns: int
+    flow_start_ns: int
+    flow_end_ns: int
+    vocoder_end_ns: int
+    taken_ns: int
+    write_start_ns: int
+    loop_lag_max_ns: int
+    paced_ns: int
+    window_tokens: int
+    lookahead_tokens: int
+    speculative: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A piece of audio; `first_sample` is the sum of all `num_samples` before."""
+
+    seq: int
+    first_sample: int
+    num_samples: int
+    pcm: bytes
+    encoding: Encoding
+    sample_rate: int
+    timings: Timings
+    prebuffer_hint_s: float | None  # start playing so long after the first chunk arrived; None: no advice
+    segment: int
+    end_of_segment: bool
+    received_ns: int
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """[N], -1 to 1. A view of `pcm` where that holds float32."""
+        return to_float32(self.pcm, self.encoding)
+
+    @property
+    def duration_s(self) -> float:
+        return self.num_samples / self.sample_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlushDone:
+    flush_id: int
+    end_sample: int
+    received_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    word: str
+    start_sample: int
+    end_sample: int
+    text_begin: int
+    text_end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alignment:
+    words: tuple[Word, ...]
+    received_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerWarning:
+    """Something that does not stop the utterance, but that a person would want to know."""
+
+    reason: str
+    message: str
+    received_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    input_characters: int
+    segments: int
+    speech_tokens: int
+    samples: int
+    audio_s: float
+    windows: int
+    windows_discarded: int
+    t3_s: float
+    flow_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """Last event. `stopped`: because a playback report said that the listener stopped."""
+
+    stopped: bool
+    usage: Usage
+    received_ns: int
+
+
+Event = Started | Chunk | FlushDone | Alignment | ServerWarning | Finished
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    name: str
+    description: str
+    language_codes: tuple[str, ...]
+    is_default: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerInfo:
+    """What a server serves."""
+
+    version: str
+    model: str
+    variant: str
+    device: str
+    native_sample_rate: int  # Hz: asking for it avoids resampling
+    sample_rates: tuple[int, ...]
+    encodings: tuple[Encoding, ...]
+    limits: Limits
+    default_sampling: Mapping[str, float]
+    default_max_lead_s: float
+    default_max_text_delay_s: float
+    features: Mapping[str, bool]  # by the wire's names: alignment, playback_reports, ...
+    active_utterances: int

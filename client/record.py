@@ -1,0 +1,93 @@
+"""What happened in one utterance and when, as facts: the material of every figure, table and picture.
+
+All instants here are on the client's clock in nanoseconds since the unix epoch, except those in `Timings` (server's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .events import Chunk, Event, Finished, ServerWarning, Started, Timings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A piece of input on its way: text, a flush, or the end of input. Stamped immediately before the write."""
+
+    sent_ns: int
+    characters: int  # 0 for a bare flush and the end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """A chunk without its audio."""
+
+    seq: int
+    first_sample: int
+    num_samples: int
+    timings: Timings
+    prebuffer_hint_s: float | None
+    segment: int
+    end_of_segment: bool
+    received_ns: int  # stamped in the reader thread
+    taken_ns: int  # when the user's loop had it in hands
+
+
+@dataclass(kw_only=True)
+class Record:
+    """Grows while the utterance runs; one utterance's iteration and pushes are its only writers."""
+
+    opened_ns: int = 0
+    sent: list[Sent] = field(default_factory=list)
+    started: Started | None = None
+    receipts: list[Receipt] = field(default_factory=list)
+    warnings: list[ServerWarning] = field(default_factory=list)
+    finished: Finished | None = None
+
+    def note(self, event: Event, taken_ns: int) -> None:
+        match event:
+            case Chunk():
+                self.receipts.append(_receipt(event, taken_ns))
+            case Started():
+                self.started = event
+            case ServerWarning():
+                self.warnings.append(event)
+            case Finished():
+                self.finished = event
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz; 0 before `started`."""
+        return self.started.sample_rate if self.started else 0
+
+    @property
+    def num_samples(self) -> int:
+        return sum(receipt.num_samples for receipt in self.receipts)
+
+    @property
+    def audio_s(self) -> float:
+        return self.num_samples / self.sample_rate if self.sample_rate else 0.0
+
+    @property
+    def text_complete_ns(self) -> int | None:
+        """When the last text was sent."""
+        return _last(piece.sent_ns for piece in self.sent if piece.characters)
+
+
+def _receipt(chunk: Chunk, taken_ns: int) -> Receipt:
+    return Receipt(
+        seq=chunk.seq,
+        first_sample=chunk.first_sample,
+        num_samples=chunk.num_samples,
+        timings=chunk.timings,
+        prebuffer_hint_s=chunk.prebuffer_hint_s,
+        segment=chunk.segment,
+        end_of_segment=chunk.end_of_segment,
+        received_ns=chunk.received_ns,
+        taken_ns=taken_ns,
+    )
+
+
+def _last(instants: Iterable[int]) -> int | None:
+    return max(instants, default=None)

@@ -1,0 +1,169 @@
+"""`python -m client say`: text -> the audio device or a WAV file, and the report of where the time went."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import audio, report, text_source, timeline
+from .client import Client
+from .clock import ClockOffset
+from .errors import ClientError
+from .events import Chunk
+from .player import Player, device_rate, report_playback
+from .utterance import Utterance
+from .wire import Options, Sampling
+
+SAMPLING_FLAGS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
+
+Sink = Callable[[Chunk], Awaitable[None]]
+
+
+@dataclass
+class Onset:
+    """Finds the first audible sample in passing."""
+
+    index: int | None = None
+
+    def note(self, chunk: Chunk) -> None:
+        if self.index is None and (found := audio.first_audible(chunk.samples)) is not None:
+            self.index = chunk.first_sample + found
+
+
+async def say(arguments: argparse.Namespace) -> None:
+    async with Client(arguments.address) as client, contextlib.AsyncExitStack() as stack:
+        clock = await client.probe_clock()
+        options = _options(arguments)
+        player = None
+        if not arguments.out:
+            options["sample_rate"] = rate = arguments.sample_rate or _rate_for_device(client)
+            player = await stack.enter_async_context(Player(rate))
+        onset = Onset()
+        async with client.utterance(**options) as utterance:
+            if player:
+                utterance.note_span("audio.device_open", *player.opening_ns)
+                await _speak(utterance, arguments, onset, _into_player(player), player)
+                await player.drain()
+            else:
+                with contextlib.ExitStack() as files:
+                    await _speak(utterance, arguments, onset, _into_file(utterance, arguments.out, files), None)
+        _tell(arguments, utterance, clock, _heard(onset, player))
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    sampling = Sampling()
+    for name in SAMPLING_FLAGS:
+        if (value := getattr(arguments, name)) is not None:
+            sampling[name] = value  # type: ignore[literal-required]  # SAMPLING_FLAGS holds its keys
+    # Into a file there is no listener to wait for.
+    max_lead = 0.0 if arguments.out and arguments.max_lead is None else arguments.max_lead
+    return Options(
+        voice=arguments.voice,
+        sample_rate=arguments.sample_rate,
+        encoding=arguments.encoding,
+        seed=arguments.seed,
+        sampling=sampling,
+        max_lead=max_lead,
+        max_text_delay=arguments.max_text_delay,
+    )
+
+
+def _rate_for_device(client: Client) -> int:
+    return device_rate(client.server.native_sample_rate, client.server.sample_rates)
+
+
+async def _speak(
+    utterance: Utterance, arguments: argparse.Namespace, onset: Onset, sink: Sink, player: Player | None
+) -> None:
+    """Pushes, iterates and reports side by side; the first error ends all three."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            beside = [group.create_task(_push(utterance, arguments.text))]
+            if player:
+                beside.append(group.create_task(report_playback(player, utterance)))
+            async for chunk in utterance:
+                onset.note(chunk)
+                await sink(chunk)
+            for task in beside:
+                task.cancel()
+    except ExceptionGroup as several:
+        # What the server said tells more than that a write came too late.
+        raise next((error for error in several.exceptions if _is_status(error)), several.exceptions[0]) from None
+
+
+def _is_status(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.code is not None
+
+
+async def _push(utterance: Utterance, text: list[str]) -> None:
+    async for piece in _pieces(text):
+        # Someone who types wants each line spoken; a pipe's line ends are where the writer happened to break.
+        await utterance.push(piece, flush=text == ["-"] and sys.stdin.isatty() and piece.endswith("\n"))
+    await utterance.end()
+
+
+async def _pieces(text: list[str]) -> AsyncIterator[str]:
+    if text == ["-"]:
+        async for piece in text_source.from_descriptor(sys.stdin.fileno()):
+            yield piece
+    else:
+        yield " ".join(text)
+
+
+def _into_player(player: Player) -> Sink:
+    async def sink(chunk: Chunk) -> None:
+        await player.write(chunk.samples, received_ns=chunk.received_ns, prebuffer_hint_s=chunk.prebuffer_hint_s)
+
+    return sink
+
+
+def _into_file(utterance: Utterance, path: Path, files: contextlib.ExitStack) -> Sink:
+    """The file is made with the first chunk, so that a refused utterance does not leave an empty one."""
+    wav: audio.WavFile | None = None
+
+    async def sink(chunk: Chunk) -> None:
+        nonlocal wav
+        wav = wav or files.enter_context(audio.WavFile(path, chunk.encoding, chunk.sample_rate))
+        wav.write(chunk.pcm)
+
+    return sink
+
+
+def _heard(onset: Onset, player: Player | None) -> report.Heard:
+    if player is None:
+        return report.Heard(first_audible=onset.index, device=False)
+    position = player.position()
+    return report.Heard(
+        first_audible=onset.index,
+        device=True,
+        started_ns=player.started_ns,
+        underruns=position.underruns,
+        underrun_s=position.underrun_s,
+        output_latency_s=position.output_latency_s,
+    )
+
+
+def _tell(arguments: argparse.Namespace, utterance: Utterance, clock: ClockOffset, heard: report.Heard) -> None:
+    """The figures: for a person on stderr, for a program on stdout, as a picture in a file."""
+    record = utterance.record
+    for warning in record.warnings:
+        sys.stderr.write(f"warning: {warning.message} ({warning.reason})\n")
+    if not arguments.quiet:
+        sys.stderr.write(report.table(record, clock, heard) + "\n")
+        if arguments.out:
+            sys.stderr.write(f"  written to {arguments.out}\n")
+    if arguments.timeline:
+        try:
+            arguments.timeline.parent.mkdir(parents=True, exist_ok=True)
+            arguments.timeline.write_text(timeline.svg(record, clock, heard), encoding="utf-8")
+        except OSError as error:
+            raise ClientError(f"cannot write {arguments.timeline}: {error}") from error
+    if arguments.json:
+        sys.stdout.write(json.dumps(report.as_json(record, clock, heard)) + "\n")
+        sys.stdout.flush()

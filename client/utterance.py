@@ -1,0 +1,151 @@
+"""One utterance from the user's side: text in by `push`, audio out by iteration, in any order and from any tasks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+from gapless.tts.v1 import tts_pb2 as pb
+
+from .clock import now_ns
+from .errors import UtteranceClosed
+from .events import Chunk, Event, Finished, ServerWarning, Started
+from .handover import HandoverClosed
+from .reader import Call, Reader
+from .record import Record, Sent
+from .tracing import UtteranceTrace
+from .wire import Decoder, duration
+
+
+class Utterance:
+    """Made by `Client.utterance`, used inside `async with`; leaving the block cancels what still runs."""
+
+    def __init__(self, reader: Reader, call: Call, config: pb.SynthesisConfig, address: str) -> None:
+        self.record = Record()
+        self._reader = reader
+        self._call = call
+        self._config = config
+        self._address = address
+        self._decode = Decoder()
+        self._flushes = 0
+        self._input_ended = False
+        self._over = False
+
+    # What is known so far
+
+    @property
+    def started(self) -> Started | None:
+        """What the server resolved; None before iteration has seen it."""
+        return self.record.started
+
+    @property
+    def finished(self) -> Finished | None:
+        return self.record.finished
+
+    @property
+    def warnings(self) -> list[ServerWarning]:
+        return self.record.warnings
+
+    # Text in
+
+    async def push(self, text: str, *, flush: bool = False) -> None:
+        """Sends a piece of text, verbatim. `flush`: speak what has arrived, without waiting for a sentence's end."""
+        if self._input_ended:
+            raise UtteranceClosed("text after end(); open another utterance")
+        if text or flush:
+            await self._send(pb.SynthesizeRequest(text=pb.Text(text=text, flush=flush)), characters=len(text))
+
+    async def flush(self) -> int:
+        """Speak what has arrived. Returns the id that its FlushDone event will carry."""
+        if self._input_ended:
+            raise UtteranceClosed("flush after end(); the end speaks everything anyway")
+        self._flushes += 1
+        await self._send(pb.SynthesizeRequest(flush=pb.Flush(flush_id=self._flushes)))
+        return self._flushes
+
+    async def end(self) -> None:
+        """No more text will come. Idempotent."""
+        if not self._input_ended:
+            self._input_ended = True
+            await self._send(pb.SynthesizeRequest(end_of_input=pb.EndOfInput()))
+
+    async def _send(self, request: pb.SynthesizeRequest, characters: int = 0) -> None:
+        sent_ns = await self._reader.run(self._call.write(request))
+        self.record.sent.append(Sent(sent_ns=sent_ns, characters=characters))
+
+    # Audio out
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        """The audio; everything else that comes is in `record`, and in `events` for those who want it in order."""
+        return self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[Chunk]:
+        async for event in self.events():
+            if isinstance(event, Chunk):
+                yield event
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Everything that the server says, in order. Ends after `Finished` or a cancel; an error is raised here."""
+        while not self._over:
+            try:
+                buffered_ns, (received_ns, response) = await self._call.incoming.get()
+            except HandoverClosed:
+                self._over = True
+                return
+            event = self._decode(response, received_ns)
+            if event is None:
+                continue
+            self.record.note(event, taken_ns=now_ns())
+            if isinstance(event, Chunk):
+                self._trace.chunk(self.record.receipts[-1], buffered_ns)
+            yield event
+
+    # The listener
+
+    async def report_playback(
+        self,
+        *,
+        played_samples: int,
+        buffered_samples: int,
+        underruns: int = 0,
+        underrun_s: float = 0.0,
+        output_latency_s: float = 0.0,
+        stopped: bool = False,
+    ) -> None:
+        """Tells the server where the listener is. `stopped`: he stopped listening, the utterance ends."""
+        report = pb.PlaybackReport(
+            played_samples=played_samples,
+            buffered_samples=buffered_samples,
+            underruns=underruns,
+            underrun_total=duration(underrun_s),
+            output_latency=duration(output_latency_s),
+            stopped=stopped,
+        )
+        await self._reader.run(self._call.write(pb.SynthesizeRequest(playback=report)))
+
+    async def cancel(self) -> None:
+        """Barge-in: the server stops at once, iteration ends, what waits is dropped. Idempotent."""
+        self._over = True
+        await self._reader.run(self._call.cancel())
+
+    def note_span(self, name: str, start_ns: int, end_ns: int) -> None:
+        """Adds something that the caller measured to this utterance's trace."""
+        self._trace.child(name, start_ns, end_ns)
+
+    async def __aenter__(self) -> Utterance:
+        self.record.opened_ns = now_ns()
+        self._trace = UtteranceTrace(self._address, self.record.opened_ns)
+        try:
+            await self._reader.run(self._call.open(self._config, self._trace.metadata))
+        except BaseException as error:
+            self._trace.end(self.record, now_ns(), error)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.cancel()
+        finally:
+            self._trace.end(self.record, now_ns(), error)

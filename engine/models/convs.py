@@ -1,0 +1,128 @@
+"""Convolutions over a signal that arrives in pieces: any cutting gives the samples of the uncut run.
+
+Flows in: pieces [B, C, T_piece]; flows out: the outputs whose whole receptive field has been seen (none is computed
+twice). A layer with `right` future positions lags by that many, and its zero padding exists only at the true ends.
+What a layer must remember (its input tail) is not on the module: a `Walk` hands out the old tails in the order in which
+layers are called and collects the new ones. Parallel branches with unequal lags are brought together by `Walk.meet`.
+Streaming kind: per-layer input tails (the cost of a piece does not depend on what came before).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Tails = tuple[Tensor | None, ...]
+
+
+class Walk:
+    """One piece's way through the layers. A tail of None means that its layer has seen nothing yet."""
+
+    def __init__(self, tails: Tails | None, final: bool) -> None:
+        self._old = iter(tails) if tails is not None else None
+        self._new: list[Tensor | None] = []
+        self.final = final
+
+    def take(self) -> Tensor | None:
+        return None if self._old is None else next(self._old)
+
+    def keep(self, tail: Tensor | None) -> None:
+        self._new.append(tail)
+
+    @property
+    def tails(self) -> Tails:
+        return tuple(self._new)
+
+    def extend(self, x: Tensor, left: int) -> Tensor:
+        """Old tail + x; before the first piece, and after the last, there are zeros (the caller pads the right)."""
+        tail = self.take()
+        if tail is None:
+            return F.pad(x, (left, 0)) if left else x
+        return torch.cat((tail, x), dim=-1) if tail.shape[-1] else x
+
+    def meet(self, *streams: Tensor) -> Sequence[Tensor]:
+        """The common beginning of branches that lag differently; what is ahead waits for the next piece."""
+        joined = [self.extend(x, 0) for x in streams]
+        ready = min(x.shape[-1] for x in joined)
+        for x in joined:
+            self.keep(x[..., ready:])
+        return [x[..., :ready] for x in joined]
+
+    def reflect_start(self, x: Tensor, size: int) -> Tensor:
+        """Puts `size` mirrored positions in front of the signal, once, when enough of it is there."""
+        tail = self.take()
+        if tail is not None and tail.shape[-1] == 0:  # done by an earlier piece
+            self.keep(tail)
+            return x
+        pending = x if tail is None else torch.cat((tail, x), dim=-1)
+        if pending.shape[-1] <= size:
+            self.keep(pending if pending.shape[-1] else None)
+            return x[..., :0]
+        self.keep(x[..., :0])
+        return F.pad(pending, (size, 0), mode="reflect")
+
+
+class StreamConv1d(nn.Conv1d):
+    """[B, C, T] -> [B, C', T / stride]; sees `left` positions back and `right` ahead, zeros beyond the true ends."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        left: int,
+        right: int,
+        stride: int = 1,
+        dilation: int = 1,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride=stride, dilation=dilation)
+        self.left = left
+        self.right = right
+        self.span = (kernel_size - 1) * dilation + 1
+
+    def forward(self, x: Tensor, walk: Walk) -> Tensor:  # type: ignore[override]
+        x = walk.extend(x, self.left)
+        if walk.final and self.right:
+            x = F.pad(x, (0, self.right))
+        stride = self.stride[0]
+        n_out = max(0, (x.shape[-1] - self.span) // stride + 1)
+        walk.keep(x[..., n_out * stride :])
+        if n_out == 0:
+            return x.new_zeros(x.shape[0], self.out_channels, 0)
+        return F.conv1d(x, self.weight, self.bias, stride, 0, self.dilation)
+
+
+def same_conv(
+    in_channels: int, out_channels: int, kernel_size: int, *, lookahead: int, dilation: int = 1
+) -> StreamConv1d:
+    """A length-preserving convolution of which `lookahead` positions lie ahead."""
+    reach = (kernel_size - 1) * dilation
+    return StreamConv1d(
+        in_channels, out_channels, kernel_size, left=reach - lookahead, right=lookahead, dilation=dilation
+    )
+
+
+class StreamConvTranspose1d(nn.ConvTranspose1d):
+    """[B, C, T] -> [B, C', T * stride]; `crop` outputs are cut off in front, the rest of the surplus at the end."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, *, crop: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride)
+        self.crop = crop  # 0: causal; (kernel - stride) / 2: symmetric
+        self.reach = (kernel_size - 1) // stride  # earlier inputs that an output can see
+
+    def forward(self, x: Tensor, walk: Walk) -> Tensor:  # type: ignore[override]
+        tail = walk.take()
+        if tail is None and x.shape[-1] == 0:
+            walk.keep(None)
+            return x.new_zeros(x.shape[0], self.out_channels, 0)
+        rate = self.stride[0]
+        joined = F.pad(x, (self.reach, 0)) if tail is None else torch.cat((tail, x), dim=-1)
+        walk.keep(joined[..., joined.shape[-1] - self.reach :])
+        y = F.conv_transpose1d(joined, self.weight, self.bias, rate)
+        start = self.reach * rate + (self.crop if tail is None else 0)
+        stop = joined.shape[-1] * rate + (self.crop if walk.final else 0)
+        return y[..., start:stop]

@@ -1,0 +1,320 @@
+"""The vocoder: mel [B, 80, T] (ln, 50 frames/s) -> wav [B, N] (24 kHz, -1 .. 1), N = 480 per frame in the end.
+
+A network predicts the short-time spectrum of speech from the mel and from the spectrum of an excitation whose pitch is
+predicted from the mel as well. `wav, state = hift(mel, state, final)`; what is held back comes with later pieces, all
+of it with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the same samples.
+Source: HiFTNet (arXiv 2309.09493) as in the reference, s3gen/hifigan.py; one class builds the published network
+(symmetric padding) and the embedded voice's (causal but for a small lookahead in the first layer and the pitch).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.models.convs import StreamConv1d, StreamConvTranspose1d, Tails, Walk, same_conv
+from engine.models.f0 import F0Config, F0Predictor
+from engine.models.source import HarmonicSource, SourceConfig
+
+# What the last layer says of a spectrum, besides its log magnitude: an angle (Quirk: of which the published network
+# takes the sine, so that it is one radian at most), an angle as it is, or a vector that the magnitude scales.
+HEADS = ("sine_phase", "phase", "vector")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiFTConfig:
+    """The defaults are the published network."""
+
+    sample_rate: int = 24000
+    mel_bins: int = 80
+    base_channels: int = 512  # halved by every stage
+    upsample_rates: tuple[int, ...] = (8, 5, 3)
+    upsample_kernel_sizes: tuple[int, ...] = (16, 11, 7)
+    istft_n_fft: int = 16
+    istft_hop: int = 4
+    resblock_kernel_sizes: tuple[int, ...] = (3, 7, 11)
+    resblock_dilations: tuple[int, ...] = (1, 3, 5)
+    source_resblock_kernel_sizes: tuple[int, ...] = (7, 7, 11)  # one per stage
+    source_resblock_dilations: tuple[int, ...] = (1, 3, 5)
+    pre_kernel_size: int = 7
+    pre_lookahead: int = 3  # frames ahead of the first layer; 3 of a kernel of 7 is symmetric
+    post_kernel_size: int = 7
+    causal: bool = False  # True: nothing behind the first layer looks ahead; False: symmetric padding
+    leaky_slope: float = 0.1
+    head: str = "sine_phase"
+    source: SourceConfig = field(default_factory=SourceConfig)
+    f0: F0Config = field(default_factory=F0Config)
+
+    def __post_init__(self) -> None:
+        if not len(self.upsample_rates) == len(self.upsample_kernel_sizes) == len(self.source_resblock_kernel_sizes):
+            raise ValueError("upsample_rates, upsample_kernel_sizes, source_resblock_kernel_sizes differ in length")
+        if self.head not in HEADS:
+            raise ValueError(f"head {self.head!r} is none of {HEADS}")
+        if self.istft_n_fft % (2 * self.istft_hop) or self.hop % self.istft_n_fft:
+            raise ValueError(
+                f"istft_n_fft {self.istft_n_fft} must be an even multiple of the hop and divide {self.hop}"
+            )
+        if self.base_channels % 2 ** len(self.upsample_rates):
+            raise ValueError(f"base_channels {self.base_channels} cannot be halved at every stage")
+
+    @property
+    def n_bins(self) -> int:
+        return self.istft_n_fft // 2 + 1
+
+    @property
+    def hop(self) -> int:
+        """Samples per mel frame."""
+        return math.prod(self.upsample_rates) * self.istft_hop
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiFTState:
+    seeds: tuple[int, ...]  # one per row of the batch
+    offsets: Tensor  # [B, H] where each harmonic starts, in turns
+    phase: Tensor  # [B] float64, turns of the fundamental before `source_frame`
+    source_frame: int = 0  # frames for which the excitation was made
+    spectra: int = 0  # short-time spectra overlapped so far
+    tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
+    ended: bool = False
+
+
+class Snake(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        alpha = self.alpha[:, None]
+        sine = (x * alpha).sin()
+        return torch.addcmul(x, sine, sine / (alpha + 1e-9))
+
+
+class ResBlock(nn.Module):
+    def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], causal: bool) -> None:
+        super().__init__()
+
+        def conv(dilation: int) -> StreamConv1d:
+            lookahead = 0 if causal else (kernel_size - 1) * dilation // 2
+            return same_conv(channels, channels, kernel_size, lookahead=lookahead, dilation=dilation)
+
+        self.convs1 = nn.ModuleList(conv(dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(conv(1) for _ in dilations)
+        self.activations1 = nn.ModuleList(Snake(channels) for _ in dilations)
+        self.activations2 = nn.ModuleList(Snake(channels) for _ in dilations)
+
+    def forward(self, x: Tensor, walk: Walk) -> Tensor:
+        for snake1, conv1, snake2, conv2 in zip(
+            self.activations1, self.convs1, self.activations2, self.convs2, strict=True
+        ):
+            y = conv2(snake2(conv1(snake1(x), walk)), walk)
+            x, y = walk.meet(x, y)
+            x = x + y
+        return x
+
+
+class Stft(nn.Module):
+    """Short-time spectra and back, as products with windowed Fourier bases (real parts first, then imaginary)."""
+
+    analysis: Tensor  # [n_fft, n_fft + 2]
+    synthesis: Tensor  # [n_fft + 2, n_fft]
+    overlap: Tensor  # [n_fft / hop, hop], the squared window in hops
+
+    def __init__(self, n_fft: int, hop: int) -> None:
+        super().__init__()
+        self.n_fft = n_fft
+        self.hop = hop
+        window = torch.hann_window(n_fft, dtype=torch.float64)
+        forward = torch.fft.rfft(torch.diag(window))  # row: a sample's part in each bin
+        unit = torch.eye(n_fft // 2 + 1, dtype=torch.complex128)
+        inverse = torch.cat((torch.fft.irfft(unit, n_fft), torch.fft.irfft(unit * 1j, n_fft))) * window
+        analysis = torch.cat((forward.real, forward.imag), dim=1)
+        self.register_buffer("analysis", analysis.float(), persistent=False)
+        self.register_buffer("synthesis", inverse.float(), persistent=False)
+        self.register_buffer("overlap", (window**2).view(-1, hop).float(), persistent=False)
+
+    def spectra(self, signal: Tensor, walk: Walk) -> Tensor:
+        """[B, S, N] -> [B, S * (n_fft + 2), N / hop + 1]: windows centred on every hop, mirrored at the true ends."""
+        half = self.n_fft // 2
+        signal = walk.extend(walk.reflect_start(signal, half), 0)
+        if walk.final and signal.shape[-1] > half:
+            signal = F.pad(signal, (0, half), mode="reflect")
+        count = max(0, (signal.shape[-1] - self.n_fft) // self.hop + 1)
+        walk.keep(signal[..., count * self.hop :])
+        if count == 0:
+            return signal.new_zeros(signal.shape[0], signal.shape[1] * self.analysis.shape[1], 0)
+        windows = signal.unfold(-1, self.n_fft, self.hop)
+        return (windows @ self.analysis).transpose(2, 3).flatten(1, 2)
+
+    def waveform(self, real: Tensor, imaginary: Tensor, position: int, walk: Walk) -> Tensor:
+        """[B, n_fft / 2 + 1, J] each, the first being spectrum number `position` -> [B, N] finished samples."""
+        windows = torch.cat((real, imaginary), dim=1).transpose(1, 2) @ self.synthesis
+        blocks = self._overlap_add(windows.unflatten(-1, (-1, self.hop)), walk)
+        # The windows' sum of squares is constant but for the true ends, where some of them are missing.
+        n_blocks, count = blocks.shape[1], real.shape[-1]
+        per_window = len(self.overlap)
+        if position < per_window or walk.final:
+            block = torch.arange(position, position + n_blocks, device=real.device)[:, None]
+            window = block - torch.arange(per_window, device=real.device)
+            present = (window >= 0) & (window < position + count)
+            weight = present.to(real.dtype) @ self.overlap
+        else:
+            weight = self.overlap.sum(dim=0)
+        start = max(0, per_window // 2 - position)
+        stop = n_blocks - (per_window // 2 if walk.final else 0)
+        return (blocks / weight.clamp_min(1e-8))[:, start:stop].flatten(1)
+
+    def _overlap_add(self, windows: Tensor, walk: Walk) -> Tensor:
+        """[B, J, n, hop] -> [B, J, hop] finished blocks; the n - 1 unfinished ones are carried, at the end given out."""
+        batch, count, per_window, hop = windows.shape
+        total = windows.new_zeros(batch, count + per_window - 1, hop)
+        tail = walk.take()
+        if tail is not None:
+            total[:, : per_window - 1] = tail
+        for shift in range(per_window):
+            total[:, shift : shift + count] += windows[:, :, shift]
+        walk.keep(total[:, count:])
+        return total if walk.final else total[:, :count]
+
+
+class HiFT(nn.Module):
+    log_magnitude_limit = math.log(1e2)
+    amplitude_limit = 0.99
+    last_leaky_slope = 0.01  # Quirk: not the slope of the other stages
+
+    def __init__(self, config: HiFTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.f0_predictor = F0Predictor(config.mel_bins, config.f0)
+        self.m_source = HarmonicSource(config.source, config.sample_rate, config.hop)
+        self.stft = Stft(config.istft_n_fft, config.istft_hop)
+        self.conv_pre = same_conv(
+            config.mel_bins, config.base_channels, config.pre_kernel_size, lookahead=config.pre_lookahead
+        )
+        self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
+        self.source_downs, self.source_resblocks = nn.ModuleList(), nn.ModuleList()
+        for stage in range(len(config.upsample_rates)):
+            self._add_stage(stage)
+        reach = config.post_kernel_size - 1
+        width = config.base_channels // 2 ** len(config.upsample_rates)
+        n_outputs = config.n_bins * (3 if config.head == "vector" else 2)
+        self.conv_post = same_conv(
+            width, n_outputs, config.post_kernel_size, lookahead=0 if config.causal else reach // 2
+        )
+
+    def _add_stage(self, stage: int) -> None:
+        config = self.config
+        width = config.base_channels // 2 ** (stage + 1)
+        rate, kernel = config.upsample_rates[stage], config.upsample_kernel_sizes[stage]
+        crop = 0 if config.causal else (kernel - rate) // 2
+        self.ups.append(StreamConvTranspose1d(2 * width, width, kernel, rate, crop=crop))
+        down = math.prod(config.upsample_rates[stage + 1 :])  # from spectra to this stage's rate
+        kernel = 1 if down == 1 else 2 * down
+        left, right = (max(0, kernel - 2), 0) if config.causal else (kernel // 4, kernel // 4)
+        bands = self.m_source.n_signals * (config.istft_n_fft + 2)
+        self.source_downs.append(StreamConv1d(bands, width, kernel, stride=down, left=left, right=right))
+        self.source_resblocks.append(
+            ResBlock(width, config.source_resblock_kernel_sizes[stage], config.source_resblock_dilations, config.causal)
+        )
+        for kernel in config.resblock_kernel_sizes:
+            self.resblocks.append(ResBlock(width, kernel, config.resblock_dilations, config.causal))
+
+    def init_state(self, seed: int | Sequence[int]) -> HiFTState:
+        """The state before the first frame; a sequence of seeds makes a batch."""
+        seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+        offsets = self.m_source.offsets(seeds)
+        return HiFTState(seeds=seeds, offsets=offsets, phase=offsets.new_zeros(len(seeds), dtype=torch.float64))
+
+    @cached_property
+    def hold_back_samples(self) -> int:
+        """How far the samples given out lag the mel taken in: asked of the layers, with a tensor that has no data."""
+        with torch.device("meta"), torch.no_grad():
+            probe = HiFT(self.config)
+            frames = 64 + 2 * self.config.pre_kernel_size
+            wav, _ = probe(torch.empty(1, self.config.mel_bins, frames), probe.init_state(0))
+        return frames * self.config.hop - wav.shape[1]
+
+    @property
+    def hold_back_frames(self) -> int:
+        return math.ceil(self.hold_back_samples / self.config.hop)
+
+    def forward(
+        self,
+        mel: Tensor,
+        state: HiFTState,
+        final: bool = False,
+        *,
+        f0: Tensor | None = None,
+        source: Tensor | None = None,
+    ) -> tuple[Tensor, HiFTState]:
+        """A given f0 [B, T] in Hz, or source [B, S, hop * T], of the same frames replaces what would be predicted."""
+        if state.ended:
+            raise ValueError("the utterance of this state has had its final piece")
+        if state.tails is None and mel.shape[-1] == 0:
+            return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
+        walk = Walk(state.tails, final)
+        phase, made = state.phase, 0
+        if source is None:
+            f0 = self.f0_predictor(mel, walk) if f0 is None else f0
+            made = f0.shape[1]
+            source, phase = self.m_source(f0, state.seeds, state.source_frame, phase, state.offsets)
+        wav, spectra = self._decode(mel, source, state.spectra, walk)
+        return wav, replace(
+            state,
+            phase=phase,
+            source_frame=state.source_frame + made,
+            spectra=state.spectra + spectra,
+            tails=walk.tails,
+            ended=final,
+        )
+
+    def predict_f0(self, mel: Tensor) -> Tensor:
+        """[B, 80, T] -> [B, T] in Hz, a whole utterance at once."""
+        return cast(Tensor, self.f0_predictor(mel, Walk(None, final=True)))
+
+    def _decode(self, mel: Tensor, source: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
+        config = self.config
+        excitation = self.stft.spectra(source, walk)
+        n_stages, n_blocks = len(self.ups), len(config.resblock_kernel_sizes)
+        x = self.conv_pre(mel, walk)
+        for stage in range(n_stages):
+            x = self.ups[stage](F.leaky_relu(x, config.leaky_slope), walk)
+            if stage == n_stages - 1:
+                x = walk.reflect_start(x, 1)  # Quirk: one position in front, since N samples have N / hop + 1 spectra
+            driven = self.source_resblocks[stage](self.source_downs[stage](excitation, walk), walk)
+            x = torch.add(*walk.meet(x, driven))
+            blocks = self.resblocks[stage * n_blocks : (stage + 1) * n_blocks]
+            branches = walk.meet(*[block(x, walk) for block in blocks])
+            x = branches[0] if n_blocks == 1 else torch.stack(list(branches)).mean(dim=0)
+        x = self.conv_post(F.leaky_relu(x, self.last_leaky_slope), walk).float()
+        log_magnitude, *rest = x.split(config.n_bins, dim=1)
+        magnitude = log_magnitude.clamp(max=self.log_magnitude_limit).exp()
+        if config.head == "vector":
+            real, imaginary = rest
+        else:
+            angle = rest[0].sin() if config.head == "sine_phase" else rest[0]
+            real, imaginary = angle.cos(), angle.sin()
+        wav = self.stft.waveform(magnitude * real, magnitude * imaginary, position, walk)
+        return wav.clamp(-self.amplitude_limit, self.amplitude_limit), x.shape[-1]
+
+
+def from_published(weights: Mapping[str, Tensor], prefix: str = "mel2wav.") -> dict[str, Tensor]:
+    """The entries of a published checkpoint under `prefix`, named as here, with weight normalisation folded in."""
+    mine = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    scale, direction = ".parametrizations.weight.original0", ".parametrizations.weight.original1"
+    folded = {}
+    for name, value in mine.items():
+        if name.endswith(scale):
+            layer = name.removesuffix(scale)
+            vector = mine[layer + direction]
+            norm = vector.flatten(1).norm(dim=1).view(-1, *[1] * (vector.dim() - 1))
+            folded[f"{layer}.weight"] = vector * (value / norm)
+        elif not name.endswith(direction):
+            folded[name] = value
+    return folded

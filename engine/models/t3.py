@@ -1,0 +1,268 @@
+"""T3: voice and text tokens in, logits of the next speech token [R, V] at 25 tokens per second out.
+
+One causal stream per row: [speaker | prompt | emotion | text | speech start | speech ...]. Streaming kind: the text is
+known in full at `prefill`; `step` then takes one speech token per row. The voice's part is computed once (`conditioning`)
+and copied in front of every utterance. Weights live in the module, everything else in the `T3Cache` that is passed in;
+the same tokens give the same logits whatever the other rows do. Source: published T3 of Chatterbox (names, quirks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.backbones import BackboneConfig, KVCache, build_backbone
+from engine.models.perceiver import Perceiver
+
+
+@dataclass(frozen=True, kw_only=True)
+class T3Config:
+    backbone: BackboneConfig
+    text_vocab: int
+    speech_vocab: int  # rows of the embedding and of the head, specials included
+    codes: int  # ids below are the codec's; of the others only `stop_speech` may be sampled
+    start_speech: int
+    stop_speech: int
+    start_text: int | None  # None: text goes in bare (Turbo, Nano)
+    stop_text: int | None
+    speaker_width: int  # S, of the speaker embedding
+    max_text: int  # text tokens of one segment, specials included
+    max_speech: int  # speech tokens of one segment, specials included
+    learned_positions: bool = True  # separate tables for text and speech, beside the backbone's own positions
+    max_prompt: int = 0  # speech tokens of the voice prompt
+    perceiver_queries: int = 0  # 0: prompt embeddings enter as they are
+    perceiver_heads: int = 4
+    emotion: bool = False
+    guidance: bool = False  # trained with dropped text, so that a second row without text can guide
+    start_count: int = 1  # Quirk: published Llama models have TWO speech starts, both at speech position 0
+    head_bias: bool = False
+    aligned_heads: tuple[tuple[int, int], ...] = ()  # (layer, head) whose attention over the text is the alignment
+
+    def __post_init__(self) -> None:
+        if (self.start_text is None) != (self.stop_text is None):
+            raise ValueError("start_text and stop_text come together")
+        for layer, head in self.aligned_heads:
+            if not (0 <= layer < self.backbone.layers and 0 <= head < self.backbone.heads):
+                raise ValueError(f"aligned head {(layer, head)} is outside {self.backbone.layers} x {self.backbone.heads}")
+
+    @property
+    def prefix_len(self) -> int:
+        """Positions of the longest voice conditioning."""
+        return 1 + (self.perceiver_queries or self.max_prompt) + int(self.emotion)
+
+    @property
+    def max_len(self) -> int:
+        """Positions of the longest utterance."""
+        return self.prefix_len + self.max_text + self.start_count + self.max_speech
+
+
+@dataclass(frozen=True)
+class T3Conditioning:
+    """What a voice is to T3."""
+
+    speaker: Tensor  # [1, S]
+    prompt: Tensor | None = None  # [1, P] speech tokens
+    emotion: float = 0.5  # exaggeration, 0..1
+
+
+@dataclass(frozen=True)
+class T3Prefix:
+    """A prepared voice: read-only, shared by its utterances."""
+
+    kv: Tensor  # [L, 2, 1, H, P, D]
+
+    @property
+    def length(self) -> int:
+        return self.kv.shape[4]
+
+
+@dataclass
+class T3Cache:
+    """The state of up to R rows; rows in use are the first ones."""
+
+    attention: KVCache
+    spoken: list[int]  # [R] learned speech position of the next token
+    text: list[slice]  # [R] positions of the text in the stream, specials included
+
+    @property
+    def rows(self) -> int:
+        return len(self.spoken)
+
+    def copy(self) -> T3Cache:
+        return T3Cache(
+            KVCache(self.attention.kv.clone(), list(self.attention.lengths)), list(self.spoken), list(self.text)
+        )
+
+    def move(self, source: int, target: int) -> None:
+        """Row `source` takes the place of `target`, so that rows in use stay the first ones when one leaves."""
+        length = self.attention.lengths[source]
+        self.attention.kv[:, :, target, :, :length] = self.attention.kv[:, :, source, :, :length]
+        self.attention.lengths[target] = length
+        self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
+        self.clear(source)
+
+    def clear(self, row: int) -> None:
+        self.attention.lengths[row] = self.spoken[row] = 0
+        self.text[row] = slice(0, 0)
+
+
+class _Positions(nn.Module):
+    """A learned position table, named as published."""
+
+    def __init__(self, n_positions: int, width: int) -> None:
+        super().__init__()
+        self.emb = nn.Embedding(n_positions, width)
+        nn.init.normal_(self.emb.weight, std=0.02)
+
+
+class _Conditioner(nn.Module):
+    """Voice -> [1, P, C]: speaker, prompt (summarised or as it is), emotion."""
+
+    def __init__(self, c: T3Config) -> None:
+        super().__init__()
+        width = c.backbone.width
+        self.spkr_enc = nn.Linear(c.speaker_width, width)
+        self.perceiver = Perceiver(width, c.perceiver_queries, c.perceiver_heads) if c.perceiver_queries else None
+        self.emotion_adv_fc = nn.Linear(1, width, bias=False) if c.emotion else None
+
+    def forward(self, speaker: Tensor, prompt: Tensor | None, emotion: float) -> Tensor:
+        parts = [self.spkr_enc(speaker)[:, None]]
+        if prompt is not None:
+            parts.append(prompt if self.perceiver is None else self.perceiver(prompt))
+        if self.emotion_adv_fc is not None:
+            parts.append(self.emotion_adv_fc(speaker.new_full((1, 1, 1), emotion)))
+        return torch.cat(parts, 1)
+
+
+class T3(nn.Module):
+    def __init__(self, config: T3Config) -> None:
+        super().__init__()
+        self.config = config
+        width = config.backbone.width
+        self.tfmr = build_backbone(config.backbone)
+        self.cond_enc = _Conditioner(config)
+        self.text_emb = nn.Embedding(config.text_vocab, width)
+        self.speech_emb = nn.Embedding(config.speech_vocab, width)
+        self.text_pos_emb = self.speech_pos_emb = None
+        if config.learned_positions:
+            self.text_pos_emb = _Positions(config.max_text, width)
+            self.speech_pos_emb = _Positions(config.max_speech, width)
+        self.speech_head = nn.Linear(width, config.speech_vocab, bias=config.head_bias)
+
+    # --- embeddings
+
+    def embed_voice(self, voice: T3Conditioning) -> Tensor:
+        """[1, P, C]"""
+        prompt = None
+        if voice.prompt is not None and voice.prompt.shape[1]:
+            prompt = self.speech_emb(voice.prompt)
+            if self.speech_pos_emb is not None:
+                prompt = prompt + self.speech_pos_emb.emb.weight[: prompt.shape[1]]
+        return self.cond_enc(voice.speaker, prompt, voice.emotion)  # type: ignore[no-any-return]
+
+    def embed_text(self, text: Tensor, guided: bool = False) -> Tensor:
+        """[1, N] -> [1, N, C], or [2, N, C] with the row that guides: the same without text."""
+        x = self.text_emb(text)
+        if guided:
+            x = torch.cat([x, torch.zeros_like(x)])  # Quirk: zeroed before the position is added
+        if self.text_pos_emb is not None:
+            x = x + self.text_pos_emb.emb.weight[: text.shape[1]]
+        return x  # type: ignore[no-any-return]
+
+    def embed_speech(self, tokens: Tensor, first: int) -> Tensor:
+        """[R, K] -> [R, K, C]; the first token stands at speech position `first`."""
+        x = self.speech_emb(tokens)
+        if self.speech_pos_emb is not None:
+            x = x + self.speech_pos_emb.emb.weight[first : first + tokens.shape[1]]
+        return x  # type: ignore[no-any-return]
+
+    def embed_start(self, rows: int) -> Tensor:
+        """[rows, start_count, C]: what makes the model speak."""
+        start = self.embed_speech(torch.full((rows, 1), self.config.start_speech, device=self.device), 0)
+        return start.expand(-1, self.config.start_count, -1)
+
+    @property
+    def device(self) -> torch.device:
+        return self.speech_head.weight.device
+
+    def frame_text(self, text: Tensor) -> Tensor:
+        """[1, N] tokens of the tokenizer -> with the specials this model wants around them."""
+        if self.config.start_text is None:
+            return text
+        assert self.config.stop_text is not None
+        return torch.cat([text.new_tensor([[self.config.start_text]]), text, text.new_tensor([[self.config.stop_text]])], 1)
+
+    # --- streaming
+
+    def init_cache(self, rows: int, max_len: int | None = None) -> T3Cache:
+        attention = self.tfmr.init_cache(rows, max_len or self.config.max_len)
+        return T3Cache(attention, [0] * rows, [slice(0, 0)] * rows)
+
+    @torch.inference_mode()
+    def conditioning(self, voice: T3Conditioning) -> T3Prefix:
+        x = self.embed_voice(voice)
+        cache = self.tfmr.init_cache(1, x.shape[1])
+        self.tfmr(x, cache)
+        return T3Prefix(cache.kv)
+
+    @torch.inference_mode()
+    def prefill(self, prefix: T3Prefix, text: Tensor, cache: T3Cache, row: int = 0, guided: bool = False) -> Tensor:
+        """Starts an utterance in `row` (guided: in `row` and `row + 1`) from framed text [1, N].
+
+        Returns the logits [1 or 2, V] of its first speech token."""
+        if text.shape[1] > self.config.max_text:
+            raise ValueError(f"{text.shape[1]} text tokens; at most {self.config.max_text}")
+        n_rows = 2 if guided else 1
+        rows = slice(row, row + n_rows)
+        cache.attention.kv[:, :, rows, :, : prefix.length] = prefix.kv
+        for r in range(row, row + n_rows):
+            cache.attention.lengths[r] = prefix.length
+            cache.text[r] = slice(prefix.length, prefix.length + text.shape[1])
+            cache.spoken[r] = 1
+        x = torch.cat([self.embed_text(text, guided), self.embed_start(n_rows)], 1)
+        hidden = self.tfmr(x, cache.attention, rows)
+        return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
+        """The first len(tokens) rows each take one speech token [R]; logits [R, V] of the one after."""
+        return self._advance(tokens, cache, None)
+
+    @torch.inference_mode()
+    def step_aligned(self, tokens: Tensor, cache: T3Cache) -> tuple[Tensor, list[Tensor]]:
+        """`step`, and for each row how the coming token is spread over the text: [N] adding up to 1."""
+        queries: list[Tensor] = []
+        logits = self._advance(tokens, cache, queries)
+        return logits, [self._alignment(queries, cache, row) for row in range(tokens.shape[0])]
+
+    def _advance(self, tokens: Tensor, cache: T3Cache, queries: list[Tensor] | None) -> Tensor:
+        n_rows = tokens.shape[0]
+        spoken = cache.spoken[:n_rows]
+        if min(spoken) == max(spoken):
+            x = self.embed_speech(tokens[:, None], spoken[0])
+        else:
+            x = self.speech_emb(tokens[:, None])
+            if self.speech_pos_emb is not None:
+                x = x + self.speech_pos_emb.emb(torch.tensor(spoken, device=tokens.device)[:, None])
+        hidden = self.tfmr(x, cache.attention, slice(0, n_rows), queries)
+        for row in range(n_rows):
+            cache.spoken[row] += 1
+        return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]
+
+    def _alignment(self, queries: list[Tensor], cache: T3Cache, row: int) -> Tensor:
+        """Mean over the aligned heads of their attention over the row's text only."""
+        span = cache.text[row]
+        total = torch.zeros(span.stop - span.start, device=self.device)
+        for layer, head in self.config.aligned_heads:
+            query = queries[layer][row, head, -1]
+            scores = cache.attention.kv[layer, 0, row, head, span] @ query * query.shape[0] ** -0.5
+            total += scores.float().softmax(0)
+        return total / max(1, len(self.config.aligned_heads))
+
+
+def combine_guidance(logits: Tensor, weight: float) -> Tensor:
+    """[2, V] with and without text -> [1, V]."""
+    with_text, without = logits[:1], logits[1:]
+    return with_text + weight * (with_text - without)

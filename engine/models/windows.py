@@ -1,0 +1,118 @@
+"""Who sees whom in a block-causal sequence, and the attention that obeys it.
+
+A sequence is [prompt block | window | window | ...]. The prompt block sees itself. A frame of a window sees the whole
+prompt block, the `history` positions before its window, and all of its own window, never more: work and memory per
+second are constant. The same rule in two forms:
+- one window at a time: keys are [prompt | history | own], gathered from the prepared voice and the state, all visible;
+- a whole sequence at once (training, replay): a `Plan` from the record of committed windows, as masks (`Sight`).
+
+Relative positions: history and own frames are at their true distance. The prompt block is pinned: it always ends
+where the visible history begins, as if [prompt | history | own] were contiguous. So distances stay bounded (prompt +
+history + window), never depend on how long the segment has been running, and are true ones at its beginning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One committed window: `end` tokens of the segment are done, `seen` tokens of lookahead were known to it."""
+
+    end: int
+    seen: int
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A whole sequence at one rate: what each position may see."""
+
+    bias: Tensor  # [B, 1, T, T] float, 0 where the query (row) sees the key, -inf elsewhere
+    longest_prompt: int  # P, of the prompt blocks
+    in_prompt: Tensor  # [B, 1, 1, P] bool, which of the first P keys are of the prompt block
+    positions: Tensor  # [T] float64
+    pinned: Tensor  # [B, T] float64, a query's position as the prompt block's keys see it
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows of B sequences, per token; a prompt's tokens count as a window that begins and ends at its end."""
+
+    prompt: Tensor  # [B] tokens of the prompt block
+    begin: Tensor  # [B, T] first token visible besides the prompt block
+    end: Tensor  # [B, T] end of the token's window
+    limit: Tensor  # [B, T] end of the tokens its window knew, lookahead included
+
+    @staticmethod
+    def of(prompts: Sequence[int], records: Sequence[Sequence[Commit]], history: int, length: int) -> Plan:
+        """From each sequence's prompt block and its commits, whose `end` counts from the sequence's first token.
+        What is past the last commit, up to `length`, is padding: a window of its own."""
+        rows = [_rows(prompt, record, history, length) for prompt, record in zip(prompts, records, strict=True)]
+        begin, end, limit = torch.tensor(rows).unbind(1)
+        return Plan(prompt=torch.tensor(prompts), begin=begin, end=end, limit=limit)
+
+    def taps(self, count: int) -> Tensor:
+        """[B, T, count] float: 1 where the window knew the token `tap` places ahead."""
+        ahead = torch.arange(self.end.shape[1])[:, None] + torch.arange(count)
+        return (ahead < self.limit[..., None]).float()
+
+    def sight(self, ratio: int) -> Sight:
+        """At `ratio` positions per token."""
+        begin, end, prompt = ratio * self.begin, ratio * self.end, ratio * self.prompt[:, None]
+        position = torch.arange(ratio * self.end.shape[1])
+        begin, end = begin.repeat_interleave(ratio, 1), end.repeat_interleave(ratio, 1)
+        in_prompt = (position < prompt)[:, None]
+        longest = ratio * int(self.prompt.max())
+        visible = in_prompt | ((begin[..., None] <= position) & (position < end[..., None]))
+        bias = torch.zeros(visible.shape).masked_fill(~visible, -math.inf)
+        pinned = position - begin + prompt
+        return Sight(bias[:, None], longest, in_prompt[:, None, :, :longest], position.double(), pinned.double())
+
+
+def _rows(prompt: int, record: Sequence[Commit], history: int, length: int) -> list[list[int]]:
+    begin, end, limit = [prompt] * prompt, [prompt] * prompt, [length] * prompt
+    start = prompt
+    for commit in [*record, Commit(length, 0)]:
+        count = commit.end - start
+        begin += [max(prompt, start - history)] * count
+        end += [commit.end] * count
+        limit += [commit.end + commit.seen] * count
+        start = commit.end
+    return [begin, end, limit]
+
+
+def gather(prompt: Tensor, history: Tensor, own: Tensor) -> Tensor:
+    """Keys and values a window attends to: [2, B, H, P | K | T, D] -> [2, B, H, P + K + T, D].
+
+    One copy of bounded size; merging three partial attentions by their log-sum-exp costs more calls than it saves."""
+    parts = [part.expand(-1, own.shape[1], -1, -1, -1) for part in (prompt, history) if part.shape[3]]
+    return torch.cat((*parts, own), 3) if parts else own
+
+
+def remember(keys: Tensor, prompt: int, keep: int | None) -> Tensor:
+    """The last `keep` positions after the prompt block, as the history of the next window (None: everything)."""
+    begin = prompt if keep is None else max(prompt, keys.shape[3] - keep)
+    return keys[:, :, :, begin:].clone()
+
+
+def attend(query: Tensor, keys: Tensor, bias: Tensor | None, sight: Sight | None) -> Tensor:
+    """[B, H, T, D] x [2, B, H, K, D] (+ bias [B, H, T, K]) -> [B, T, H * D]."""
+    key, value = keys[0], keys[1]
+    if sight is None:
+        y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    else:  # whole sequences are trained on, and the fused kernel's backward is three times slower here in bfloat16
+        scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+        scores = scores + sight.bias.to(scores.dtype)
+        y = (scores if bias is None else scores + bias).softmax(-1).to(value.dtype) @ value
+    return y.transpose(1, 2).flatten(2)
+
+
+def nbytes(tensors: Sequence[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

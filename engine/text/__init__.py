@@ -1,0 +1,1 @@
+"""Text on its way to T3: segments, speakable text, tokens."""

@@ -1,0 +1,104 @@
+"""`python -m service`: reads the options, binds, loads the engine, serves until a signal. See --help.
+
+Exit status: 0 after a signal, 1 if the model, the address or tracing cannot be had, 2 for unreadable options.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import tomllib
+from pathlib import Path
+
+from opentelemetry import trace
+
+from engine.errors import ModelError
+from engine.messages import Engine
+from service import tracing
+from service.options import EngineSettings, Options, is_loopback, read_options
+from service.server import AddressError, Server
+from service.session import Surroundings
+
+_log = logging.getLogger("service")
+
+
+def main() -> int:
+    options = read_options(sys.argv[1:], os.environ, _version())
+    logging.basicConfig(
+        level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        asyncio.run(_serve(options))
+    except (AddressError, ModelError, tracing.TracingError) as error:
+        sys.stderr.write(f"gapless: {error}\n")
+        return 1
+    return 0
+
+
+async def _serve(options: Options) -> None:
+    provider = tracing.configure(os.environ, options.service.version)
+    if provider is not None:
+        trace.set_tracer_provider(provider)
+    server = Server(options.service)
+    stop, at_once = _signals()
+    engine = await asyncio.to_thread(_load, options.engine)
+    try:
+        await server.start(
+            Surroundings(engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"))
+        )
+        _announce(engine, options.service.address, server.port)
+        await stop.wait()
+        _log.info("draining: up to %g s for running utterances", options.service.drain_timeout_s)
+        await server.stop(at_once)
+    finally:
+        await asyncio.to_thread(engine.close)
+        if provider is not None:
+            await asyncio.to_thread(tracing.shut_down, provider)
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Set by the first and by the second SIGTERM or SIGINT."""
+    stop, at_once = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (at_once if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return stop, at_once
+
+
+def _load(settings: EngineSettings) -> Engine:
+    """The only place that brings torch in, on a thread, so that signals are heard meanwhile. Returns warm."""
+    from engine.engine import EngineOptions, load
+
+    options = EngineOptions(
+        max_utterances=settings.max_utterances,
+        threads=settings.threads,
+        device=settings.device,
+        max_text_delay_s=settings.max_text_delay_s,
+        channel_s=settings.channel_s,
+    )
+    return load(settings.model, options)
+
+
+def _announce(engine: Engine, address: str, port: int) -> None:
+    if not is_loopback(address):
+        _log.warning("%s can be reached from other machines, and there is no TLS and no token yet", address)
+    voices = ", ".join(sorted(voice.name for voice in engine.voices()))
+    where = address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
+    sys.stdout.write(f"gapless: serving {engine.info().model} (voices {voices}) on {where}\n")
+    sys.stdout.flush()
+
+
+def _version() -> str:
+    """Of the checkout: the service is run from it, not installed."""
+    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    return str(tomllib.loads(project.read_text())["project"]["version"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

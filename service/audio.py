@@ -1,0 +1,109 @@
+"""Audio of the engine -> audio of the wire: float32 mono at the model's rate -> bytes at the client's rate.
+
+The resampler (soxr, HQ) is stateful: its output does not depend on how the input was cut. It holds back up to 40 ms of
+24 kHz input (75 ms at 8 kHz out), which `finish` gives back. n samples at rate a become round(n * b / a), half up.
+Without resampling samples pass through: f32le is then bit for bit what the engine made.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+SAMPLE_RATES = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)  # Hz
+
+
+class Encoding(enum.Enum):
+    """Values are libsndfile's subtypes."""
+
+    PCM_S16LE = "PCM_16"
+    PCM_F32LE = "FLOAT"
+    MULAW = "ULAW"
+    ALAW = "ALAW"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioFormat:
+    encoding: Encoding
+    sample_rate: int  # Hz
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    pcm: bytes
+    num_samples: int
+
+
+class AudioEncoder:
+    """The audio path of one utterance. `position` counts output samples given so far."""
+
+    def __init__(self, audio_format: AudioFormat, native_rate: int) -> None:
+        self._format = audio_format
+        self._native_rate = native_rate
+        self._taken = 0  # samples at the native rate
+        self.position = 0
+        same = audio_format.sample_rate == native_rate
+        self._resampler = (
+            None if same else soxr.ResampleStream(native_rate, audio_format.sample_rate, 1, "float32", "HQ")
+        )
+
+    def encode(self, samples: Samples) -> Encoded:
+        self._taken += len(samples)
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples)
+        return self._encoded(samples)
+
+    def finish(self) -> Encoded:
+        """What the resampler still held, so that exactly `to_output(all samples taken)` were given."""
+        if self._resampler is None or self._taken == 0:
+            return self._encoded(np.zeros(0, np.float32))
+        tail = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = self.to_output(self._taken) - self.position
+        return self._encoded(np.pad(tail[:missing], (0, max(0, missing - len(tail)))))
+
+    @property
+    def held_s(self) -> float:
+        """Audio that was taken and not given yet."""
+        return self._taken / self._native_rate - self.position / self._format.sample_rate
+
+    def to_output(self, native_samples: int) -> int:
+        return _scale(native_samples, self._native_rate, self._format.sample_rate)
+
+    def to_native(self, output_samples: int) -> int:
+        return _scale(output_samples, self._format.sample_rate, self._native_rate)
+
+    def _encoded(self, samples: Samples) -> Encoded:
+        self.position += len(samples)
+        return Encoded(pcm=encode_samples(samples, self._format.encoding), num_samples=len(samples))
+
+
+def _scale(samples: int, rate: int, other_rate: int) -> int:
+    """samples * other_rate / rate, rounded half up, in integers."""
+    return (2 * samples * other_rate + rate) // (2 * rate)
+
+
+def encode_samples(samples: Samples, encoding: Encoding) -> bytes:
+    if encoding is Encoding.PCM_F32LE:
+        return bytes(samples.astype("<f4", copy=False))
+    pcm = np.rint(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
+    if encoding is Encoding.PCM_S16LE:
+        return bytes(pcm)
+    return bytes(_g711_table(encoding)[pcm.view(np.uint16)])
+
+
+@cache
+def _g711_table(encoding: Encoding) -> NDArray[np.uint8]:
+    """libsndfile's G.711 code of every 16-bit sample, by the sample's bits."""
+    every_sample = np.arange(1 << 16, dtype=np.uint16).view(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, every_sample, 8_000, format="RAW", subtype=encoding.value)
+    return np.frombuffer(file.getvalue(), np.uint8)

@@ -1,0 +1,37 @@
+"""The only file that crosses threads: events of one utterance, from the engine's threads to the asyncio loop.
+
+The queue needs no bound of its own: the engine bounds the audio that was not released, and all else is a few events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+from engine.messages import Event
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The listener stopped listening: what waits is not sent any more."""
+
+
+class Bridge:
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Event | Stopped] = asyncio.Queue()
+
+    def sink(self, event: Event) -> None:
+        """Called on the engine's threads. After the loop has closed nobody is left to tell."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
+
+    async def next(self) -> Event | Stopped:
+        return await self._queue.get()
+
+    def stop(self) -> None:
+        """Called on the loop: drops what waits, so that the next event is `Stopped`."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(Stopped())

@@ -1,0 +1,18 @@
+"""What the service needs to know, read once at the edge (`service.options`). Durations are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceConfig:
+    address: str = "127.0.0.1:50051"
+    version: str = ""
+    max_text_chars: int = 20_000  # of one utterance: about twenty minutes of speech
+    idle_timeout_s: float = 60.0  # nothing from the client and nothing to say to it
+    max_lead_s: float = 10.0  # audio ahead of the listener, where the client leaves it open
+    drain_timeout_s: float = 30.0  # that running utterances get to finish after SIGTERM
+    keepalive_s: float = 30.0  # the server's pings on a quiet connection
+    min_ping_interval_s: float = 10.0  # the client's pings may be this close together
+    lag_interval_s: float = 0.01  # of the event loop's probe, while utterances run

@@ -1,0 +1,105 @@
+"""The one table from exceptions to gRPC status, with google.rpc details.
+
+Every status carries ErrorInfo (domain "gapless", a reason in UPPER_SNAKE_CASE). Errors that name a field carry
+BadRequest, an overload carries RetryInfo. What is not in the table is a bug: INTERNAL, and the message stays here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import duration_pb2
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from engine.errors import EmptyText, EngineClosed, GaplessError, InvalidRequest, Overloaded, UnknownVoice
+
+DOMAIN = "gapless"
+
+
+class OutOfOrder(InvalidRequest):
+    """A message came when the contract does not allow it."""
+
+
+class TextTooLong(InvalidRequest):
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__("text", f"{length} characters so far; this server takes {limit} in one utterance")
+
+
+class IdleTimeout(GaplessError):
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(
+            f"nothing arrived for {timeout_s:g} s (idle_timeout) and there was nothing left to speak; "
+            "send end_of_input when the text is complete, or open a call when there is text"
+        )
+
+
+class Draining(GaplessError):
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down and takes no new utterances; call another one")
+
+
+class DrainExpired(GaplessError):
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"the server shut down; the utterance did not end within {timeout_s:g} s")
+
+
+@dataclass(frozen=True)
+class _Rule:
+    error: type[Exception]
+    code: int
+    reason: str
+
+
+# First match wins.
+# An unknown voice is INVALID_ARGUMENT, not NOT_FOUND: a field of the request is wrong, and BadRequest says which.
+# Silence is ABORTED, not DEADLINE_EXCEEDED: that one is the client's own deadline, and client libraries retry it.
+_RULES = (
+    _Rule(UnknownVoice, code_pb2.INVALID_ARGUMENT, "UNKNOWN_VOICE"),
+    _Rule(EmptyText, code_pb2.INVALID_ARGUMENT, "EMPTY_TEXT"),
+    _Rule(TextTooLong, code_pb2.INVALID_ARGUMENT, "TEXT_TOO_LONG"),
+    _Rule(OutOfOrder, code_pb2.INVALID_ARGUMENT, "OUT_OF_ORDER"),
+    _Rule(InvalidRequest, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD"),
+    _Rule(Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    _Rule(IdleTimeout, code_pb2.ABORTED, "IDLE_TIMEOUT"),
+    _Rule(Draining, code_pb2.UNAVAILABLE, "DRAINING"),
+    _Rule(DrainExpired, code_pb2.UNAVAILABLE, "DRAIN_EXPIRED"),
+    _Rule(EngineClosed, code_pb2.UNAVAILABLE, "ENGINE_CLOSED"),
+    _Rule(GaplessError, code_pb2.INTERNAL, "UTTERANCE_FAILED"),
+)
+_BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL")
+
+
+def is_bug(error: Exception) -> bool:
+    return not isinstance(error, GaplessError)
+
+
+def root_cause(error: Exception) -> Exception:
+    """The first error inside the groups that task groups wrap around it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def to_grpc_status(error: Exception, utterance_id: str) -> grpc.Status:
+    """What `context.abort_with_status` takes: code, message and details of the error."""
+    rule = next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
+    message = f"internal error in utterance {utterance_id}; the server's log tells more" if rule is _BUG else str(error)
+    status = status_pb2.Status(code=rule.code, message=message)
+    info = error_details_pb2.ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata={"utterance_id": utterance_id})
+    for detail in (info, *_details(error)):
+        status.details.add().Pack(detail)
+    return rpc_status.to_status(status)
+
+
+def _details(error: Exception) -> list[Message]:
+    if isinstance(error, InvalidRequest):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
+        return [error_details_pb2.BadRequest(field_violations=[violation])]
+    if isinstance(error, Overloaded):
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(round(error.retry_after_s * 1e9))
+        return [error_details_pb2.RetryInfo(retry_delay=delay)]
+    return []

@@ -1,0 +1,89 @@
+"""The server's parts and its life: bind, serve, drain, stop.
+
+Binding comes first, so that a taken port is known before a model is loaded; health says SERVING only after warm-up.
+Shutdown: health NOT_SERVING and no new utterances, running ones end within the drain timeout, then the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from gapless.tts.v1 import tts_pb2_grpc
+from service.config import ServiceConfig
+from service.handler import SERVICE, TextToSpeechHandler
+from service.session import Surroundings
+
+_REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+_STOP_GRACE_S = 1.0  # for calls that are not utterances
+
+
+class AddressError(Exception):
+    """The address cannot be listened on."""
+
+
+class Server:
+    """`port` is the one bound, also if the address asked for port 0. Made inside a running event loop."""
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self._server = grpc.aio.server(options=_options(config))
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._handler: TextToSpeechHandler | None = None
+        try:
+            self.port = self._server.add_insecure_port(config.address)
+        except RuntimeError:
+            raise AddressError(
+                f"cannot listen on {config.address}: not a local address, or the port is in use"
+            ) from None
+
+    async def start(self, around: Surroundings) -> None:
+        """Serves. The engine of `around` is warm."""
+        self._handler = TextToSpeechHandler(around)
+        tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        _add_reflection(self._server)
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+
+    async def stop(self, at_once: asyncio.Event) -> None:
+        """Drains first; `at_once` ends the drain."""
+        await self._health.enter_graceful_shutdown()
+        if self._handler is not None:
+            draining = asyncio.create_task(self._handler.drain())
+            hurry = asyncio.create_task(at_once.wait())
+            await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (draining, hurry):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(draining, hurry)
+        await self._server.stop(0.0 if at_once.is_set() else _STOP_GRACE_S)
+
+
+def _options(config: ServiceConfig) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", 0),  # else two servers share a port in silence
+        ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", round(config.min_ping_interval_s * 1000)),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def _add_reflection(server: grpc.aio.Server) -> None:
+    """Reflection as v1alpha, the wheel's only version, and again under the name of v1, whose messages are the same."""
+    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    servicer = reflection.aio.ReflectionServicer(names)  # type: ignore[attr-defined]
+    method = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    handler = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": method})
+    server.add_generic_rpc_handlers((handler,))

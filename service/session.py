@@ -1,0 +1,237 @@
+"""One accepted utterance on the asyncio loop: the client's messages into the engine, the engine's events out.
+
+Three tasks: one reads, one writes, one watches for silence. All writes go through one lock; audio also through the
+encoder (rate and encoding) and the pacer (`max_lead`). Room in the engine's channel is given back after each write,
+so a client that does not read stops its own synthesis and nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message import Message
+from opentelemetry.trace import Span, Tracer
+
+from engine.clock import now_ns
+from engine.errors import InvalidRequest
+from engine.messages import Aligned, AudioChunk, Engine, Failed, Finished, FlushDone, Usage, Warned
+from gapless.tts.v1 import tts_pb2
+from service import tracing, wire
+from service.audio import AudioEncoder
+from service.bridge import Bridge, Stopped
+from service.config import ServiceConfig
+from service.errors import IdleTimeout, OutOfOrder, TextTooLong
+from service.loop_lag import LagWatch
+from service.pacing import Pacer
+
+Context = grpc.aio.ServicerContext[tts_pb2.SynthesizeRequest, tts_pb2.SynthesizeResponse]
+
+_NS_PER_S = 1_000_000_000
+
+
+async def read(context: Context) -> tts_pb2.SynthesizeRequest | None:
+    """The client's next message; None when it half-closed."""
+    request = await context.read()
+    if isinstance(request, tts_pb2.SynthesizeRequest):
+        return request
+    await asyncio.sleep(0)  # a cancelled call first looks like the end of input
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all sessions of a server share."""
+
+    engine: Engine
+    config: ServiceConfig
+    tracer: Tracer
+
+
+class Session:
+    def __init__(self, order: wire.Order, context: Context, around: Surroundings, span: Span, lag: LagWatch) -> None:
+        info = around.engine.info()
+        self._id = order.utterance.id
+        self._order = order
+        self._context = context
+        self._engine = around.engine
+        self._config = around.config
+        self._tracer = around.tracer
+        self._span = span
+        self._lag = lag
+        self._bridge = Bridge()
+        self._encoder = AudioEncoder(order.audio_format, info.sample_rate)
+        self._pacer = Pacer(max_lead_s=order.max_lead_s, sample_rate=order.audio_format.sample_rate, now_ns=now_ns)
+        self._writing = asyncio.Lock()
+        self._listener_moved = asyncio.Event()
+        self._stopped = False
+        self._input_ended = False
+        self._text_chars = 0
+        self._last_sign_ns = now_ns()
+        self._chunks_sent = 0
+        self._last_segment = 0
+
+    async def run(self) -> None:
+        """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
+        accepted = self._engine.submit(self._order.utterance, self._bridge.sink)
+        try:
+            traceparent = tracing.traceparent_of(self._span)
+            started = wire.to_started(self._order, accepted, self._engine.info(), self._config, traceparent)
+            await self._write(started=started)
+            for warned in self._order.warnings:
+                await self._write(warning=wire.to_warning(warned))
+            async with asyncio.TaskGroup() as group:
+                helpers = [group.create_task(self._listen()), group.create_task(self._watch_for_silence())]
+                await self._speak()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self._engine.cancel(self._id)
+
+    # -------------------------------------------------------------------------------------------- client to engine
+
+    async def _listen(self) -> None:
+        while request := await read(self._context):
+            self._last_sign_ns = now_ns()
+            await self._take(request)
+        if not self._input_ended:
+            self._end_input()
+
+    async def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
+        event = request.WhichOneof("event")
+        if self._input_ended and event in ("text", "flush", "end_of_input"):
+            raise OutOfOrder(event, "came after end_of_input; open another call for more text")
+        match event:
+            case "text":
+                self._take_text(request.text)
+            case "flush":
+                self._engine.flush(self._id, request.flush.flush_id)
+            case "end_of_input":
+                self._end_input()
+            case "playback":
+                self._take_playback(request.playback)
+            case "clock_probe":
+                await self._answer_probe(request.clock_probe)
+            case "config":
+                raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
+            case None:
+                raise InvalidRequest("event", "no event is set; set text, flush, end_of_input, playback or clock_probe")
+
+    def _take_text(self, text: tts_pb2.Text) -> None:
+        self._text_chars += len(text.text)
+        if self._text_chars > self._config.max_text_chars:
+            raise TextTooLong(self._text_chars, self._config.max_text_chars)
+        wire.check_text(text.text)
+        self._engine.push_text(self._id, text.text)
+        if text.flush:
+            self._engine.flush(self._id, 0)
+
+    def _end_input(self) -> None:
+        self._input_ended = True
+        self._engine.end_input(self._id)
+
+    def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
+        self._engine.playback(self._id, wire.read_playback(report, self._pacer.sent, self._encoder))
+        self._pacer.report(report.played_samples)
+        if report.stopped:
+            self._stopped = True
+            self._engine.cancel(self._id)
+            self._bridge.stop()
+        self._listener_moved.set()
+
+    async def _answer_probe(self, probe: tts_pb2.ClockProbe) -> None:
+        received_ns = now_ns()
+        async with self._writing:
+            reply = tts_pb2.ClockReply(
+                probe_id=probe.probe_id,
+                client_send_unix_nanos=probe.client_send_unix_nanos,
+                server_receive_unix_nanos=received_ns,
+                server_send_unix_nanos=now_ns(),
+            )
+            await self._context.write(tts_pb2.SynthesizeResponse(clock_reply=reply))
+
+    async def _watch_for_silence(self) -> None:
+        """Silence counts from the client's last message or the last audio sent: whoever listens may be quiet."""
+        while not self._input_ended:
+            left_s = self._config.idle_timeout_s - (now_ns() - self._last_sign_ns) / _NS_PER_S
+            if left_s <= 0:
+                raise IdleTimeout(self._config.idle_timeout_s)
+            await asyncio.sleep(left_s)
+
+    # -------------------------------------------------------------------------------------------- engine to client
+
+    async def _speak(self) -> None:
+        while True:
+            match await self._bridge.next():
+                case AudioChunk() as chunk:
+                    await self._send_chunk(chunk)
+                case FlushDone(flush_id=flush_id):
+                    await self._write(flush_done=tts_pb2.FlushDone(flush_id=flush_id, end_sample=self._pacer.sent))
+                case Aligned() as aligned:
+                    await self._write(alignment=wire.to_alignment(aligned, self._encoder))
+                case Warned() as warned:
+                    await self._write(warning=wire.to_warning(warned))
+                case Failed(error=error):
+                    raise error
+                case Finished(usage=usage):
+                    await self._send_tail()
+                    return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)
+                case Stopped():
+                    usage = Usage(input_characters=self._text_chars)
+                    return await self._finish(tts_pb2.FINISH_REASON_STOPPED, usage)
+
+    async def _send_chunk(self, chunk: AudioChunk) -> None:
+        taken_ns = now_ns()
+        self._last_segment = chunk.segment
+        encoded = self._encoder.encode(chunk.samples)
+        if encoded.num_samples:  # else the resampler kept it all
+            audio = wire.to_audio(chunk, encoded)
+            if chunk.prebuffer_hint_s is not None:
+                audio.prebuffer_hint.CopyFrom(wire.to_duration(chunk.prebuffer_hint_s + self._encoder.held_s))
+            await self._send_audio(audio, taken_ns)
+        self._engine.release(self._id, chunk.num_samples)
+
+    async def _send_tail(self) -> None:
+        tail = self._encoder.finish()
+        if tail.num_samples:
+            audio = tts_pb2.Audio(num_samples=tail.num_samples, pcm=tail.pcm)
+            audio.segment, audio.end_of_segment = self._last_segment, True
+            await self._send_audio(audio, taken_ns=now_ns())
+
+    async def _send_audio(self, audio: tts_pb2.Audio, taken_ns: int) -> None:
+        paced_s = await self._pace(audio.num_samples)
+        if self._stopped:
+            return
+        audio.chunk_seq, audio.first_sample = self._chunks_sent, self._pacer.sent
+        timings = audio.timings
+        timings.taken_unix_nanos = taken_ns
+        timings.paced.CopyFrom(wire.to_duration(paced_s))
+        async with self._writing:
+            self._pacer.on_sent(audio.num_samples)  # before the write: a report on this chunk may come during it
+            self._chunks_sent += 1
+            timings.loop_lag_max.CopyFrom(wire.to_duration(self._lag.take_s()))
+            timings.write_start_unix_nanos = now_ns()
+            await self._context.write(tts_pb2.SynthesizeResponse(audio=audio))
+        self._last_sign_ns = now_ns()
+        attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
+        tracing.record_write(self._tracer, self._span, timings.write_start_unix_nanos, attributes)
+
+    async def _pace(self, num_samples: int) -> float:
+        """Waits until the chunk is within max_lead of the listener. Gives the seconds that it took."""
+        start_ns = now_ns()
+        while not self._stopped and (wait_s := self._pacer.wait_s(num_samples)) > 0:
+            self._listener_moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._listener_moved.wait()
+        return (now_ns() - start_ns) / _NS_PER_S
+
+    async def _finish(self, reason: tts_pb2.FinishReason, usage: Usage) -> None:
+        totals = wire.to_usage(usage, self._pacer.sent, self._order.audio_format.sample_rate)
+        await self._write(finished=tts_pb2.Finished(reason=reason, usage=totals))
+
+    async def _write(self, **event: Message) -> None:
+        async with self._writing:
+            await self._context.write(tts_pb2.SynthesizeResponse(**event))  # type: ignore[arg-type]

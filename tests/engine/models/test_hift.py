@@ -1,0 +1,117 @@
+"""The vocoder's sizes, its excitation, and the mapping of published weights."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn.utils.parametrizations import weight_norm
+from torch.testing import assert_close
+
+from engine.config import build
+from engine.errors import InvalidConfig
+from engine.models.convs import Walk
+from engine.models.hift import HiFT, HiFTConfig, Stft, from_published
+from engine.models.source import HarmonicSource, SourceConfig
+from tests.engine.models.test_hift_laws import CONFIGS
+
+
+def test_the_published_network_has_its_parameters_and_names() -> None:
+    with torch.device("meta"):
+        model = HiFT(HiFTConfig())
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert shapes["conv_pre.weight"] == (512, 80, 7)
+    assert shapes["ups.0.weight"] == (512, 256, 16)
+    assert shapes["source_downs.0.weight"] == (256, 18, 30)
+    assert shapes["source_resblocks.2.convs2.2.weight"] == (64, 64, 11)
+    assert shapes["resblocks.8.activations1.2.alpha"] == (64,)
+    assert shapes["conv_post.weight"] == (18, 64, 7)
+    assert shapes["m_source.l_linear.weight"] == (1, 9)
+    assert shapes["f0_predictor.condnet.8.weight"] == (512, 512, 3)
+    assert shapes["f0_predictor.classifier.weight"] == (1, 512)
+    # The published checkpoint counts one scale more per channel of a weight-normalised layer.
+    normalised = [
+        shape[0]
+        for name, shape in shapes.items()
+        if name.endswith(".weight") and not name.startswith(("source_downs", "m_source")) and len(shape) == 3
+    ]
+    total = sum(math.prod(shape) for shape in shapes.values()) + sum(normalised)
+    assert round(total / 1e6, 3) == 20.821
+    pitch = [shape for name, shape in shapes.items() if name.startswith("f0_predictor")]
+    assert round((sum(math.prod(shape) for shape in pitch) + 5 * 512) / 1e6, 3) == 3.274
+
+
+def test_hold_back_is_what_the_layers_need() -> None:
+    with torch.device("meta"):
+        assert HiFT(HiFTConfig()).hold_back_frames == 20  # 12 for the mel alone; the pitch's way through is longer
+        assert HiFT(CONFIGS["causal"]).hold_back_frames == 3
+
+
+def test_weight_norm_is_folded() -> None:
+    conv = weight_norm(torch.nn.ConvTranspose1d(4, 6, 5))
+    published = {f"mel2wav.ups.0.{name}": value for name, value in conv.state_dict().items()}
+    folded = from_published(published | {"flow.x": torch.zeros(1)})
+    assert set(folded) == {"ups.0.weight", "ups.0.bias"}
+    assert_close(folded["ups.0.weight"], conv.weight.detach())
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(16, 4), (96, 24)])
+def test_spectra_are_those_of_torch(n_fft: int, hop: int) -> None:
+    stft, window = Stft(n_fft, hop), torch.hann_window(n_fft)
+    wav = torch.randn(2, 960)
+    ours = stft.spectra(wav[:, None], Walk(None, final=True))
+    theirs = torch.stft(wav, n_fft, hop, window=window, return_complex=True, pad_mode="reflect")
+    assert_close(ours, torch.cat((theirs.real, theirs.imag), dim=1), atol=1e-4, rtol=1e-4)
+    back = stft.waveform(theirs.real, theirs.imag, 0, Walk(None, final=True))
+    assert_close(back, torch.istft(theirs, n_fft, hop, window=window), atol=1e-5, rtol=0)
+
+
+def test_the_phase_runs_on_through_ten_minutes() -> None:
+    """Float32 sums of phase lose a harmonic's pitch within a minute; ours are float64, modulo one turn."""
+    source = HarmonicSource(SourceConfig(harmonics=8), sample_rate=24000, hop=480)
+    f0 = torch.full((1, 30_000), 123.456, dtype=torch.float64)
+    _, phase = source._turns(f0, torch.zeros(1, dtype=torch.float64))
+    assert phase.item() == pytest.approx(123.456 * 600 % 1.0, abs=1e-6)
+
+
+def test_harmonics_above_half_the_sample_rate_are_silent() -> None:
+    source = HarmonicSource(
+        SourceConfig(
+            harmonics=1, mask_above_nyquist=True, random_offsets=False, noise_per_harmonic=False, noise_std=0.0
+        ),
+        sample_rate=24000,
+        hop=480,
+    ).requires_grad_(False)
+    source.l_linear.weight.copy_(torch.tensor([[0.0, 1.0]]))
+    source.l_linear.bias.zero_()
+    f0 = torch.tensor([[5000.0, 7000.0]])
+    signal, _ = source(f0, (0,), 0, torch.zeros(1, dtype=torch.float64), source.offsets((0,)))
+    assert signal[..., :480].abs().max() > 0.05
+    assert signal[..., 480:].abs().max() == 0.0
+
+
+def test_a_given_source_or_pitch_replaces_the_predicted() -> None:
+    torch.manual_seed(0)
+    hift = HiFT(CONFIGS["symmetric"]).requires_grad_(False)
+    mel = torch.randn(1, 80, 24)
+    f0 = hift.predict_f0(mel)
+    state = hift.init_state(5)
+    source, _ = hift.m_source(f0, state.seeds, 0, state.phase, state.offsets)
+    predicted, _ = hift(mel, state, final=True)
+    assert_close(hift(mel, state, final=True, f0=f0)[0], predicted)
+    assert_close(hift(mel, state, final=True, source=source)[0], predicted)
+
+
+def test_a_state_that_ended_is_refused() -> None:
+    hift = HiFT(CONFIGS["causal"])
+    _, state = hift(torch.zeros(1, 80, 0), hift.init_state(0), final=True)
+    with pytest.raises(ValueError, match="final piece"):
+        hift(torch.zeros(1, 80, 1), state)
+
+
+def test_config_errors_name_the_field() -> None:
+    with pytest.raises(InvalidConfig, match="istft_n_fft"):
+        build(HiFTConfig, {"istft_n_fft": 20}, "config.json: hift")
+    with pytest.raises(InvalidConfig, match="head"):
+        build(HiFTConfig, {"head": "angle"}, "config.json: hift")

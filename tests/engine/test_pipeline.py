@@ -1,0 +1,289 @@
+"""Board and workers with scripted stages: order, isolation, bounds, cancel, ends."""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import board as changes
+from engine.board import Board, BoardConfig, Running
+from engine.errors import EmptyText, EngineClosed, Overloaded, UtteranceFailed
+from engine.ladder import LadderConfig
+from engine.ledger import Ledger
+from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, FlushDone, Utterance
+from engine.pipeline import FlowWorker, T3Worker
+from engine.text.segmenter import Segmenter, SegmenterConfig
+from engine.tracing import parent
+from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedAudio, ScriptedTokens
+
+CONFIG = BoardConfig(
+    max_utterances=4,
+    ladder=LadderConfig(sizes=(3, 5)),
+    lookahead=2,
+    sample_rate=1000,
+    samples_per_token=SAMPLES_PER_TOKEN,
+    ledger_tokens=10,
+    channel_samples=60,
+)
+NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slots_in_use=0)
+
+
+class Caller:
+    """One utterance as the service would drive it; releases audio as it arrives unless told not to."""
+
+    def __init__(self, pipeline: Pipeline, name: str, reads: bool = True) -> None:
+        self.name, self.board, self.reads = name, pipeline.board, reads
+        self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        accepted = Accepted(voice="v", seed=1, sampling={}, max_text_delay_s=0.05)
+        running = Running(
+            request=Utterance(id=name),
+            accepted=accepted,
+            sink=self.arrived.put,
+            trace=parent(""),
+            segmenter=Segmenter(SegmenterConfig(), 50_000_000),
+            ledger=Ledger(CONFIG.ledger_tokens),
+        )
+        self.board.add(running)
+
+    def update(self, change: Callable[..., None], *args: Any) -> None:
+        self.board.update(self.name, lambda running: change(running, *args))
+
+    def say(self, text: str) -> None:
+        self.update(changes.push_text, text)
+        self.update(changes.end_input)
+
+    def next(self, timeout_s: float = 5) -> Event:
+        event = self.arrived.get(timeout=timeout_s)
+        if self.reads and isinstance(event, AudioChunk):
+            self.update(changes.release, event.num_samples)
+        return event
+
+    def all(self) -> list[Event]:
+        events = [self.next()]
+        while not isinstance(events[-1], Finished | Failed):
+            events.append(self.next())
+        return events
+
+    def nothing_more(self, for_s: float = 0.05) -> bool:
+        time.sleep(for_s)
+        return self.arrived.empty()
+
+
+class Pipeline:
+    def __init__(self, tokens: ScriptedTokens, audio: ScriptedAudio) -> None:
+        self.tokens, self.audio = tokens, audio
+        self.board = Board(CONFIG)
+        self.workers = (T3Worker(self.board, tokens, _nothing), FlowWorker(self.board, audio, _nothing))  # type: ignore[arg-type]
+        for worker in self.workers:
+            worker.start()
+
+    def close(self) -> None:
+        self.board.close()
+        for worker in self.workers:
+            worker.join()
+
+    def settles(self) -> bool:
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            if self.board.stats() == NOTHING and self.tokens.held == 0:
+                return True
+            time.sleep(0.005)
+        return False
+
+
+def _nothing() -> None:
+    pass
+
+
+@pytest.fixture
+def pipeline() -> Iterator[Pipeline]:
+    running = Pipeline(ScriptedTokens(), ScriptedAudio())
+    yield running
+    if running.tokens.gate is not None:
+        running.tokens.gate.set()
+    running.close()
+    assert not {thread.name for thread in threading.enumerate()} & {"t3", "flow"}
+
+
+def spoken(events: list[Event]) -> str:
+    """The text that the audio stands for."""
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    samples = np.concatenate([chunk.samples for chunk in chunks]) if chunks else np.zeros(0)
+    return "".join(chr(int(sample)) for sample in samples[:: SAMPLES_PER_TOKEN * TOKENS_PER_CHAR])
+
+
+def test_audio_comes_in_order_and_ends_with_finished(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.say("Hello there. How are you?")
+    events = caller.all()
+    assert spoken(events) == "Hello there.How are you?"
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    assert [chunk.seq for chunk in chunks] == list(range(len(chunks)))
+    assert [chunk.first_sample for chunk in chunks] == [
+        sum(c.num_samples for c in chunks[:i]) for i in range(len(chunks))
+    ]
+    assert [chunk.segment for chunk in chunks if chunk.end_of_segment] == [0, 1]
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert finished.usage.samples == sum(chunk.num_samples for chunk in chunks)
+    assert finished.usage.speech_tokens == TOKENS_PER_CHAR * len("Hello there.How are you?")
+    assert (finished.usage.segments, finished.usage.input_characters) == (2, 25)
+    assert pipeline.settles()
+
+
+def test_windows_follow_the_ladder_with_full_lookahead(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.say("abcdefgh")
+    caller.all()
+    assert pipeline.audio.windows == [(3, 2, False), (5, 2, False), (5, 2, False), (3, 0, True)]
+
+
+def test_stamps_follow_the_way_of_a_window(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.say("abcdefgh")
+    for event in caller.all():
+        if isinstance(event, AudioChunk):
+            t = event.timings
+            way = [t.text_received_ns, t.t3_start_ns, t.t3_first_token_ns, t.t3_last_token_ns, t.flow_start_ns]
+            way += [t.flow_end_ns, t.vocoder_end_ns]
+            assert way == sorted(way)
+            assert min(way) > 0
+
+
+def test_text_is_spoken_before_the_input_ends(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.update(changes.push_text, "One. Tw")
+    assert isinstance(caller.next(), AudioChunk)
+
+
+def test_a_flush_speaks_what_is_there_and_is_answered_in_order(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.update(changes.push_text, "no end yet")
+    caller.update(changes.flush, 7)
+    caller.update(changes.push_text, " and more.")
+    caller.update(changes.end_input)
+    events = caller.all()
+    (mark,) = [index for index, event in enumerate(events) if isinstance(event, FlushDone)]
+    assert spoken(events[:mark]) == "no end yet"
+    assert events[mark] == FlushDone(flush_id=7, end_sample=len("no end yet") * TOKENS_PER_CHAR * SAMPLES_PER_TOKEN)
+    assert spoken(events[mark:]) == "and more."
+
+
+def test_a_flush_of_nothing_is_answered_too(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.update(changes.flush, 1)
+    assert caller.next() == FlushDone(flush_id=1, end_sample=0)
+
+
+def test_after_the_longest_wait_words_are_spoken_without_an_end(pipeline: Pipeline) -> None:
+    caller = Caller(pipeline, "a")
+    caller.update(changes.push_text, "two words wai")
+    events: list[Event] = []
+    while spoken(events) != "two words":
+        events.append(caller.next(timeout_s=2))
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "?!", "..."])
+def test_nothing_speakable_is_an_error_and_not_silence(pipeline: Pipeline, text: str) -> None:
+    caller = Caller(pipeline, "a")
+    caller.say(text)
+    (failed,) = caller.all()
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, EmptyText)
+    assert pipeline.settles()
+
+
+@pytest.mark.parametrize("text", ["One. Two @ two. Three.", "One. Two # two. Three.", "One. Two ! two. Three."])
+def test_a_failure_ends_one_utterance_after_the_audio_before_it(pipeline: Pipeline, text: str) -> None:
+    good, bad = Caller(pipeline, "good"), Caller(pipeline, "bad")
+    good.update(changes.push_text, "This one goes on and on. ")
+    bad.say(text)
+    good.say("And it ends well.")
+    events = bad.all()
+    assert isinstance(events[-1], Failed)
+    assert isinstance(events[-1].error, UtteranceFailed)
+    assert spoken(events).startswith("One.")
+    assert spoken(good.all()) == "This one goes on and on.And it ends well."
+    assert pipeline.settles()
+
+
+def test_utterances_interleave_and_give_what_each_gives_alone(pipeline: Pipeline) -> None:
+    texts = {name: f"Utterance {name} speaks {name * 5}. It has two sentences." for name in "wxyz"}
+    callers = {name: Caller(pipeline, name) for name in texts}
+    for name, caller in callers.items():
+        caller.say(texts[name])
+    for name, caller in callers.items():
+        assert spoken(caller.all()) == texts[name].replace(". ", ".")
+
+
+def test_one_too_many_is_refused_until_one_ends(pipeline: Pipeline) -> None:
+    callers = [Caller(pipeline, name) for name in "abcd"]
+    with pytest.raises(Overloaded, match="4 of 4"):
+        Caller(pipeline, "e")
+    pipeline.board.cancel("a")
+    callers.append(Caller(pipeline, "e"))
+
+
+def test_who_does_not_read_stops_only_himself(pipeline: Pipeline) -> None:
+    stalled, good = Caller(pipeline, "stalled", reads=False), Caller(pipeline, "good")
+    stalled.say("x" * 80 + ".")
+    good.say("This one is read. To its very end.")
+    assert spoken(good.all()) == "This one is read.To its very end."
+    time.sleep(0.1)
+    stats = pipeline.board.stats()
+    assert stats.samples_unreleased <= CONFIG.channel_samples
+    assert stats.tokens_waiting <= CONFIG.ledger_tokens
+    steps = pipeline.tokens.steps
+    time.sleep(0.05)
+    assert pipeline.tokens.steps == steps, "T3 must rest while the ledger is full"
+    stalled.reads = True
+    while not stalled.arrived.empty():
+        stalled.next()
+    events = stalled.all()
+    assert isinstance(events[-1], Finished)
+
+
+def test_cancel_is_seen_before_the_next_step(pipeline: Pipeline) -> None:
+    pipeline.tokens.gate = threading.Event()
+    caller = Caller(pipeline, "a")
+    caller.update(changes.push_text, "Spoken for a long long while. ")
+    time.sleep(0.05)
+    pipeline.board.cancel("a")
+    pipeline.tokens.gate.set()
+    assert pipeline.settles()
+    assert pipeline.tokens.steps <= 1
+    assert caller.nothing_more()
+
+
+def test_after_many_cancels_nothing_is_left(pipeline: Pipeline) -> None:
+    rng = random.Random(1)
+    pipeline.tokens.step_s = pipeline.audio.window_s = 0.0002
+    for index in range(200):
+        caller = Caller(pipeline, str(index), reads=rng.random() < 0.5)
+        caller.update(changes.push_text, "Some text that is spoken. " * rng.randint(0, 3))
+        time.sleep(rng.random() * 0.004)
+        pipeline.board.cancel(str(index))
+    assert pipeline.settles()
+
+
+def test_a_closed_board_takes_nothing_and_ends_what_runs() -> None:
+    pipeline = Pipeline(ScriptedTokens(step_s=0.001), ScriptedAudio())
+    Caller(pipeline, "a").update(changes.push_text, "Still speaking. " * 3)
+    pipeline.close()
+    assert pipeline.board.stats() == NOTHING
+    assert pipeline.tokens.held == 0
+    with pytest.raises(EngineClosed):
+        Caller(pipeline, "b")
+
+
+def test_a_ledger_too_small_for_a_window_is_refused_at_start() -> None:
+    """T3 and flow would wait for each other for ever."""
+    with pytest.raises(ValueError, match="the largest window needs 7"):
+        Board(BoardConfig(**{**vars(CONFIG), "ledger_tokens": 6}))

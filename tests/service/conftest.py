@@ -1,0 +1,74 @@
+"""A service over a scripted engine on a loopback port of its own, and its stub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from opentelemetry import trace
+
+from gapless.tts.v1 import tts_pb2_grpc
+from service.config import ServiceConfig
+from service.server import Server
+from service.session import Surroundings
+from tests.fakes import Script, ScriptedEngine
+
+VOICES = {
+    "anna": Script(),
+    "karl": Script(window_tokens=3),
+    "slow": Script(token_s=0.02, window_tokens=2),
+    "broken": Script(fail_at_chunk=1),
+    "stuck": Script(hang_at_chunk=1),
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    engine: ScriptedEngine
+    server: Server
+    address: str
+    channel: grpc.aio.Channel
+    stub: tts_pb2_grpc.TextToSpeechServiceStub
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@asynccontextmanager
+async def serve_scripted(
+    *,
+    voices: Mapping[str, Script] = VOICES,
+    max_utterances: int = 4,
+    channel_s: float = 2.0,
+    tracer: trace.Tracer | None = None,
+    **config: float,
+) -> AsyncIterator[Served]:
+    engine = ScriptedEngine(voices, max_utterances=max_utterances, channel_s=channel_s)
+    settings = ServiceConfig(address="127.0.0.1:0", version="test", **config)  # type: ignore[arg-type]
+    server = Server(settings)
+    tracer = tracer or trace.NoOpTracer()
+    await server.start(Surroundings(engine=engine, config=settings, tracer=tracer))
+    address = f"127.0.0.1:{server.port}"
+    at_once = asyncio.Event()
+    at_once.set()
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Served(engine, server, address, channel, tts_pb2_grpc.TextToSpeechServiceStub(channel))
+    finally:
+        await server.stop(at_once)
+        engine.close()
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async with serve_scripted() as served:
+        yield served
+
+
+@pytest.fixture
+def serve() -> Serve:
+    return serve_scripted

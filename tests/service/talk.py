@@ -1,0 +1,68 @@
+"""Talking to the service through the raw stub: one whole utterance, collected."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1 import tts_pb2_grpc
+
+Request = pb.SynthesizeRequest
+
+
+def config(**fields: object) -> Request:
+    return Request(config=pb.SynthesisConfig(**fields))  # type: ignore[arg-type]
+
+
+def text(piece: str, *, flush: bool = False) -> Request:
+    return Request(text=pb.Text(text=piece, flush=flush))
+
+
+def end() -> Request:
+    return Request(end_of_input=pb.EndOfInput())
+
+
+def playback(played: int = 0, **fields: object) -> Request:
+    return Request(playback=pb.PlaybackReport(played_samples=played, **fields))  # type: ignore[arg-type]
+
+
+def seeded(voice: str = "anna", seed: int = 7, **fields: object) -> Request:
+    return config(voice=voice, sampling=pb.SamplingConfig(seed=seed), **fields)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All events of one utterance, in order."""
+
+    events: list[pb.SynthesizeResponse]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [str(event.WhichOneof("event")) for event in self.events]
+
+    @property
+    def started(self) -> pb.Started:
+        return self.events[0].started
+
+    @property
+    def chunks(self) -> list[pb.Audio]:
+        return [event.audio for event in self.events if event.HasField("audio")]
+
+    @property
+    def pcm(self) -> bytes:
+        return b"".join(chunk.pcm for chunk in self.chunks)
+
+    @property
+    def warnings(self) -> list[str]:
+        return [str(event.warning.reason) for event in self.events if event.HasField("warning")]  # type: ignore[attr-defined]
+
+    @property
+    def finished(self) -> pb.Finished:
+        return self.events[-1].finished
+
+
+async def say(
+    stub: tts_pb2_grpc.TextToSpeechServiceStub, requests: Iterable[Request] | AsyncIterator[Request]
+) -> Heard:
+    return Heard([event async for event in stub.Synthesize(requests)])

@@ -1,0 +1,250 @@
+"""Trains the embedded voice's flow (speech tokens -> mel) on the rendered data, under the masks it is served with.
+
+Two losses: L1 between mu and the mel, so that mu already is the mean mel, and flow matching for the estimator.
+
+    python -m training.flow --work out/training --minutes 35     # resumes from its own checkpoint
+    python -m training.flow --work out/training --export
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.config import build
+from engine.models.flow import Flow, FlowConfig
+from training.dataset import Dataset, Utterance
+from training.flow_batches import Batch, Corpus
+from training.t3 import speaker_vectors
+
+CONFIG = Path(__file__).parent / "configs" / "flow.json"
+ASSET = Path(__file__).parents[1] / "engine" / "assets" / "embedded" / "flow.safetensors"
+
+RATE, BETAS, DECAY = 1.5e-3, (0.9, 0.98), 0.01
+WARM_UP_STEPS = 60
+LAST_RATE = 0.02  # of the full rate, at the end
+GRADIENT_NORM = 1.0
+AVERAGE = 0.998  # decay of the weights' running mean
+TOKENS = 640  # of the targets of a batch
+LOG_S, SAVE_S, VALIDATE_S = 20.0, 120.0, 300.0
+VALID_UTTERANCES = 24
+VALID_WINDOWS = (8, 16, 25)  # tokens; the last repeats
+VALID_STEPS = (1, 2, 3, 4)
+
+
+class Trainer(nn.Module):
+    """The network with its losses; `Flow` itself stays as it is served."""
+
+    def __init__(self, config: FlowConfig, n_voices: int) -> None:
+        super().__init__()
+        self.flow = Flow(config)
+        self.register_buffer("speakers", speaker_vectors(n_voices, config.speaker_width), persistent=False)
+        self.speakers: Tensor
+        self.initialise()
+
+    def initialise(self) -> None:
+        """What writes into a residual stream starts at zero; the streams start at unit scale."""
+        for name, parameter in self.flow.named_parameters():
+            if name.endswith(("linear_out.weight", "w_2.weight", "to_out.weight", "ff_out.weight")):
+                nn.init.zeros_(parameter)
+        for embed in (self.flow.encoder.embed, self.flow.encoder.up_embed):
+            nn.init.constant_(embed.out[1].weight, 1 / embed.scale)
+
+    def forward(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """noise [B, 2T, F], time [B] -> L1 of mu, mean square error of the velocity."""
+        flow = self.flow
+        target = flow.normalise(batch.mel)
+        known = flow.normalise(batch.known) * batch.known_mask
+        mu = flow.masked_mu(batch.tokens, batch.plan)
+        static = flow.conditions(mu, flow.speaker(self.speakers[batch.voice]), known)
+        at = time[:, None, None]
+        velocity = flow.masked_velocity(
+            (1 - at) * noise + at * target, static, time, time, batch.plan.sight(flow.ratio)
+        )
+        weight = batch.weight / (batch.weight.sum() * target.shape[2])
+        l1 = ((mu.float() - target).abs() * weight).sum()
+        return l1, ((velocity.float() - (target - noise)).square() * weight).sum()
+
+
+@dataclasses.dataclass
+class Run:
+    """Where a training run stands; everything a checkpoint holds beside weights and optimiser."""
+
+    step: int = 0
+    trained_s: float = 0.0
+
+
+class Training:
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        torch.manual_seed(args.seed)
+        self.folder = Path(args.work) / "flow" / args.name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = build(FlowConfig, json.loads(Path(args.config).read_text()), str(args.config))
+        self.dataset = Dataset(args.dataset or Path(args.work) / "dataset")
+        self.model = Trainer(self.config, len(self.dataset.voices))
+        self.train = Corpus(self.dataset, self.dataset.split("train"), self.config)
+        self.valid = self.dataset.split("valid")[:VALID_UTTERANCES]
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=RATE, betas=BETAS, weight_decay=DECAY, fused=True)
+        self.run = Run()
+        self.average = {name: p.detach().clone() for name, p in self.model.flow.named_parameters()}
+        self._resume()
+
+    @property
+    def progress(self) -> float:
+        if self.args.steps:
+            return min(1.0, self.run.step / self.args.steps)
+        return min(1.0, self.run.trained_s / (60.0 * self.args.minutes))
+
+    def __call__(self) -> None:
+        n_parameters = sum(p.numel() for p in self.model.parameters())
+        self._log(f"{len(self.train.utterances)} utterances, {n_parameters} parameters")
+        now = time.monotonic()
+        marks = {"log": now, "save": now, "validate": now}
+        sums, count, frames = np.zeros(2), 0, 0
+        for batch in self.train.epochs(self.args.tokens, self.args.seed, self.run.step):
+            if self.progress >= 1.0:
+                break
+            started = now
+            sums += self._step(batch)
+            count, frames, now = count + 1, frames + batch.mel.shape[0] * batch.mel.shape[1], time.monotonic()
+            self.run.trained_s += now - started
+            if now - marks["log"] > LOG_S:
+                l1, cfm = sums / count
+                per_s = frames / (now - marks["log"])
+                self._log(f"mu l1 {l1 * self.config.mel_std:.3f} cfm {cfm:.3f} frames/s {per_s:.0f}")
+                sums[:], count, frames, marks["log"] = 0, 0, 0, now
+            if now - marks["validate"] > VALIDATE_S:
+                self._log("VALID " + self.validate())
+                marks["validate"] = time.monotonic()
+            if now - marks["save"] > SAVE_S:
+                self._save()
+                marks["save"] = time.monotonic()
+        self._save()
+        self._log("DONE " + self.validate())
+
+    def rate(self) -> float:
+        """Of the full learning rate: warm-up, then half a cosine."""
+        fall = 0.5 * (1 + math.cos(math.pi * self.progress))
+        return min(1.0, (self.run.step + 1) / WARM_UP_STEPS) * (LAST_RATE + (1 - LAST_RATE) * fall)
+
+    def _step(self, batch: Batch) -> tuple[float, float]:
+        self.optimiser.param_groups[0]["lr"] = self.args.rate * self.rate()
+        generator = torch.Generator().manual_seed(self.args.seed * 1_000_003 + self.run.step)
+        noise = torch.randn(batch.mel.shape, generator=generator)
+        times = torch.rand(batch.mel.shape[0], generator=generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            l1, cfm = self.model(batch, noise, times)
+        (l1 + cfm).backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        parameters = [p.detach() for p in self.model.flow.parameters()]
+        decay = min(AVERAGE, self.run.step / (self.run.step + 10))
+        torch._foreach_lerp_(list(self.average.values()), parameters, 1 - decay)
+        self.run.step += 1
+        return float(l1.detach()), float(cfm.detach())
+
+    def served(self, steps: int) -> Flow:
+        """The averaged weights as a flow of so many solver steps."""
+        flow = Flow(dataclasses.replace(self.config, steps=steps))
+        flow.load_state_dict(self.average)
+        return flow.eval()
+
+    @torch.inference_mode()
+    def validate(self) -> str:
+        """Held-out mean |ln mel difference|, streamed as served: of mu, and of the solved mel by number of steps."""
+        figures = []
+        for steps in VALID_STEPS:
+            flow = self.served(steps)
+            prompts = [self._prompt(flow, voice) for voice in range(len(self.dataset.voices))]
+            errors = [self._error(flow, prompts[u.voice], u) for u in self.valid]
+            figures.append(f"{steps} steps {np.mean(errors):.3f}")
+        mu = [self._mu_error(self.served(1), u) for u in self.valid]
+        return f"mu {np.mean(mu):.3f}, " + ", ".join(figures)
+
+    def _prompt(self, flow: Flow, voice: int) -> Any:
+        utterance = self.dataset.prompt(self.dataset.voices[voice])
+        tokens, mel = self.dataset.tokens(utterance), self.dataset.mel(utterance)
+        embedding = self.model.speakers[voice : voice + 1]
+        return flow.prepare_prompt(torch.from_numpy(tokens)[None], torch.from_numpy(mel)[None], embedding)
+
+    def _error(self, flow: Flow, prompt: Any, utterance: Utterance) -> float:
+        tokens, mel = torch.from_numpy(self.dataset.tokens(utterance))[None], self.dataset.mel(utterance)
+        state, position, pieces, total = flow.init_state(prompt, seed=1), 0, [], tokens.shape[1]
+        while position < total:
+            size = min(VALID_WINDOWS[min(len(pieces), len(VALID_WINDOWS) - 1)], total - position)
+            end = min(position + size + flow.lookahead, total)
+            piece, state = flow.window(tokens[:, position:end], size, state, final=position + size == total)
+            pieces.append(piece)
+            position += size
+        return float((torch.cat(pieces, 2)[0].t() - torch.from_numpy(mel)).abs().mean())
+
+    def _mu_error(self, flow: Flow, utterance: Utterance) -> float:
+        corpus = Corpus(self.dataset, [utterance], self.config)
+        batch = corpus.batch(np.zeros(1, np.int64), np.random.default_rng(0))
+        mu = flow.spectrogram(flow.masked_mu(batch.tokens, batch.plan)).transpose(1, 2)
+        target = batch.weight == 1.0
+        return float(((mu - batch.mel).abs() * target).sum() / (target.sum() * mu.shape[2]))
+
+    def export(self) -> None:
+        ASSET.parent.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.half().contiguous() for name, tensor in self.average.items()}, ASSET)
+        self._log(f"exported {ASSET.stat().st_size / 1e6:.1f} MB")
+
+    def _log(self, text: str) -> None:
+        clock = time.strftime("%H:%M:%S", time.gmtime())
+        print(f"{clock} step {self.run.step} at {100 * self.progress:.1f} % {text}", flush=True)
+
+    def _save(self) -> None:
+        state = {
+            "run": dataclasses.asdict(self.run),
+            "flow": self.model.flow.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        torch.save(state, self.folder / "checkpoint.tmp")
+        (self.folder / "checkpoint.tmp").replace(self.folder / "checkpoint.pt")
+
+    def _resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.run = Run(**state["run"])
+        self.model.flow.load_state_dict(state["flow"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", default="out/training", help="folder with dataset/; checkpoints go to flow/ in it")
+    parser.add_argument("--dataset", default="", help="data set folder, if it is another")
+    parser.add_argument("--config", default=CONFIG, help="FlowConfig as JSON")
+    parser.add_argument("--name", default="", help="subfolder of the run, for comparisons")
+    parser.add_argument("--minutes", type=float, default=35.0, help="training time; the schedule is stretched to it")
+    parser.add_argument("--steps", type=int, default=0, help="train for so many steps instead (exactly repeatable)")
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="target tokens in a batch")
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--export", action="store_true", help="write the averaged weights as the served asset")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    training = Training(args)
+    training.export() if args.export else training()
+
+
+if __name__ == "__main__":
+    main()
