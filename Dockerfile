@@ -22,6 +22,7 @@ COPY --from=build /venv /venv
 WORKDIR /app
 COPY engine engine
 COPY service service
+COPY pyproject.toml .
 COPY gapless gapless
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GAPLESS_ADDRESS=0.0.0.0:50051
 USER gapless

@@ -36,7 +36,7 @@ def to_float32(pcm: bytes, encoding: Encoding) -> NDArray[np.float32]:
     """Samples in -1 to 1. For F32 a read-only view of `pcm`, else a copy. [N]"""
     if encoding is Encoding.F32:
         return np.frombuffer(pcm, dtype="<f4")
-    return to_int16(pcm, encoding).astype(np.float32) / _S16_FULL_SCALE
+    return to_int16(pcm, encoding).astype(np.float32) / np.float32(_S16_FULL_SCALE)
 
 
 def to_int16(pcm: bytes, encoding: Encoding) -> NDArray[np.int16]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TypeVar, Unpack
 
@@ -51,7 +52,7 @@ class Client:
         self._reader: Reader | None = None
 
     async def __aenter__(self) -> Client:
-        """Connects, so that the first utterance does not have to. Raises ServerUnreachable at once if nobody answers."""
+        """Connects, so that the first utterance does not have to. Raises ServerUnreachable if nobody answers."""
         self._reader = Reader("gapless-reader")
         try:
             await self._reader.run(self._open())
@@ -71,7 +72,7 @@ class Client:
         reader, self._reader = self._reader, None
         if reader:
             try:
-                await reader.run(self._channel.close())
+                await reader.run(self._channel.close(None))
             finally:
                 reader.close()
 
@@ -104,8 +105,8 @@ class Client:
     async def probe_clock(self, count: int = 8) -> ClockOffset:
         """How the server's clock relates to ours, over a connection and a thread of its own."""
         with ThreadPoolExecutor(1, "gapless-probe") as thread:
-            work = (probe_clock, self.address, count, self._connect_timeout_s)
-            return await asyncio.get_running_loop().run_in_executor(thread, *work)
+            work = partial(probe_clock, self.address, count, self._connect_timeout_s)
+            return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     async def _open(self) -> None:
         self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)

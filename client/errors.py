@@ -15,7 +15,9 @@ ClientError                  has `code`, the gRPC status, where the server said 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -128,10 +130,8 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
 
 
 def _details_bytes(error: grpc.aio.AioRpcError | grpc.RpcError) -> bytes:
-    for key, value in error.trailing_metadata() or ():
-        if key == _DETAILS_KEY and isinstance(value, bytes):
-            return value
-    return b""
+    metadata = cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ())
+    return next((value for key, value in metadata if key == _DETAILS_KEY and isinstance(value, bytes)), b"")
 
 
 def _unpack(details: bytes) -> tuple[tuple[Violation, ...], str, float | None]:

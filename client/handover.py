@@ -1,7 +1,7 @@
 """A bounded buffer from one coroutine on one event loop to one coroutine on another, in another thread.
 
-Items, stamped as they enter, then end or error, arrive in order: `put* then close() or close(error)`. Nobody polls: whoever has to wait leaves
-a future of his own loop, and the other side wakes it by `call_soon_threadsafe`.
+Items, stamped as they enter, then end or error, arrive in order: `put* then close() or close(error)`. Nobody polls:
+whoever has to wait leaves a future of his own loop, and the other side wakes it by `call_soon_threadsafe`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Handover(Generic[T]):
             await waiter.wait()
 
     async def get(self) -> tuple[int, T]:
-        """Waits for an item; with it, when it entered. After the last one raises the error given to `close`, or HandoverClosed."""
+        """Waits for an item; with it, when it entered. After the last one raises what `close` was given, or
+        HandoverClosed."""
         while True:
             with self._lock:
                 if self._items:

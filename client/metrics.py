@@ -20,7 +20,8 @@ NS = 1e9
 class Hop:
     """A stretch of the way from text to sound; the hops of an utterance follow each other without overlap."""
 
-    name: str
+    key: str  # stable, for programs
+    name: str  # for a person
     ms: float
 
 
@@ -77,8 +78,8 @@ def hops(record: Record, clock: ClockOffset | None) -> list[Hop]:
     stages = _server_stages(heard)
     server_ms = sum(hop.ms for hop in stages)
     network_ms = (heard.received_ns - complete_ns) / 1e6 - server_ms
-    waited = Hop(name="text: waiting for its end", ms=(complete_ns - sent_ns) / 1e6)
-    return [waited, *stages, Hop(name="network (there and back)", ms=network_ms)]
+    waited = Hop(key="text", name="waiting for the end of the text", ms=(complete_ns - sent_ns) / 1e6)
+    return [waited, *stages, Hop(key="network", name="network (there and back)", ms=network_ms)]
 
 
 def prebuffer_needed_ms(record: Record) -> float:
@@ -131,17 +132,17 @@ def _server_stages(receipt: Receipt) -> list[Hop]:
     """What the server did between the text's arrival and the write. A stage without a stamp takes no time."""
     timings = receipt.timings
     ends = (
-        ("text: segmenter, waiting for T3", timings.t3_start_ns),
-        (f"T3: {timings.window_tokens} + {timings.lookahead_tokens} speech tokens", timings.t3_last_token_ns),
-        ("waiting for the flow", timings.flow_start_ns),
-        ("flow", timings.flow_end_ns),
-        ("vocoder", timings.vocoder_end_ns),
-        ("audio channel", timings.taken_ns),
-        ("encoding", timings.write_start_ns - timings.paced_ns),
-        ("pacing (max_lead)", timings.write_start_ns),
+        ("segment", "segmenter, waiting for T3", timings.t3_start_ns),
+        ("t3", f"T3: {timings.window_tokens} + {timings.lookahead_tokens} speech tokens", timings.t3_last_token_ns),
+        ("flow_wait", "waiting for the flow", timings.flow_start_ns),
+        ("flow", "flow: tokens to spectrum", timings.flow_end_ns),
+        ("vocoder", "vocoder: spectrum to sound", timings.vocoder_end_ns),
+        ("channel", "audio channel", timings.taken_ns),
+        ("encode", "encoding", timings.write_start_ns - timings.paced_ns),
+        ("pacing", "pacing (max_lead)", timings.write_start_ns),
     )
     stages, at_ns = [], timings.text_received_ns
-    for name, end_ns in ends:
-        stages.append(Hop(name=name, ms=max(0, end_ns - at_ns) / 1e6))
+    for key, name, end_ns in ends:
+        stages.append(Hop(key=key, name=name, ms=max(0, end_ns - at_ns) / 1e6))
         at_ns = max(at_ns, end_ns)
     return stages

@@ -180,8 +180,8 @@ def load_sounddevice() -> ModuleType:
         import sounddevice
     except (ImportError, OSError) as error:  # OSError: the package is there, the PortAudio library is not
         raise PlaybackUnavailable(
-            f"playing needs PortAudio ({error}): `apt install libportaudio2` (Debian, Ubuntu), `brew install portaudio` "
-            "(macOS), then `pip install sounddevice`; --out FILE.wav writes a file without it"
+            f"playing needs PortAudio ({error}): `apt install libportaudio2` (Debian, Ubuntu) or "
+            "`brew install portaudio` (macOS), then `pip install sounddevice`; --out FILE.wav writes a file without it"
         ) from error
     module: ModuleType = sounddevice
     return module

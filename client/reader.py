@@ -60,7 +60,12 @@ class Reader:
 class Call:
     """One Synthesize call, on the reader's loop. All methods but `incoming` run there."""
 
-    def __init__(self, rpc: grpc.aio.StreamStreamMultiCallable, address: str, capacity: int) -> None:
+    def __init__(
+        self,
+        rpc: grpc.aio.StreamStreamMultiCallable[pb.SynthesizeRequest, pb.SynthesizeResponse],
+        address: str,
+        capacity: int,
+    ) -> None:
         self.incoming: Handover[tuple[int, pb.SynthesizeResponse]] = Handover(capacity)
         self._rpc = rpc
         self._address = address
@@ -69,7 +74,7 @@ class Call:
 
     async def open(self, config: pb.SynthesisConfig, metadata: Metadata) -> int:
         """Opens the stream and sends its first message. Returns when that was handed to gRPC."""
-        self._call = self._rpc(metadata=metadata)
+        self._call = self._rpc(None, metadata=metadata)
         self._receiving = asyncio.create_task(self._receive(), name="gapless-receive")
         try:
             return await self.write(pb.SynthesizeRequest(config=config))
@@ -100,7 +105,7 @@ class Call:
 
     async def _receive(self) -> None:
         try:
-            while (response := await self._call.read()) is not grpc.aio.EOF:
+            async for response in self._call:
                 await self.incoming.put((now_ns(), response))
         except grpc.aio.AioRpcError as error:
             self.incoming.close(translate(error, self._address))
@@ -121,11 +126,9 @@ class Call:
             return UtteranceClosed("the utterance has ended; open another one")
         if code is grpc.StatusCode.CANCELLED:
             return _cancelled_by_server()
-        trailing = await self._call.trailing_metadata()
+        metadata = await self._call.initial_metadata(), await self._call.trailing_metadata()
         details = await self._call.details()
-        return translate(
-            grpc.aio.AioRpcError(code, await self._call.initial_metadata(), trailing, details), self._address
-        )
+        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self._address)
 
 
 def _cancelled_by_server() -> ServerFailed:

@@ -49,7 +49,7 @@ def as_json(record: Record, clock: ClockOffset | None, heard: Heard) -> dict[str
         "sample_rate": started.sample_rate if started else None,
         "encoding": started.encoding.value if started else None,
         "samples": record.num_samples,
-        "timings_ms": {hop.name: round(hop.ms, 2) for hop in metrics.hops(record, clock)},
+        "timings_ms": {hop.key: round(hop.ms, 2) for hop in metrics.hops(record, clock)},
         "clock_offset_ms": round(clock.offset_ns / 1e6, 3) if clock else None,
         "clock_error_ms": round(clock.error_ns / 1e6, 3) if clock else None,
         "usage": asdict(record.finished.usage) if record.finished else None,

@@ -1,7 +1,7 @@
-"""Spans of the client, through the OpenTelemetry API: without a configured SDK they cost next to nothing and go nowhere.
+"""Spans of the client, through the OpenTelemetry API: without a configured SDK they go nowhere, at next to no cost.
 
-One CLIENT span per utterance, named and attributed after the RPC conventions; below it, for each chunk, `client.receive`
-(from its receipt by the reader thread to its place in the buffer) and `client.buffer` (until the user took it).
+One CLIENT span per utterance, named after the RPC conventions; below it, for each chunk, `client.receive` (from its
+receipt by the reader thread to its place in the buffer) and `client.buffer` (until the user took it).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -101,7 +101,7 @@ class Decoder:
             case "alignment":
                 return Alignment(words=tuple(map(_word, response.alignment.words)), received_ns=received_ns)
             case "warning":
-                warning = response.warning
+                warning = cast(pb.Warning, response.warning)  # the stub's forward reference means the builtin
                 return ServerWarning(reason=warning.reason, message=warning.message, received_ns=received_ns)
             case "finished":
                 stopped = response.finished.reason == pb.FINISH_REASON_STOPPED

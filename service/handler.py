@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator
 from opentelemetry.trace import Span
 
 from engine.clock import now_ns
+from engine.errors import GaplessError
 from gapless.tts.v1 import tts_pb2, tts_pb2_grpc
 from service import errors, tracing, wire
 from service.loop_lag import LoopLag
@@ -18,6 +20,17 @@ from service.session import Context, Session, Surroundings, read
 SERVICE = "tts.v1.TextToSpeechService"
 
 _log = logging.getLogger(__name__)
+
+
+_HEAR_OUT_S = 0.05
+
+
+async def _hear_out(context: Context) -> None:
+    """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
+    with contextlib.suppress(TimeoutError, GaplessError):
+        async with asyncio.timeout(_HEAR_OUT_S):
+            while await read(context):
+                pass
 
 
 class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
@@ -36,43 +49,45 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         """Reads and writes through the context. No metadata leaves before admission: a refused call stays retryable."""
         arrived_ns = now_ns()
         utterance_id = uuid.uuid4().hex
-        first = await self._first_request(context)
-        trace_context = first.config.trace_context if first else tts_pb2.TraceContext()
-        carrier = {"traceparent": trace_context.traceparent, "tracestate": trace_context.tracestate}
+        first = await self._first_message(context)
         metadata = dict(context.invocation_metadata() or ())
-        parent = tracing.parent_context(metadata, carrier)
+        parent = tracing.parent_context(metadata, wire.read_trace_context(first))
         with tracing.server_span(self._around.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
             span.set_attribute("tts.utterance.id", utterance_id)
             try:
                 await self._synthesize(first, utterance_id, context, span)
             except asyncio.CancelledError:
                 tracing.set_grpc_status(span, "CANCELLED")
-                _log.info("utterance %s: cancelled by the client", utterance_id)
+                _log.info("utterance %s: cancelled", utterance_id)
                 raise
             except Exception as error:
                 await self._abort(context, span, utterance_id, errors.root_cause(error))
             tracing.set_grpc_status(span, "OK")
             _log.info("utterance %s: done in %.2f s", utterance_id, (now_ns() - arrived_ns) / 1e9)
 
-    async def _first_request(self, context: Context) -> tts_pb2.SynthesizeRequest | None:
-        """None if the client half-closed or was silent instead."""
+    async def _first_message(self, context: Context) -> tts_pb2.SynthesisConfig | GaplessError:
+        """The config, or what is wrong with the call's beginning, to be raised inside its span."""
         try:
             async with asyncio.timeout(self._config.idle_timeout_s):
-                return await read(context)
+                request = await read(context)
         except TimeoutError:
-            return None
+            return errors.IdleTimeout(self._config.idle_timeout_s)
+        except GaplessError as error:
+            return error
+        if request is not None and request.HasField("config"):
+            return request.config
+        came = (request and request.WhichOneof("event")) or "nothing"
+        return errors.OutOfOrder("config", f"{came} came first; a call must begin with config, which may be empty")
 
     async def _synthesize(
-        self, first: tts_pb2.SynthesizeRequest | None, utterance_id: str, context: Context, span: Span
+        self, first: tts_pb2.SynthesisConfig | GaplessError, utterance_id: str, context: Context, span: Span
     ) -> None:
-        event = first and first.WhichOneof("event")
-        if first is None or event != "config":
-            came = f"{event} came" if event else "nothing came"
-            raise errors.OutOfOrder("config", f"{came} first; a call must begin with config, which may be empty")
+        if isinstance(first, GaplessError):
+            raise first
         if self._draining:
             raise errors.Draining
         info = self._engine.info()
-        order = wire.read_config(first.config, utterance_id, tracing.traceparent_of(span), info, self._config)
+        order = wire.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
         span.set_attributes(tracing.utterance_attributes(info.model, order.utterance.voice or info.default_voice))
         with self._loop_lag.watch() as lag:
             await self._run_within_drain(Session(order, context, self._around, span, lag))
@@ -98,6 +113,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
             _log.info("utterance %s: %s", utterance_id, error)
         status = errors.to_grpc_status(error, utterance_id)
         tracing.set_grpc_status(span, status.code.name, str(error))
+        await _hear_out(context)
         await context.abort(status.code, status.details, status.trailing_metadata)
 
     async def drain(self) -> None:

@@ -12,7 +12,7 @@ import contextlib
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import Span, Tracer
 
 from engine.clock import now_ns
@@ -34,7 +34,10 @@ _NS_PER_S = 1_000_000_000
 
 async def read(context: Context) -> tts_pb2.SynthesizeRequest | None:
     """The client's next message; None when it half-closed."""
-    request = await context.read()
+    try:
+        request = await context.read()
+    except DecodeError as error:
+        raise InvalidRequest("request", f"not a SynthesizeRequest of tts.v1: {error}") from None
     if isinstance(request, tts_pb2.SynthesizeRequest):
         return request
     await asyncio.sleep(0)  # a cancelled call first looks like the end of input

@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from engine import messages
-from engine.errors import InvalidRequest
+from engine.errors import GaplessError, InvalidRequest
 from gapless.tts.v1 import tts_pb2
 from service.audio import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoded, Encoding
 from service.config import ServiceConfig
@@ -95,6 +95,13 @@ def read_config(
         max_lead_s=config.max_lead_s if max_lead_s is None else max_lead_s,
         warnings=tuple(_warnings(wire, ignored, info)),
     )
+
+
+def read_trace_context(first: tts_pb2.SynthesisConfig | GaplessError) -> dict[str, str]:
+    """The config's trace context as W3C headers; none if there is no config."""
+    if isinstance(first, GaplessError):
+        return {}
+    return {"traceparent": first.trace_context.traceparent, "tracestate": first.trace_context.tracestate}
 
 
 def _read_sampling(wire: Message) -> dict[str, float]:

@@ -23,6 +23,9 @@ Wav = npt.NDArray[np.float32]
 
 RATE = 16_000  # Hz, what the acoustic model hears
 SOURCE_RATE = 24_000
+PADDING = 0.3  # seconds of room before and after, as the recogniser expects
+ROOM = 30  # amplitude of the room's noise in 16-bit steps, about -66 dBFS: over digital silence the recogniser's
+# cepstral mean is useless (of the teacher's 20 short items it then mistakes 10-13 instead of 0-4)
 DISCOUNT = 0.5  # absolute discount of bigram counts, left to the unigrams
 START, END = "<s>", "</s>"
 
@@ -40,28 +43,29 @@ def dictionary() -> frozenset[str]:
 class Ear:
     """Hears one waveform at a time; built by `for_sentences` or `for_items`."""
 
-    def __init__(self, decoder: pocketsphinx.Decoder) -> None:
+    def __init__(self, decoder: pocketsphinx.Decoder, noise: int = ROOM) -> None:
         self._decoder = decoder
+        self._noise = noise
 
     @classmethod
-    def for_sentences(cls, sentences: Iterable[str]) -> Ear:
+    def for_sentences(cls, sentences: Iterable[str], noise: int = ROOM) -> Ear:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bigram.arpa"
             path.write_text(bigram_arpa([words_of(sentence) for sentence in sentences]))
-            return cls(pocketsphinx.Decoder(lm=str(path), loglevel="FATAL"))
+            return cls(pocketsphinx.Decoder(lm=str(path), loglevel="FATAL"), noise)
 
     @classmethod
-    def for_items(cls, items: Iterable[str]) -> Ear:
+    def for_items(cls, items: Iterable[str], noise: int = ROOM) -> Ear:
         choices = " | ".join(sorted({" ".join(words_of(item)) for item in items}))
         decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
         decoder.add_jsgf_string("items", f"#JSGF V1.0;\ngrammar items;\npublic <item> = {choices};\n")
         decoder.activate_search("items")
-        return cls(decoder)
+        return cls(decoder, noise)
 
     def hear(self, wav: Wav, dither: int) -> list[str]:
-        """The words heard in 24 kHz audio, with noise of one quantisation step seeded by `dither` added."""
-        slow = soxr.resample(np.pad(wav, SOURCE_RATE // 10), SOURCE_RATE, RATE, quality="HQ")
-        noise = np.random.default_rng(dither).integers(-1, 2, len(slow))
+        """The words heard in 24 kHz audio, with room noise seeded by `dither` added."""
+        slow = soxr.resample(np.pad(wav, round(PADDING * SOURCE_RATE)), SOURCE_RATE, RATE, quality="HQ")
+        noise = np.random.default_rng(dither).integers(-self._noise, self._noise + 1, len(slow))
         pcm = np.clip(np.round(slow * 32767.0) + noise, -32768, 32767).astype(np.int16)
         self._decoder.start_utt()
         self._decoder.process_raw(pcm.tobytes(), no_search=False, full_utt=True)

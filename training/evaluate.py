@@ -28,7 +28,7 @@ import torch
 
 from engine.text.normalize import normalize
 from training import corpus, features, phrases
-from training.ear import Ear, dictionary, distractors, words_of
+from training.ear import ROOM, Ear, dictionary, distractors, words_of
 from training.render import TOKEN, VOICES, speak
 
 Wav = npt.NDArray[np.float32]
@@ -81,18 +81,19 @@ def word_errors(spoken: Sequence[str], heard: Sequence[str]) -> int:
 
 
 @cache
-def sentence_ear(extra: tuple[str, ...] = ()) -> Ear:
+def sentence_ear(extra: tuple[str, ...] = (), noise: int = ROOM) -> Ear:
     """Knows the held-out sentences, `extra` ones, and distractors up to VOCABULARY words."""
     sentences = [*map(normalize, corpus.held_out("sentences")), *extra]
-    return Ear.for_sentences([*sentences, *distractors(corpus.prose(), dictionary(), VOCABULARY)])
+    return Ear.for_sentences([*sentences, *distractors(corpus.prose(), dictionary(), VOCABULARY)], noise)
 
 
 @cache
-def item_ear(extra: tuple[str, ...] = ()) -> Ear:
+def item_ear(extra: tuple[str, ...] = (), noise: int = ROOM) -> Ear:
     """Knows the held-out short items, `extra` ones, and the short phrases of the corpus."""
     items = [*map(normalize, corpus.held_out("short")), *extra, *phrases.short_items()]
     known = dictionary()
-    return Ear.for_items(item for item in items if words_of(item) and known.issuperset(words_of(item)))
+    understood = [item for item in items if words_of(item) and known.issuperset(words_of(item))]
+    return Ear.for_items(understood, noise)
 
 
 def judge(items: list[tuple[str, Wav]], ear: Ear | None = None, dithers: int = DITHERS) -> Report:
@@ -156,14 +157,14 @@ def system(name: str, work: Path) -> Synthesise:
     return made  # type: ignore[no-any-return]
 
 
-def evaluate(synthesise: Synthesise, voice: str, sentences: list[str], short: list[str], dithers: int) -> dict[str, Any]:
+def evaluate(synthesise: Synthesise, voice: str, sentences: list[str], short: list[str], dithers: int, noise: int) -> dict[str, Any]:
     """All figures of one system with one voice."""
     reference = teacher(Path())
     began = time.monotonic()
     spoken = [(text, synthesise(text, voice)) for text in sentences]
     items = [(text, synthesise(text, voice)) for text in short]
     wall = time.monotonic() - began
-    ears = sentence_ear(tuple(map(normalize, sentences))), item_ear(tuple(map(normalize, short)))
+    ears = sentence_ear(tuple(map(normalize, sentences)), noise), item_ear(tuple(map(normalize, short)), noise)
     report, short_report = judge(spoken, ears[0], dithers), judge(items, ears[1], dithers)
     ratios = [len(wav) / len(reference(text, voice)) for text, wav in spoken + items]
     verdicts = report.verdicts + short_report.verdicts
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--systems", default="teacher", help="comma separated names (default: %(default)s)")
     parser.add_argument("--voices", default=",".join(voice.name for voice in VOICES))
     parser.add_argument("--dithers", type=int, default=DITHERS)
+    parser.add_argument("--noise", type=int, default=ROOM, help="of the room, in 16-bit steps (default: %(default)s)")
     parser.add_argument("--limit", type=int, help="only so many sentences and short items")
     parser.add_argument("--texts", type=Path, help="sentences, one a line, instead of the held-out ones")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line, worst items included")
@@ -200,7 +202,7 @@ def main() -> None:
     for name in options.systems.split(","):
         synthesise = system(name, options.work)
         for voice in options.voices.split(","):
-            figures = evaluate(synthesise, voice, sentences[: options.limit], short[: options.limit], options.dithers)
+            figures = evaluate(synthesise, voice, sentences[: options.limit], short[: options.limit], options.dithers, options.noise)
             results.setdefault(name, []).append(figures)
             shown = (f"{key} {value:.3f}" for key, value in figures.items() if isinstance(value, float | int))
             print(f"{name:8s} {voice:5s}", *shown, sep="  ", flush=True)

@@ -173,11 +173,12 @@ def _heads(x: Tensor, width: int) -> Tensor:
 def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
     """Rotary positions; the halves of a head are the two coordinates (Quirk: not interleaved pairs)."""
     cos, sin = rotation
-    return x * cos + x.roll(x.shape[-1] // 2, -1) * sin  # the sign of the rolled half is in `sin`
+    left, right = x.chunk(2, -1)
+    return torch.cat([left * cos - right * sin, right * cos + left * sin], -1)
 
 
 def rotary_table(config: BackboneConfig) -> Tensor:
-    """[2, max_positions, D] float32: cosines, and sines whose first half is negated."""
+    """[2, max_positions, D / 2] float32: cosines and sines."""
     half = torch.arange(0, config.head_width, 2, dtype=torch.float32) / config.head_width
     frequency = config.rope_theta**-half  # radians per position
     if scaling := config.rope_scaling:
@@ -186,8 +187,7 @@ def rotary_table(config: BackboneConfig) -> Tensor:
         keep = ((turns - scaling.low_freq_factor) / span).clamp(0, 1)
         frequency = keep * frequency + (1 - keep) * frequency / scaling.factor
     angle = torch.outer(torch.arange(config.max_positions, dtype=torch.float32), frequency)
-    cos, sin = angle.cos(), angle.sin()
-    return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
+    return torch.stack([angle.cos(), angle.sin()])
 
 
 class _LlamaAttention(nn.Module):
@@ -252,7 +252,7 @@ class Llama(Backbone):
         self.layers = nn.ModuleList([LlamaLayer(config) for _ in range(config.layers)])
         self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
         self.register_buffer("rotary", rotary_table(config), persistent=False)
-        self.rotary: Tensor  # [2, max_positions, D]
+        self.rotary: Tensor  # [2, max_positions, D / 2]
 
     def blocks(self) -> nn.ModuleList:
         return self.layers

@@ -12,8 +12,9 @@ from torch.testing import assert_close
 from engine.config import build
 from engine.errors import InvalidConfig
 from engine.models.convs import Walk
-from engine.models.hift import HiFT, HiFTConfig, Stft, from_published
+from engine.models.hift import HiFT, HiFTConfig, from_published
 from engine.models.source import HarmonicSource, SourceConfig
+from engine.models.stft import Stft
 from tests.engine.models.test_hift_laws import CONFIGS
 
 

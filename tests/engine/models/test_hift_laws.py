@@ -65,13 +65,13 @@ def mel() -> Tensor:
 
 
 def offline(hift: HiFT, mel: Tensor, seeds: tuple[int, ...] = (3, 4)) -> Tensor:
-    wav, _ = hift(mel, hift.init_state(seeds), final=True)
+    wav: Tensor = hift(mel, hift.init_state(seeds), final=True)[0]
     return wav
 
 
 def stream(hift: HiFT, mel: Tensor, cuts: list[int], seeds: tuple[int, ...] = (3, 4)) -> Tensor:
     state, pieces = hift.init_state(seeds), []
-    for index, piece in enumerate(mel.split(cuts, dim=-1)):
+    for index, piece in enumerate(torch.split(mel, cuts, dim=-1)):
         wav, state = hift(piece, state, final=index == len(cuts) - 1)
         pieces.append(wav)
     return torch.cat(pieces, dim=1)

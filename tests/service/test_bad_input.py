@@ -1,0 +1,200 @@
+"""What a client can get wrong: each gets its code, its field and a message to act on; a stream beside never notices."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from gapless.tts.v1 import tts_pb2 as pb
+from tests.service.conftest import Serve
+from tests.service.talk import Request, config, end, playback, say, seeded, text
+from tests.service.test_synthesize import SENTENCE, expected_pcm
+
+ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
+
+
+@dataclass(frozen=True)
+class Bad:
+    name: str
+    requests: list[Request]
+    reason: str
+    field: str  # "" = no BadRequest
+    says: str  # a part of the message
+    code: grpc.StatusCode = ARGUMENT
+    closes: bool = True  # the client half-closes
+
+
+def sampling(**fields: float) -> list[Request]:
+    return [config(sampling=pb.SamplingConfig(**fields)), text("Hello."), end()]  # type: ignore[arg-type]
+
+
+def streaming(**fields: Duration) -> list[Request]:
+    return [config(streaming=pb.StreamingConfig(**fields)), text("Hello."), end()]
+
+
+def audio_format(**fields: int) -> list[Request]:
+    return [config(audio_format=pb.AudioFormat(**fields)), text("Hello."), end()]  # type: ignore[arg-type]
+
+
+def out_of_range(name: str, value: float, says: str) -> Bad:
+    return Bad(f"{name} {value:g}", sampling(**{name: value}), "INVALID_FIELD", f"config.sampling.{name}", says)
+
+
+SLOW = seeded("slow")
+FLUSH = Request(flush=pb.Flush(flush_id=1))
+BAD = [
+    Bad("nothing at all", [], "OUT_OF_ORDER", "config", "nothing came first"),
+    Bad("text first", [text("Hello.")], "OUT_OF_ORDER", "config", "text came first"),
+    Bad("empty event first", [Request()], "OUT_OF_ORDER", "config", "nothing came first"),
+    Bad("config twice", [SLOW, text("Hello."), config()], "OUT_OF_ORDER", "config", "came again"),
+    Bad("empty event", [SLOW, Request()], "INVALID_FIELD", "event", "no event is set"),
+    Bad("unknown voice", [seeded("ana")], "UNKNOWN_VOICE", "config.voice", "'ana'; available: anna, broken, karl"),
+    Bad(
+        "unknown encoding",
+        audio_format(encoding=99),
+        "INVALID_FIELD",
+        "config.audio_format.encoding",
+        "99; available: AUDIO_ENCODING_PCM_S16LE",
+    ),
+    Bad(
+        "invalid rate",
+        audio_format(sample_rate_hertz=44_000),
+        "INVALID_FIELD",
+        "config.audio_format.sample_rate_hertz",
+        "44000 Hz is not available; available: 8000, 16000",
+    ),
+    out_of_range("temperature", math.nan, "nan is out of range; allowed: 0 to 2"),
+    out_of_range("temperature", math.inf, "inf is out of range"),
+    out_of_range("temperature", -0.1, "-0.1 is out of range"),
+    out_of_range("temperature", 1e30, "1e+30 is out of range"),
+    out_of_range("top_p", 0.0, "allowed: above 0 to 1"),
+    out_of_range("top_p", 1.5, "allowed: above 0 to 1"),
+    out_of_range("min_p", -1.0, "allowed: 0 to 1"),
+    out_of_range("top_k", 100_001, "allowed: 0 to 100000"),
+    out_of_range("repetition_penalty", 0.0, "allowed: 0.5 to 5"),
+    out_of_range("cfg_weight", 5.5, "allowed: 0 to 5"),
+    out_of_range("exaggeration", 3.0, "allowed: 0 to 2"),
+    Bad(
+        "negative lead",
+        streaming(max_lead=Duration(seconds=-1)),
+        "INVALID_FIELD",
+        "config.streaming.max_lead",
+        "-1 s is out of range; allowed: 0 to 3600 s",
+    ),
+    Bad(
+        "lead of 30 years",
+        streaming(max_lead=Duration(seconds=10**9)),
+        "INVALID_FIELD",
+        "config.streaming.max_lead",
+        "allowed: 0 to 3600 s",
+    ),
+    Bad(
+        "malformed delay",
+        streaming(max_text_delay=Duration(seconds=1, nanos=-5)),
+        "INVALID_FIELD",
+        "config.streaming.max_text_delay",
+        "malformed duration",
+    ),
+    Bad("no text", [seeded()], "EMPTY_TEXT", "text", "send at least one letter or digit"),
+    Bad("empty text", [seeded(), text(""), end()], "EMPTY_TEXT", "text", "no speakable text"),
+    Bad("whitespace", [seeded(), text(" \t\r\n "), end()], "EMPTY_TEXT", "text", "no speakable text"),
+    Bad("emoji", [seeded(), text("🙂 👍🏽 🇩🇪"), end()], "EMPTY_TEXT", "text", "no speakable text"),
+    Bad("a megabyte", [seeded(), text("word " * 200_000)], "TEXT_TOO_LONG", "text", "this server takes 20000"),
+    Bad(
+        "too much in pieces",
+        [SLOW, *[text("word " * 1_000)] * 5],
+        "TEXT_TOO_LONG",
+        "text",
+        "25000 characters so far; this server takes 20000",
+    ),
+    Bad("bell", [SLOW, text("a\x07b")], "INVALID_FIELD", "text.text", "control character U+0007 at index 1"),
+    Bad("NUL", [SLOW, text("\x00")], "INVALID_FIELD", "text.text", "U+0000 at index 0"),
+    Bad("C1 control", [SLOW, text("ab\x9b")], "INVALID_FIELD", "text.text", "U+009B at index 2"),
+    Bad("text after end", [SLOW, text("Hello."), end(), text("More.")], "OUT_OF_ORDER", "text", "after end_of_input"),
+    Bad("flush after end", [SLOW, text("Hello."), end(), FLUSH], "OUT_OF_ORDER", "flush", "after end_of_input"),
+    Bad("end twice", [SLOW, text("Hello."), end(), end()], "OUT_OF_ORDER", "end_of_input", "after end_of_input"),
+    Bad(
+        "played what was never sent",
+        [SLOW, text("Hello."), playback(10**9)],
+        "INVALID_FIELD",
+        "playback.played_samples",
+        "samples sent",
+    ),
+    Bad(
+        "negative underruns",
+        [SLOW, text("Hello."), playback(underrun_total=Duration(seconds=-1))],
+        "INVALID_FIELD",
+        "playback.underrun_total",
+        "out of range",
+    ),
+    Bad("never a config", [], "IDLE_TIMEOUT", "", "nothing arrived for 0.3 s", grpc.StatusCode.ABORTED, closes=False),
+    Bad("never text", [seeded()], "IDLE_TIMEOUT", "", "send end_of_input", grpc.StatusCode.ABORTED, closes=False),
+]
+
+
+async def and_silence(requests: list[Request]) -> AsyncIterator[Request]:
+    for request in requests:
+        yield request
+    await asyncio.sleep(60)
+
+
+def details_of(error: grpc.aio.AioRpcError) -> tuple[error_details_pb2.ErrorInfo, error_details_pb2.BadRequest]:
+    status = rpc_status.from_call(error)
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
+    return info, bad_request
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
+async def test_bad_input_gets_a_useful_error_and_hurts_nobody(serve: Serve, bad: Bad) -> None:
+    async with serve(idle_timeout_s=0.3) as served:
+        good = asyncio.create_task(say(served.stub, [seeded(), text(SENTENCE), end()]))
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await say(served.stub, bad.requests if bad.closes else and_silence(bad.requests))
+        assert failure.value.code() is bad.code
+        assert bad.says in (failure.value.details() or "")
+        info, bad_request = details_of(failure.value)
+        assert (info.domain, info.reason) == ("gapless", bad.reason)
+        assert info.metadata["utterance_id"]
+        assert [violation.field for violation in bad_request.field_violations] == ([bad.field] if bad.field else [])
+        assert (await good).pcm == expected_pcm(SENTENCE)
+
+
+@pytest.mark.parametrize("garbage", [b"\xff\xff\xff", b"\x12\x04\x0a\x02\xff\xfe"], ids=["bytes", "invalid UTF-8"])
+async def test_what_is_no_message_is_refused(serve: Serve, garbage: bytes) -> None:
+    async with serve() as served:
+        raw = served.channel.stream_stream("/tts.v1.TextToSpeechService/Synthesize")
+        call = raw()
+        await call.write(seeded("slow").SerializeToString())
+        await call.write(garbage)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            async for _ in call:
+                pass
+        assert failure.value.code() in (ARGUMENT, grpc.StatusCode.INTERNAL)
+        print(failure.value.details())
+
+
+async def test_a_silent_client_may_listen_as_long_as_there_is_audio(serve: Serve) -> None:
+    """Silence counts from the last audio sent: whoever listens need not talk."""
+    async with serve(idle_timeout_s=0.2) as served:
+        call = served.stub.Synthesize()
+        await call.write(seeded("slow"))
+        await call.write(text("One two three four five six seven. "))
+        samples, code = 0, None
+        try:
+            async for event in call:
+                samples += event.audio.num_samples
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+        assert code is grpc.StatusCode.ABORTED
+        assert samples == len(expected_pcm("One two three four five six seven.", voice="slow")) // 2
