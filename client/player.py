@@ -23,6 +23,7 @@ from .utterance import Utterance
 
 BUFFER_S = 30.0  # capacity of the ring
 REPORT_INTERVAL_S = 0.2
+_TAIL_MARGIN_S = 0.05  # silence at the end, beyond the latency that the stream reports
 _DRAIN_SLACK_S = 5.0  # beyond the audio that is left; then the device is taken for dead
 
 
@@ -114,6 +115,8 @@ class Player:
                 callback=self._callback,
                 finished_callback=self._on_finished,
             )
+            # Quirk: PortAudio on ALSA drops at the end what the device has not yet sounded. So silence goes last.
+            self._tail_left = round((float(self._stream.latency) + _TAIL_MARGIN_S) * self.sample_rate)
             self._stream.start()
         except self._sounddevice.PortAudioError as error:
             raise PlaybackUnavailable(
@@ -143,7 +146,9 @@ class Player:
         if taken == frames or (self.started_ns is None and not ended):
             self._starving = False
         elif ended and self._read == self._written:
-            raise self._sounddevice.CallbackStop
+            self._tail_left -= frames - taken
+            if self._tail_left <= 0:
+                raise self._sounddevice.CallbackStop
         else:
             self._underruns += not self._starving
             self._missing_samples += frames - taken

@@ -23,6 +23,9 @@ from .handover import Handover
 T = TypeVar("T")
 Metadata = Sequence[tuple[str, str]]
 
+_OVER = (grpc.aio.BaseError, grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what a write raises after the end
+_STATUS_WAIT_S = 2.0  # the status follows the failed write closely; a stream that broke locally may never get one
+
 
 class Reader:
     """A thread with an event loop of its own. `close` from any thread; a forgotten one does not keep the process."""
@@ -70,6 +73,7 @@ class Call:
         self._rpc = rpc
         self._address = address
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
+        self._opened = False  # the first message was sent
         self._cancelled = False
 
     async def open(self, config: pb.SynthesisConfig, metadata: Metadata) -> int:
@@ -87,12 +91,24 @@ class Call:
         async with self._writing:
             sent_ns = now_ns()
             try:
-                await self._call.write(request)
-            except (grpc.aio.AioRpcError, grpc.aio.UsageError, asyncio.InvalidStateError, asyncio.CancelledError):
+                await self._hand_to_grpc(request)
+            except _OVER:
+                raise await self._why_over() from None
+            except asyncio.CancelledError:
                 if not self._call.done():
                     raise  # we are being cancelled, not the call
                 raise await self._why_over() from None
+            self._opened = True
             return sent_ns
+
+    async def _hand_to_grpc(self, request: pb.SynthesizeRequest) -> None:
+        # `call.write` overwrites the status that the server gave with INTERNAL when the stream ends under it, in every
+        # fourth quick refusal (https://github.com/grpc/grpc/issues/36066). What it calls does not.
+        inner = getattr(self._call, "_cython_call", None)
+        if self._opened and inner and not self._call.done():
+            await inner.send_serialized_message(request.SerializeToString())
+        else:
+            await self._call.write(request)
 
     async def cancel(self) -> None:
         """Stops the utterance at once (barge-in). Idempotent; harmless after the end."""
@@ -121,7 +137,11 @@ class Call:
         """The call is over: `write` cannot tell why, its status can."""
         if self._cancelled:
             return UtteranceClosed("the utterance was cancelled")
-        code = await self._call.code()
+        try:
+            async with asyncio.timeout(_STATUS_WAIT_S):
+                code = await self._call.code()
+        except TimeoutError:
+            return ServerFailed("the stream broke, and no status came")
         if code is grpc.StatusCode.OK:
             return UtteranceClosed("the utterance has ended; open another one")
         if code is grpc.StatusCode.CANCELLED:

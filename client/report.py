@@ -9,6 +9,7 @@ from . import metrics
 from .clock import ClockOffset
 from .record import Record
 
+_PACED_MS = 5.0  # less is the pacing loop itself
 _BAR = 30  # characters of the longest bar
 
 
@@ -91,7 +92,7 @@ def _summary(record: Record, clock: ClockOffset | None, heard: Heard) -> list[st
     lines = []
     if figures["first_sound_ms"] is not None:
         lines.append(f"  {'first sample above -50 dBFS':<36}{figures['first_sound_ms']:7.1f} ms")
-    paced = " (paced: not the server's speed)" if figures["paced_ms"] else ""
+    paced = " (paced: not the server's speed)" if figures["paced_ms"] > _PACED_MS else ""
     lines.append(
         f"  {figures['audio_s']:.2f} s of speech in {figures['chunks']} chunks, RTF {figures['rtf']:.3f}{paced}, "
         f"underruns {figures['underruns']}{'' if heard.device else ' (computed)'}"

@@ -17,8 +17,10 @@ from .svg import ALARM, FAINT, INK, Drawing
 
 _WIDTH, _LEFT, _RIGHT = 1120.0, 236.0, 20.0
 _HEAD, _TITLE, _LANE, _BAR, _AXIS = 58.0, 30.0, 34.0, 20.0, 40.0
+_ODD = 0.72  # opacity of every second chunk
 _TICKS = 10  # about so many on the axis
 _NUMBER_WIDTH = 8.0  # of one digit in a bar
+_ZOOM_MARGIN = 1.4  # so much more than the first sound is shown
 _ZOOM_FROM = 2.5  # the beginning is enlarged if it takes less than 1/2.5 of the whole
 
 
@@ -52,11 +54,12 @@ def svg(record: Record, clock: ClockOffset | None, heard: Heard) -> str:
     )
     drawing.text(16, 44, _subtitle(record, ttfa, heard))
     whole = max(bar.end_ms for lane in drawn for bar in lane.bars)
-    begun = 1.15 * max(lane.bars[0].end_ms if lane.name != "play" else ttfa for lane in drawn if lane.bars)
+    begun = _ZOOM_MARGIN * max(lane.bars[0].end_ms if lane.name != "play" else ttfa for lane in drawn if lane.bars)
     y = _panel(drawing, _HEAD, drawn, whole, ttfa, "The whole utterance")
     if whole > _ZOOM_FROM * begun:
         y = _panel(drawing, y, drawn, begun, ttfa, "Its beginning, enlarged")
-    return drawing.render(y, "Timeline of one utterance")
+    _legend(drawing, y + 14)
+    return drawing.render(y + 30, "Timeline of one utterance")
 
 
 def lanes(record: Record, clock: ClockOffset | None, heard: Heard) -> list[Lane]:
@@ -165,7 +168,9 @@ def _panel(drawing: Drawing, y: float, drawn: list[Lane], until_ms: float, ttfa:
         _lane(drawing, top + index * _LANE, lane, until_ms, scale)
     at = _LEFT + ttfa * scale
     drawing.line(at, top - 6, at, bottom, INK, dash="4 3")
-    drawing.text(at + 4, top - 4, f"first sound received: {ttfa:.0f} ms", size=11)
+    right = at < _WIDTH / 2
+    words = f"first sound received: {ttfa:.0f} ms"
+    drawing.text(at + (4 if right else -4), top - 4, words, size=11, anchor="start" if right else "end")
     return bottom + _AXIS
 
 
@@ -179,10 +184,18 @@ def _lane(drawing: Drawing, y: float, lane: Lane, until_ms: float, scale: float)
             continue
         start, end = max(bar.start_ms, 0.0), min(bar.end_ms, until_ms)
         x, width = _LEFT + start * scale, (end - start) * scale
-        opacity = 1.0 if bar.gap or bar.number % 2 == 0 else 0.72
+        opacity = 1.0 if bar.gap or bar.number % 2 == 0 else _ODD
         drawing.box(x, bar_y, width, _BAR, ALARM if bar.gap else lane.colour, opacity=opacity, tip=bar.tip)
         if not bar.gap and width > _NUMBER_WIDTH * len(str(bar.number)) + 3:
             drawing.text(x + width / 2, bar_y + 14, str(bar.number), size=11, fill="#ffffff", anchor="middle")
+
+
+def _legend(drawing: Drawing, y: float) -> None:
+    drawing.box(16, y - 10, 22, 12, INK)
+    drawing.box(40, y - 10, 22, 12, INK, opacity=_ODD)
+    drawing.text(70, y, "a stage at work on one chunk after the other; the number says which chunk", size=11)
+    drawing.box(500, y - 10, 22, 12, ALARM)
+    drawing.text(530, y, "the sound breaks: the next chunk is not there yet", size=11)
 
 
 def _axis(drawing: Drawing, top: float, bottom: float, until_ms: float, scale: float) -> None:

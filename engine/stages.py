@@ -6,7 +6,7 @@ it returns the state that follows and leaves the one given as it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ class T3Stage:
     def __init__(self, model: Model, max_rows: int) -> None:
         self._model = model
         self._t3 = model.t3
-        self._sampler = Sampler(model.config.sampling)
+        self._sampler = Sampler(model.t3.config)
         self._cache_rows = 2 if model.t3.config.guidance else 1
         self._free = [model.t3.init_cache(self._cache_rows) for _ in range(max_rows)]
 
@@ -87,6 +87,10 @@ class T3Stage:
         self._free.append(row.cache)
 
 
+def _no_samples() -> NDArray[np.float32]:
+    return np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True)
 class AudioState:
     """One utterance between two windows: the vocoder runs on through it, the flow starts anew with every segment."""
@@ -96,6 +100,9 @@ class AudioState:
     vocoder: HiFTState
     flow: FlowState | None = None
     owed_pause: int = 0  # frames of the pause that come before the next segment
+    early_pause: NDArray[np.float32] = field(
+        default_factory=_no_samples
+    )  # samples of it made already
 
 
 class FlowStage:
@@ -106,6 +113,7 @@ class FlowStage:
         pause = model.config.text
         self._pauses = {True: model.frames(pause.sentence_pause_ms), False: model.frames(pause.clause_pause_ms)}
         self._hold_back = model.hift.hold_back_frames
+        self._early = self._hold_back * model.config.hift.hop - model.hift.hold_back_samples
         if min(self._pauses.values()) < self._hold_back:
             raise ValueError(f"pauses must cover the {self._hold_back} frames that the vocoder holds back")
 
@@ -116,8 +124,8 @@ class FlowStage:
     def window(self, state: AudioState, work: AudioWindow) -> tuple[NDArray[np.float32], AudioState, int]:
         """[N] float32 audio, the state that follows, and when the mel was complete.
 
-        At the end of a segment as much of the pause is spoken as the vocoder holds back, so that no speech waits for
-        the next segment; the rest of the pause is owed to it."""
+        At the end of a segment the vocoder is given as much of the pause as it holds back, so that no speech waits for
+        the next segment, which the rest of the pause is owed to: an utterance ends with its speech."""
         flow = state.flow
         if work.first or flow is None:
             flow = self._model.flow.init_state(state.voice.flow, noise.fold(state.seed, work.segment))
@@ -127,9 +135,12 @@ class FlowStage:
         before = state.owed_pause if work.first else 0
         after = self._hold_back if work.final else 0
         wav, vocoder = self._model.hift(self._with_silence(mel, before, after), state.vocoder)
-        owed = self._pauses[work.ends_sentence] - after if work.final else 0
-        following = replace(state, flow=None if work.final else flow, vocoder=vocoder, owed_pause=owed)
-        return wav[0].float().numpy(), following, mel_done
+        audio = np.concatenate([state.early_pause, wav[0].float().numpy()])
+        if not work.final:
+            return audio, AudioState(state.voice, state.seed, vocoder, flow), mel_done
+        owed = self._pauses[work.ends_sentence] - after
+        end = len(audio) - self._early
+        return audio[:end], AudioState(state.voice, state.seed, vocoder, None, owed, audio[end:]), mel_done
 
     def _with_silence(self, mel: torch.Tensor, before: int, after: int) -> torch.Tensor:
         if not before and not after:

@@ -7,6 +7,7 @@ BadRequest, an overload carries RetryInfo. What is not in the table is a bug: IN
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import grpc
 from google.protobuf import duration_pb2
@@ -91,7 +92,7 @@ def to_grpc_status(error: Exception, utterance_id: str) -> grpc.Status:
     info = error_details_pb2.ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata={"utterance_id": utterance_id})
     for detail in (info, *_details(error)):
         status.details.add().Pack(detail)
-    return rpc_status.to_status(status)
+    return cast(grpc.Status, rpc_status.to_status(status))
 
 
 def _details(error: Exception) -> list[Message]:

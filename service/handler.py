@@ -13,7 +13,7 @@ from opentelemetry.trace import Span
 from engine.clock import now_ns
 from engine.errors import GaplessError
 from gapless.tts.v1 import tts_pb2, tts_pb2_grpc
-from service import errors, tracing, wire
+from service import errors, orders, tracing, wire
 from service.loop_lag import LoopLag
 from service.session import Context, Session, Surroundings, read
 
@@ -51,7 +51,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         utterance_id = uuid.uuid4().hex
         first = await self._first_message(context)
         metadata = dict(context.invocation_metadata() or ())
-        parent = tracing.parent_context(metadata, wire.read_trace_context(first))
+        parent = tracing.parent_context(metadata, orders.read_trace_context(first))
         with tracing.server_span(self._around.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
             span.set_attribute("tts.utterance.id", utterance_id)
             try:
@@ -87,7 +87,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         if self._draining:
             raise errors.Draining
         info = self._engine.info()
-        order = wire.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
+        order = orders.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
         span.set_attributes(tracing.utterance_attributes(info.model, order.utterance.voice or info.default_voice))
         with self._loop_lag.watch() as lag:
             await self._run_within_drain(Session(order, context, self._around, span, lag))

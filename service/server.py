@@ -31,7 +31,7 @@ class Server:
 
     def __init__(self, config: ServiceConfig) -> None:
         self._server = grpc.aio.server(options=_options(config))
-        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._health = health.aio.HealthServicer()
         self._handler: TextToSpeechHandler | None = None
         try:
             self.port = self._server.add_insecure_port(config.address)
@@ -79,7 +79,7 @@ def _add_reflection(server: grpc.aio.Server) -> None:
     """Reflection as v1alpha, the wheel's only version, and again under the name of v1, whose messages are the same."""
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-    servicer = reflection.aio.ReflectionServicer(names)  # type: ignore[attr-defined]
+    servicer = reflection.aio.ReflectionServicer(names)
     method = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,

@@ -19,7 +19,7 @@ from engine.clock import now_ns
 from engine.errors import InvalidRequest
 from engine.messages import Aligned, AudioChunk, Engine, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
-from service import tracing, wire
+from service import orders, tracing, wire
 from service.audio import AudioEncoder
 from service.bridge import Bridge, Stopped
 from service.config import ServiceConfig
@@ -54,7 +54,7 @@ class Surroundings:
 
 
 class Session:
-    def __init__(self, order: wire.Order, context: Context, around: Surroundings, span: Span, lag: LagWatch) -> None:
+    def __init__(self, order: orders.Order, context: Context, around: Surroundings, span: Span, lag: LagWatch) -> None:
         info = around.engine.info()
         self._id = order.utterance.id
         self._order = order
@@ -80,10 +80,11 @@ class Session:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
         accepted = self._engine.submit(self._order.utterance, self._bridge.sink)
         try:
-            traceparent = tracing.traceparent_of(self._span)
-            started = wire.to_started(self._order, accepted, self._engine.info(), self._config, traceparent)
+            limits = wire.to_limits(self._engine.info(), self._config)
+            order = self._order
+            started = wire.to_started(order.audio_format, order.max_lead_s, order.utterance, accepted, limits)
             await self._write(started=started)
-            for warned in self._order.warnings:
+            for warned in order.warnings:
                 await self._write(warning=wire.to_warning(warned))
             async with asyncio.TaskGroup() as group:
                 helpers = [group.create_task(self._listen()), group.create_task(self._watch_for_silence())]
@@ -126,7 +127,7 @@ class Session:
         self._text_chars += len(text.text)
         if self._text_chars > self._config.max_text_chars:
             raise TextTooLong(self._text_chars, self._config.max_text_chars)
-        wire.check_text(text.text)
+        orders.check_text(text.text)
         self._engine.push_text(self._id, text.text)
         if text.flush:
             self._engine.flush(self._id, 0)
@@ -136,7 +137,7 @@ class Session:
         self._engine.end_input(self._id)
 
     def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
-        self._engine.playback(self._id, wire.read_playback(report, self._pacer.sent, self._encoder))
+        self._engine.playback(self._id, orders.read_playback(report, self._pacer.sent, self._encoder))
         self._pacer.report(report.played_samples)
         if report.stopped:
             self._stopped = True

@@ -7,6 +7,7 @@ The interceptors of opentelemetry-instrumentation-grpc are not used: they break 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -22,7 +23,7 @@ from engine.clock import now_ns
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _SWITCHES = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_FLUSH_LIMIT_MS = 3_000
+_FLUSH_LIMIT_S = 3.0
 _SERVER_FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 
 
@@ -39,7 +40,7 @@ def configure(environ: Mapping[str, str], version: str) -> TracerProvider | None
     resource = Resource.create({SERVICE_VERSION: version})
     if not environ.get("OTEL_SERVICE_NAME") and "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         resource = resource.merge(Resource({SERVICE_NAME: "gapless"}))
-    provider = TracerProvider(resource=resource)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(_exporter(exporter, environ)))
     return provider
 
@@ -56,9 +57,10 @@ def _exporter(name: str, environ: Mapping[str, str]) -> SpanExporter:
 
 
 def shut_down(provider: TracerProvider) -> None:
-    """Sends what is left, within a bound. Blocks."""
-    provider.force_flush(_FLUSH_LIMIT_MS)
-    provider.shutdown()
+    """Sends what is left. Blocks, within a bound that the SDK does not keep itself: its retries go on for a minute."""
+    sending = threading.Thread(target=provider.shutdown, name="otel-shutdown", daemon=True)
+    sending.start()
+    sending.join(_FLUSH_LIMIT_S)
 
 
 def parent_context(metadata: Mapping[str, str | bytes], wire: Mapping[str, str]) -> Context:

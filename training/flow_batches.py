@@ -22,7 +22,7 @@ from training.dataset import Dataset, Utterance
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-SERVED, OTHER, OWN = 0.45, 0.25, 0.15  # shares of the kinds of prompts; the rest has none
+SERVED, OTHER, OWN = 0.35, 0.15, 0.25  # shares of the kinds of prompts; the rest has none
 MAX_PROMPT = 60  # tokens of another utterance
 MAX_OWN = 40  # tokens of the target's beginning
 MAX_TARGET = 130  # tokens; more than the bounded history plus a window

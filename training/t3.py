@@ -19,16 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from engine import noise
 from engine.config import build
-from engine.models.backbones import LlamaLayer
+from engine.models.backbones import Llama, LlamaLayer
 from engine.models.t3 import T3, T3Config
 from training.dataset import Dataset
 from training.muon import Muon
-from training.t3_batches import Batch, Corpus
+from training.t3_batches import Batch, Corpus, speaker_vectors
+from training.t3_export import export
 
 CONFIG = Path(__file__).parent / "configs" / "t3.json"
 ASSETS = Path(__file__).parents[1] / "engine" / "assets" / "embedded"
@@ -48,13 +47,6 @@ MASKED = -1e4  # a score that no softmax sees
 AVERAGE = 0.998  # decay of the weights' running mean
 LOG_S, SAVE_S, VALIDATE_S = 20.0, 150.0, 300.0
 VALIDATION_ROWS = 240
-SPEAKER_SEED = 1
-
-
-def speaker_vectors(n_voices: int, width: int) -> Tensor:
-    """[n_voices, width] fixed unit vectors, one a voice; they are stored in the voice files."""
-    vectors = noise.normal(noise.fold(SPEAKER_SEED), 0, n_voices * width).view(n_voices, width)
-    return F.normalize(vectors, dim=1)
 
 
 def _layer(layer: LlamaLayer, x: Tensor, rotation: Tensor, future: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,10 +114,11 @@ class Trainer(nn.Module):
         position = torch.cat([t3.text_pos_emb.emb.weight, t3.speech_pos_emb.emb.weight])
         stream = F.embedding(batch.ids, embedding) + F.embedding(batch.places, position)
         x = torch.cat([t3.cond_enc.spkr_enc(self.speakers[batch.voice]).float()[:, None], stream], 1)
+        assert isinstance(t3.tfmr, Llama)
         rotation = t3.tfmr.rotary[:, : x.shape[1]]
         future = torch.full((x.shape[1], x.shape[1]), MASKED).triu(1)  # added to scores
         guide = x.new_zeros(())
-        for index, layer in enumerate(t3.tfmr.layers):
+        for index, layer in enumerate(t3.tfmr.blocks()):
             x, scores = self.layer(layer, x, rotation, future)
             if index in GUIDED_LAYERS:
                 guide = guide + self.guide(scores, future, batch.focus, batch.text_end)
@@ -136,7 +129,7 @@ class Trainer(nn.Module):
 
 
 def optimisers(model: Trainer) -> list[torch.optim.Optimizer]:
-    matrices = [p for layer in model.t3.tfmr.layers for p in layer.parameters() if p.dim() == 2]
+    matrices = [p for name, p in model.named_parameters() if "tfmr.layers." in name and p.dim() == 2]
     taken = {id(p) for p in matrices}
     rest = [p for p in model.parameters() if id(p) not in taken]
     adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
@@ -179,8 +172,8 @@ class Training:
     @property
     def progress(self) -> float:
         if self.args.steps:
-            return min(1.0, self.run.step / self.args.steps)
-        return min(1.0, self.run.trained_s / (60.0 * self.args.minutes))
+            return min(1.0, self.run.step / int(self.args.steps))
+        return min(1.0, self.run.trained_s / (60.0 * float(self.args.minutes)))
 
     def __call__(self) -> None:
         self._log(f"{len(self.train)} + {len(self.valid)} utterances, {self.train.length.sum()} positions")
@@ -229,7 +222,8 @@ class Training:
             optimiser.step()
             optimiser.zero_grad()
         parameters = [p.detach() for p in self.model.t3.parameters()]
-        torch._foreach_lerp_(list(self.average.values()), parameters, 1 - min(AVERAGE, self.run.step / (self.run.step + 10)))
+        keep = min(AVERAGE, self.run.step / (self.run.step + 10))
+        torch._foreach_lerp_(list(self.average.values()), parameters, 1 - keep)
         self.run.step += 1
         self.run.in_epoch += 1
         return float(loss.detach()), float(guide.detach()), float(right)
@@ -290,8 +284,12 @@ def main() -> None:
     parser.add_argument("--export", action="store_true", help="write the averaged weights as the served asset")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    training = Training(args)
-    training()
+    if args.export:
+        checkpoint = Path(args.work) / "t3" / args.name / "checkpoint.pt"
+        heads = [(layer, GUIDED_HEAD) for layer in GUIDED_LAYERS]
+        print(export(checkpoint, Path(args.config), ASSETS, Dataset(Path(args.work) / "dataset"), heads))
+        return
+    Training(args)()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Teacher data -> batches for T3: every row is one causal stream [speaker, text, speech start, speech], padded at its end.
+"""Teacher data -> batches for T3: a row is one causal stream [speaker, text, speech start, speech], padded at its end.
 
 The pieces of a row index one joint embedding table (text ids, then speech ids) and one joint position table, so a row
 needs no padding inside. All arrays int64 [B, T] unless said otherwise.
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from engine import noise
 from engine.models.t3 import T3Config
 from training.dataset import Dataset, Utterance
 
@@ -30,6 +32,13 @@ NEAREST = 12
 SHORT = 14  # characters: about one or two words
 SHORT_SHARE = 0.06  # of the utterances of an epoch, at least
 LENGTH_GRAIN = 16  # batch lengths are multiples of this
+SPEAKER_SEED = 1
+
+
+def speaker_vectors(n_voices: int, width: int) -> Tensor:
+    """[n_voices, width] fixed unit vectors, one a voice; they are stored in the voice files."""
+    vectors = noise.normal(noise.fold(SPEAKER_SEED), 0, n_voices * width).view(n_voices, width)
+    return F.normalize(vectors, dim=1)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ RESOLUTIONS = (2048, 1024, 512)  # samples; shorter windows would see where a pu
 SPECTRUM_FLOOR = 1e-3  # about -90 dBFS of noise
 MEL_WEIGHT = 1.5
 PITCH_WEIGHT = 1.0
-SKIPPED_START, SKIPPED_END = 4, 2  # frames of a segment that lack their context
+TRAINED_MEL_FLOOR = 1e-4  # about -87 dBFS of noise; what is quieter is silence to the loss
+SKIPPED_START, SKIPPED_END = 4, 2  # frames of a segment that lack their context, unless the utterance ends there
+EDGE_SHARE = 0.1  # of the segments start with their utterance, and as many end with it
 SILENT_MEL = math.log(MEL_FLOOR)
 WARM_UP_STEPS = 100
 LOG_EVERY_S, SAVE_EVERY_S = 20.0, 120.0
@@ -45,6 +47,7 @@ class Batch:
     mel: Tensor  # [B, 80, T]
     f0: Tensor  # [B, T] Hz, 0 where unvoiced
     wav: Tensor  # [B, 480 T]
+    judged: Tensor  # [B, 480 T] bool: has its context
     seeds: list[int]
 
 
@@ -64,19 +67,24 @@ class Segments:
         rng = np.random.default_rng((self.seed, step))
         chosen = rng.choice(len(self.utterances), self.batch, p=self.probability)
         pieces = [self._piece(self.utterances[index], rng) for index in chosen]
-        mel, f0, wav = (torch.from_numpy(np.stack(parts)) for parts in zip(*pieces, strict=True))
+        mel, f0, wav, judged = (torch.from_numpy(np.stack(parts)) for parts in zip(*pieces, strict=True))
         seeds = [int(seed) for seed in rng.integers(0, 2**62, self.batch)]
-        return Batch(_roughened(mel.transpose(1, 2), rng), f0, wav, seeds)
+        judged = judged.repeat_interleave(wav.shape[1] // judged.shape[1], dim=1)
+        return Batch(_roughened(mel.transpose(1, 2), rng), f0, wav, judged, seeds)
 
-    def _piece(self, utterance: Utterance, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _piece(self, utterance: Utterance, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         mel, f0, wav = self.data.mel(utterance), self.data.f0(utterance), self.data.wav(utterance)
         hop, short = len(wav) // len(mel), self.frames - len(mel)
         if short > 0:
             mel = np.pad(mel, ((0, short), (0, 0)), constant_values=SILENT_MEL)
             f0, wav = np.pad(f0, (0, short)), np.pad(wav, (0, short * hop))
-        start = int(rng.integers(0, len(mel) - self.frames + 1))
+        place, last = rng.random(), len(mel) - self.frames
+        start = 0 if place < EDGE_SHARE else last if place < 2 * EDGE_SHARE else int(rng.integers(0, last + 1))
         frames = slice(start, start + self.frames)
-        return mel[frames], f0[frames], wav[frames.start * hop : frames.stop * hop]
+        judged = np.ones(self.frames, dtype=bool)
+        judged[: 0 if start == 0 else SKIPPED_START] = False
+        judged[self.frames - (0 if start == last else SKIPPED_END) :] = False
+        return mel[frames], f0[frames], wav[frames.start * hop : frames.stop * hop], judged
 
 
 def _roughened(mel: Tensor, rng: np.random.Generator) -> Tensor:
@@ -94,8 +102,9 @@ class SpectralLoss(nn.Module):
 
     filters: Tensor  # [961, 80]
 
-    def __init__(self) -> None:
+    def __init__(self, floor: float = MEL_FLOOR) -> None:
         super().__init__()
+        self.floor = floor
         self.register_buffer("filters", torch.from_numpy(mel_filters()))
         for size in (*RESOLUTIONS, N_FFT):
             self.register_buffer(f"window_{size}", torch.hann_window(size))
@@ -112,7 +121,7 @@ class SpectralLoss(nn.Module):
         hop = N_FFT - 2 * PADDING
         padded = F.pad(wav, (PADDING, PADDING), mode="reflect")
         magnitude = self._magnitude(padded, N_FFT, hop).transpose(1, 2)
-        return (magnitude @ self.filters).clamp_min(MEL_FLOOR).log()
+        return (magnitude @ self.filters).clamp_min(self.floor).log()
 
     def _magnitude(self, wav: Tensor, size: int, hop: int) -> Tensor:
         spectrum = torch.stft(wav, size, hop, window=getattr(self, f"window_{size}"), center=False, return_complex=True)
@@ -133,7 +142,7 @@ class Trainer:
         self.config = config
         self.model = HiFT(config)
         self._set_up_weights()
-        self.loss = SpectralLoss()
+        self.loss = SpectralLoss(TRAINED_MEL_FLOOR)
         self.rate = rate
         self.bf16 = bf16
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.8, 0.99), weight_decay=0.0)
@@ -161,8 +170,7 @@ class Trainer:
         with self.precision():
             wav, _ = self.model(batch.mel, state, final=True, f0=batch.f0)
             pitch = self.model.predict_f0(batch.mel).float()
-        heard = slice(SKIPPED_START * self.config.hop, -SKIPPED_END * self.config.hop)
-        spectrum, mel = self.loss(wav.float()[:, heard], batch.wav[:, heard])
+        spectrum, mel = self.loss(torch.where(batch.judged, wav.float(), batch.wav), batch.wav)
         tone, voicing = pitch_loss(pitch, batch.f0, self.config.source.voiced_threshold_hz)
         total = spectrum + MEL_WEIGHT * mel + PITCH_WEIGHT * (tone + voicing)
         self.optimizer.zero_grad(set_to_none=True)
@@ -217,7 +225,7 @@ def evaluate(model: HiFT, data: Dataset, count: int, folder: Path | None) -> str
     for utterance in data.split("valid", wav=True)[:count]:
         mel, true = torch.from_numpy(data.mel(utterance)).T[None], torch.from_numpy(data.wav(utterance))[None]
         f0 = torch.from_numpy(data.f0(utterance))[None]
-        wav, _ = model(mel, model.init_state(0), final=True)
+        wav: Tensor = model(mel, model.init_state(0), final=True)[0]
         pitch = model.predict_f0(mel)
         both = (f0 > 0) & (pitch > model.config.source.voiced_threshold_hz)
         cents = (pitch[both] / f0[both]).log2().abs().mean() * 1200

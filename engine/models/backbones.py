@@ -9,8 +9,9 @@ checkpoints (`tfmr.layers.N...` and `tfmr.h.N...`). Sources: Llama (2302.13971),
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +52,7 @@ class BackboneConfig:
 class KVCache:
     """Keys and values of up to R rows. Rows in use are the first ones; `lengths` says how far each is filled."""
 
-    kv: Tensor  # [L, 2, R, H, T_max, D], keys then values; what is not written yet is NaN
+    kv: Tensor  # [L, 2, R, H, T_max, D], keys then values
     lengths: list[int] = field(default_factory=list)  # [R] positions
 
     @property
@@ -98,24 +99,32 @@ class _RaggedWindow(_Window):
         self.at = torch.tensor(lengths, device=kv.device)
         self.rows = torch.arange(len(lengths), device=kv.device)
         self.positions = self.at[:, None]
-        self.written = torch.arange(self.end, device=kv.device) <= self.at[:, None]  # [R, T]
-        self.mask = self.written[:, None, None]
+        written = torch.arange(self.end, device=kv.device) <= self.at[:, None]  # [R, T]
+        self.mask = written[:, None, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         past_keys, past_values = self.kv[layer]
         past_keys[self.rows, :, self.at] = keys[:, :, 0]
         past_values[self.rows, :, self.at] = values[:, :, 0]
-        # A masked weight is 0, and 0 * NaN is NaN: values beyond a row's own end are read as 0.
-        seen = past_values[:, :, : self.end].masked_fill(~self.written[:, None, :, None], 0.0)
-        return past_keys[:, :, : self.end].masked_fill(~self.written[:, None, :, None], 0.0), seen
+        return past_keys[:, :, : self.end], past_values[:, :, : self.end]
+
+
+class Layer(Protocol):
+    """Pre-norm decoder layer, cut where the cache comes in."""
+
+    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """[R, S, C] -> queries, keys, values [R, H, S, D]"""
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """[R, S, C], [R, H, S, D] -> the stream after attention and feed-forward [R, S, C]"""
 
 
 class Backbone(nn.Module):
-    """What both kinds share: the loop over layers. A layer gives `qkv` and takes the attended values in `finish`."""
+    """What both kinds share: the loop over layers."""
 
     config: BackboneConfig
 
-    def blocks(self) -> nn.ModuleList:
+    def blocks(self) -> Iterable[Layer]:
         raise NotImplementedError
 
     def enter(self, x: Tensor, positions: Tensor | slice) -> tuple[Tensor, Tensor | None]:
@@ -128,13 +137,12 @@ class Backbone(nn.Module):
     def init_cache(self, rows: int, max_len: int) -> KVCache:
         c, parameter = self.config, next(self.parameters())
         shape = (c.layers, 2, rows, c.heads, max_len, c.head_width)
-        kv = torch.full(shape, math.nan, dtype=parameter.dtype, device=parameter.device)
-        return KVCache(kv, [0] * rows)
+        return KVCache(torch.zeros(shape, dtype=parameter.dtype, device=parameter.device), [0] * rows)
 
     def forward(
         self, x: Tensor, cache: KVCache | None = None, rows: slice | None = None, queries: list[Tensor] | None = None
     ) -> Tensor:
-        """`rows` of the cache take x [R, S, C] in. Each layer's queries [R, H, S, D] are added to `queries`, if given."""
+        """`rows` of the cache take x [R, S, C] in; every layer's queries [R, H, S, D] are added to `queries`."""
         n_new = x.shape[1]
         window = None if cache is None else cache.window(rows or slice(0, x.shape[0]), n_new)
         x, rotation = self.enter(x, slice(0, n_new) if window is None else window.positions)
@@ -167,7 +175,7 @@ def _join(linears: Sequence[nn.Linear]) -> Tensor:
 
 def _heads(x: Tensor, width: int) -> Tensor:
     """[R, S, H*D] -> [R, H, S, D]"""
-    return x.unflatten(-1, (-1, width)).transpose(1, 2)
+    return x.unflatten(-1, (-1, width)).transpose(1, 2)  # type: ignore[no-any-return]
 
 
 def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
@@ -237,7 +245,7 @@ class LlamaLayer(nn.Module):
         if joint is None:
             joint = torch.cat([m.gate_proj.weight, m.up_proj.weight])
         gate, up = F.linear(self.post_attention_layernorm(x), joint).chunk(2, -1)
-        return x + m.down_proj(F.silu(gate) * up)
+        return x + m.down_proj(F.silu(gate) * up)  # type: ignore[no-any-return]
 
     def fuse(self) -> None:
         a, m = self.self_attn, self.mlp
@@ -254,8 +262,8 @@ class Llama(Backbone):
         self.register_buffer("rotary", rotary_table(config), persistent=False)
         self.rotary: Tensor  # [2, max_positions, D / 2]
 
-    def blocks(self) -> nn.ModuleList:
-        return self.layers
+    def blocks(self) -> Iterable[LlamaLayer]:
+        return cast(Iterable[LlamaLayer], self.layers)
 
     def enter(self, x: Tensor, positions: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         rotation = self.rotary[:, positions]
@@ -265,7 +273,7 @@ class Llama(Backbone):
         return self.norm(x)  # type: ignore[no-any-return]
 
     def fuse(self) -> None:
-        for layer in self.layers:
+        for layer in self.blocks():
             layer.fuse()
 
 
@@ -322,8 +330,8 @@ class GPT2(Backbone):
         self.h = nn.ModuleList([GPT2Layer(config) for _ in range(config.layers)])
         self.ln_f = nn.LayerNorm(config.width, eps=config.norm_eps)
 
-    def blocks(self) -> nn.ModuleList:
-        return self.h
+    def blocks(self) -> Iterable[GPT2Layer]:
+        return cast(Iterable[GPT2Layer], self.h)
 
     def enter(self, x: Tensor, positions: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         return x + self.wpe.weight[positions], None

@@ -75,9 +75,8 @@ class RelativeBias:
             pinned = sight.pinned[:, None, :, None] * rate.exp()
             self.turns.append((pinned.sin().to(like), pinned.cos().to(like)))  # [B, 1, T, C / 2]
 
-    def __call__(self, r: Tensor) -> Tensor:
-        """r [B, H, T, C], interleaved sine and cosine weights -> [B, H, T, K]."""
-        r_sin, r_cos = r[..., 0::2], r[..., 1::2]
+    def __call__(self, r_sin: Tensor, r_cos: Tensor) -> Tensor:
+        """Weights of the sines and cosines, each [B, H, T, C / 2] -> [B, H, T, K]."""
         turned = [torch.cat((r_sin * sin + r_cos * cos, r_cos * sin - r_sin * cos), -1) for sin, cos in self.turns]
         scores = turned[0] @ self.keys
         if self.sight is None or not self.sight.longest_prompt:
@@ -101,8 +100,9 @@ class RelativeAttention(nn.Module):
         qkv = self.linear_qkv(x).unflatten(2, self.shape).permute(2, 0, 3, 1, 4)  # [3, B, H, T, D]
         keys = gather(prompt, history, qkv[1:])
         query = qkv[0]
-        r = (query + self.pos_bias_v[:, None]) @ self.linear_pos.weight.unflatten(0, self.shape[1:])
-        positional = bias(r * self.shape[2] ** -0.5)
+        towards = (query + self.pos_bias_v[:, None]) * self.shape[2] ** -0.5
+        projection = self.linear_pos.weight.unflatten(0, self.shape[1:])  # [H, D, C], sine and cosine interleaved
+        positional = bias(towards @ projection[..., 0::2], towards @ projection[..., 1::2])
         y = attend(query + self.pos_bias_u[:, None], keys, positional, bias.sight)
         return self.linear_out(y), keys
 

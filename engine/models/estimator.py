@@ -86,8 +86,9 @@ class ConvBlock(nn.Module):
         self.conv = nn.Conv1d(inputs, channels, KERNEL)
         self.norm = nn.LayerNorm(channels)
 
-    def forward(self, x: Tensor, run: _Run) -> Tensor:
-        return F.mish(self.norm(causal(self.conv, run.extend(x))))
+    def forward(self, x: Tensor) -> Tensor:
+        """[R, 2 + T, C] -> [R, T, C]."""
+        return F.mish(self.norm(causal(self.conv, x)))
 
 
 class Resnet(nn.Module):
@@ -99,7 +100,8 @@ class Resnet(nn.Module):
         self.res_conv = nn.Conv1d(inputs, config.channels, 1)
 
     def forward(self, x: Tensor, shift: Tensor, run: _Run) -> Tensor:
-        y = self.block2(self.block1(x, run) + shift, run)
+        y = self.block1(run.extend(x)) + shift
+        y = self.block2(run.extend(y))
         return y + pointwise(self.res_conv, x)  # type: ignore[no-any-return]
 
 
@@ -207,5 +209,5 @@ class Estimator(nn.Module):
         for stage, shift in zip(self.mid, shifts[1:-1], strict=True):
             x = stage(x, shift, run)
         x = self.up(torch.cat((x, skip), 2), shifts[-1], run)
-        x = self.final_block(causal(self.up_conv, run.extend(x)), run)
+        x = self.final_block(run.extend(causal(self.up_conv, run.extend(x))))
         return pointwise(self.final_proj, x), run.following()

@@ -35,6 +35,7 @@ class HiFTConfig:
 
     sample_rate: int = 24000
     mel_bins: int = 80
+    mel_origin: float = 0.0  # ln mel that lies beyond the ends; Quirk: the published weights take 0, which is loud
     base_channels: int = 512  # halved by every stage
     upsample_rates: tuple[int, ...] = (8, 5, 3)
     upsample_kernel_sizes: tuple[int, ...] = (16, 11, 7)
@@ -196,6 +197,7 @@ class HiFT(nn.Module):
         if state.tails is None and mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
         walk = Walk(state.tails, final)
+        mel = mel - self.config.mel_origin
         phase, made = state.phase, 0
         if source is None:
             f0 = self.f0_predictor(mel, walk) if f0 is None else f0
@@ -213,7 +215,7 @@ class HiFT(nn.Module):
 
     def predict_f0(self, mel: Tensor) -> Tensor:
         """[B, 80, T] -> [B, T] in Hz, a whole utterance at once."""
-        return cast(Tensor, self.f0_predictor(mel, Walk(None, final=True)))
+        return cast(Tensor, self.f0_predictor(mel - self.config.mel_origin, Walk(None, final=True)))
 
     def _decode(self, mel: Tensor, source: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
         config = self.config

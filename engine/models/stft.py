@@ -50,7 +50,7 @@ class Stft(nn.Module):
     def waveform(self, real: Tensor, imaginary: Tensor, position: int, walk: Walk) -> Tensor:
         """[B, n_fft / 2 + 1, J] each, the first being spectrum number `position` -> [B, N] finished samples."""
         windows = torch.cat((real, imaginary), dim=1).transpose(1, 2) @ self.synthesis
-        blocks = self._overlap_add(windows.view(*windows.shape[:2], -1, self.hop), walk)
+        blocks = self._overlap_add(windows.view(*windows.shape[:2], len(self.overlap), self.hop), walk)
         # The windows' sum of squares is constant but for the true ends, where some of them are missing.
         n_blocks, count = blocks.shape[1], real.shape[-1]
         per_window = len(self.overlap)

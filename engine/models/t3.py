@@ -1,13 +1,15 @@
 """T3: voice and text tokens in, logits of the next speech token [R, V] at 25 tokens per second out.
 
 One causal stream per row: [speaker | prompt | emotion | text | speech start | speech ...]. Streaming kind: the text is
-known in full at `prefill`; `step` then takes one speech token per row. The voice's part is computed once (`conditioning`)
-and copied in front of every utterance. Weights live in the module, everything else in the `T3Cache` that is passed in;
-the same tokens give the same logits whatever the other rows do. Source: published T3 of Chatterbox (names, quirks).
+known in full at `prefill`; `step` then takes one speech token per row. The voice's part is computed once
+(`conditioning`) and copied in front of every utterance. Weights live in the module, everything else in the `T3Cache`
+that is passed in; the same tokens give the same logits whatever the other rows do.
+Source: published T3 of Chatterbox (names, quirks).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -45,7 +47,8 @@ class T3Config:
             raise ValueError("start_text and stop_text come together")
         for layer, head in self.aligned_heads:
             if not (0 <= layer < self.backbone.layers and 0 <= head < self.backbone.heads):
-                raise ValueError(f"aligned head {(layer, head)} is outside {self.backbone.layers} x {self.backbone.heads}")
+                sizes = f"{self.backbone.layers} x {self.backbone.heads}"
+                raise ValueError(f"aligned head {(layer, head)} is outside {sizes}")
 
     @property
     def prefix_len(self) -> int:
@@ -192,7 +195,8 @@ class T3(nn.Module):
         if self.config.start_text is None:
             return text
         assert self.config.stop_text is not None
-        return torch.cat([text.new_tensor([[self.config.start_text]]), text, text.new_tensor([[self.config.stop_text]])], 1)
+        start, stop = (text.new_tensor([[token]]) for token in (self.config.start_text, self.config.stop_text))
+        return torch.cat([start, text, stop], 1)
 
     # --- streaming
 
@@ -260,6 +264,14 @@ class T3(nn.Module):
             scores = cache.attention.kv[layer, 0, row, head, span] @ query * query.shape[0] ** -0.5
             total += scores.float().softmax(0)
         return total / max(1, len(self.config.aligned_heads))
+
+
+UNUSED = ("text_head.", "tfmr.embed_tokens.", "tfmr.wte.")  # in the published files, not at inference
+
+
+def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A published state dict -> this module's: the names are the same, what speech never needs is left out."""
+    return {name: tensor for name, tensor in weights.items() if not name.startswith(UNUSED)}
 
 
 def combine_guidance(logits: Tensor, weight: float) -> Tensor:

@@ -108,7 +108,7 @@ def attend(query: Tensor, keys: Tensor, bias: Tensor | None, sight: Sight | None
     if sight is None:
         y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     else:  # whole sequences are trained on, and the fused kernel's backward is three times slower here in bfloat16
-        scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
         scores = scores + sight.bias.to(scores.dtype)
         y = (scores if bias is None else scores + bias).softmax(-1).to(value.dtype) @ value
     return y.transpose(1, 2).flatten(2)

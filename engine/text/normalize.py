@@ -15,10 +15,14 @@ from re import Match
 from engine.text import numbers
 from engine.text.vocabulary import (
     ABBREVIATIONS,
+    CAPITAL_ABBREVIATIONS,
     CAPITAL_WORDS,
     CHARACTERS,
     MONTH_NAMES,
     MONTHS,
+    NUMBERED,
+    PER,
+    ROYAL,
     SPOKEN_ACRONYMS,
     SYMBOLS,
     UNDOTTED,
@@ -27,8 +31,10 @@ from engine.text.vocabulary import (
 
 Replacement = str | Callable[[Match[str]], str]
 
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+# Not inside a longer number, and never given back digit by digit: a page of digits stays linear.
+_NUMBER = r"(?<![\d.])(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?"
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_NEARBY = 80  # characters round a word that tell whether it is shouted
 _SCALE = "thousand|million|billion|trillion"
 
 
@@ -61,8 +67,18 @@ def _clock_12(match: Match[str]) -> str:
 
 
 def _abbreviation(match: Match[str]) -> str:
-    ends = match[0].endswith(".") and not match.string[match.end() :].strip()
-    return ABBREVIATIONS[match[1].lower()] + ("." if ends else "")
+    spoken = CAPITAL_ABBREVIATIONS.get(match[1]) or ABBREVIATIONS[match[1].lower()]
+    return spoken + _final_dot(match)
+
+
+def _dotted(match: Match[str]) -> str:
+    """'U.S.A.' -> 'u s ay', initials likewise."""
+    return letters(re.sub(r"[^A-Za-z]", "", match[0])) + _final_dot(match)
+
+
+def _final_dot(match: Match[str]) -> str:
+    """The dot of an abbreviation also ends the sentence when nothing follows."""
+    return "." if match[0].endswith(".") and not match.string[match.end() :].strip() else " "
 
 
 def _date(year: str, month: str, day: str, written: str) -> str:
@@ -89,9 +105,11 @@ def _telephone(match: Match[str]) -> str:
 
 
 def _roman(match: Match[str]) -> str:
-    values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in match[2]]
-    total = sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
-    return f"{match[1]} {numbers.cardinal(str(total))}"
+    """'World War II' -> 'war two', 'Henry VIII' -> 'Henry the eighth'."""
+    values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in match[2].upper()]
+    total = str(sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True)))
+    spoken = f"the {numbers.ordinal(total)}" if re.fullmatch(ROYAL, match[1]) else numbers.cardinal(total)
+    return f"{match[1]} {spoken}"
 
 
 def _integer(match: Match[str]) -> str:
@@ -114,7 +132,7 @@ def _capitals(match: Match[str]) -> str:
 
 def _shouted(match: Match[str]) -> bool:
     """Long enough to be a word with vowels in it, or one of several capital words without any small letter."""
-    word, text = match[1], match.string
+    word, text = match[1], match.string[max(0, match.start() - _NEARBY) : match.end() + _NEARBY]
     if not re.search(r"[AEIOUY]", word):
         return False
     return len(word) > 5 or (not re.search(r"[a-z]{2}", text) and len(re.findall(r"[A-Z]{3,}", text)) > 1)
@@ -133,14 +151,22 @@ def _rule(pattern: str, replacement: Replacement, *, exact: bool = False) -> tup
 # In this order; what an earlier rule has spoken no later one sees as written.
 _RULES = [
     # addresses: their dots and slashes mean something else than elsewhere
-    _rule(r"https?://[^\s\"<>()]*\w/?|www\.[^\s\"<>()]*\w|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", _web),
-    _rule(r"\b[a-z][\w-]*(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|io|dev|ai|co\.uk|de|py|txt|pdf|html)\b(?:/[\w./-]*\w)?", _web),
-    # markup
-    _rule(r"[*_~`^\\<>]+(?=\w)|(?<=\w)[*_`^\\<>]+(?=\s|$|[.,!?])", " "),
+    _rule(r"https?://[^\s\"<>()]*\w/?|www\.[^\s\"<>()]*\w|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}", _web),
+    _rule(
+        r"\b[a-z][\w-]{0,63}(?:\.[\w-]{1,63}){0,8}"
+        r"\.(?:com|org|net|edu|gov|io|dev|ai|co\.uk|de|py|txt|pdf|html)\b(?:/[\w./-]*\w)?",
+        _web,
+    ),
+    # markup and set phrases
+    _rule(r"[*_`^\\<>~]+(?=\w)|(?<=\w)[*_`^\\<>~]+(?=\s|$|[.,!?])", " "),
     _rule(r"\bw/o\b", "without"),
     _rule(r"\bw/\s?(?=\w)", "with "),
     _rule(r"\band/or\b", "and or"),
     _rule(r"\b24/7\b", "twenty four seven"),
+    _rule(r"\b50/50\b", "fifty fifty"),
+    _rule(r"\bC#", "c sharp"),
+    _rule(r"(\d)\s?–\s?(?=[$£€]?\d)", r"\1 to "),
+    _rule(r"–", " - "),
     # times and dates
     _rule(r"\b(\d{1,2})(?::(\d\d))?(?::\d\d)?\s?([ap])(?:\.\s?m\.|m\b\.?(?!\w))", _clock_12),
     _rule(r"\b([01]?\d|2[0-4]):([0-5]\d)(?::[0-5]\d)?\b(?:\s?h\b)?", lambda m: numbers.clock(m[1], m[2])),
@@ -154,40 +180,48 @@ _RULES = [
         rf"\b(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?(?!\w)(?=\s+\d{{4}}|[\s,.!?]|$)",
         lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[m[2].lower()]}",
     ),
-    # abbreviations
+    # abbreviations, initials, roman numbers
     _rule(r"\b(?:no|nr)\.\s?(?=\d)|#\s?(?=\d)", "number "),
     _rule(r"\bp\.\s?(?=\d)", "page "),
+    _rule(r"\bfig\.\s?(?=\d)", "figure "),
     _rule(r"\bSt\.?(?=\s+[A-Z])", "saint", exact=True),
     _rule(r"(?<=\w )St\b\.?", "street", exact=True),
     _rule(rf"(?<![\w.])({'|'.join(UNDOTTED)})\b\.?(?!\w)", _abbreviation),
-    _rule(rf"(?<![\w.])({'|'.join(re.escape(a) for a in ABBREVIATIONS if a not in ('mon', 'min', 'max', 'dec', 'fig', 'gen', 'est', 'col', 'fri', 'tel', 'hon', 'mt', 'ft', 'lt', 'wed', 'rev', 'inc', 'corp', 'misc'))})\.(?!\w)", _abbreviation),
-    _rule(r"(?<![\w.])(Mon|Wed|Fri|Dec|Fig|Gen|Est|Col|Mt|Ft|Lt|Rev|Inc|Corp|Hon|Tel|Misc|Min|Max)\.(?!\w)", _abbreviation, exact=True),
-    _rule(r"\b((?:[A-Za-z]\.){2,})(?!\w)", lambda m: letters(m[1].replace(".", "")) + ("." if not m.string[m.end() :].strip() else "")),
-    _rule(r"\b(chapter|part|act|volume|section|war|phase|type|book|level)\s+([IVX]+)\b", _roman),
-    # money, quantities, telephone numbers
+    _rule(rf"(?<![\w.])({'|'.join(map(re.escape, ABBREVIATIONS))})\.(?!\w)", _abbreviation),
+    _rule(rf"(?<![\w.])({'|'.join(CAPITAL_ABBREVIATIONS)})\.(?=,|\s+[\da-z])", _abbreviation, exact=True),
+    _rule(r"\b(?:[A-Z]\.\s?){2,10}(?=[A-Z][a-z])|\b(?:[A-Za-z]\.){2,10}(?!\w)", _dotted, exact=True),
+    _rule(r"(?<=[a-z] )(?<!Plan )(?<!plan )([B-HJ-Z])\.(?=\s[A-Z][a-z])", lambda m: letters(m[1]), exact=True),
+    _rule(rf"\b((?i:{NUMBERED}))\s+([IVX]{{2,}}|[VX]|I(?=[.,:;)]|$))\b", _roman, exact=True),
+    _rule(rf"\b({ROYAL})\s+([IVX]+)\b(?!')", _roman, exact=True),
+    # money, telephone numbers, quantities
     _rule(
         rf"([{re.escape(numbers.CURRENCY_SYMBOLS)}])\s?({_NUMBER})(?:\s?(k|m|mn|bn|b|tn|{_SCALE})\b)?",
         lambda m: numbers.money(m[1], m[2], m[3] or ""),
     ),
     _rule(rf"({_NUMBER})\s?([€£¥])", lambda m: numbers.money(m[2], m[1])),
-    _rule(r"(?<![\w.])\+?\(?\d{1,4}\)?(?:[- ]\(?\d{2,4}\)?){2,5}\b|\+\d{6,}", _telephone),
-    _rule(r"\b\d{3}-\d{4}\b", _telephone),
-    _rule(r"(\d)\s?[-]\s?(?=[$£€]?\d)", r"\1 to "),
-    _rule(r"(?<![\w.])-(?=\.?\d)", "minus "),
+    _rule(rf"(?<=[a-z])\s?/\s?(?=(?:{PER})\b)", " per "),
+    _rule(r"\+\d{1,4}(?:[- ]?\(?\d{2,10}\)?){1,5}\b", _telephone),
+    _rule(r"(?<![\w.])(?:\(\d{3}\)\s?|\d{3}[- ])\d{3}[- ]\d{4}\b|\b\d{2,4}(?:-\d{2,4}){2,4}\b|\b\d{3}-\d{4}\b", _telephone),
+    _rule(r"(\d)-(?=[$£€]?\d)", r"\1 to "),
+    _rule(r"(?<![\w.])-\s?(?=\.?\d)|(?<=\d) - (?=\d)", " minus "),
+    _rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),
+    _rule(r"(\d)\s(?=\d/\d)", r"\1 and "),
     _rule(r"\b([1-9]?\d)/(\d{1,2})\b", lambda m: numbers.fraction(m[1], m[2])),
+    _rule(r"\b(\d)(G|K)\b", lambda m: f"{numbers.cardinal(m[1])} {m[2].lower()}", exact=True),
     _rule(rf"({_NUMBER})\s?({'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))})(?!\w)", _unit),
     _rule(rf"({_NUMBER})(k|bn)\b", lambda m: numbers.scaled(m[1], m[2])),
-    _rule(r"'?\b(\d{2}|\d{3}0)'?s\b", lambda m: numbers.decade(m[1])),
-    _rule(r"\b(\d[\d,]*)(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
+    _rule(r"'?\b(\d0|\d{3}0)'?s\b", lambda m: numbers.decade(m[1])),
+    _rule(r"\b(\d[\d,]{0,20})(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
     _rule(r"(?<=\d)\s?[x×]\s?(?=\d)", " times "),
-    _rule(r"\d+(?:\.\d+){2,}", lambda m: " point ".join(numbers.cardinal(part) for part in m[0].split("."))),
-    _rule(r"(?<![\w.])((?:\d{1,3}(?:,\d{3})+|\d+)?)\.(\d+)", lambda m: numbers.decimal(m[1], m[2])),
+    _rule(r"(?<!\d)\d++(?:\.\d++){2,}", lambda m: " point ".join(numbers.cardinal(part) for part in m[0].split("."))),
+    _rule(r"(?<![\d.])((?:\d{1,3}(?:,\d{3})++|\d++)?)\.(\d++)", lambda m: f" {numbers.decimal(m[1], m[2])} "),
     _rule(r"(?<=\d)/(?=\d)", " over "),
-    # words with digits, capitals
-    _rule(r"\b(?=\w*[a-z])(?=\w*\d)[a-z\d]+\b", _mixed),
-    _rule(r"\b([A-Z]{2,})((?:'?s)?)\b(?!')", _capitals, exact=True),
+    # words with digits, capitals, whole numbers
+    _rule(r"\b(?=\w{0,40}[a-z])(?=\w{0,40}\d)[a-z\d]+\b", _mixed),
     _rule(r"\bPhD\b", "p h d", exact=True),
-    _rule(r"\d{1,3}(?:,\d{3})+|\d+", lambda m: f" {_integer(m)} "),
+    _rule(r"\b([A-Z]{2,})((?:'?s)?)\b(?!')", _capitals, exact=True),
+    _rule(r"(?<=\w )A(?=[.,?!;:]|$)", "ay", exact=True),
+    _rule(r"\d{1,3}(?:,\d{3})++(?!\d)|\d++", lambda m: f" {_integer(m)} "),
     # symbols and the punctuation that has no sound of its own
     _rule(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{2})", " dot "),
     _rule(r"(?<=\s)<(?=\s)", "less than"),

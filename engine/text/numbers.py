@@ -69,10 +69,10 @@ def money(symbol: str, amount: str, scale: str = "") -> str:
     whole, _, fraction = amount.replace(",", "").partition(".")
     if fraction and len(fraction) != 2:
         return f"{number(amount)} {many}"
-    units, hundredths = int(whole or "0"), int(fraction or "0")
+    units, hundredths = whole.lstrip("0") or "0", int(fraction or "0")
     parts = []
-    if units or not hundredths:
-        parts.append(f"{cardinal(str(units))} {one if units == 1 else many}")
+    if units != "0" or not hundredths:
+        parts.append(f"{cardinal(units)} {one if units == '1' else many}")
     if hundredths:
         parts.append(f"{cardinal(str(hundredths))} {one_hundredth if hundredths == 1 else many_hundredths}")
     return " and ".join(parts)

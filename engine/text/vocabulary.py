@@ -6,7 +6,8 @@ CHARACTERS = str.maketrans(
     {
         **dict.fromkeys("‘’‛ʼ′`´", "'"),
         **dict.fromkeys("“”„‟″«»", '"'),
-        **dict.fromkeys("–—―−‒", " - "),
+        **dict.fromkeys("—―", " - "),
+        **dict.fromkeys("−‒", "-"),
         "‐": "-",
         "‑": "-",
         "…": "... ",
@@ -35,7 +36,7 @@ CHARACTERS = str.maketrans(
     }
 )
 
-ABBREVIATIONS = {  # without the final dot, which must be written unless the entry is in UNDOTTED
+ABBREVIATIONS = {  # known in any case; the final dot must be written unless the entry is in UNDOTTED
     "mr": "mister",
     "mrs": "missus",
     "ms": "miss",
@@ -49,29 +50,14 @@ ABBREVIATIONS = {  # without the final dot, which must be written unless the ent
     "i.e": "that is",
     "approx": "approximately",
     "dept": "department",
-    "est": "estimated",
-    "fig": "figure",
     "vol": "volume",
-    "inc": "incorporated",
     "ltd": "limited",
-    "corp": "corporation",
     "ave": "avenue",
     "blvd": "boulevard",
     "rd": "road",
-    "mt": "mount",
-    "ft": "fort",
-    "gen": "general",
     "gov": "governor",
     "sgt": "sergeant",
     "capt": "captain",
-    "lt": "lieutenant",
-    "col": "colonel",
-    "rev": "reverend",
-    "hon": "honorable",
-    "tel": "telephone",
-    "min": "minutes",
-    "max": "maximum",
-    "misc": "miscellaneous",
     "tbsp": "tablespoon",
     "tsp": "teaspoon",
     "jan": "january",
@@ -82,15 +68,34 @@ ABBREVIATIONS = {  # without the final dot, which must be written unless the ent
     "sept": "september",
     "oct": "october",
     "nov": "november",
-    "dec": "december",
-    "mon": "monday",
     "tue": "tuesday",
     "tues": "tuesday",
-    "wed": "wednesday",
     "thu": "thursday",
     "thur": "thursday",
     "thurs": "thursday",
-    "fri": "friday",
+}
+CAPITAL_ABBREVIATIONS = {  # words or parts of words in small letters: only with a capital letter and a dot
+    "Est": "estimated",
+    "Fig": "figure",
+    "Inc": "incorporated",
+    "Corp": "corporation",
+    "Mt": "mount",
+    "Ft": "fort",
+    "Gen": "general",
+    "Lt": "lieutenant",
+    "Col": "colonel",
+    "Rev": "reverend",
+    "Hon": "honorable",
+    "Tel": "telephone",
+    "Min": "minutes",
+    "Max": "maximum",
+    "Misc": "miscellaneous",
+    "Dec": "december",
+    "Mon": "monday",
+    "Wed": "wednesday",
+    "Fri": "friday",
+    "Sat": "saturday",
+    "Sun": "sunday",
 }
 UNDOTTED = ("mr", "mrs", "ms", "dr", "prof", "jr", "vs", "etc", "ltd", "blvd", "approx", "dept", "tbsp", "tsp")
 
@@ -132,6 +137,7 @@ UNITS = {  # behind a number only: (one, many)
     "°f": ("degree fahrenheit", "degrees fahrenheit"),
     "°": ("degree", "degrees"),
     "%": ("percent", "percent"),
+    "m": ("meter", "meters"),
     "km": ("kilometer", "kilometers"),
     "cm": ("centimeter", "centimeters"),
     "mm": ("millimeter", "millimeters"),
@@ -209,6 +215,12 @@ SPOKEN_ACRONYMS = {  # read as words, or in their own way
     "IT": "it",
     "PS": "p s",
 }
+ROYAL = (  # names behind which a roman number is an ordinal
+    "Henry|Louis|Charles|George|Elizabeth|Edward|James|William|Richard|Paul|Pius|Benedict|Napoleon|Philip|Frederick|Mary|"
+    "Catherine|Peter|Alexander|Nicholas|Francis|Ivan|Leo|Gregory|Otto|Wilhelm|Margaret|Felipe|Carlos"
+)
+NUMBERED = "chapter|part|act|volume|section|war|phase|type|book|level|appendix|article|bowl|rocky|mark"
+PER = "second|minute|hour|day|night|week|month|quarter|year|person|head|unit|item|user|seat|call"
 CAPITAL_WORDS = frozenset(
     "a i nasa nato unesco unicef fifa opec nafta laser radar sonar scuba swat covid captcha json cuda gif ram rom pin sim zip lan gnu "
     "not and the very all now no stop never must always you is are this that was do don't but so or if it we he she my your our can "

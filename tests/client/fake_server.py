@@ -6,6 +6,7 @@ What a stream does can be replaced by a script: `(requests, context) -> response
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -182,9 +183,20 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         return self._server.script(self._noted(request_iterator), context)
 
     def _noted(self, requests: Requests) -> Requests:
-        for request in requests:
-            self._server.requests.append(request)
-            yield request
+        """Reads in a thread, so that what comes while the script speaks is noted too."""
+        arrived: queue.SimpleQueue[pb.SynthesizeRequest | None] = queue.SimpleQueue()
+
+        def read() -> None:
+            try:
+                for request in requests:
+                    self._server.requests.append(request)
+                    arrived.put(request)
+            except grpc.RpcError:
+                pass  # cancelled
+            arrived.put(None)
+
+        threading.Thread(target=read, name="fake-server-requests", daemon=True).start()
+        return iter(arrived.get, None)
 
     def ListVoices(  # noqa: N802
         self, request: pb.ListVoicesRequest, context: grpc.ServicerContext

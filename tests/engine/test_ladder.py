@@ -27,7 +27,8 @@ def test_every_token_is_spoken_once() -> None:
 
 def test_it_makes_no_difference_whether_the_stop_token_is_known_early() -> None:
     for n_tokens in range(1, 120):
-        taken, sizes = 0, []
+        taken = 0
+        sizes: list[int] = []
         for window in windows(n_tokens):
             if not window.final:
                 seen = window.n_new + window.lookahead

@@ -80,7 +80,7 @@ class Pipeline:
     def __init__(self, tokens: ScriptedTokens, audio: ScriptedAudio) -> None:
         self.tokens, self.audio = tokens, audio
         self.board = Board(CONFIG)
-        self.workers = (T3Worker(self.board, tokens, _nothing), FlowWorker(self.board, audio, _nothing))  # type: ignore[arg-type]
+        self.workers = (T3Worker(self.board, tokens, _nothing), FlowWorker(self.board, audio, _nothing))
         for worker in self.workers:
             worker.start()
 

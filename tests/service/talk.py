@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
+from typing import TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+from grpc_status import rpc_status
 
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
@@ -29,6 +34,16 @@ def playback(played: int = 0, **fields: object) -> Request:
 
 def seeded(voice: str = "anna", seed: int = 7, **fields: object) -> Request:
     return config(voice=voice, sampling=pb.SamplingConfig(seed=seed), **fields)
+
+
+Detail = TypeVar("Detail", bound=Message)
+
+
+def detail(error: grpc.aio.AioRpcError, kind: type[Detail]) -> Detail | None:
+    """The google.rpc detail of this kind, if the error has one."""
+    found = kind()
+    status = rpc_status.from_call(cast(grpc.Call, error))
+    return found if any(packed.Unpack(found) for packed in status.details) else None
 
 
 @dataclass(frozen=True)

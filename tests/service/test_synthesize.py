@@ -85,6 +85,7 @@ async def test_flush_speaks_what_is_there_and_reports_where_it_ended(served: Ser
     assert (event.flush_done.flush_id, event.flush_done.end_sample) == (2**63, samples)
     assert samples == len(expected_pcm("Hello wor")) // 2
     await call.write(text("more", flush=True))
+    await call.write(end())
     assert [event.flush_done.flush_id async for event in call if event.HasField("flush_done")] == [0]
 
 
@@ -157,7 +158,7 @@ async def test_what_cannot_be_had_is_said_in_warnings(served: Served) -> None:
 async def test_playback_reports_reach_the_engine_in_its_own_samples(served: Served) -> None:
     call = served.stub.Synthesize()
     audio_format = pb.AudioFormat(sample_rate_hertz=48_000)
-    for request in (seeded("slow", audio_format=audio_format), text("Hello.")):
+    for request in (seeded("slow", audio_format=audio_format), text("Hello. ")):
         await call.write(request)
     async for event in call:
         if event.audio.chunk_seq == 1:

@@ -33,6 +33,7 @@ CONFIGS = {
         resblock_kernel_sizes=(3,),
         source_resblock_kernel_sizes=(3, 3),
         source_resblock_dilations=(1,),
+        mel_origin=-2.0,
         pre_lookahead=2,
         causal=True,
         head="phase",

@@ -1,0 +1,15 @@
+"""A real service, `python -m service` with the embedded voice, in a process of its own; one for all tests here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.server import service
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    with service("--max-utterances", "4") as bound:
+        yield bound

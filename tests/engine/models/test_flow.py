@@ -1,0 +1,218 @@
+"""What the flow promises beside the laws: bounded work, addressed noise, batches, released checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from engine.errors import ModelError
+from engine.models.conformer import EncoderConfig
+from engine.models.estimator import EstimatorConfig
+from engine.models.flow import Flow, FlowConfig, published
+from engine.models.windows import Commit, Plan
+from tests.engine.models.tiny_flow import (
+    GUIDED,
+    MEAN_FLOW,
+    PLAIN,
+    RATIO,
+    SEED,
+    next_window,
+    random_prompt,
+    random_tokens,
+    stream,
+    tiny_flow,
+)
+
+FULL_SIZE = FlowConfig(
+    vocab=6561, mel_bins=80, speaker_width=192,
+    encoder=EncoderConfig(width=512, heads=8, ff_width=2048, layers=6, up_layers=4, lookahead=3, ratio=2),
+    estimator=EstimatorConfig(
+        channels=256, heads=8, head_width=64, blocks=4, mid_stages=12, time_width=1024, mean_flow=False
+    ),
+    steps=10, schedule="cosine", guidance=0.7, temperature=1.0, mel_mean=0.0, mel_std=1.0, history_tokens=50,
+)  # fmt: skip
+
+
+def test_a_state_stops_growing_once_its_history_is_full() -> None:
+    flow = tiny_flow(PLAIN)
+    prompt, tokens = random_prompt(flow), random_tokens(400)
+    state, sizes = flow.init_state(prompt, SEED), []
+    for end in range(4, 400, 4):
+        _, state = next_window(flow, tokens, Commit(end, 3), state)
+        sizes.append(state.nbytes)
+    assert len(set(sizes[1:])) == 1
+    assert prompt.nbytes == random_prompt(flow).nbytes
+
+
+def test_what_left_the_history_no_longer_matters() -> None:
+    """Convolution tails and layers pass a bounded past on, so a far enough past leaves the same state."""
+    flow = tiny_flow(replace(PLAIN, history_tokens=1))
+    prompt, record = random_prompt(flow), [Commit(end, 3) for end in range(4, 101, 4)]
+    tokens = random_tokens(104)
+    other = torch.cat((random_tokens(4, seed=8), tokens[:, 4:]), 1)
+    ends = [stream(flow, text, record, prompt)[..., -2 * RATIO :] for text in (tokens, other)]
+    assert_close(ends[0], ends[1])
+
+
+def test_a_window_run_again_is_the_same_and_another_seed_is_not() -> None:
+    flow = tiny_flow(PLAIN)
+    prompt, tokens = random_prompt(flow), random_tokens(12)
+    again = [flow.offline(tokens, prompt, seed) for seed in (SEED, SEED, SEED + 1)]
+    assert_close(again[0], again[1], atol=0, rtol=0)
+    assert (again[0] - again[2]).abs().max() > 0.1
+
+
+def test_a_rescued_window_takes_the_missing_lookahead_as_silence() -> None:
+    flow = tiny_flow(PLAIN)
+    prompt, tokens = random_prompt(flow), random_tokens(20)
+    full = stream(flow, tokens, [Commit(8, 3), Commit(20, 0)], prompt)
+    rescued = stream(flow, tokens, [Commit(8, 0), Commit(20, 0)], prompt)
+    ended = flow.offline(tokens[:, :8], prompt, SEED)
+    assert_close(rescued[..., : 8 * RATIO], ended, atol=0, rtol=0)
+    assert (rescued - full)[..., : 8 * RATIO].abs().max() > 1e-3
+
+
+def test_a_whole_sequence_with_its_prompt_in_front_is_the_reference_run() -> None:
+    """`cumulative`: empty prompt state, one final window, full attention over prompt and target."""
+    for config in (GUIDED, MEAN_FLOW):
+        flow = tiny_flow(config)
+        prompt, tokens = random_prompt(flow, prompt_block=False), random_tokens(30)
+        assert prompt.block == 0
+        mel = flow.offline(tokens, prompt, SEED)
+        assert mel.shape == (1, config.mel_bins, RATIO * 30)
+        assert_close(mel, flow.replay(tokens, [Commit(30, 0)], prompt, SEED), atol=1e-4, rtol=1e-4)
+
+
+def test_a_segment_may_end_without_another_token() -> None:
+    flow = tiny_flow(PLAIN)
+    tokens = random_tokens(8)
+    _, state = next_window(flow, tokens, Commit(5, 3), flow.init_state(random_prompt(flow), SEED))
+    mel, after = flow.window(tokens[:, :0], 0, state, final=True)
+    assert mel.shape == (1, PLAIN.mel_bins, 0)
+    assert after is state
+
+
+@pytest.mark.parametrize(("tokens", "n_new", "final"), [(9, 5, False), (4, 5, False), (6, 5, True)])
+def test_a_window_of_impossible_size_is_refused(tokens: int, n_new: int, final: bool) -> None:
+    flow = tiny_flow(PLAIN)
+    with pytest.raises(ValueError, match="window"):
+        flow.window(random_tokens(tokens), n_new, flow.init_state(random_prompt(flow), SEED), final=final)
+
+
+def test_a_prompt_whose_mel_has_another_length_is_refused() -> None:
+    with pytest.raises(ModelError, match="5 tokens has 10 mel frames, not 9"):
+        tiny_flow(PLAIN).prepare_prompt(random_tokens(5), torch.zeros(1, 9, 8), torch.ones(1, 6))
+
+
+def test_rows_of_a_batch_do_not_see_each_other() -> None:
+    """Two sequences with other prompts, records and lengths, in one masked run, padded at the end."""
+    flow = tiny_flow(PLAIN)
+    rows = [random_tokens(30, seed=1), random_tokens(24, seed=2)]
+    prompts = [6, 0]
+    records = [[Commit(14, 3), Commit(30, 0)], [Commit(5, 1), Commit(16, 3), Commit(24, 0)]]
+    padded = torch.cat([torch.nn.functional.pad(row, (0, 30 - row.shape[1])) for row in rows])
+
+    def run(tokens: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
+        mu = flow.masked_mu(tokens, plan)
+        static = flow.conditions(mu, torch.zeros(len(tokens), 8), mu[:, :0])
+        time = torch.full((len(tokens),), 0.3)
+        return mu, flow.masked_velocity(0.5 * mu, static, time, time, plan.sight(RATIO))
+
+    together = run(padded, Plan.of(prompts, records, 5, 30))
+    for index, row in enumerate(rows):
+        alone = run(row, Plan.of(prompts[index : index + 1], records[index : index + 1], 5, row.shape[1]))
+        for a, b in zip(together, alone, strict=True):
+            assert_close(a[index : index + 1, : b.shape[1]], b, atol=1e-5, rtol=1e-5)
+
+
+def _published_shapes(config: FlowConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the released S3Gen flow, as its state dict lists them."""
+    encoder, estimator, bins = config.encoder, config.estimator, config.mel_bins
+    width, channels, inner = encoder.width, estimator.channels, estimator.heads * estimator.head_width
+    time = estimator.time_width
+    shapes: dict[str, tuple[int, ...]] = {"input_embedding.weight": (config.vocab, width)}
+
+    def layer(name: str, *shape: int, bias: bool = True) -> None:
+        shapes[f"{name}.weight"] = shape
+        if bias:
+            shapes[f"{name}.bias"] = shape[:1]
+
+    def encoder_layer(name: str) -> None:
+        for part in ("linear_q", "linear_k", "linear_v", "linear_out"):
+            layer(f"{name}.self_attn.{part}", width, width)
+        layer(f"{name}.self_attn.linear_pos", width, width, bias=False)
+        shapes[f"{name}.self_attn.pos_bias_u"] = (encoder.heads, width // encoder.heads)
+        shapes[f"{name}.self_attn.pos_bias_v"] = (encoder.heads, width // encoder.heads)
+        layer(f"{name}.feed_forward.w_1", encoder.ff_width, width)
+        layer(f"{name}.feed_forward.w_2", width, encoder.ff_width)
+        layer(f"{name}.norm_ff", width)
+        layer(f"{name}.norm_mha", width)
+
+    def stage(name: str, inputs: int) -> None:
+        layer(f"{name}.0.mlp.1", channels, time)
+        for block, count in (("block1", inputs), ("block2", channels)):
+            layer(f"{name}.0.{block}.block.0", channels, count, 3)
+            layer(f"{name}.0.{block}.block.2", channels)
+        layer(f"{name}.0.res_conv", channels, inputs, 1)
+        for index in range(estimator.blocks):
+            block = f"{name}.1.{index}"
+            layer(f"{block}.norm1", channels)
+            for part in ("to_q", "to_k", "to_v"):
+                layer(f"{block}.attn1.{part}", inner, channels, bias=False)
+            layer(f"{block}.attn1.to_out.0", channels, inner)
+            layer(f"{block}.norm3", channels)
+            layer(f"{block}.ff.net.0.proj", 4 * channels, channels)
+            layer(f"{block}.ff.net.2", channels, 4 * channels)
+
+    layer("spk_embed_affine_layer", bins, config.speaker_width)
+    for embed in ("embed", "up_embed"):
+        layer(f"encoder.{embed}.out.0", width, width)
+        layer(f"encoder.{embed}.out.1", width)
+    layer("encoder.pre_lookahead_layer.conv1", width, width, 4)
+    layer("encoder.pre_lookahead_layer.conv2", width, width, 3)
+    layer("encoder.up_layer.conv", width, width, 5)
+    layer("encoder.after_norm", width)
+    for index in range(encoder.layers):
+        encoder_layer(f"encoder.encoders.{index}")
+    for index in range(encoder.up_layers):
+        encoder_layer(f"encoder.up_encoders.{index}")
+    layer("encoder_proj", bins, width)
+    root = "decoder.estimator"
+    layer(f"{root}.time_mlp.linear_1", time, 4 * bins)
+    layer(f"{root}.time_mlp.linear_2", time, time)
+    if estimator.mean_flow:
+        layer(f"{root}.time_embed_mixer", time, 2 * time, bias=False)
+    stage(f"{root}.down_blocks.0", 4 * bins)
+    layer(f"{root}.down_blocks.0.2", channels, channels, 3)
+    for index in range(estimator.mid_stages):
+        stage(f"{root}.mid_blocks.{index}", channels)
+    stage(f"{root}.up_blocks.0", 2 * channels)
+    layer(f"{root}.up_blocks.0.2", channels, channels, 3)
+    layer(f"{root}.final_block.block.0", channels, channels, 3)
+    layer(f"{root}.final_block.block.2", channels)
+    layer(f"{root}.final_proj", bins, channels, 1)
+    return shapes
+
+
+@pytest.mark.parametrize("config", [PLAIN, MEAN_FLOW], ids=["standard", "mean_flow"])
+def test_a_released_state_dict_loads_strictly(config: FlowConfig) -> None:
+    state = {f"flow.{name}": torch.randn(shape) for name, shape in _published_shapes(config).items()}
+    state["mel2wav.conv_pre.weight"] = torch.zeros(1)
+    flow = Flow(config)
+    flow.load_state_dict(published(state), strict=True)
+    block = "decoder.estimator.mid_blocks.1.1.0.attn1"
+    names = [f"flow.{block}.to_{part}.weight" for part in "qkv"]
+    assert_close(
+        flow.estimator.state_dict()["mid.1.blocks.0.to_qkv.weight"], torch.cat([state[name] for name in names])
+    )
+
+
+@pytest.mark.parametrize(("mean_flow", "millions"), [(False, 112.55), (True, 114.65)])
+def test_full_size_has_the_parameters_of_the_released_flow(mean_flow: bool, millions: float) -> None:
+    with torch.device("meta"):
+        flow = Flow(replace(FULL_SIZE, estimator=replace(FULL_SIZE.estimator, mean_flow=mean_flow)))
+    assert sum(parameter.numel() for parameter in flow.parameters()) / 1e6 == pytest.approx(millions, abs=0.01)

@@ -1,0 +1,35 @@
+"""`python -m service` as a process: its help, and failures before a model is loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from tests.service.conftest import Served
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=20, env={**os.environ, **environ})
+
+
+def test_help_tells_every_flag() -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    for flag in ("--address", "--model", "--max-utterances", "--max-lead", "--drain-timeout", "GAPLESS_MAX_LEAD"):
+        assert flag in result.stdout
+
+
+async def test_a_taken_port_is_a_clear_error(served: Served) -> None:
+    result = run("--address", served.address)
+    assert result.returncode == 1
+    assert f"cannot listen on {served.address}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_exporter_is_a_clear_error() -> None:
+    result = run(OTEL_TRACES_EXPORTER="zipkin")
+    assert result.returncode == 1
+    assert "gapless: traces exporter 'zipkin'" in result.stderr
+    assert "Traceback" not in result.stderr
