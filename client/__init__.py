@@ -10,6 +10,11 @@
 Text may be pushed from one task while another iterates. `python -m client --help` does it from a shell.
 """
 
+import os
+
+# gRPC's core prints routine events, such as a server's goodbye, to stderr. It reads this when it is first imported.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 from .audio import Encoding
 from .client import DEFAULT_ADDRESS, Client
 from .clock import ClockOffset, now_ns

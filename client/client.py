@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TypeVar, Unpack
 
 import grpc
+from opentelemetry.trace import TracerProvider
 
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
@@ -19,6 +20,7 @@ from .errors import ClientClosed, translate
 from .events import Chunk, ServerInfo, Voice
 from .probe import probe_clock
 from .reader import Call, Reader
+from .tracing import tracer
 from .utterance import Utterance
 from .wire import Options, config_to, info_from, voices_from
 
@@ -45,10 +47,12 @@ class Client:
         *,
         connect_timeout_s: float = 5.0,
         receive_capacity: int = RECEIVE_CAPACITY,
+        tracer_provider: TracerProvider | None = None,
     ) -> None:
         self.address = address
         self._connect_timeout_s = connect_timeout_s
         self._receive_capacity = receive_capacity
+        self._tracer = tracer(tracer_provider)
         self._reader: Reader | None = None
 
     async def __aenter__(self) -> Client:
@@ -84,7 +88,7 @@ class Client:
     def utterance(self, **options: Unpack[Options]) -> Utterance:
         """A new utterance; `async with` opens it."""
         call = Call(self._stub.Synthesize, self.address, self._receive_capacity)
-        return Utterance(self._alive(), call, config_to(options), self.address)
+        return Utterance(self._alive(), call, config_to(options), self._tracer)
 
     async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
         """Speaks a whole text: `async for chunk in client.say("Hello."): ...`."""

@@ -111,6 +111,7 @@ _TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
     grpc.StatusCode.CANCELLED: (ServerFailed, "the server cancelled the utterance: {details}"),
 }
 _OTHER = (ServerFailed, "the server failed: {details}")
+_NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolving")  # how gRPC's details begin
 _NOBODY_THERE = "no server at {address} ({details}); start it with `python -m service`, or name another address"
 
 
@@ -120,8 +121,8 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
     violations, reason, retry_after_s = _unpack(_details_bytes(error))
     details = error.details() or code.value[1]
     cls, message = _TABLE.get(code, _OTHER)
-    if details.startswith(("failed to connect", "DNS resolution failed")):
-        message, details = _NOBODY_THERE, details.rsplit(": ", 1)[-1]
+    if details.startswith(_NOT_CONNECTED):
+        message, details = _NOBODY_THERE, details.rsplit(": ", 1)[-1].rstrip("]")
     unsaid = [f"{v.field}: {v.description}" for v in violations if v.description not in details]
     if retry_after_s is not None and "retry" not in details:
         unsaid.append(f"retry in {retry_after_s:.1f} s")

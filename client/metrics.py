@@ -47,6 +47,8 @@ def first_heard(record: Record) -> Receipt | None:
 
 def text_sent_ns(record: Record, clock: ClockOffset | None) -> int | None:
     """When the last byte of the first segment's text was sent. Without the server's clock: of all text before sound."""
+    if not record.receipts:
+        return None
     until_ns = _first_segment_known_ns(record, clock)
     return max((piece.sent_ns for piece in record.sent if piece.characters and piece.sent_ns <= until_ns), default=None)
 

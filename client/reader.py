@@ -71,7 +71,7 @@ class Call:
     ) -> None:
         self.incoming: Handover[tuple[int, pb.SynthesizeResponse]] = Handover(capacity)
         self._rpc = rpc
-        self._address = address
+        self.address = address
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
         self._opened = False  # the first message was sent
         self._cancelled = False
@@ -124,7 +124,7 @@ class Call:
             async for response in self._call:
                 await self.incoming.put((now_ns(), response))
         except grpc.aio.AioRpcError as error:
-            self.incoming.close(translate(error, self._address))
+            self.incoming.close(translate(error, self.address))
         except asyncio.CancelledError:
             self.incoming.close(None if self._cancelled else _cancelled_by_server())
             raise
@@ -148,7 +148,7 @@ class Call:
             return _cancelled_by_server()
         metadata = await self._call.initial_metadata(), await self._call.trailing_metadata()
         details = await self._call.details()
-        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self._address)
+        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self.address)
 
 
 def _cancelled_by_server() -> ServerFailed:

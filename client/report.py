@@ -61,7 +61,7 @@ def as_json(record: Record, clock: ClockOffset | None, heard: Heard) -> dict[str
 def first_sound_ms(record: Record, clock: ClockOffset | None, heard: Heard) -> float | None:
     """From sending the text to the first sample above -50 dBFS, for a listener who starts with the first chunk; with a
     device, as it really sounded."""
-    sent_ns, index = metrics.text_sent_ns(record, clock) if record.receipts else None, heard.first_audible
+    sent_ns, index = metrics.text_sent_ns(record, clock), heard.first_audible
     playout = metrics.playout(record, heard.started_ns or record.receipts[0].received_ns) if record.receipts else None
     if sent_ns is None or index is None or playout is None:
         return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
 
 from .errors import ClientError
 
@@ -33,11 +33,15 @@ async def _bytes(descriptor: int) -> AsyncIterator[bytes]:
     pieces: asyncio.Queue[bytes] = asyncio.Queue(_PIECES_WAITING)
 
     def read() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, nobody wants the rest
-            data = b"?"
-            while data:
-                data = os.read(descriptor, _READ_BYTES)
-                asyncio.run_coroutine_threadsafe(pieces.put(data), loop).result()
+        data = b"?"
+        while data:
+            data = os.read(descriptor, _READ_BYTES)
+            putting = pieces.put(data)
+            try:
+                asyncio.run_coroutine_threadsafe(putting, loop).result()
+            except (RuntimeError, CancelledError):  # the loop is gone or going, nobody wants the rest
+                putting.close()
+                return
 
     # A daemon: a read that never returns must not keep the process after Ctrl-C.
     threading.Thread(target=read, name="gapless-stdin", daemon=True).start()

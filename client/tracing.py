@@ -8,24 +8,31 @@ from __future__ import annotations
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from .errors import ClientError
 from .record import Receipt, Record
 
 METHOD = "tts.v1.TextToSpeechService/Synthesize"
-_tracer = trace.get_tracer("gapless.client")
 _propagator = TraceContextTextMapPropagator()
+
+
+def tracer(provider: TracerProvider | None) -> Tracer:
+    """`provider` None: the global one, as it is or will be configured by the program."""
+    return trace.get_tracer("gapless.client", tracer_provider=provider)
 
 
 class UtteranceTrace:
     """The spans of one utterance."""
 
-    def __init__(self, address: str, opened_ns: int) -> None:
+    def __init__(self, tracer: Tracer, address: str, opened_ns: int) -> None:
+        self._tracer = tracer
         host, _, port = address.rpartition(":")
         attributes = {"rpc.system.name": "grpc", "rpc.method": METHOD, "server.address": host, "server.port": port}
-        self._span: Span = _tracer.start_span(METHOD, kind=SpanKind.CLIENT, start_time=opened_ns, attributes=attributes)
+        self._span: Span = self._tracer.start_span(
+            METHOD, kind=SpanKind.CLIENT, start_time=opened_ns, attributes=attributes
+        )
         self._context: Context = trace.set_span_in_context(self._span)
 
     @property
@@ -43,7 +50,7 @@ class UtteranceTrace:
 
     def child(self, name: str, start_ns: int, end_ns: int) -> None:
         """A span of something that happened to this utterance, such as the opening of the audio device."""
-        _tracer.start_span(name, context=self._context, start_time=start_ns).end(end_ns)
+        self._tracer.start_span(name, context=self._context, start_time=start_ns).end(end_ns)
 
     def end(self, record: Record, ended_ns: int, error: BaseException | None) -> None:
         if record.started:
@@ -58,5 +65,5 @@ class UtteranceTrace:
 
     def _child(self, name: str, start_ns: int, end_ns: int, receipt: Receipt) -> None:
         attributes = {"tts.chunk.seq": receipt.seq}
-        span = _tracer.start_span(name, context=self._context, start_time=start_ns, attributes=attributes)
+        span = self._tracer.start_span(name, context=self._context, start_time=start_ns, attributes=attributes)
         span.end(end_ns)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from types import TracebackType
 
+from opentelemetry.trace import Tracer
+
 from gapless.tts.v1 import tts_pb2 as pb
 
 from .clock import now_ns
@@ -14,18 +16,18 @@ from .handover import HandoverClosed
 from .reader import Call, Reader
 from .record import Record, Sent
 from .tracing import UtteranceTrace
-from .wire import Decoder, duration
+from .wire import Decoder, duration, text_to
 
 
 class Utterance:
     """Made by `Client.utterance`, used inside `async with`; leaving the block cancels what still runs."""
 
-    def __init__(self, reader: Reader, call: Call, config: pb.SynthesisConfig, address: str) -> None:
+    def __init__(self, reader: Reader, call: Call, config: pb.SynthesisConfig, tracer: Tracer) -> None:
         self.record = Record()
         self._reader = reader
         self._call = call
         self._config = config
-        self._address = address
+        self._tracer = tracer
         self._decode = Decoder()
         self._flushes = 0
         self._input_ended = False
@@ -53,7 +55,7 @@ class Utterance:
         if self._input_ended:
             raise UtteranceClosed("text after end(); open another utterance")
         if text or flush:
-            await self._send(pb.SynthesizeRequest(text=pb.Text(text=text, flush=flush)), characters=len(text))
+            await self._send(text_to(text, flush), characters=len(text))
 
     async def flush(self) -> int:
         """Speak what has arrived. Returns the id that its FlushDone event will carry."""
@@ -134,7 +136,7 @@ class Utterance:
 
     async def __aenter__(self) -> Utterance:
         self.record.opened_ns = now_ns()
-        self._trace = UtteranceTrace(self._address, self.record.opened_ns)
+        self._trace = UtteranceTrace(self._tracer, self._call.address, self.record.opened_ns)
         try:
             await self._reader.run(self._call.open(self._config, self._trace.metadata))
         except BaseException as error:

@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from gapless.tts.v1 import tts_pb2 as pb
 
 from .audio import Encoding
+from .errors import InvalidArgument
 from .events import (
     Alignment,
     Chunk,
@@ -62,7 +63,21 @@ class Options(TypedDict, total=False):
 
 
 def config_to(options: Options) -> pb.SynthesisConfig:
-    """Raises ValueError or TypeError for what cannot even be sent."""
+    """Raises InvalidArgument for what cannot even be sent; everything else is for the server to judge."""
+    try:
+        return _config(options)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidArgument(f"these options cannot be sent: {error}") from error
+
+
+def text_to(text: str, flush: bool) -> pb.SynthesizeRequest:
+    try:
+        return pb.SynthesizeRequest(text=pb.Text(text=text, flush=flush))
+    except ValueError as error:
+        raise InvalidArgument(f"this text cannot be sent, it is not valid Unicode: {error}") from error
+
+
+def _config(options: Options) -> pb.SynthesisConfig:
     config = pb.SynthesisConfig(
         voice=options.get("voice") or "",
         sampling=pb.SamplingConfig(**(options.get("sampling") or {}), seed=options.get("seed")),

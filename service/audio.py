@@ -1,7 +1,8 @@
 """Audio of the engine -> audio of the wire: float32 mono at the model's rate -> bytes at the client's rate.
 
-The resampler (soxr, HQ) is stateful: its output does not depend on how the input was cut. It holds back up to 40 ms of
-24 kHz input (75 ms at 8 kHz out), which `finish` gives back. n samples at rate a become round(n * b / a), half up.
+The resampler (soxr, HQ) is stateful: its output does not depend on how a segment was cut. It holds back up to 40 ms of
+24 kHz input (75 ms at 8 kHz out) and gives that back at the end of the segment, where there is silence. After n samples
+at rate a, ending a segment, exactly round(n * b / a) samples at rate b were given, half up.
 Without resampling samples pass through: f32le is then bit for bit what the engine made.
 """
 
@@ -56,34 +57,32 @@ class AudioEncoder:
             None if same else soxr.ResampleStream(native_rate, audio_format.sample_rate, 1, "float32", "HQ")
         )
 
-    def encode(self, samples: Samples) -> Encoded:
+    def encode(self, samples: Samples, end_of_segment: bool) -> Encoded:
+        """At the end of a segment all is given that was taken, so that no speech waits for the next sentence."""
         self._taken += len(samples)
         if self._resampler is not None:
-            samples = self._resampler.resample_chunk(samples)
-        return self._encoded(samples)
+            samples = self._resampler.resample_chunk(samples, last=end_of_segment)
+            if end_of_segment:
+                self._resampler.clear()
+                samples = self._fitted(samples)
+        self.position += len(samples)
+        return Encoded(pcm=encode_samples(samples, self._format.encoding), num_samples=len(samples))
 
-    def finish(self) -> Encoded:
-        """What the resampler still held, so that exactly `to_output(all samples taken)` were given."""
-        if self._resampler is None or self._taken == 0:
-            return self._encoded(np.zeros(0, np.float32))
-        tail = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    def _fitted(self, samples: Samples) -> Samples:
+        """Segments are rounded one by one: at most a sample more or less keeps the sum right."""
         missing = self.to_output(self._taken) - self.position
-        return self._encoded(np.pad(tail[:missing], (0, max(0, missing - len(tail)))))
+        return np.pad(samples[:missing], (0, max(0, missing - len(samples))))
 
     @property
     def held_s(self) -> float:
         """Audio that was taken and not given yet."""
-        return self._taken / self._native_rate - self.position / self._format.sample_rate
+        return max(0.0, self._taken / self._native_rate - self.position / self._format.sample_rate)
 
     def to_output(self, native_samples: int) -> int:
         return _scale(native_samples, self._native_rate, self._format.sample_rate)
 
     def to_native(self, output_samples: int) -> int:
         return _scale(output_samples, self._format.sample_rate, self._native_rate)
-
-    def _encoded(self, samples: Samples) -> Encoded:
-        self.position += len(samples)
-        return Encoded(pcm=encode_samples(samples, self._format.encoding), num_samples=len(samples))
 
 
 def _scale(samples: int, rate: int, other_rate: int) -> int:

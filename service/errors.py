@@ -32,9 +32,14 @@ class TextTooLong(InvalidRequest):
 class IdleTimeout(GaplessError):
     def __init__(self, timeout_s: float) -> None:
         super().__init__(
-            f"nothing arrived for {timeout_s:g} s (idle_timeout) and there was nothing left to speak; "
+            f"nothing arrived for {timeout_s:g} s (idle_timeout) and there was nothing left to hear; "
             "send end_of_input when the text is complete, or open a call when there is text"
         )
+
+
+class ClientStalled(GaplessError):
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"nothing was read for {timeout_s:g} s (idle_timeout) although audio was waiting")
 
 
 class Draining(GaplessError):
@@ -65,6 +70,7 @@ _RULES = (
     _Rule(InvalidRequest, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD"),
     _Rule(Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     _Rule(IdleTimeout, code_pb2.ABORTED, "IDLE_TIMEOUT"),
+    _Rule(ClientStalled, code_pb2.ABORTED, "CLIENT_STALLED"),
     _Rule(Draining, code_pb2.UNAVAILABLE, "DRAINING"),
     _Rule(DrainExpired, code_pb2.UNAVAILABLE, "DRAIN_EXPIRED"),
     _Rule(EngineClosed, code_pb2.UNAVAILABLE, "ENGINE_CLOSED"),

@@ -19,10 +19,9 @@ from service.session import Context, Session, Surroundings, read
 
 SERVICE = "tts.v1.TextToSpeechService"
 
-_log = logging.getLogger(__name__)
-
-
 _HEAR_OUT_S = 0.05
+
+_log = logging.getLogger(__name__)
 
 
 async def _hear_out(context: Context) -> None:
@@ -104,6 +103,8 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
                     if not self._deadlines:
                         self._all_ended.set()
         except TimeoutError:
+            if not deadline.expired():
+                raise
             raise errors.DrainExpired(self._config.drain_timeout_s) from None
 
     async def _abort(self, context: Context, span: Span, utterance_id: str, error: Exception) -> None:

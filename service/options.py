@@ -103,8 +103,8 @@ def _parser(version: str) -> argparse.ArgumentParser:
     for title, flags in _GROUPS.items():
         group = parser.add_argument_group(title)
         for flag in flags:
-            default = "" if flag.default is None else f" [{flag.default}]"
-            help_text = f"{flag.help}{default}".replace("%", "%%")
+            default = f" [{flag.default:g}]" if isinstance(flag.default, float) else f" [{flag.default}]"
+            help_text = f"{flag.help}{default if flag.default is not None else ''}".replace("%", "%%")
             group.add_argument(
                 f"--{flag.name}", dest=flag.name, type=flag.parse, metavar=flag.unit, help=help_text, default=None
             )

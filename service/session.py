@@ -23,7 +23,7 @@ from service import orders, tracing, wire
 from service.audio import AudioEncoder
 from service.bridge import Bridge, Stopped
 from service.config import ServiceConfig
-from service.errors import IdleTimeout, OutOfOrder, TextTooLong
+from service.errors import ClientStalled, IdleTimeout, OutOfOrder, TextTooLong
 from service.loop_lag import LagWatch
 from service.pacing import Pacer
 
@@ -74,7 +74,6 @@ class Session:
         self._text_chars = 0
         self._last_sign_ns = now_ns()
         self._chunks_sent = 0
-        self._last_segment = 0
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
@@ -154,12 +153,13 @@ class Session:
                 server_receive_unix_nanos=received_ns,
                 server_send_unix_nanos=now_ns(),
             )
-            await self._context.write(tts_pb2.SynthesizeResponse(clock_reply=reply))
+            await self._send(tts_pb2.SynthesizeResponse(clock_reply=reply))
 
     async def _watch_for_silence(self) -> None:
-        """Silence counts from the client's last message or the last audio sent: whoever listens may be quiet."""
+        """Silence counts from the client's last message or the end of what it hears: whoever listens may be quiet."""
         while not self._input_ended:
-            left_s = self._config.idle_timeout_s - (now_ns() - self._last_sign_ns) / _NS_PER_S
+            silent_since_ns = max(self._last_sign_ns, self._pacer.all_played_ns)
+            left_s = self._config.idle_timeout_s - (now_ns() - silent_since_ns) / _NS_PER_S
             if left_s <= 0:
                 raise IdleTimeout(self._config.idle_timeout_s)
             await asyncio.sleep(left_s)
@@ -180,7 +180,6 @@ class Session:
                 case Failed(error=error):
                     raise error
                 case Finished(usage=usage):
-                    await self._send_tail()
                     return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)
                 case Stopped():
                     usage = Usage(input_characters=self._text_chars)
@@ -188,21 +187,13 @@ class Session:
 
     async def _send_chunk(self, chunk: AudioChunk) -> None:
         taken_ns = now_ns()
-        self._last_segment = chunk.segment
-        encoded = self._encoder.encode(chunk.samples)
+        encoded = self._encoder.encode(chunk.samples, chunk.end_of_segment)
         if encoded.num_samples:  # else the resampler kept it all
             audio = wire.to_audio(chunk, encoded)
             if chunk.prebuffer_hint_s is not None:
                 audio.prebuffer_hint.CopyFrom(wire.to_duration(chunk.prebuffer_hint_s + self._encoder.held_s))
             await self._send_audio(audio, taken_ns)
         self._engine.release(self._id, chunk.num_samples)
-
-    async def _send_tail(self) -> None:
-        tail = self._encoder.finish()
-        if tail.num_samples:
-            audio = tts_pb2.Audio(num_samples=tail.num_samples, pcm=tail.pcm)
-            audio.segment, audio.end_of_segment = self._last_segment, True
-            await self._send_audio(audio, taken_ns=now_ns())
 
     async def _send_audio(self, audio: tts_pb2.Audio, taken_ns: int) -> None:
         paced_s = await self._pace(audio.num_samples)
@@ -217,8 +208,7 @@ class Session:
             self._chunks_sent += 1
             timings.loop_lag_max.CopyFrom(wire.to_duration(self._lag.take_s()))
             timings.write_start_unix_nanos = now_ns()
-            await self._context.write(tts_pb2.SynthesizeResponse(audio=audio))
-        self._last_sign_ns = now_ns()
+            await self._send(tts_pb2.SynthesizeResponse(audio=audio))
         attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
         tracing.record_write(self._tracer, self._span, timings.write_start_unix_nanos, attributes)
 
@@ -238,4 +228,12 @@ class Session:
 
     async def _write(self, **event: Message) -> None:
         async with self._writing:
-            await self._context.write(tts_pb2.SynthesizeResponse(**event))  # type: ignore[arg-type]
+            await self._send(tts_pb2.SynthesizeResponse(**event))  # type: ignore[arg-type]
+
+    async def _send(self, response: tts_pb2.SynthesizeResponse) -> None:
+        """Blocks while the transport's windows are full: while the client does not read."""
+        try:
+            async with asyncio.timeout(self._config.idle_timeout_s):
+                await self._context.write(response)
+        except TimeoutError:
+            raise ClientStalled(self._config.idle_timeout_s) from None

@@ -1,7 +1,7 @@
-"""The independent recogniser: pocketsphinx with a language model restricted to a set of sentences. 24 kHz audio -> words.
+"""The independent recogniser: pocketsphinx, its language restricted to a set of sentences. 24 kHz audio -> words.
 
-The model (US English, with its dictionary) comes with the `pocketsphinx` package. Sentences are recognised with a bigram
-model over the test sentences and distractors, short items with a grammar that allows exactly one of many items.
+The acoustic model (US English) and its dictionary come with the `pocketsphinx` package. Sentences are recognised with a
+bigram model over test sentences and distractors, short items with a grammar that allows exactly one of many items.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def bigram_arpa(sentences: list[list[str]]) -> str:
     lines += ["", "\\2-grams:"]
     for left in sorted(bigrams):
         count = sum(bigrams[left].values())
-        lines += [f"{math.log10((n - DISCOUNT) / count):.4f} {left} {right}" for right, n in sorted(bigrams[left].items())]
+        lines += [
+            f"{math.log10((n - DISCOUNT) / count):.4f} {left} {right}" for right, n in sorted(bigrams[left].items())
+        ]
     return "\n".join([*lines, "", "\\end\\", ""])
 
 

@@ -4,8 +4,7 @@
 error rate on sentences (mean over dithers), wrong short items, duration against the teacher's, mel-cepstral distance to
 the teacher (DTW), and how many were silent, cut off, or longer than 1.5 times the teacher's.
 
-A system is a function (work directory) -> (text, voice name) -> waveform at 24 kHz. "teacher" is espeak-ng itself; any
-other name is looked up in training/systems.py, and `module:function` names one elsewhere.
+The systems are those of training/systems.py; `module:function` names one elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import argparse
 import importlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -26,13 +25,14 @@ import numpy.typing as npt
 import scipy.fft
 import torch
 
+from engine.model import EMBEDDED
 from engine.text.normalize import normalize
-from training import corpus, features, phrases
+from training import corpus, features, phrases, systems
 from training.ear import ROOM, Ear, dictionary, distractors, words_of
-from training.render import TOKEN, VOICES, speak
+from training.render import TOKEN, VOICES
+from training.systems import Synthesise
 
 Wav = npt.NDArray[np.float32]
-Synthesise = Callable[[str, str], Wav]
 
 DITHERS = 5
 VOCABULARY = 2_000  # words of the sentence recogniser
@@ -141,25 +141,21 @@ def _cepstra(wav: Wav) -> Wav:
     whole = wav[: len(wav) // TOKEN * TOKEN]
     mel = np.maximum(features.mel_spectrogram(whole), features.SILENCE)
     # Orthonormal coefficients of 80 bins, brought to the scale of cepstra.
-    return (scipy.fft.dct(mel, norm="ortho")[:, 1 : CEPSTRA + 1] / np.sqrt(2.0 * features.MELS)).astype(np.float32)
+    return np.asarray(scipy.fft.dct(mel, norm="ortho")[:, 1 : CEPSTRA + 1] / np.sqrt(2.0 * features.MELS), np.float32)
 
 
-def teacher(work: Path) -> Synthesise:
-    voices = {voice.name: voice for voice in VOICES}
-    return lambda text, voice: speak(normalize(text), voices[voice])[0]
-
-
-def system(name: str, work: Path) -> Synthesise:
-    if name == "teacher":
-        return teacher(work)
+def system(name: str, work: Path, model: Path) -> Synthesise:
+    """A system of training/systems.py, or `module:function`."""
     module, _, function = name.rpartition(":")
-    made = getattr(importlib.import_module(module or "training.systems"), function)(work)
-    return made  # type: ignore[no-any-return]
+    made: Synthesise = getattr(importlib.import_module(module or "training.systems"), function)(work, model)
+    return made
 
 
-def evaluate(synthesise: Synthesise, voice: str, sentences: list[str], short: list[str], dithers: int, noise: int) -> dict[str, Any]:
+def evaluate(
+    synthesise: Synthesise, voice: str, sentences: list[str], short: list[str], dithers: int, noise: int
+) -> dict[str, Any]:
     """All figures of one system with one voice."""
-    reference = teacher(Path())
+    reference = systems.teacher(Path(), Path())
     began = time.monotonic()
     spoken = [(text, synthesise(text, voice)) for text in sentences]
     items = [(text, synthesise(text, voice)) for text in short]
@@ -187,6 +183,7 @@ def evaluate(synthesise: Synthesise, voice: str, sentences: list[str], short: li
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("out/training"), help="work directory (default: %(default)s)")
+    parser.add_argument("--model", type=Path, default=EMBEDDED, help="model directory (default: the embedded voice's)")
     parser.add_argument("--systems", default="teacher", help="comma separated names (default: %(default)s)")
     parser.add_argument("--voices", default=",".join(voice.name for voice in VOICES))
     parser.add_argument("--dithers", type=int, default=DITHERS)
@@ -200,9 +197,11 @@ def main() -> None:
     short = corpus.held_out("short")
     results: dict[str, list[dict[str, Any]]] = {}
     for name in options.systems.split(","):
-        synthesise = system(name, options.work)
+        synthesise = system(name, options.work, options.model)
         for voice in options.voices.split(","):
-            figures = evaluate(synthesise, voice, sentences[: options.limit], short[: options.limit], options.dithers, options.noise)
+            figures = evaluate(
+                synthesise, voice, sentences[: options.limit], short[: options.limit], options.dithers, options.noise
+            )
             results.setdefault(name, []).append(figures)
             shown = (f"{key} {value:.3f}" for key, value in figures.items() if isinstance(value, float | int))
             print(f"{name:8s} {voice:5s}", *shown, sep="  ", flush=True)

@@ -8,8 +8,10 @@ saying the same sentence in the same way get nearly the same codes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,12 +51,13 @@ def mel_spectrogram(wav: Floats) -> Floats:
     padded = np.pad(wav, PADDING, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
     spectrum = np.abs(scipy.fft.rfft(frames * _window(), axis=-1))
-    return np.log(np.maximum(spectrum.astype(np.float32) @ mel_filters(), MEL_FLOOR)).astype(np.float32)
+    mel: Floats = spectrum.astype(np.float32) @ mel_filters()
+    return np.log(np.maximum(mel, MEL_FLOOR))
 
 
 @cache
 def _window() -> Floats:
-    return scipy.signal.get_window("hann", N_FFT).astype(np.float32)
+    return np.asarray(scipy.signal.get_window("hann", N_FFT), np.float32)
 
 
 @cache
@@ -160,11 +163,17 @@ class Normalisation:
     common_mean: Floats  # [26] of all voices
     common_std: Floats  # [26]
 
+    @classmethod
+    def from_stats(cls, voice: Mapping[str, Any]) -> Normalisation:
+        """From a voice's entry in a data set's stats.json."""
+        names = ("cepstrum_mean", "cepstrum_std", "common_mean", "common_std")
+        return cls(voice["formants"], voice["f0_median"], *(np.asarray(voice[name], np.float32) for name in names))
+
 
 def cepstra(mel: Floats, formants: float = 1.0) -> tuple[Floats, Floats]:
     """[T, 80] -> cosine coefficients [T, 26] of the floored ln mel, and how much of each frame is speech [T] 0..1.
 
-    The frequency axis is first stretched so that formants `formants` times as high fall where the first voice has them."""
+    The frequency axis is first stretched: formants `formants` times as high fall where the first voice has them."""
     floored = np.maximum(mel @ _stretch(formants), SILENCE)
     speech = np.clip((floored.mean(axis=1) - SILENCE) / SPEECH_MARGIN, 0.0, 1.0)
     return scipy.fft.dct(floored, norm="ortho", axis=-1)[:, :CEPSTRA].astype(np.float32), speech.astype(np.float32)

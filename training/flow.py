@@ -14,19 +14,17 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from engine.config import build
-from engine.models.flow import Flow, FlowConfig
+from engine.models.flow import Flow, FlowConfig, FlowPrompt
 from training.dataset import Dataset, Utterance
 from training.flow_batches import Batch, Corpus
-from training.t3 import speaker_vectors
+from training.t3_batches import speaker_vectors
 
 CONFIG = Path(__file__).parent / "configs" / "flow.json"
 ASSET = Path(__file__).parents[1] / "engine" / "assets" / "embedded" / "flow.safetensors"
@@ -60,7 +58,7 @@ class Trainer(nn.Module):
             if name.endswith(("linear_out.weight", "w_2.weight", "to_out.weight", "ff_out.weight")):
                 nn.init.zeros_(parameter)
         for embed in (self.flow.encoder.embed, self.flow.encoder.up_embed):
-            nn.init.constant_(embed.out[1].weight, 1 / embed.scale)
+            nn.init.constant_(embed.norm.weight, 1 / embed.scale)
 
     def forward(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """noise [B, 2T, F], time [B] -> L1 of mu, mean square error of the velocity."""
@@ -97,7 +95,8 @@ class Training:
         self.model = Trainer(self.config, len(self.dataset.voices))
         self.train = Corpus(self.dataset, self.dataset.split("train"), self.config)
         self.valid = self.dataset.split("valid")[:VALID_UTTERANCES]
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=RATE, betas=BETAS, weight_decay=DECAY, fused=True)
+        parameters = self.model.parameters()
+        self.optimiser = torch.optim.AdamW(parameters, lr=args.rate, betas=BETAS, weight_decay=DECAY, fused=True)
         self.run = Run()
         self.average = {name: p.detach().clone() for name, p in self.model.flow.named_parameters()}
         self._resume()
@@ -105,8 +104,8 @@ class Training:
     @property
     def progress(self) -> float:
         if self.args.steps:
-            return min(1.0, self.run.step / self.args.steps)
-        return min(1.0, self.run.trained_s / (60.0 * self.args.minutes))
+            return min(1.0, self.run.step / float(self.args.steps))
+        return min(1.0, self.run.trained_s / (60.0 * float(self.args.minutes)))
 
     def __call__(self) -> None:
         n_parameters = sum(p.numel() for p in self.model.parameters())
@@ -175,15 +174,16 @@ class Training:
         mu = [self._mu_error(self.served(1), u) for u in self.valid]
         return f"mu {np.mean(mu):.3f}, " + ", ".join(figures)
 
-    def _prompt(self, flow: Flow, voice: int) -> Any:
+    def _prompt(self, flow: Flow, voice: int) -> FlowPrompt:
         utterance = self.dataset.prompt(self.dataset.voices[voice])
         tokens, mel = self.dataset.tokens(utterance), self.dataset.mel(utterance)
         embedding = self.model.speakers[voice : voice + 1]
         return flow.prepare_prompt(torch.from_numpy(tokens)[None], torch.from_numpy(mel)[None], embedding)
 
-    def _error(self, flow: Flow, prompt: Any, utterance: Utterance) -> float:
+    def _error(self, flow: Flow, prompt: FlowPrompt, utterance: Utterance) -> float:
         tokens, mel = torch.from_numpy(self.dataset.tokens(utterance))[None], self.dataset.mel(utterance)
-        state, position, pieces, total = flow.init_state(prompt, seed=1), 0, [], tokens.shape[1]
+        state, position, total = flow.init_state(prompt, seed=1), 0, tokens.shape[1]
+        pieces: list[Tensor] = []
         while position < total:
             size = min(VALID_WINDOWS[min(len(pieces), len(VALID_WINDOWS) - 1)], total - position)
             end = min(position + size + flow.lookahead, total)

@@ -81,8 +81,9 @@ class Corpus:
                     yield self.batch(batches[index], np.random.default_rng([seed, count]))
 
     def batch(self, rows: Ints, generator: np.random.Generator) -> Batch:
-        return self._collate([self._row(self.utterances[row], generator) for row in rows],
-                             [self.utterances[row].voice for row in rows])
+        return self._collate(
+            [self._row(self.utterances[row], generator) for row in rows], [self.utterances[row].voice for row in rows]
+        )
 
     def _row(self, utterance: Utterance, generator: np.random.Generator) -> _Row:
         tokens, mel = self.dataset.tokens(utterance), self.dataset.mel(utterance)
@@ -105,11 +106,12 @@ class Corpus:
         return _Row(sequence[:keep], frames[: ratio * end], prompt, end - prompt, record)
 
     def _record(self, start: int, end: int, known: int, generator: np.random.Generator) -> list[Commit]:
-        lookahead, commits = self.config.encoder.lookahead, []
+        lookahead = self.config.encoder.lookahead
+        commits: list[Commit] = []
         while start < end:
-            low, high = LATER_WINDOW if commits else FIRST_WINDOW
-            start = end if generator.random() < (0 if commits else ONE_WINDOW) else start + generator.integers(low, high)
-            start = min(int(start), end)
+            size = int(generator.integers(*(LATER_WINDOW if commits else FIRST_WINDOW)))
+            whole = not commits and generator.random() < ONE_WINDOW
+            start = end if whole else min(start + size, end)
             seen = int(generator.integers(lookahead)) if generator.random() < RESCUED else lookahead
             commits.append(Commit(start, min(seen, known - start)))
         return commits
@@ -135,11 +137,18 @@ class Corpus:
         blocks = [max(0, row.prompt - lookahead) for row in rows]
         plan = Plan.of(blocks, [row.record for row in rows], self.config.history_tokens, length)
         known = torch.from_numpy(mel * prompt_mask)
-        return Batch(torch.from_numpy(tokens), torch.from_numpy(mel), known, torch.from_numpy(prompt_mask),
-                     torch.from_numpy(weight), torch.tensor(voices), plan)
+        return Batch(
+            torch.from_numpy(tokens),
+            torch.from_numpy(mel),
+            known,
+            torch.from_numpy(prompt_mask),
+            torch.from_numpy(weight),
+            torch.tensor(voices),
+            plan,
+        )
 
 
 def nearest_codes(codebook: Floats) -> Ints:
     """[V, D] centres -> [V, NEAREST] the codes nearest to each, itself left out."""
     centres = torch.from_numpy(codebook)
-    return torch.cdist(centres, centres).argsort(1)[:, 1 : NEAREST + 1].numpy()  # type: ignore[no-any-return]
+    return torch.cdist(centres, centres).argsort(1)[:, 1 : NEAREST + 1].numpy()

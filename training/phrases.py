@@ -7,36 +7,48 @@ from collections.abc import Callable, Iterator
 
 from engine.text import numbers
 
-_NAMES = (
-    "anna karl peter mary john susan james linda robert emma david laura michael julia thomas sarah daniel alice george "
-    "helen paul sophie mark nora frank lucy simon grace martin olivia henry ruth oliver clara jack amy ben chloe sam maria"
-).split()
-_PLACES = (
-    "london,paris,berlin,new york,boston,chicago,tokyo,rome,madrid,dublin,the station,the office,the airport,the beach,"
-    "the market,the museum,the hospital,the library,the harbour,the city centre,the university,the theatre,seattle,texas,"
-    "canada,the countryside,the supermarket,the bank,the bakery,the post office,sydney,vienna,oslo,india,california"
-).split(",")
-_THINGS = (
-    "the report,your order,the invoice,the key,my bag,the camera,a new laptop,the letter,the printer,a cup of coffee,"
-    "a glass of water,the newspaper,the ticket,the recipe,the screen,the document,a sandwich,the map,the calendar,a bicycle,"
-    "the headphones,a blue jacket,the chocolate cake,the garden chair,the silver spoon,an old photograph,the radio,the lamp,"
-    "a box of matches,the contract,the presentation,the spreadsheet,the playlist,the alarm,the thermostat,the front light"
-).split(",")
-_ADJECTIVES = (
-    "ready late early wonderful terrible interesting expensive cheap difficult easy strange beautiful quiet loud important "
-    "possible ridiculous delicious dangerous comfortable broken empty heavy bright dark warm cold funny serious perfect"
-).split()
-_VERBS = (
-    "send,find,buy,open,close,move,clean,repair,bring,carry,check,change,cancel,describe,explain,order,remove,replace,"
-    "save,share,sell,show,start,stop,update,wrap,borrow,return,review,print"
-).split(",")
-_DAYS = "monday tuesday wednesday thursday friday saturday sunday tomorrow today tonight".split()
-_MONTHS = "january february march april may june july august september october november december".split()
-_SUBJECTS = (
-    "the weather,the traffic,your account,the server,my neighbour,the manager,our team,the company,the engine,the model,"
-    "the network,everyone,the price,the system,the software,the concert,the lecture,the flight,the driver,the patient"
-).split(",")
-_UNITS = "minutes hours days weeks months years kilometers miles meters degrees pounds kilograms grams percent".split()
+
+def _listed(text: str) -> list[str]:
+    return text.split(", ")
+
+
+_NAMES = _listed(
+    "anna, karl, peter, mary, john, susan, james, linda, robert, emma, david, laura, michael, julia, thomas, "
+    "sarah, daniel, alice, george, helen, paul, sophie, mark, nora, frank, lucy, simon, grace, martin, olivia, "
+    "henry, ruth, oliver, clara, jack, amy, ben, chloe, sam, maria"
+)
+_PLACES = _listed(
+    "london, paris, berlin, new york, boston, chicago, tokyo, rome, madrid, dublin, the station, the office, the "
+    "airport, the beach, the market, the museum, the hospital, the library, the harbour, the city centre, the "
+    "university, the theatre, seattle, texas, canada, the countryside, the supermarket, the bank, the bakery, the "
+    "post office, sydney, vienna, oslo, india, california"
+)
+_THINGS = _listed(
+    "the report, your order, the invoice, the key, my bag, the camera, a new laptop, the letter, the printer, a "
+    "cup of coffee, a glass of water, the newspaper, the ticket, the recipe, the screen, the document, a "
+    "sandwich, the map, the calendar, a bicycle, the headphones, a blue jacket, the chocolate cake, the garden "
+    "chair, the silver spoon, an old photograph, the radio, the lamp, a box of matches, the contract, the "
+    "presentation, the spreadsheet, the playlist, the alarm, the thermostat, the front light"
+)
+_ADJECTIVES = _listed(
+    "ready, late, early, wonderful, terrible, interesting, expensive, cheap, difficult, easy, strange, beautiful, "
+    "quiet, loud, important, possible, ridiculous, delicious, dangerous, comfortable, broken, empty, heavy, "
+    "bright, dark, warm, cold, funny, serious, perfect"
+)
+_VERBS = _listed(
+    "send, find, buy, open, close, move, clean, repair, bring, carry, check, change, cancel, describe, explain, "
+    "order, remove, replace, save, share, sell, show, start, stop, update, wrap, borrow, return, review, print"
+)
+_DAYS = _listed("monday, tuesday, wednesday, thursday, friday, saturday, sunday, tomorrow, today, tonight")
+_MONTHS = _listed("january, february, march, april, may, june, july, august, september, october, november, december")
+_SUBJECTS = _listed(
+    "the weather, the traffic, your account, the server, my neighbour, the manager, our team, the company, the "
+    "engine, the model, the network, everyone, the price, the system, the software, the concert, the lecture, the "
+    "flight, the driver, the patient"
+)
+_UNITS = _listed(
+    "minutes, hours, days, weeks, months, years, kilometers, miles, meters, degrees, pounds, kilograms, grams, percent"
+)
 
 _TEMPLATES = """
 hello {name}, how are you today?
@@ -112,14 +124,21 @@ to {verb} {thing}, you have to {verb2} {thing2} first.
 """.strip().splitlines()
 
 _SHORT = """
-yes. no. goodbye. hello. hi. thanks. thank you. please. sorry. okay. sure. maybe. never. always. stop. go. wait. help! why? what? when? where? who? how? which one?
-good morning. good night. good luck! well done! of course. no problem. not now. come in. sit down. hurry up! be quiet. try again. see you. see you later. bye. bye bye. right. wrong. exactly. absolutely.
-indeed. certainly. probably. today. tomorrow. yesterday. tonight. now. later. soon. here. there. up. down. left. right. turn right. go home. come here. look out! watch out! let's go. i see. i know. me too. you too.
-why not? how come? what's that? who's that? it's fine. all right. very good. great! excellent! wonderful! amazing! fantastic! nice. cool. wow! oh. ah. hmm. well. so. but. and. or. the. a. monday. tuesday. wednesday.
-thursday. friday. saturday. january. february. march. april. may. june. july. august. september. october. november. december. spring. summer. autumn. winter. north. south. east. west. red. green. blue. yellow.
-black. white. coffee. tea. water. milk. bread. breakfast. lunch. dinner. mother. father. brother. sister. thank god. my pleasure. don't worry. never mind. one moment. just kidding. cheers. congratulations! welcome.
-error. warning. finished. ready? ready. done. start. pause. resume. play. cancel. confirm. delete. save. repeat. again. more. less. enough. everything. something. anything. somebody. nobody. everybody. attention please.
-""".split("\n")
+yes. no. goodbye. hello. hi. thanks. thank you. please. sorry. okay. sure. maybe. never. always. stop. go. wait.
+help! why? what? when? where? who? how? which one?
+good morning. good night. good luck! well done! of course. no problem. not now. come in. sit down. hurry up! be
+quiet. try again. see you. see you later. bye. bye bye. right. wrong. exactly. absolutely.
+indeed. certainly. probably. today. tomorrow. yesterday. tonight. now. later. soon. here. there. up. down. left.
+right. turn right. go home. come here. look out! watch out! let's go. i see. i know. me too. you too.
+why not? how come? what's that? who's that? it's fine. all right. very good. great! excellent! wonderful!
+amazing! fantastic! nice. cool. wow! oh. ah. hmm. well. so. but. and. or. the. a. monday. tuesday. wednesday.
+thursday. friday. saturday. january. february. march. april. may. june. july. august. september. october.
+november. december. spring. summer. autumn. winter. north. south. east. west. red. green. blue. yellow.
+black. white. coffee. tea. water. milk. bread. breakfast. lunch. dinner. mother. father. brother. sister. thank
+god. my pleasure. don't worry. never mind. one moment. just kidding. cheers. congratulations! welcome.
+error. warning. finished. ready? ready. done. start. pause. resume. play. cancel. confirm. delete. save. repeat.
+again. more. less. enough. everything. something. anything. somebody. nobody. everybody. attention please.
+"""
 
 
 def sentences(rng: random.Random) -> Iterator[str]:
@@ -130,7 +149,7 @@ def sentences(rng: random.Random) -> Iterator[str]:
 
 def short_items() -> list[str]:
     """The short phrases as they stand in the table."""
-    return [phrase for line in _SHORT for phrase in _split(line)]
+    return _split(" ".join(_SHORT.split()))
 
 
 def short_phrases(rng: random.Random) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Texts -> teacher audio -> the data set of training/dataset.py. `python -m training.render --work DIR --hours H`
 
-Two processes render and analyse; the parent collects everything in memory (about 1.2 GB for 20 h), fits the codebook and
-writes. Voices alternate at random, every text is rendered once. The first two utterances are the voices' prompts.
+Two processes render and analyse; the parent collects everything in memory (about 1.2 GB for 20 h), fits the codebook
+and writes. A text is rendered once, in a voice drawn at random. The first two utterances are the voices' prompts.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ def normalisations(rendered: list[Rendered]) -> list[features.Normalisation]:
     ]
 
 
-def encode(rendered: list[Rendered], norms: list[features.Normalisation], seed: int) -> tuple[Any, Any, dict[str, float]]:
+def encode(
+    rendered: list[Rendered], norms: list[features.Normalisation], seed: int
+) -> tuple[Any, Any, dict[str, float]]:
     """Speech tokens of all utterances [K_total], the codebook [1024, 56], and its figures."""
     values = np.concatenate([features.code_features(r.mel.astype(np.float32), r.f0, norms[r.voice]) for r in rendered])
     sample = np.random.default_rng(seed).permutation(len(values))[:CODEBOOK_TOKENS]
@@ -203,7 +205,9 @@ def meta(rendered: list[Rendered], with_wav: int) -> Iterator[dict[str, Any]]:
         token_start += len(item.align)
 
 
-def stats(rendered: list[Rendered], norms: list[features.Normalisation], figures: dict[str, float], seed: int) -> dict[str, Any]:
+def stats(
+    rendered: list[Rendered], norms: list[features.Normalisation], figures: dict[str, float], seed: int
+) -> dict[str, Any]:
     f0 = [np.concatenate([r.f0 for r in rendered[:NORM_UTTERANCES] if r.voice == v]) for v in range(len(VOICES))]
     voices = [
         {
@@ -252,7 +256,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("out/training"), help="work directory (default: %(default)s)")
     parser.add_argument("--name", default="dataset", help="folder inside the work directory (default: %(default)s)")
     parser.add_argument("--hours", type=float, default=20.0, help="hours of audio to render (default: %(default)s)")
-    parser.add_argument("--wav-hours", type=float, default=WAV_HOURS, help="hours whose waveform is kept (default: %(default)s)")
+    parser.add_argument(
+        "--wav-hours", type=float, default=WAV_HOURS, help="hours whose waveform is kept (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()

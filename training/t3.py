@@ -231,9 +231,8 @@ class Training:
     @torch.no_grad()
     def _validate(self) -> str:
         """Cross entropy, guided loss and accuracy on the same held-out rows, with current and averaged weights."""
-        rows = np.sort(np.random.default_rng(0).permutation(len(self.valid))[:VALIDATION_ROWS])
-        rows = rows[np.argsort(self.valid.length[rows])]
-        batches = [self.valid.batch(part) for part in np.array_split(rows, 12)]
+        rows = np.random.default_rng(0).permutation(len(self.valid))[:VALIDATION_ROWS]
+        batches = self.valid.undisturbed(rows, self.args.positions)
         lines = []
         for label, weights in (("now", None), ("mean", self.average)):
             kept = {name: p.detach().clone() for name, p in self.model.t3.named_parameters()}

@@ -79,6 +79,10 @@ class Corpus:
         for rows in self._shuffled(list(self._cut(order, positions)), generator):
             yield self.batch(rows, generator)
 
+    def undisturbed(self, rows: Ints, positions: int) -> list[Batch]:
+        """These rows, as they are."""
+        return [self.batch(part) for part in self._cut(rows[np.argsort(self.length[rows])], positions)]
+
     def _cut(self, order: Ints, positions: int) -> Iterator[Ints]:
         first = 0
         while first < len(order):

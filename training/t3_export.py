@@ -29,6 +29,7 @@ from training.t3_batches import VOCABULARY, Batch, Corpus, speaker_vectors
 
 ALIGNED_HEADS = 2  # so many of the best are averaged
 CHECK_SEED = 1
+POSITIONS = 3_300  # of a batch
 RUNAWAY = 2.0  # times the teacher's length
 
 
@@ -145,8 +146,7 @@ def export(
     config = build(T3Config, mapping, str(config_path))
     t3 = load(checkpoint, config)
     valid = Corpus(dataset, dataset.split("valid"), config)
-    rows = np.argsort(valid.length)
-    batches = [valid.batch(part) for part in np.array_split(rows, 16)]
+    batches = valid.undisturbed(np.arange(len(valid)), POSITIONS)
     errors = head_errors(t3, batches, speaker_vectors(len(dataset.voices), config.speaker_width), guided)
     best = sorted(range(len(guided)), key=lambda index: errors[index])[:ALIGNED_HEADS]
     mapping["aligned_heads"] = [list(guided[index]) for index in best]

@@ -166,7 +166,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))))
         state = self.model.init_state(batch.seeds)
-        state = replace(state, phase=torch.rand(len(batch.seeds), dtype=torch.float64))
+        state = replace(state, phase=torch.tensor([seed % 4096 / 4096 for seed in batch.seeds], dtype=torch.float64))
         with self.precision():
             wav, _ = self.model(batch.mel, state, final=True, f0=batch.f0)
             pitch = self.model.predict_f0(batch.mel).float()

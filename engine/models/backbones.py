@@ -188,7 +188,7 @@ def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
 def rotary_table(config: BackboneConfig) -> Tensor:
     """[2, max_positions, D / 2] float32: cosines and sines."""
     half = torch.arange(0, config.head_width, 2, dtype=torch.float32) / config.head_width
-    frequency = config.rope_theta**-half  # radians per position
+    frequency = 1.0 / config.rope_theta**half  # radians per position
     if scaling := config.rope_scaling:
         turns = scaling.original_positions * frequency / (2 * math.pi)  # within the original context
         span = scaling.high_freq_factor - scaling.low_freq_factor

@@ -63,10 +63,10 @@ class RelativeBias:
     """Scores of relative positions for one call at one rate, shared by its layers."""
 
     def __init__(self, width: int, queries: int, keys: int, sight: Sight | None, like: Tensor) -> None:
-        rate = torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(MAX_WAVELENGTH) / width)
+        rate = torch.arange(0, width, 2, dtype=torch.float64, device=like.device) * (-math.log(MAX_WAVELENGTH) / width)
         self.sight = sight
         dtype = torch.float32 if sight is None else torch.float64  # whole sequences may be long, a window is not
-        positions = torch.arange(keys, dtype=dtype) if sight is None else sight.positions
+        positions = torch.arange(keys, dtype=dtype, device=like.device) if sight is None else sight.positions
         angles = positions[:, None] * rate.exp().to(dtype)
         sin, cos = angles.sin().to(like), angles.cos().to(like)
         self.keys = torch.cat((cos, sin), 1).t()  # [C, K]
@@ -136,11 +136,12 @@ class Embed(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.out = nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width, eps=EMBED_EPS))
+        self.linear = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, eps=EMBED_EPS)
         self.scale = math.sqrt(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.out(x) * self.scale  # type: ignore[no-any-return]
+        return self.norm(self.linear(x)) * self.scale  # type: ignore[no-any-return]
 
 
 class PreLookahead(nn.Module):
@@ -207,16 +208,22 @@ class UpsampleConformerEncoder(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, count: int, state: EncoderState, prompt: EncoderState, keep: int | None, plan: Plan | None = None
+        self,
+        x: Tensor,
+        count: int,
+        state: EncoderState,
+        prompt: EncoderState,
+        keep: int | None,
+        plan: Plan | None = None,
     ) -> tuple[Tensor, EncoderState]:
         """x [B, count + lookahead seen, C] -> [B, ratio * count, C]; keeps `keep` tokens of history (None: all)."""
         ratio = self.config.ratio
         x, ahead = self.pre_lookahead_layer(self.embed(x), count, state.ahead, plan)
-        x, keys = self._run(self.encoders, x, state.keys, prompt.keys, keep, plan and plan.sight(1))
+        x, keys = self._run(self.encoders, x, state.keys, prompt.keys, keep, plan.sight(1) if plan else None)
         x, upsampled = self.up_layer(x, state.upsampled)
         up_keep = None if keep is None else ratio * keep
-        x = self.up_embed(x)
-        x, up_keys = self._run(self.up_encoders, x, state.up_keys, prompt.up_keys, up_keep, plan and plan.sight(ratio))
+        x, sight = self.up_embed(x), plan.sight(ratio) if plan else None
+        x, up_keys = self._run(self.up_encoders, x, state.up_keys, prompt.up_keys, up_keep, sight)
         return self.after_norm(x), EncoderState(ahead, keys, upsampled, up_keys)
 
     def _run(

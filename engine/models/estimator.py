@@ -148,6 +148,7 @@ class TimeMlp(nn.Module):
         half = inputs // 2
         rates = torch.exp(torch.arange(half) * (-math.log(MAX_WAVELENGTH) / (half - 1)))
         self.register_buffer("rates", TIME_SCALE * rates, persistent=False)
+        self.rates: Tensor
 
     def forward(self, time: Tensor) -> Tensor:
         """[N] -> [N, W]."""
@@ -174,7 +175,7 @@ class Estimator(nn.Module):
 
     @property
     def stages(self) -> list[Stage]:
-        return [self.down, *self.mid, self.up]  # type: ignore[list-item]
+        return [self.down, *self.mid, self.up]
 
     def init_state(self, like: Tensor) -> EstimatorState:
         """The state before the first frame; `like` [R, ...] gives rows, dtype and device."""

@@ -11,14 +11,13 @@ is missing is silence, as at a true end. Seed, tokens and the record of (end, lo
 Offline is one final window; with an empty prompt state it is also the reference implementation's one-shot run, with
 `prompt_block=False` (prompt tokens then run in front of the only window, under full attention).
 
-Structure of S3Gen's flow (CosyVoice 2, arXiv 2412.10117); `published` maps the released parameter names to these.
+Structure of S3Gen's flow (CosyVoice 2, arXiv 2412.10117); flow_weights.py maps the released names to these.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -134,11 +133,10 @@ class Flow(nn.Module):
         x = self._noise(noise.fold(seed, noise.Stream.PROMPT), 0, frames, speaker)
         shifts = self._shifts(speaker)
         if block:
-            empty = encoder, solver
             mu, encoder = self._mu(token, block, encoder, encoder, None)
             known = self.ratio * block
             static = self._conditions(mu, speaker, mel[:, :known])
-            _, solver = self._solve(x[:, :known], static, shifts, solver, empty[1], None)
+            _, solver = self._solve(x[:, :known], static, shifts, solver, solver, None)
         return FlowPrompt(token, mel, speaker, x, block, shifts, encoder, solver)
 
     def init_state(self, prompt: FlowPrompt, seed: int) -> FlowState:
@@ -162,10 +160,10 @@ class Flow(nn.Module):
             tokens = torch.cat((prompt.tokens[:, prompt.block :], tokens), 1)
             known = prompt.mel[:, ratio * prompt.block :]
             x = torch.cat((prompt.noise[:, ratio * prompt.block :], x), 1)
-        mu, encoder = self._mu(tokens, tokens.shape[1] - seen, state.encoder, prompt.encoder, self.config.history_tokens)
+        keep = self.config.history_tokens
+        mu, encoder = self._mu(tokens, tokens.shape[1] - seen, state.encoder, prompt.encoder, keep)
         static = self._conditions(mu, prompt.speaker, known)
-        keep = ratio * self.config.history_tokens
-        x, solver = self._solve(x, static, prompt.shifts, state.solver, prompt.solver, keep)
+        x, solver = self._solve(x, static, prompt.shifts, state.solver, prompt.solver, ratio * keep)
         mel = self.spectrogram(x[:, known.shape[1] :])
         return mel, FlowState(prompt, state.seed, state.position + n_new, encoder, solver)
 
@@ -182,7 +180,7 @@ class Flow(nn.Module):
         n_prompt, ratio = prompt.tokens.shape[1], self.ratio
         sequence = torch.cat((prompt.tokens, tokens), 1)
         commits = [Commit(n_prompt + commit.end, commit.seen) for commit in record]
-        plan = Plan.of([prompt.block], [commits], self.config.history_tokens, sequence.shape[1])
+        plan = Plan.of([prompt.block], [commits], self.config.history_tokens, sequence.shape[1], tokens.device)
         own = self._noise(noise.fold(seed, noise.Stream.FLOW), 0, ratio * tokens.shape[1], prompt.mel)
         x = torch.cat((prompt.noise, own), 1)
         static = self._conditions(self.masked_mu(sequence, plan), prompt.speaker, prompt.mel)
@@ -227,7 +225,13 @@ class Flow(nn.Module):
         return self.config.guidance != 0.0
 
     def _mu(
-        self, tokens: Tensor, count: int, state: EncoderState, prompt: EncoderState, keep: int | None, plan: Plan | None = None
+        self,
+        tokens: Tensor,
+        count: int,
+        state: EncoderState,
+        prompt: EncoderState,
+        keep: int | None,
+        plan: Plan | None = None,
     ) -> tuple[Tensor, EncoderState]:
         hidden, state = self.encoder(self.input_embedding(tokens), count, state, prompt, keep, plan)
         return self.encoder_proj(hidden), state
@@ -274,41 +278,3 @@ class Flow(nn.Module):
         bins = self.config.mel_bins
         values = noise.normal(key, start * bins, frames * bins, like.device)
         return self.config.temperature * values.view(1, frames, bins).to(like.dtype)
-
-
-# --- released checkpoints ---
-
-_RENAMES = (
-    (r"^decoder\.estimator\.", "estimator."),
-    (r"^(estimator\.)(down|up)_blocks\.0\.2\.", r"\1\2_conv."),
-    (r"^(estimator\.)(down|up)_blocks\.0\.", r"\1\2."),
-    (r"^(estimator\.)mid_blocks\.", r"\1mid."),
-    (r"^(estimator\.(?:down|up|mid\.\d+)\.)0\.", r"\1resnet."),
-    (r"^(estimator\.(?:down|up|mid\.\d+)\.)1\.", r"\1blocks."),
-    (r"\.mlp\.1\.", ".time."),
-    (r"\.block\.0\.", ".conv."),
-    (r"\.block\.2\.", ".norm."),
-    (r"\.attn1\.to_out\.0\.", ".to_out."),
-    (r"\.ff\.net\.0\.proj\.", ".ff_in."),
-    (r"\.ff\.net\.2\.", ".ff_out."),
-)
-_FUSED = (
-    (".attn1.to_q.", ".attn1.to_k.", ".attn1.to_v.", ".to_qkv."),
-    (".linear_q.", ".linear_k.", ".linear_v.", ".linear_qkv."),
-)
-
-
-def published(state: Mapping[str, Tensor], prefix: str = "flow.") -> dict[str, Tensor]:
-    """A released S3Gen state dict -> this flow's: names below `prefix`, queries, keys and values as one matrix."""
-    flow = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-    for query, key, value, fused in _FUSED:
-        for name in [name for name in flow if query in name]:
-            parts = [flow.pop(name.replace(query, part)) for part in (query, key, value)]
-            flow[name.replace(query, fused)] = torch.cat(parts)
-    return {_renamed(name): tensor for name, tensor in flow.items()}
-
-
-def _renamed(name: str) -> str:
-    for pattern, replacement in _RENAMES:
-        name = re.sub(pattern, replacement, name)
-    return name

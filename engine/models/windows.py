@@ -51,27 +51,34 @@ class Plan:
     limit: Tensor  # [B, T] end of the tokens its window knew, lookahead included
 
     @staticmethod
-    def of(prompts: Sequence[int], records: Sequence[Sequence[Commit]], history: int, length: int) -> Plan:
+    def of(
+        prompts: Sequence[int],
+        records: Sequence[Sequence[Commit]],
+        history: int,
+        length: int,
+        device: torch.device | None = None,
+    ) -> Plan:
         """From each sequence's prompt block and its commits, whose `end` counts from the sequence's first token.
         What is past the last commit, up to `length`, is padding: a window of its own."""
         rows = [_rows(prompt, record, history, length) for prompt, record in zip(prompts, records, strict=True)]
-        begin, end, limit = torch.tensor(rows).unbind(1)
-        return Plan(prompt=torch.tensor(prompts), begin=begin, end=end, limit=limit)
+        begin, end, limit = torch.tensor(rows, device=device).unbind(1)
+        return Plan(prompt=torch.tensor(prompts, device=device), begin=begin, end=end, limit=limit)
 
     def taps(self, count: int) -> Tensor:
         """[B, T, count] float: 1 where the window knew the token `tap` places ahead."""
-        ahead = torch.arange(self.end.shape[1])[:, None] + torch.arange(count)
+        token = torch.arange(self.end.shape[1], device=self.end.device)
+        ahead = token[:, None] + torch.arange(count, device=self.end.device)
         return (ahead < self.limit[..., None]).float()
 
     def sight(self, ratio: int) -> Sight:
         """At `ratio` positions per token."""
         begin, end, prompt = ratio * self.begin, ratio * self.end, ratio * self.prompt[:, None]
-        position = torch.arange(ratio * self.end.shape[1])
+        position = torch.arange(ratio * self.end.shape[1], device=self.end.device)
         begin, end = begin.repeat_interleave(ratio, 1), end.repeat_interleave(ratio, 1)
         in_prompt = (position < prompt)[:, None]
         longest = ratio * int(self.prompt.max())
         visible = in_prompt | ((begin[..., None] <= position) & (position < end[..., None]))
-        bias = torch.zeros(visible.shape).masked_fill(~visible, -math.inf)
+        bias = torch.zeros(visible.shape, device=visible.device).masked_fill(~visible, -math.inf)
         pinned = position - begin + prompt
         return Sight(bias[:, None], longest, in_prompt[:, None, :, :longest], position.double(), pinned.double())
 

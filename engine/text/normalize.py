@@ -178,7 +178,7 @@ _RULES = [
     ),
     _rule(
         rf"\b(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?(?!\w)(?=\s+\d{{4}}|[\s,.!?]|$)",
-        lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[m[2].lower()]}",
+        lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[m[2].lower()]}{_final_dot(m)}",
     ),
     # abbreviations, initials, roman numbers
     _rule(r"\b(?:no|nr)\.\s?(?=\d)|#\s?(?=\d)", "number "),
@@ -201,7 +201,9 @@ _RULES = [
     _rule(rf"({_NUMBER})\s?([€£¥])", lambda m: numbers.money(m[2], m[1])),
     _rule(rf"(?<=[a-z])\s?/\s?(?=(?:{PER})\b)", " per "),
     _rule(r"\+\d{1,4}(?:[- ]?\(?\d{2,10}\)?){1,5}\b", _telephone),
-    _rule(r"(?<![\w.])(?:\(\d{3}\)\s?|\d{3}[- ])\d{3}[- ]\d{4}\b|\b\d{2,4}(?:-\d{2,4}){2,4}\b|\b\d{3}-\d{4}\b", _telephone),
+    _rule(
+        r"(?<![\w.])(?:\(\d{3}\)\s?|\d{3}[- ])\d{3}[- ]\d{4}\b|\b\d{2,4}(?:-\d{2,4}){2,4}\b|\b\d{3}-\d{4}\b", _telephone
+    ),
     _rule(r"(\d)-(?=[$£€]?\d)", r"\1 to "),
     _rule(r"(?<![\w.])-\s?(?=\.?\d)|(?<=\d) - (?=\d)", " minus "),
     _rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),

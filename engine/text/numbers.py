@@ -79,7 +79,7 @@ def money(symbol: str, amount: str, scale: str = "") -> str:
 
 
 def clock(hour: str, minute: str, half: str = "") -> str:
-    """('3', '45', 'p') -> 'three forty five p m'; ('7', '00', '') -> "seven o'clock"; ('14', '00', '') -> 'fourteen hundred'."""
+    """('3', '45', 'p') -> 'three forty five p m', ('7', '00', '') -> "seven o'clock", '14:00' -> 'fourteen hundred'."""
     words = cardinal(str(int(hour)))
     if int(minute):
         words += f" {'oh ' if int(minute) < 10 else ''}{cardinal(str(int(minute)))}"

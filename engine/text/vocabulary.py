@@ -221,9 +221,11 @@ ROYAL = (  # names behind which a roman number is an ordinal
 )
 NUMBERED = "chapter|part|act|volume|section|war|phase|type|book|level|appendix|article|bowl|rocky|mark"
 PER = "second|minute|hour|day|night|week|month|quarter|year|person|head|unit|item|user|seat|call"
-CAPITAL_WORDS = frozenset(
-    "a i nasa nato unesco unicef fifa opec nafta laser radar sonar scuba swat covid captcha json cuda gif ram rom pin sim zip lan gnu "
-    "not and the very all now no stop never must always you is are this that was do don't but so or if it we he she my your our can "
-    "will only one any yes wow hey oh go get got has have who what why how when where just more most big bad good great new free "
-    "love hate help please thanks really too much many and in on at to of for with from by as be here there up out off".split()
+_CAPITAL_WORDS = (  # written in capitals, still words: acronyms read as such, and what people shout
+    "a i nasa nato unesco unicef fifa opec nafta laser radar sonar scuba swat covid captcha json cuda gif ram rom "
+    "pin sim zip lan gnu not and the very all now no stop never must always you is are this that was do don't but "
+    "so or if it we he she my your our can will only one any yes wow hey oh go get got has have who what why how "
+    "when where just more most big bad good great new free love hate help please thanks really too much many and "
+    "in on at to of for with from by as be here there up out off"
 )
+CAPITAL_WORDS = frozenset(_CAPITAL_WORDS.split())

@@ -61,8 +61,8 @@ async def test_the_two_voices_differ_in_pitch(address: str) -> None:
 
 async def test_other_rates_and_encodings_carry_the_same_speech(address: str) -> None:
     async with Client(address) as client:
-        native, _ = await say(client, TEXT, seed=2, encoding=Encoding.PCM_F32LE)
-        wide, _ = await say(client, TEXT, seed=2, sample_rate=48000, encoding=Encoding.PCM_F32LE)
+        native, _ = await say(client, TEXT, seed=2, encoding=Encoding.F32)
+        wide, _ = await say(client, TEXT, seed=2, sample_rate=48000, encoding=Encoding.F32)
         phone, _ = await say(client, TEXT, seed=2, sample_rate=8000, encoding=Encoding.MULAW)
     assert len(wide) == 2 * len(native)
     assert len(phone) == round(len(native) / 3)

@@ -13,7 +13,8 @@ NOISE = np.random.default_rng(1).standard_normal(NATIVE + 17).astype(np.float32)
 
 
 def encoded(encoder: AudioEncoder, samples: NDArray[np.float32], cuts: list[int]) -> bytes:
-    pieces = [encoder.encode(piece) for piece in np.split(samples, cuts)] + [encoder.finish()]
+    pieces = [encoder.encode(piece, False) for piece in np.split(samples, cuts)]
+    pieces.append(encoder.encode(samples[:0], True))
     assert encoder.position == sum(piece.num_samples for piece in pieces)
     return b"".join(piece.pcm for piece in pieces)
 
@@ -32,6 +33,17 @@ def test_the_sample_count_is_rounded_half_up(rate: int, n: int) -> None:
     encoder = AudioEncoder(AudioFormat(encoding=Encoding.ALAW, sample_rate=rate), NATIVE)
     pcm = encoded(encoder, NOISE[:n], [n // 2])
     assert len(pcm) == encoder.position == int(n * rate / NATIVE + 0.5)
+
+
+@pytest.mark.parametrize("rate", SAMPLE_RATES)
+def test_segments_add_up_and_each_is_given_whole(rate: int) -> None:
+    encoder = AudioEncoder(AudioFormat(encoding=Encoding.PCM_S16LE, sample_rate=rate), NATIVE)
+    taken = 0
+    for n in (961, 1, 2_003, 7, 4_801):
+        encoder.encode(NOISE[:n], end_of_segment=True)
+        taken += n
+        assert encoder.position == encoder.to_output(taken)
+        assert encoder.held_s < 1 / rate
 
 
 def test_f32_without_resampling_is_bit_for_bit() -> None:
@@ -56,6 +68,6 @@ def test_the_resampler_holds_back_little(rate: int) -> None:
     encoder = AudioEncoder(AudioFormat(encoding=Encoding.PCM_S16LE, sample_rate=rate), NATIVE)
     worst = 0.0
     for piece in np.split(NOISE, range(480, len(NOISE), 480)):
-        encoder.encode(piece)
+        encoder.encode(piece, end_of_segment=False)
         worst = max(worst, encoder.held_s)
     assert worst <= (0.075 if rate == 8_000 else 0.040)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -175,16 +176,19 @@ async def test_what_is_no_message_is_refused(serve: Serve, garbage: bytes) -> No
 
 
 async def test_a_silent_client_may_listen_as_long_as_there_is_audio(serve: Serve) -> None:
-    """Silence counts from the last audio sent: whoever listens need not talk."""
-    async with serve(idle_timeout_s=0.2) as served:
-        call = served.stub.Synthesize()
-        await call.write(seeded("slow"))
-        await call.write(text("One two three four five six seven. "))
-        samples, code = 0, None
-        try:
-            async for event in call:
-                samples += event.audio.num_samples
-        except grpc.aio.AioRpcError as error:
-            code = error.code()
-        assert code is grpc.StatusCode.ABORTED
-        assert samples == len(expected_pcm("One two three four five six seven.", voice="slow")) // 2
+    """Silence counts from the end of what is heard, however fast it was sent."""
+    async with serve(idle_timeout_s=0.2, max_lead_s=0.0) as served:
+        start_s = time.monotonic()
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await say(served.stub, and_silence([seeded(), text("One two three. ")]))
+        assert failure.value.code() is grpc.StatusCode.ABORTED
+        audio_s = len(expected_pcm("One two three.")) / 2 / 24_000
+        assert audio_s + 0.2 <= time.monotonic() - start_s < audio_s + 0.7
+
+
+async def test_a_message_larger_than_grpc_takes_is_refused(serve: Serve) -> None:
+    async with serve() as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await say(served.stub, [seeded(), text("word " * 1_000_000)])
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "larger than max" in (failure.value.details() or "")

@@ -8,7 +8,13 @@ import time
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from opentelemetry.trace import NoOpTracer
 
+from gapless.tts.v1 import tts_pb2_grpc
+from service.config import ServiceConfig
+from service.server import Server
+from service.session import Surroundings
+from tests.fakes import ScriptedEngine
 from tests.service.conftest import Serve
 from tests.service.talk import end, say, seeded, text
 from tests.service.test_synthesize import SENTENCE, expected_pcm
@@ -63,6 +69,20 @@ async def test_a_second_signal_stops_at_once(serve: Serve) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await stuck
         assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_client_that_comes_before_the_model_is_warm_is_served_when_it_is() -> None:
+    """The port is bound at once; calls wait for the start instead of failing."""
+    config = ServiceConfig(address="127.0.0.1:0")
+    server = Server(config)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        early = asyncio.create_task(say(tts_pb2_grpc.TextToSpeechServiceStub(channel), [seeded(), text("Hello.")]))
+        await asyncio.sleep(0.2)
+        engine = ScriptedEngine()
+        await server.start(Surroundings(engine=engine, config=config, tracer=NoOpTracer()))
+        assert (await early).finished.usage.samples > 0
+    await server.stop(asyncio.Event())
+    engine.close()
 
 
 async def test_an_idle_server_stops_at_once(serve: Serve) -> None:

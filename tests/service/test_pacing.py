@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import time
 
+import grpc
 import pytest
 
 from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1 import tts_pb2_grpc
 from service.pacing import Pacer
 from tests.service.conftest import Serve
 from tests.service.talk import end, playback, say, seeded, text
@@ -63,6 +65,14 @@ def test_a_starving_listener_stands_still(clock: Clock) -> None:
     pace.on_sent(1_000)
     assert pace.listener == 100
     assert pace.wait_s(1) == pytest.approx(0.001)
+
+
+def test_it_is_known_when_all_will_have_been_heard(clock: Clock) -> None:
+    pace = pacer(clock, 0.0)
+    pace.on_sent(1_500)
+    assert pace.all_played_ns == clock.now_ns + 1_500_000_000
+    clock.advance(2)
+    assert pace.all_played_ns == clock.now_ns - 500_000_000
 
 
 def test_a_report_moves_the_listener_either_way(clock: Clock) -> None:
@@ -125,6 +135,25 @@ async def test_a_client_that_never_reads_holds_at_most_the_lead_and_the_channel(
                     received += event.audio.num_samples
         elapsed_s = time.monotonic() - started_s
         assert 24_000 < received <= (1.0 + elapsed_s) * 24_000
+
+
+async def test_a_client_that_never_reads_does_not_keep_its_slot(serve: Serve) -> None:
+    """Not even without pacing: the write blocks when the transport is full, and that is waited for once."""
+    async with serve(idle_timeout_s=0.3) as served:
+        stalled = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(served.address, stalled) as channel:
+            call = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize()
+            for request in (seeded(streaming=lead(0)), LONG, end()):
+                await call.write(request)
+            await asyncio.sleep(0.1)
+            assert served.engine.stats().slots_in_use == 1
+            await asyncio.sleep(0.4)
+            assert served.engine.stats().slots_in_use == 0
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                async for _ in call:
+                    pass
+            assert failure.value.code() is grpc.StatusCode.ABORTED
+            assert "nothing was read for 0.3 s" in (failure.value.details() or "")
 
 
 async def test_reports_that_the_listener_is_behind_hold_audio_back(serve: Serve) -> None:

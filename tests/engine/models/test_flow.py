@@ -12,7 +12,8 @@ from torch.testing import assert_close
 from engine.errors import ModelError
 from engine.models.conformer import EncoderConfig
 from engine.models.estimator import EstimatorConfig
-from engine.models.flow import Flow, FlowConfig, published
+from engine.models.flow import Flow, FlowConfig
+from engine.models.flow_weights import published
 from engine.models.windows import Commit, Plan
 from tests.engine.models.tiny_flow import (
     GUIDED,

@@ -1,0 +1,154 @@
+"""The command line: in a process of its own where standard input, signals or exit matter, else called directly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+import pytest
+import soundfile
+
+from client import cli
+from gapless.tts.v1 import tts_pb2 as pb
+from tests.client.fake_server import FakeServer, Requests, Responses, speak, started
+from tests.client.fake_server import Voice as FakeVoice
+
+Run = Callable[..., tuple[int, str, str]]
+
+PROMISED = ("ttfa_ms", "first_sound_ms", "audio_s", "rtf", "underruns", "chunks", "utterance_id", "seed", "sample_rate")
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "client", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def run(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(command: str, *arguments: str) -> tuple[int, str, str]:
+        code = cli.main([command, "--address", server.address, *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_say_writes_a_wav_file_and_one_line_of_json(server: FakeServer, tmp_path: Path) -> None:
+    wav, picture = tmp_path / "out" / "said.wav", tmp_path / "said.svg"
+    flags = ("--out", str(wav), "--timeline", str(picture), "--json", "--seed", "5", "--temperature", "0.3")
+    process = start("say", *flags, "Hello", "there.", GAPLESS_ADDRESS=server.address)
+    out, err = (stream.decode() for stream in process.communicate(timeout=30))
+    figures = json.loads(out)
+    assert process.returncode == 0
+    assert out.count("\n") == 1
+    assert all(figures[name] is not None for name in PROMISED)
+    assert (figures["seed"], figures["sample_rate"], figures["playback"]) == (5, 24000, "simulated")
+    assert soundfile.info(wav).frames == figures["samples"] == round(figures["audio_s"] * 24000)
+    assert "T3" in err
+    assert picture.read_text().startswith("<svg")
+    config = server.requests[0].config
+    assert config.sampling.seed == 5
+    assert config.sampling.temperature == pytest.approx(0.3)
+    assert config.streaming.HasField("max_lead"), "nobody listens to a file: as fast as possible"
+    assert not config.streaming.max_lead.ToNanoseconds()
+
+
+def test_a_pipe_is_spoken_while_it_is_being_written(server: FakeServer, tmp_path: Path) -> None:
+    """The first sentence is with the server while the pipe is still open; a character cut in two arrives whole."""
+    process = start("say", "-", "--out", str(tmp_path / "x.wav"), "--json", "--quiet", GAPLESS_ADDRESS=server.address)
+    assert process.stdin
+    word = "Hällo.".encode()
+    for piece in (word[:2], word[2:]):
+        process.stdin.write(piece)
+        process.stdin.flush()
+        time.sleep(0.2)
+    deadline = time.monotonic() + 10
+    while "".join(request.text.text for request in server.requests) != "Hällo.":
+        assert time.monotonic() < deadline, server.requests
+        time.sleep(0.02)
+    assert "end_of_input" not in server.events()
+    out, err = process.communicate(b" More.", timeout=10)
+    assert process.returncode == 0
+    assert json.loads(out)["usage"]["input_characters"] == 12
+    assert err == b""
+
+
+def test_errors_are_one_line_on_stderr_and_exit_1(run: Run, tmp_path: Path) -> None:
+    target = str(tmp_path / "x.wav")
+    for arguments, words in (
+        (("say", "--voice", "bob", "--out", target, "Hi."), "available: anna, karl"),
+        (("say", "--out", target, ""), "no speakable text"),
+        (("say", "--out", "/proc/x.wav", "Hi."), "cannot write /proc/x.wav"),
+        (("voices", "--address", "127.0.0.1:1"), "python -m service"),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out) == (1, ""), arguments
+        assert err.count("\n") == 1
+        assert err.startswith("error: ")
+        assert words in err
+    assert not Path(target).exists()
+
+
+def test_text_that_is_not_utf8_is_one_clear_error(server: FakeServer, tmp_path: Path) -> None:
+    process = start("say", "-", "--out", str(tmp_path / "x"), GAPLESS_ADDRESS=server.address)
+    _, err = process.communicate(b"a\xff", timeout=30)
+    assert process.returncode == 1
+    assert b"not UTF-8" in err
+    assert err.count(b"\n") == 1
+
+
+def test_ctrl_c_cancels_the_utterance_and_exits_130(server: FakeServer, tmp_path: Path) -> None:
+    def endless(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        voice = FakeVoice(next(requests).config)
+        yield started(pb.SynthesisConfig(), voice)
+        while context.is_active():
+            yield from voice.speak("x")
+
+    server.script = endless
+    process = start("say", "--out", str(tmp_path / "x.wav"), "Hi.", GAPLESS_ADDRESS=server.address)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "x.wav").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert server.stream_over.wait(2)
+
+
+def test_warnings_of_the_server_are_shown(server: FakeServer, run: Run, tmp_path: Path) -> None:
+    def warning(requests: Requests, context: grpc.ServicerContext) -> Responses:
+        yield pb.SynthesizeResponse(warning=pb.Warning(reason="DRAINING", message="soon gone"))
+        yield from speak(requests, context)
+
+    server.script = warning
+    _, _, err = run("say", "--quiet", "--out", str(tmp_path / "x.wav"), "Hi.")
+    assert err == "warning: soon gone (DRAINING)\n"
+
+
+def test_voices_and_info_are_printed_for_people_and_for_programs(run: Run) -> None:
+    assert "karl" in run("voices")[1]
+    assert [voice["name"] for voice in json.loads(run("voices", "--json")[1])] == ["anna", "karl"]
+    assert "playback_reports yes" in run("info")[1]
+    assert json.loads(run("info", "--json")[1])["model"] == "tone"
+
+
+@pytest.mark.parametrize("command", [[], ["say"], ["voices"], ["info"]])
+def test_help_reads_without_a_server(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "--help"])
+    assert caught.value.code == 0
+    assert "usage:" in capsys.readouterr().out

@@ -1,0 +1,56 @@
+"""gRPC's errors -> errors that say what to do."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from client import errors
+
+ADDRESS = "host:1"
+
+
+def rpc_error(code: grpc.StatusCode, details: str, *rich: error_details_pb2.BadRequest) -> grpc.aio.AioRpcError:
+    packed = []
+    for detail in rich:
+        item = any_pb2.Any()
+        item.Pack(detail)
+        packed.append(item)
+    blob = status_pb2.Status(details=packed).SerializeToString()
+    trailing = grpc.aio.Metadata(("grpc-status-details-bin", blob))
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, details, None)
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+def test_every_code_becomes_an_error_of_ours_that_keeps_code_and_details(code: grpc.StatusCode) -> None:
+    error = errors.translate(rpc_error(code, "the details"), ADDRESS)
+    assert error.code is code
+    assert "the details" in str(error)
+
+
+def test_all_field_violations_are_listed() -> None:
+    violations = error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(field="config.voice", description="unknown"),
+            error_details_pb2.BadRequest.FieldViolation(field="config.seed", description="too large"),
+        ]
+    )
+    error = errors.translate(rpc_error(grpc.StatusCode.INVALID_ARGUMENT, "bad", violations), ADDRESS)
+    assert isinstance(error, errors.InvalidArgument)
+    assert str(error).endswith("bad; config.voice: unknown; config.seed: too large")
+    assert [violation.field for violation in error.violations] == ["config.voice", "config.seed"]
+
+
+def test_a_connection_that_fails_tells_how_to_start_the_server_and_why_in_short() -> None:
+    long_winded = "failed to connect to all addresses; last error: UNKNOWN: ipv4:1.2.3.4:1: Connection refused"
+    error = errors.translate(rpc_error(grpc.StatusCode.UNAVAILABLE, long_winded), ADDRESS)
+    assert isinstance(error, errors.ServerUnreachable)
+    assert str(error).startswith("no server at host:1 (Connection refused); start it with `python -m service`")
+
+
+def test_details_that_are_not_google_rpc_are_ignored() -> None:
+    trailing = grpc.aio.Metadata(("grpc-status-details-bin", b"\xff\xff"))
+    error = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), trailing, "broken", None)
+    assert errors.translate(error, ADDRESS).violations == ()

@@ -1,0 +1,192 @@
+"""The player against a device that asks when the test says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from client.clock import now_ns
+from client.errors import PlaybackUnavailable
+from client.player import BUFFER_S, Player, choose_rate
+
+RATE = 1000  # Hz
+LATENCY_S = 0.02
+
+
+class CallbackStop(Exception):
+    pass
+
+
+class PortAudioError(Exception):
+    pass
+
+
+@dataclass
+class Device:
+    """Stands in for the module `sounddevice` and its one stream; `ask` is the device wanting samples."""
+
+    broken: bool = False
+    latency: float = LATENCY_S
+    aborted: bool = False
+    stopped: bool = False
+    heard: list[NDArray[np.float32]] = field(default_factory=list)
+    PortAudioError = PortAudioError
+    CallbackStop = CallbackStop
+
+    def OutputStream(  # noqa: N802
+        self, *, callback: Callable[..., None], finished_callback: Callable[[], None], **format: Any
+    ) -> Device:
+        if self.broken:
+            raise PortAudioError("device is busy")
+        assert format == {"samplerate": RATE, "channels": 1, "dtype": "float32"}
+        self._callback, self._finished = callback, finished_callback
+        return self
+
+    def start(self) -> None:
+        self.ask(10)  # a device asks at once, long before there is audio
+
+    def abort(self, ignore_errors: bool) -> None:
+        self.aborted = True
+
+    def close(self, ignore_errors: bool) -> None:
+        pass
+
+    def ask(self, frames: int) -> NDArray[np.float32]:
+        out = np.full((frames, 1), np.nan, dtype=np.float32)
+        time = SimpleNamespace(currentTime=5.0, outputBufferDacTime=5.0 + LATENCY_S)
+        try:
+            self._callback(out, frames, time, None)
+        except CallbackStop:
+            self.stopped = True
+            self._finished()
+        assert not np.isnan(out).any(), "every sample is filled"
+        self.heard.append(out[:, 0])
+        return out[:, 0]
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device()
+
+
+@pytest.fixture
+async def player(device: Device) -> AsyncIterator[Player]:
+    async with Player(RATE, cast(Any, device)) as opened:
+        yield opened
+
+
+def ramp(start: int, stop: int) -> NDArray[np.float32]:
+    return np.arange(start, stop, dtype=np.float32)
+
+
+async def test_samples_come_out_as_they_went_in(device: Device, player: Player) -> None:
+    await player.write(ramp(1, 31), received_ns=now_ns())
+    np.testing.assert_array_equal(device.ask(10), ramp(1, 11))
+    np.testing.assert_array_equal(device.ask(20), ramp(11, 31))
+    position = player.position()
+    assert (position.played_samples, position.buffered_samples, position.underruns) == (30, 0, 0)
+    assert position.output_latency_s == LATENCY_S
+
+
+async def test_silence_before_the_first_sample_is_no_underrun(device: Device, player: Player) -> None:
+    assert not device.ask(50).any()
+    assert player.position().underruns == 0
+    assert player.started_ns is None
+
+
+async def test_the_prebuffer_hint_delays_the_start(device: Device, player: Player) -> None:
+    await player.write(ramp(1, 31), received_ns=now_ns(), prebuffer_hint_s=0.05)
+    assert not device.ask(10).any()
+    await asyncio.sleep(0.06)
+    np.testing.assert_array_equal(device.ask(10), ramp(1, 11))
+
+
+async def test_a_later_hint_replaces_the_earlier_one(device: Device, player: Player) -> None:
+    received_ns = now_ns()
+    await player.write(ramp(1, 31), received_ns=received_ns, prebuffer_hint_s=60)
+    await player.write(ramp(31, 41), received_ns=received_ns, prebuffer_hint_s=0)
+    assert device.ask(10).any()
+
+
+async def test_the_first_sample_sounds_a_device_latency_after_it_was_given(device: Device, player: Player) -> None:
+    await player.write(ramp(1, 31), received_ns=now_ns())
+    before = now_ns()
+    device.ask(10)
+    assert player.started_ns
+    assert player.started_ns - before == pytest.approx(LATENCY_S * 1e9, abs=10e6)
+
+
+async def test_one_gap_is_one_underrun_however_often_the_device_asks(device: Device, player: Player) -> None:
+    await player.write(ramp(1, 16), received_ns=now_ns())
+    device.ask(10)
+    np.testing.assert_array_equal(device.ask(10), [*ramp(11, 16), 0, 0, 0, 0, 0])
+    assert not device.ask(10).any()
+    await player.write(ramp(16, 26), received_ns=now_ns())
+    np.testing.assert_array_equal(device.ask(10), ramp(16, 26))
+    device.ask(10)
+    position = player.position()
+    assert (position.underruns, position.underrun_s) == (2, 0.025)
+
+
+async def test_draining_plays_everything_then_silence_for_the_devices_latency(device: Device, player: Player) -> None:
+    """PortAudio's ALSA backend drops what the device has not yet sounded when the callback says that it is done: the
+    last 26 ms of every utterance were missing. Silence is what may be dropped."""
+    await player.write(ramp(1, 16), received_ns=now_ns(), prebuffer_hint_s=60)
+    draining = asyncio.create_task(player.drain())
+    await asyncio.sleep(0)
+    np.testing.assert_array_equal(device.ask(10), ramp(1, 11))
+    np.testing.assert_array_equal(device.ask(10)[:5], ramp(11, 16))
+    silence = 5
+    while not device.stopped:
+        silence += len(device.ask(10))
+    assert silence >= LATENCY_S * RATE
+    await asyncio.wait_for(draining, 1)
+    assert player.position().underruns == 0
+
+
+async def test_draining_without_any_audio_ends(device: Device, player: Player) -> None:
+    draining = asyncio.create_task(player.drain())
+    await asyncio.sleep(0)
+    while not device.stopped:
+        device.ask(10)
+    await asyncio.wait_for(draining, 1)
+
+
+async def test_a_full_buffer_makes_the_writer_wait_and_loses_nothing(device: Device, player: Player) -> None:
+    total = round(BUFFER_S * RATE) + 200
+    writing = asyncio.create_task(player.write(ramp(1, total + 1), received_ns=now_ns()))
+    await asyncio.sleep(0.02)
+    assert not writing.done()
+    heard = [device.ask(500)]
+    await asyncio.wait_for(writing, 2)
+    while len(heard) * 500 < total:
+        heard.append(device.ask(500))
+    np.testing.assert_array_equal(np.concatenate(heard)[:total], ramp(1, total + 1))
+
+
+async def test_leaving_the_block_silences_the_device(device: Device) -> None:
+    async with Player(RATE, cast(Any, device)) as player:
+        await player.write(ramp(0, 500), received_ns=now_ns())
+    assert device.aborted
+
+
+async def test_a_device_that_does_not_open_says_why_and_what_else_there_is() -> None:
+    with pytest.raises(PlaybackUnavailable, match=r"device is busy; --out"):
+        async with Player(RATE, cast(Any, Device(broken=True))):
+            pass
+
+
+def test_the_models_own_rate_is_asked_for_where_the_device_takes_it() -> None:
+    offered = (8000, 24000, 48000)
+    assert choose_rate(24000, offered, 48000, lambda rate: True) == 24000
+    assert choose_rate(24000, offered, 48000, lambda rate: rate == 48000) == 48000
+    assert choose_rate(24000, offered, 44100, lambda rate: rate in (44100, 8000)) == 8000
+    with pytest.raises(PlaybackUnavailable, match="none of the server's rates"):
+        choose_rate(24000, offered, 96000, lambda rate: False)

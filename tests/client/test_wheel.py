@@ -1,0 +1,102 @@
+"""What other people install: one top-level name, no torch, and it speaks in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.client.fake_server import FakeServer
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "client", "gapless")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy, so that the checkout stays clean; without isolation, so that no network is needed."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_one_name_and_all_of_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    top = {name.split("/")[0] for name in names}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"gapless"}
+    modules = {f"gapless/client/{path.name}" for path in (ROOT / "client").glob("*.py")}
+    assert modules <= set(names)
+    for needed in ("client/py.typed", "tts/v1/tts_pb2.py", "tts/v1/tts_pb2.pyi", "tts/v1/tts_pb2_grpc.py"):
+        assert f"gapless/{needed}" in names
+
+
+def test_the_floors_are_at_least_what_the_stubs_were_generated_for() -> None:
+    """The generated code refuses to be imported with an older runtime, so an older one must not get installed."""
+    wanted = {
+        "grpcio": re.search(r"GRPC_GENERATED_VERSION = '([\d.]+)'", _stub("tts_pb2_grpc.py")),
+        "protobuf": re.search(r"Protobuf Python Version: ([\d.]+)", _stub("tts_pb2.py")),
+    }
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    floors = dict(dependency.split(">=") for dependency in dependencies)
+    for package, generated in wanted.items():
+        assert generated
+        assert _version(floors[package]) >= _version(generated[1].removesuffix(".0"))
+
+
+@pytest.mark.timeout(300)
+def test_it_speaks_in_an_empty_environment_beside_proto_plus(wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "environment"
+    venv.create(home)
+    python, command = home / "bin" / "python", home / "bin" / "gapless"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "install", "--quiet"]
+    install = [*pip, "--no-compile", str(wheel), "proto-plus"]
+    done = subprocess.run(install, capture_output=True, text=True)
+    if done.returncode and "CI" not in os.environ:
+        pytest.skip(f"packages cannot be installed here: {done.stderr[-200:]}")
+    assert done.returncode == 0, done.stderr
+    code = (
+        "import proto, sys, gapless.client as client; print(client.Client, 'torch' in sys.modules);"
+        "import importlib.util as find; assert not any(map(find.find_spec, ('client', 'torch', 'engine', 'service')))"
+    )
+    imported = subprocess.run([str(python), "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert imported.stdout == "<class 'gapless.client.client.Client'> False\n", imported.stderr
+    with FakeServer() as server:
+        said = subprocess.run(
+            [str(command), "say", "--address", server.address, "--out", "said.wav", "--json", "Hello."],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+    assert said.returncode == 0, said.stderr
+    assert json.loads(said.stdout)["chunks"] == 4
+    assert (tmp_path / "said.wav").stat().st_size > 10_000
+
+
+def _stub(name: str) -> str:
+    return (ROOT / "gapless" / "tts" / "v1" / name).read_text()
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))

@@ -1,0 +1,69 @@
+"""The wire's messages <-> the client's words."""
+
+from __future__ import annotations
+
+import pytest
+
+from client.audio import Encoding
+from client.errors import InvalidArgument
+from client.events import Alignment, Chunk, FlushDone
+from client.wire import Decoder, Options, config_to, encoding_from, encoding_to, text_to
+from gapless.tts.v1 import tts_pb2 as pb
+
+
+def test_encodings_go_there_and_back() -> None:
+    for encoding in Encoding:
+        assert encoding_to(encoding) != pb.AUDIO_ENCODING_UNSPECIFIED
+        assert encoding_from(encoding_to(encoding)) is encoding
+
+
+def test_every_stamp_of_a_chunk_is_carried() -> None:
+    """Each field of ChunkTimings has its place: a field that is added to the contract must not get lost."""
+    message = pb.SynthesizeResponse(audio=pb.Audio(chunk_seq=3, first_sample=10, num_samples=1, pcm=b"ab"))
+    stamps = [field for field in pb.ChunkTimings.DESCRIPTOR.fields if field.name.endswith("_unix_nanos")]
+    for value, field in enumerate(stamps, start=1):
+        setattr(message.audio.timings, field.name, value)
+    message.audio.timings.paced.FromMilliseconds(5)
+    message.audio.timings.loop_lag_max.FromMilliseconds(6)
+    chunk = Decoder()(message, 99)
+    assert isinstance(chunk, Chunk)
+    carried = [getattr(chunk.timings, field.name.replace("_unix_nanos", "_ns")) for field in stamps]
+    assert carried == list(range(1, len(stamps) + 1))
+    assert (chunk.timings.paced_ns, chunk.timings.loop_lag_max_ns) == (5_000_000, 6_000_000)
+    assert chunk.received_ns == 99
+    assert chunk.prebuffer_hint_s is None
+
+
+def test_a_hint_of_zero_is_a_hint() -> None:
+    message = pb.SynthesizeResponse(audio=pb.Audio())
+    message.audio.prebuffer_hint.FromMilliseconds(0)
+    chunk = Decoder()(message, 0)
+    assert isinstance(chunk, Chunk)
+    assert chunk.prebuffer_hint_s == 0.0
+
+
+def test_flushes_and_words_are_carried() -> None:
+    decode = Decoder()
+    done = decode(pb.SynthesizeResponse(flush_done=pb.FlushDone(flush_id=4, end_sample=5)), 1)
+    assert done == FlushDone(flush_id=4, end_sample=5, received_ns=1)
+    word = pb.Word(word="hi", start_sample=1, end_sample=2, text_begin=3, text_end=4)
+    aligned = decode(pb.SynthesizeResponse(alignment=pb.Alignment(words=[word])), 1)
+    assert isinstance(aligned, Alignment)
+    assert (aligned.words[0].word, aligned.words[0].text_end) == ("hi", 4)
+
+
+def test_an_event_of_a_newer_server_is_passed_over() -> None:
+    assert Decoder()(pb.SynthesizeResponse(), 0) is None
+
+
+@pytest.mark.parametrize(
+    "options", [Options(encoding="mp3"), Options(seed=-1), Options(sample_rate=-1), Options(max_lead=float("inf"))]
+)
+def test_options_that_cannot_be_sent_are_refused_here(options: Options) -> None:
+    with pytest.raises(InvalidArgument, match="cannot be sent"):
+        config_to(options)
+
+
+def test_text_that_cannot_be_sent_is_refused_here() -> None:
+    with pytest.raises(InvalidArgument, match="not valid Unicode"):
+        text_to("half a \ud83d", flush=False)

@@ -1,0 +1,102 @@
+"""`python -m service` as a process, with the real engine over a tiny model: its one line, signals, exit status."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1 import tts_pb2_grpc
+from tests.e2e.outside import ROOT
+from tests.engine.tiny import write_tiny_model
+
+READY = re.compile(r"gapless: serving (\S+) \(voices (.+)\) on (127\.0\.0\.1:\d+)\n")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def process(model: Path) -> Iterator[subprocess.Popen[str]]:
+    flags = ["--address", "127.0.0.1:0", "--model", str(model), "--drain-timeout", "20"]
+    command = [sys.executable, "-m", "service", *flags]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    """From the one line on standard output, which comes when the model is warm."""
+    assert process.stdout is not None
+    ready = READY.fullmatch(process.stdout.readline())
+    assert ready, process.stderr and process.stderr.read()
+    return ready[3]
+
+
+def refusal_after_the_signal(stub: tts_pb2_grpc.TextToSpeechServiceStub) -> grpc.StatusCode:
+    """Calls without text are refused for want of text, until they are not admitted any more."""
+    while True:
+        with pytest.raises(grpc.RpcError) as refused:
+            list(stub.Synthesize(iter([pb.SynthesizeRequest(config=pb.SynthesisConfig())]), timeout=5))
+        if (code := refused.value.code()) is not grpc.StatusCode.INVALID_ARGUMENT:
+            return code
+
+
+def test_sigterm_lets_a_running_utterance_finish(process: subprocess.Popen[str]) -> None:
+    more_text = threading.Event()
+
+    def requests() -> Iterator[pb.SynthesizeRequest]:
+        yield pb.SynthesizeRequest(config=pb.SynthesisConfig())
+        yield pb.SynthesizeRequest(text=pb.Text(text="Hello there. "))
+        more_text.wait(20)
+        yield pb.SynthesizeRequest(text=pb.Text(text="And more."))
+
+    with grpc.insecure_channel(address_of(process)) as channel:
+        stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+        call = stub.Synthesize(requests(), timeout=30)
+        assert next(call).HasField("started")
+        process.send_signal(signal.SIGTERM)
+        assert refusal_after_the_signal(stub) is grpc.StatusCode.UNAVAILABLE
+        more_text.set()
+        assert list(call)[-1].finished.reason == pb.FINISH_REASON_COMPLETED
+    assert process.wait(timeout=40) == 0
+
+
+def test_a_second_signal_stops_at_once(process: subprocess.Popen[str]) -> None:
+    with grpc.insecure_channel(address_of(process)) as channel:
+        open_end = threading.Event()
+
+        def requests() -> Iterator[pb.SynthesizeRequest]:
+            yield pb.SynthesizeRequest(config=pb.SynthesisConfig())
+            open_end.wait(20)
+
+        call = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(requests(), timeout=30)
+        assert next(call).HasField("started")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert any("draining" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=40) == 0
+        open_end.set()
+
+
+def test_a_model_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "service", "--address", "127.0.0.1:0", "--model", str(tmp_path)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "config.json is missing" in result.stderr
+    assert "Traceback" not in result.stderr

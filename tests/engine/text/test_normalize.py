@@ -1,0 +1,113 @@
+"""What people write -> what is spoken."""
+
+from __future__ import annotations
+
+import random
+import string
+import time
+
+import pytest
+
+from engine.text.normalize import normalize
+
+ALPHABET = set(string.ascii_lowercase + " '.,?!")
+
+SPOKEN = {
+    # numbers
+    "There are 3 of 24.": "there are three of twenty four.",
+    "1,204 and 100,000": "one thousand two hundred and four and one hundred thousand",
+    "3.14, .5 and v2.0": "three point one four, zero point five and v two point zero",
+    "version 1.2.3": "version one point two point three",
+    "007 and 1234567": "oh oh seven and one two three four five six seven",
+    "the 1st, 22nd and 103rd": "the first, twenty second and one hundred and third",
+    "-5 or 5 - 3": "minus five or five minus three",
+    "10-15 or 10–15": "ten to fifteen or ten to fifteen",
+    "1/2, 3/4 and 2 2/3": "one half, three quarters and two and two thirds",
+    "room 12A, mp3 and B2B": "room twelve ay, m p three and b two b",
+    "5k, 4x4 and #1": "five thousand, four times four and number one",
+    # years, dates, times
+    "In 1984, 1905 and 2019.": "in nineteen eighty four, nineteen oh five and twenty nineteen.",
+    "Since 2005 or 1900?": "since two thousand and five or nineteen hundred?",
+    "the 1990s, the '90s": "the nineteen nineties, the nineties",
+    "May 17, 2024": "may seventeenth, twenty twenty four",
+    "17 May 2024": "the seventeenth of may twenty twenty four",
+    "2024-05-17 or 5/17/2024": "may seventeenth, twenty twenty four or may seventeenth, twenty twenty four",
+    "Meet me at 3:45 pm.": "meet me at three forty five p m.",
+    "It's 5 p.m. Let's go.": "it's five p m. let's go.",
+    "at 9 a.m. daily": "at nine ay m daily",
+    "14:30, 7:00, 14:00 or 7:05?": "fourteen thirty, seven o'clock, fourteen hundred or seven oh five?",
+    "on Mon. the 3rd of Dec.": "on monday the third of december.",
+    # money, units, telephone numbers
+    "$3.50, $1, $0.99 and £20": "three dollars and fifty cents, one dollar, ninety nine cents and twenty pounds",
+    "$1.2 million or €5M": "one point two million dollars or five million euros",
+    "$5/month": "five dollars per month",
+    "About 60% of it": "about sixty percent of it",
+    "5 km, 10kg, 1 m, 20°C": "five kilometers, ten kilograms, one meter, twenty degrees celsius",
+    "60 km/h at 24 kHz with 5G": "sixty kilometers per hour at twenty four kilohertz with five g",
+    "5'10\" tall": "five foot ten tall",
+    "Call 555-123-4567.": "call five five five, one two three, four five six seven.",
+    "+49 170 1234567": "plus four nine, one seven oh, one two three four five six seven",
+    # abbreviations, acronyms, initials
+    "Mr. Smith, Mrs Jones and Dr. Lee": "mister smith, missus jones and doctor lee",
+    "on Main St. near St. Paul": "on main street near saint paul",
+    "fruit, e.g. apples, i.e. food, etc.": "fruit, for example apples, that is food, et cetera.",
+    "cats vs. dogs": "cats versus dogs",
+    "No. 5 is alive. No. I will not": "number five is alive. no. i will not",
+    "He sat. I was in the sun.": "he sat. i was in the sun.",
+    "3 GPUs and an API": "three g p u's and an ay p i",
+    "NASA is in the U.S. and the USA.": "nasa is in the u s and the u s ay.",
+    "J. K. Rowling and John F. Kennedy": "j k rowling and john f kennedy",
+    "World War II, Henry VIII, an article I wrote": "world war two, henry the eighth, an article i wrote",
+    "PLEASE STOP THAT": "please stop that",
+    "I got an A.": "i got an ay.",
+    # symbols, addresses, markup
+    "R&D @ home = 1 + 1": "r and d at home equals one plus one",
+    "bob.smith@example.com": "bob dot smith at example dot com",
+    "See https://www.foo.com/bar-baz.": "see w w w dot foo dot com slash bar dash baz.",
+    "**bold**, _it_ and `code`": "bold, it and code",
+    "* one\n* two": "one, two",
+    "and/or, w/o, 24/7": "and or, without, twenty four seven",
+    # punctuation
+    "“Hello” — he said… well; (maybe): ‘fine’!": "hello, he said, well, maybe, fine!",
+    "What?! No...": "what? no.",
+    "wait... what": "wait, what",
+    "well-known rock 'n' roll, the dogs' bowls": "well known rock n roll, the dogs bowls",
+    "It's John's, isn't it?": "it's john's, isn't it?",
+    # what has no sound
+    "naïve café 🙂 Übung\u200b": "naive cafe ubung",
+    "hello\x00world": "hello world",
+    "": "",
+    " \n\t ": "",
+    "🙂🙂": "",
+    "Привет": "",
+    "... -- !?": "",
+}
+
+
+@pytest.mark.parametrize(("written", "spoken"), SPOKEN.items())
+def test_written_becomes_spoken(written: str, spoken: str) -> None:
+    assert normalize(written) == spoken
+
+
+@pytest.mark.parametrize("spoken", [text for text in SPOKEN.values() if text])
+def test_spoken_text_stays_as_it_is(spoken: str) -> None:
+    """The teacher and the engine normalise text that may be normalised already."""
+    assert normalize(spoken) == spoken
+
+
+def test_any_text_gives_the_alphabet_only() -> None:
+    rng = random.Random(0)
+    characters = string.printable + "0123456789.,:/-$£€%½²–—…°🙂éßЖ'’"
+    for _ in range(2_000):
+        spoken = normalize("".join(rng.choices(characters, k=rng.randint(1, 40))))
+        assert set(spoken) <= ALPHABET
+        assert "  " not in spoken
+        assert spoken == spoken.strip()
+
+
+def test_pages_of_digits_take_no_time() -> None:
+    """Every number pattern once tried again from each digit: 5,000 digits took 40 s."""
+    began = time.monotonic()
+    assert normalize("9" * 5_000).startswith("nine nine")
+    assert normalize("$" + "9" * 5_000).endswith("dollars")
+    assert time.monotonic() - began < 5.0
