@@ -16,8 +16,9 @@ import time
 import torch
 
 from benchmarks.machine import describe
+from engine.jobs import AudioWindow
 from engine.model import load
-from engine.stages import AudioWindow, FlowStage
+from engine.stages import FlowStage
 
 TOKENS_PER_S = 25
 

@@ -100,9 +100,7 @@ class AudioState:
     vocoder: HiFTState
     flow: FlowState | None = None
     owed_pause: int = 0  # frames of the pause that come before the next segment
-    early_pause: NDArray[np.float32] = field(
-        default_factory=_no_samples
-    )  # samples of it made already
+    early_pause: NDArray[np.float32] = field(default_factory=_no_samples)  # samples of it made already
 
 
 class FlowStage:

@@ -165,7 +165,7 @@ class Trainer:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))))
-        state = self.model.init_state(batch.seeds)
+        state = self.model.init_state(batch.seeds, warm_up=False)
         state = replace(state, phase=torch.tensor([seed % 4096 / 4096 for seed in batch.seeds], dtype=torch.float64))
         with self.precision():
             wav, _ = self.model(batch.mel, state, final=True, f0=batch.f0)

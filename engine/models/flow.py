@@ -129,7 +129,7 @@ class Flow(nn.Module):
         rows = speaker.expand(1 + self._guided, -1)
         encoder, solver = self.encoder.init_state(speaker), (self.estimator.init_state(rows),) * self.config.steps
         block = max(0, n_tokens - self.lookahead) if prompt_block else 0
-        mel = self.normalise(feat)
+        token, mel = token.long(), self.normalise(feat.to(speaker))
         x = self._noise(noise.fold(seed, noise.Stream.PROMPT), 0, frames, speaker)
         shifts = self._shifts(speaker)
         if block:

@@ -50,6 +50,7 @@ class HiFTConfig:
     post_kernel_size: int = 7
     causal: bool = False  # True: nothing behind the first layer looks ahead; False: symmetric padding
     leaky_slope: float = 0.1
+    warm_up_frames: int = 0  # of silence, made and thrown away before the first frame: no layer starts from zeros
     head: str = "sine_phase"
     source: SourceConfig = field(default_factory=SourceConfig)
     f0: F0Config = field(default_factory=F0Config)
@@ -82,6 +83,7 @@ class HiFTState:
     offsets: Tensor  # [B, H] where each harmonic starts, in turns
     phase: Tensor  # [B] float64, turns of the fundamental before `source_frame`
     source_frame: int = 0  # frames for which the excitation was made
+    unheard: int = 0  # samples of the warm-up that are still to be thrown away
     spectra: int = 0  # short-time spectra overlapped so far
     tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
     ended: bool = False
@@ -163,11 +165,19 @@ class HiFT(nn.Module):
         for kernel in config.resblock_kernel_sizes:
             self.resblocks.append(ResBlock(width, kernel, config.resblock_dilations, config.causal))
 
-    def init_state(self, seed: int | Sequence[int]) -> HiFTState:
-        """The state before the first frame; a sequence of seeds makes a batch."""
+    def init_state(self, seed: int | Sequence[int], *, warm_up: bool = True) -> HiFTState:
+        """The state before the first frame; a sequence of seeds makes a batch.
+
+        `warm_up` off: start from zeros, as an utterance must whose f0 or source is given from outside."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         offsets = self.m_source.offsets(seeds)
-        return HiFTState(seeds=seeds, offsets=offsets, phase=offsets.new_zeros(len(seeds), dtype=torch.float64))
+        state = HiFTState(seeds=seeds, offsets=offsets, phase=offsets.new_zeros(len(seeds), dtype=torch.float64))
+        frames = self.config.warm_up_frames if warm_up else 0
+        if frames == 0:
+            return state
+        silence = offsets.new_full((len(seeds), self.config.mel_bins, frames), self.config.mel_origin)
+        with torch.no_grad():
+            return self(silence, replace(state, unheard=frames * self.config.hop))[1]  # type: ignore[no-any-return]
 
     @cached_property
     def hold_back_samples(self) -> int:
@@ -204,10 +214,11 @@ class HiFT(nn.Module):
             made = f0.shape[1]
             source, phase = self.m_source(f0, state.seeds, state.source_frame, phase, state.offsets)
         wav, spectra = self._decode(mel, source, state.spectra, walk)
-        return wav, replace(
+        return wav[:, state.unheard :], replace(
             state,
             phase=phase,
             source_frame=state.source_frame + made,
+            unheard=max(0, state.unheard - wav.shape[1]),
             spectra=state.spectra + spectra,
             tails=walk.tails,
             ended=final,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -116,3 +117,15 @@ def test_config_errors_name_the_field() -> None:
         build(HiFTConfig, {"istft_n_fft": 20}, "config.json: hift")
     with pytest.raises(InvalidConfig, match="head"):
         build(HiFTConfig, {"head": "angle"}, "config.json: hift")
+
+
+def test_an_utterance_begins_as_if_silence_had_gone_before() -> None:
+    """Layers that start from zeros made 15 ms of noise at -40 dBFS before the first word of a silent beginning."""
+    torch.manual_seed(0)
+    hift = HiFT(replace(CONFIGS["causal"], warm_up_frames=16)).requires_grad_(False)
+    silence = torch.full((1, 80, 8), hift.config.mel_origin)
+    wav, _ = hift(silence, hift.init_state(0), final=True)
+    cold, _ = hift(silence, hift.init_state(0, warm_up=False), final=True)
+    assert wav.shape == cold.shape
+    settled = cold[:, 1920:2400].std()
+    assert (wav[:, :480].std() - settled).abs() < (cold[:, :480].std() - settled).abs()

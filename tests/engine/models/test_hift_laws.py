@@ -37,6 +37,7 @@ CONFIGS = {
         pre_lookahead=2,
         causal=True,
         head="phase",
+        warm_up_frames=2,
         source=SourceConfig(
             harmonics=15,
             random_offsets=False,
