@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from engine.config import build
@@ -61,19 +61,20 @@ class Trainer(nn.Module):
             nn.init.constant_(embed.norm.weight, 1 / embed.scale)
 
     def forward(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """noise [B, 2T, F], time [B] -> L1 of mu, mean square error of the velocity."""
+        """noise [B, 2T, F], time [B] -> L1 of mu, mean square error of what the estimator predicts."""
         flow = self.flow
         target = flow.normalise(batch.mel)
         known = flow.normalise(batch.known) * batch.known_mask
         mu = flow.masked_mu(batch.tokens, batch.plan)
         static = flow.conditions(mu, flow.speaker(self.speakers[batch.voice]), known)
         at = time[:, None, None]
-        velocity = flow.masked_velocity(
+        output = flow.masked_estimate(
             (1 - at) * noise + at * target, static, time, time, batch.plan.sight(flow.ratio)
         )
+        wanted = target - (noise if flow.config.prediction == "velocity" else mu.detach())
         weight = batch.weight / (batch.weight.sum() * target.shape[2])
         l1 = ((mu.float() - target).abs() * weight).sum()
-        return l1, ((velocity.float() - (target - noise)).square() * weight).sum()
+        return l1, ((output.float() - wanted).square() * weight).sum()
 
 
 @dataclasses.dataclass
@@ -201,7 +202,7 @@ class Training:
 
     def export(self) -> None:
         ASSET.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.half().contiguous() for name, tensor in self.average.items()}, ASSET)
+        ASSET.write_bytes(save({name: tensor.half().contiguous() for name, tensor in self.average.items()}))
         self._log(f"exported {ASSET.stat().st_size / 1e6:.1f} MB")
 
     def _log(self, text: str) -> None:

@@ -31,6 +31,7 @@ from engine.models.estimator import Estimator, EstimatorConfig, EstimatorState
 from engine.models.windows import Commit, Plan, Sight, nbytes
 
 SCHEDULES = ("cosine", "linear")
+PREDICTIONS = ("velocity", "mel")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,13 @@ class FlowConfig:
     mel_mean: float  # ln mel is normalised by these inside the flow
     mel_std: float
     history_tokens: int  # before a window's first token, besides the prompt
+    # What the estimator's output is: the velocity itself (published), or the clean mel less mu. A velocity holds all of
+    # the noise, which a narrow estimator cannot carry through; the way to a predicted mel is a division.
+    prediction: str = "velocity"
 
     def __post_init__(self) -> None:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"prediction = {self.prediction!r}; possible: {', '.join(PREDICTIONS)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule = {self.schedule!r}; possible: {', '.join(SCHEDULES)}")
         if self.steps < 1 or self.history_tokens < 1:
@@ -194,8 +200,8 @@ class Flow(nn.Module):
         mu, _ = self._mu(tokens, tokens.shape[1], empty, empty, 0, plan)
         return mu
 
-    def masked_velocity(self, x: Tensor, static: Tensor, time: Tensor, end: Tensor, sight: Sight) -> Tensor:
-        """x [B, 2T, F] at times [B] (mean-flow: to `end` [B]), conditions [B, 2T, 3F] -> velocity [B, 2T, F]."""
+    def masked_estimate(self, x: Tensor, static: Tensor, time: Tensor, end: Tensor, sight: Sight) -> Tensor:
+        """x [B, 2T, F] at times [B] (mean-flow: to `end` [B]), conditions [B, 2T, 3F] -> the estimator's output."""
         empty = self.estimator.init_state(x)
         shifts = self.estimator.shifts(time, end)
         velocity, _ = self.estimator(torch.cat((x, static), 2), shifts, empty, empty, 0, sight)
@@ -265,13 +271,21 @@ class Flow(nn.Module):
         times, following = self.times(), []
         for step, (shift, state, prompt) in enumerate(zip(shifts, states, prompts, strict=True)):
             rows = torch.cat((x.repeat(1 + self._guided, 1, 1), static), 2)
-            velocity, after = self.estimator(rows, shift, state, prompt, keep, sight)
+            output, after = self.estimator(rows, shift, state, prompt, keep, sight)
+            velocity = self._velocity(output, rows, times[step])
             if self._guided:
                 given, nothing = velocity.chunk(2)
                 velocity = (1.0 + self.config.guidance) * given - self.config.guidance * nothing
             x = x + (times[step + 1] - times[step]) * velocity
             following.append(after)
         return x, tuple(following)
+
+    def _velocity(self, output: Tensor, rows: Tensor, time: float) -> Tensor:
+        """The estimator's output at `time` for its input rows [R, T, 4F] -> velocity [R, T, F]."""
+        if self.config.prediction == "velocity":
+            return output
+        x, mu = rows.split(self.config.mel_bins, 2)[:2]
+        return (mu + output - x) / (1.0 - time)
 
     def _noise(self, key: int, start: int, frames: int, like: Tensor) -> Tensor:
         """[1, frames, F] addressed by (key, frame, bin)."""

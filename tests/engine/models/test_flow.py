@@ -121,7 +121,7 @@ def test_rows_of_a_batch_do_not_see_each_other() -> None:
         mu = flow.masked_mu(tokens, plan)
         static = flow.conditions(mu, torch.zeros(len(tokens), 8), mu[:, :0])
         time = torch.full((len(tokens),), 0.3)
-        return mu, flow.masked_velocity(0.5 * mu, static, time, time, plan.sight(RATIO))
+        return mu, flow.masked_estimate(0.5 * mu, static, time, time, plan.sight(RATIO))
 
     together = run(padded, Plan.of(prompts, records, 5, 30))
     for index, row in enumerate(rows):
