@@ -68,9 +68,7 @@ class Trainer(nn.Module):
         mu = flow.masked_mu(batch.tokens, batch.plan)
         static = flow.conditions(mu, flow.speaker(self.speakers[batch.voice]), known)
         at = time[:, None, None]
-        output = flow.masked_estimate(
-            (1 - at) * noise + at * target, static, time, time, batch.plan.sight(flow.ratio)
-        )
+        output = flow.masked_estimate((1 - at) * noise + at * target, static, time, time, batch.plan.sight(flow.ratio))
         wanted = target - (noise if flow.config.prediction == "velocity" else mu.detach())
         weight = batch.weight / (batch.weight.sum() * target.shape[2])
         l1 = ((mu.float() - target).abs() * weight).sum()

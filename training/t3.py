@@ -163,6 +163,9 @@ class Training:
         self.model = Trainer(config, len(dataset.voices), args.compile)
         self.model.initialise(torch.from_numpy(dataset.codebook()))
         self.train = Corpus(dataset, dataset.split("train"), config)
+        for name in args.also:
+            more = Dataset(Path(args.work) / name)
+            self.train.add(more, more.split("train"))
         self.valid = Corpus(dataset, dataset.split("valid"), config)
         self.optimisers = optimisers(self.model)
         self.run = Run()
@@ -274,6 +277,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", default="out/training", help="folder with dataset/; checkpoints go to t3/ in it")
     parser.add_argument("--config", default=CONFIG, help="T3Config as JSON")
+    parser.add_argument("--also", nargs="*", default=[], help="data sets of training.render_more to learn from as well")
     parser.add_argument("--name", default="", help="subfolder of the run, for comparisons")
     parser.add_argument("--minutes", type=float, default=95.0, help="training time; the schedule is stretched to it")
     parser.add_argument("--steps", type=int, default=0, help="train for so many steps instead (exactly repeatable)")

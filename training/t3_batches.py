@@ -56,13 +56,19 @@ class Corpus:
 
     def __init__(self, dataset: Dataset, utterances: list[Utterance], config: T3Config) -> None:
         self.config = config
-        self.voice = np.array([u.voice for u in utterances])
-        self.chars = np.array([len(u.text) for u in utterances])
-        self.text = [np.array([START_TEXT, *(VOCABULARY[c] for c in u.text), STOP_TEXT]) for u in utterances]
-        self.codes = [dataset.tokens(u) for u in utterances]
-        self.align = [dataset.align(u) for u in utterances]
-        self.length = np.array([2 + len(t) + len(k) for t, k in zip(self.text, self.codes, strict=True)])
         self.near = nearest_codes(dataset.codebook())
+        self.text, self.codes, self.align = list[Ints](), list[Ints](), list[Ints]()
+        self.voice, self.chars, self.length = (np.zeros(0, np.int64) for _ in range(3))
+        self.add(dataset, utterances)
+
+    def add(self, dataset: Dataset, utterances: list[Utterance]) -> None:
+        """More utterances, coded with the same codebook."""
+        self.text += [np.array([START_TEXT, *(VOCABULARY[c] for c in u.text), STOP_TEXT]) for u in utterances]
+        self.codes += [dataset.tokens(u) for u in utterances]
+        self.align += [dataset.align(u) for u in utterances]
+        self.voice = np.append(self.voice, np.array([u.voice for u in utterances], np.int64))
+        self.chars = np.append(self.chars, np.array([len(u.text) for u in utterances], np.int64))
+        self.length = np.array([2 + len(t) + len(k) for t, k in zip(self.text, self.codes, strict=True)])
 
     def __len__(self) -> int:
         return len(self.length)

@@ -285,7 +285,7 @@ class Flow(nn.Module):
         if self.config.prediction == "velocity":
             return output
         x, mu = rows.split(self.config.mel_bins, 2)[:2]
-        return (mu + output - x) / (1.0 - time)
+        return (mu + output - x) / (1.0 - time)  # type: ignore[no-any-return]
 
     def _noise(self, key: int, start: int, frames: int, like: Tensor) -> Tensor:
         """[1, frames, F] addressed by (key, frame, bin)."""

@@ -1,4 +1,4 @@
-"""The five laws of streaming over the flow: plain, with guidance, as mean-flow."""
+"""The five laws of streaming over the flow: plain, with guidance, as mean-flow, predicting the mel."""
 
 from __future__ import annotations
 

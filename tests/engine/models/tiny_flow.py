@@ -23,7 +23,7 @@ PLAIN = FlowConfig(
 )  # fmt: skip
 GUIDED = replace(PLAIN, guidance=0.7, schedule="cosine", mel_mean=0.0, mel_std=1.0, temperature=1.0)
 MEAN_FLOW = replace(PLAIN, estimator=replace(ESTIMATOR, mean_flow=True), steps=2)
-WAYS = {"plain": PLAIN, "guided": GUIDED, "mean_flow": MEAN_FLOW}
+WAYS = {"plain": PLAIN, "guided": GUIDED, "mean_flow": MEAN_FLOW, "mel": replace(PLAIN, prediction="mel")}
 
 
 def tiny_flow(config: FlowConfig) -> Flow:

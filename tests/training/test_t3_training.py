@@ -58,7 +58,15 @@ def work(tmp_path: Path) -> Path:
 
 
 def arguments(work: Path, steps: int) -> argparse.Namespace:
-    values = {"work": work, "config": work / "t3.json", "name": "", "minutes": 1.0, "positions": 128, "seed": 1}
+    values = {
+        "work": work,
+        "config": work / "t3.json",
+        "name": "",
+        "minutes": 1.0,
+        "positions": 128,
+        "seed": 1,
+        "also": [],
+    }
     return argparse.Namespace(**values, steps=steps, compile=False)
 
 
