@@ -53,5 +53,5 @@ $(VENV)/.dev: $(VENV)/.service
 	touch $@
 
 tests/node/node_modules/.ready: tests/node/package.json tests/node/package-lock.json
-	cd tests/node && npm ci --silent --no-audit --no-fund
+	cd tests/node && npm install --no-save --silent --no-audit --no-fund
 	touch $@

@@ -32,10 +32,11 @@ def _wait_until_serving(process: subprocess.Popen[str]) -> str:
 
     def read() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line)
-            if SERVING.search(line):
-                serving.set()
+        with process.stdout:
+            for line in process.stdout:
+                said.append(line)
+                if SERVING.search(line):
+                    serving.set()
         serving.set()
 
     threading.Thread(target=read, name="service-output", daemon=True).start()

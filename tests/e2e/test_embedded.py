@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 
@@ -123,12 +124,15 @@ async def test_a_foreign_client_without_credit_is_paced(address: str) -> None:
         await call.write(pb.SynthesizeRequest(end_of_input=pb.EndOfInput()))
         await asyncio.sleep(2.0)
         started, received = time.monotonic(), 0
-        while time.monotonic() - started < 0.2:
-            response = await call.read()
-            assert isinstance(response, pb.SynthesizeResponse)
-            received += response.audio.num_samples
-        call.cancel()
-    assert received <= 24000 * (1.0 + 2.0 + 0.5)  # max_lead, real time since the first chunk, slack
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                while True:
+                    response = await call.read()
+                    assert isinstance(response, pb.SynthesizeResponse)
+                    received += response.audio.num_samples
+        elapsed = 2.0 + time.monotonic() - started
+    assert received > 24000
+    assert received <= 24000 * (1.0 + elapsed)  # max_lead, and real time since the first chunk
 
 
 def _pitch_hz(samples: NDArray[np.float32]) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -37,7 +38,9 @@ CONFIG: dict[str, Any] = {
 def work(tmp_path: Path) -> Path:
     folder = tmp_path / "dataset"
     folder.mkdir()
-    tokens, align, lines = [], [], []
+    tokens: list[npt.NDArray[np.int16]] = []
+    align: list[npt.NDArray[np.int16]] = []
+    lines: list[str] = []
     for index, text in enumerate(2 * TEXTS):
         n_tokens = 2 * len(text)
         entry = {"id": str(index), "voice": index % 2, "text": text, "split": "valid" if index < 3 else "train"}
