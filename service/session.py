@@ -210,7 +210,7 @@ class Session:
             timings.write_start_unix_nanos = now_ns()
             await self._send(tts_pb2.SynthesizeResponse(audio=audio))
         attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
-        tracing.record_write(self._tracer, self._span, timings.write_start_unix_nanos, attributes)
+        tracing.record_chunk(self._tracer, self._span, timings, attributes)
 
     async def _pace(self, num_samples: int) -> float:
         """Waits until the chunk is within max_lead of the listener. Gives the seconds that it took."""

@@ -20,6 +20,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from engine.clock import now_ns
+from gapless.tts.v1 import tts_pb2
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 _SWITCHES = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -98,9 +99,14 @@ def set_grpc_status(span: Span, code: str, message: str = "") -> None:
         span.set_status(Status(StatusCode.ERROR, message))
 
 
-def record_write(tracer: Tracer, parent: Span, start_ns: int, attributes: Mapping[str, int]) -> None:
-    """A span built after the write that it tells of, off the chunk's way."""
+def record_chunk(tracer: Tracer, parent: Span, timings: tts_pb2.ChunkTimings, attributes: Mapping[str, int]) -> None:
+    """Spans built after the write that they tell of, off the chunk's way: the audio channel, then the write."""
     context = trace.set_span_in_context(parent, Context())
+    if timings.vocoder_end_unix_nanos:  # not for what the resampler gives at the very end
+        made_ns = timings.vocoder_end_unix_nanos
+        waited = tracer.start_span("queue.audio", context, attributes=attributes, start_time=made_ns)
+        waited.end(max(made_ns, timings.taken_unix_nanos))
+    start_ns = timings.write_start_unix_nanos
     tracer.start_span("grpc.write", context, attributes=attributes, start_time=start_ns).end(now_ns())
 
 

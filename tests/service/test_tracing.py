@@ -100,6 +100,10 @@ async def test_client_server_and_writes_are_one_trace(
     assert [span.start_time_unix_nano for span in writes] == [chunk.timings.write_start_unix_nanos for chunk in chunks]
     assert {span.parent_span_id for span in writes} == {server_span.span_id}
     assert all(span.end_time_unix_nano >= span.start_time_unix_nano for span in writes)
+    waits = sorted(receiver.named("queue.audio"), key=lambda span: span.start_time_unix_nano)
+    assert [(span.start_time_unix_nano, span.end_time_unix_nano) for span in waits] == [
+        (chunk.timings.vocoder_end_unix_nanos, chunk.timings.taken_unix_nanos) for chunk in chunks
+    ]
     assert receiver.services == {"gapless"}
 
 
