@@ -1,11 +1,12 @@
 # syntax=docker/dockerfile:1
 # The service in an image: `docker build -t gapless .`, with CUDA: `docker build --build-arg DEVICE=cuda -t gapless .`
-# and run it with `--gpus all`. Serves on port 50051; there is no TLS yet, so publish it to loopback only.
+# (the libraries; this version's service itself runs on the CPU). Port 50051; no TLS yet: publish it to loopback only.
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS build
 # cpu: torch's CPU wheels, a tenth of the size. cuda: the default wheels, which bring CUDA along.
 ARG DEVICE=cpu
+ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /src
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
@@ -13,7 +14,7 @@ COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY client client
 COPY gapless gapless
 RUN --mount=type=cache,target=/root/.cache/pip \
-    if [ "$DEVICE" = cpu ]; then pip install --index-url https://download.pytorch.org/whl/cpu "torch>=2.6"; fi \
+    if [ "$DEVICE" = cpu ]; then pip install --index-url "$TORCH_CPU_INDEX" "torch>=2.6"; fi \
     && pip install '.[service]' && pip uninstall -y gapless
 
 FROM python:${PYTHON}-slim

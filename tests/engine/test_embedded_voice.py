@@ -1,0 +1,62 @@
+"""The shipped voice: it loads, streams without loss, ends cleanly, and an independent recogniser understands it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from benchmarks.streaming_loss import differences
+from engine.engine import EngineOptions, LocalEngine
+from engine.messages import Utterance
+from engine.model import EMBEDDED, Model, load
+from engine.speak import speak
+from engine.text.normalize import normalize
+from training.corpus import held_out
+from training.ear import Ear
+from training.evaluate import is_cut_off, judge
+
+MAX_ASSET_BYTES = 24 * 2**20
+SENTENCES = held_out("sentences")[::6]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load()
+
+
+@pytest.fixture(scope="module")
+def engine(model: Model) -> Iterator[LocalEngine]:
+    engine = LocalEngine(model, EngineOptions())
+    yield engine
+    engine.close()
+
+
+def test_all_files_together_stay_small() -> None:
+    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*") if path.is_file()) <= MAX_ASSET_BYTES
+
+
+@pytest.mark.parametrize("voice", ["anna", "karl"])
+def test_streamed_equals_one_shot(model: Model, engine: LocalEngine, voice: str) -> None:
+    difference, at_joins = differences(
+        model, engine, "The bread smells wonderful on this rainy morning.", voice, seed=4
+    )
+    assert difference <= 1e-3
+    assert at_joins <= 2e-3
+
+
+def test_sentences_are_understood(engine: LocalEngine) -> None:
+    """A coarse guard against shipping a broken voice; `training.evaluate` measures properly."""
+    spoken = [(text, speak(engine, Utterance(id=f"s{i}", seed=i), text)) for i, text in enumerate(SENTENCES)]
+    report = judge(spoken, Ear.for_sentences([normalize(text) for text in SENTENCES], noise=30), dithers=1)
+    assert report.wer < 0.25
+    assert not any(verdict.silent or verdict.cut_off for verdict in report.verdicts)
+
+
+@pytest.mark.parametrize("text", ["Yes.", "Goodbye.", "Not yet.", "Seventeen."])
+def test_single_words_come_out_whole(engine: LocalEngine, text: str) -> None:
+    samples = speak(engine, Utterance(id=text, seed=1), text)
+    assert 0.35 < len(samples) / 24000 < 1.6
+    assert np.abs(samples).max() > 0.1
+    assert not is_cut_off(samples)
