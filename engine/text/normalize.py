@@ -226,6 +226,8 @@ _RULES = [
     _rule(r"\d{1,3}(?:,\d{3})++(?!\d)|\d++", lambda m: f" {_integer(m)} "),
     # symbols and the punctuation that has no sound of its own
     _rule(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{2})", " dot "),
+    _rule(r"<=", "≤"),
+    _rule(r">=", "≥"),
     _rule(r"(?<=\s)<(?=\s)", "less than"),
     _rule(r"(?<=\s)>(?=\s)", "greater than"),
     _rule(r"(?<=\w)\s?/\s?(?=\w)", " slash "),

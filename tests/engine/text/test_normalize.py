@@ -62,6 +62,7 @@ SPOKEN = {
     "I got an A.": "i got an ay.",
     # symbols, addresses, markup
     "R&D @ home = 1 + 1": "r and d at home equals one plus one",
+    "x >= 2 and y <= 3": "x at least two and y at most three",
     "bob.smith@example.com": "bob dot smith at example dot com",
     "See https://www.foo.com/bar-baz.": "see w w w dot foo dot com slash bar dash baz.",
     "**bold**, _it_ and `code`": "bold, it and code",
