@@ -46,7 +46,6 @@ class Running:
     trace: Context
     segmenter: Segmenter
     ledger: Ledger
-    uncut_text: bool = False  # text came since the last cut
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
     decoding: SegmentTokens | None = None

@@ -39,9 +39,9 @@ def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk) ->
     if not segment.traced:
         segment.traced = True
         text = segment.text
-        _span(
-            parent, "text.segment", text.received_ns, segment.t3_start_ns, {**common, "tts.characters": len(text.text)}
-        )
+        characters = {**common, "tts.characters": len(text.text)}
+        _span(parent, "text.segment", text.received_ns, text.cut_ns, characters)
+        _span(parent, "queue.text", text.cut_ns, segment.t3_start_ns, common)
         _span(parent, "t3.prefill", segment.t3_start_ns, segment.prefill_end_ns, common)
     _span(parent, "t3.decode", timings.t3_first_token_ns, timings.t3_last_token_ns, window)
     _span(parent, "queue.tokens", timings.t3_last_token_ns, timings.flow_start_ns, common)

@@ -18,7 +18,7 @@ from engine.text.segmenter import TextSegment
 from tests.engine.scripted import SAMPLES_PER_TOKEN
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-HOPS = ["text.segment", "t3.prefill", "t3.decode", "queue.tokens", "flow.window", "vocoder"]
+HOPS = ["text.segment", "queue.text", "t3.prefill", "t3.decode", "queue.tokens", "flow.window", "vocoder"]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_text_and_prefill_are_told_once_per_segment(exported: InMemorySpanExport
     tracing.record_window(context, segment, chunk)
     tracing.record_window(context, segment, chunk)
     names = [span.name for span in exported.get_finished_spans()]
-    assert names == HOPS + HOPS[2:]
+    assert names == HOPS + HOPS[3:]
 
 
 @pytest.mark.parametrize("traceparent", ["", "garbage", f"00-{TRACE_ID}-{SPAN_ID}-00"])
