@@ -1,5 +1,6 @@
 # Few targets; each works on a fresh checkout. `make help` lists them.
 PYTHON ?= python3
+PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STUBS := gapless/tts/v1
@@ -43,12 +44,12 @@ clean:  ## remove what the targets made, the environment included
 # The constraints keep torch at the CPU build that the project is tested with; see README, "Install".
 $(VENV)/.service: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[service]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt '.[service]'
 	$(BIN)/pip uninstall --quiet --yes gapless  # the checkout itself is what runs
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.service
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt '.[dev]'
 	$(BIN)/pip uninstall --quiet --yes gapless
 	touch $@
 
