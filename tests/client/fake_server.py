@@ -99,7 +99,9 @@ class Voice:
 
 def speak(requests: Requests, context: grpc.ServicerContext) -> Responses:
     """The contract, as far as a client can tell."""
-    first = next(requests)
+    first = next(requests, None)
+    if first is None:
+        return  # cancelled before it began
     if first.WhichOneof("event") != "config":
         refuse(context, "config", "the first message must be config")
     config = first.config
@@ -179,7 +181,8 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     def Synthesize(self, request_iterator: Requests, context: grpc.ServicerContext) -> Responses:  # noqa: N802
         self._server.metadata = dict(context.invocation_metadata())
-        context.add_callback(self._server.stream_over.set)
+        if not context.add_callback(self._server.stream_over.set):  # cancelled before it began
+            self._server.stream_over.set()
         return self._server.script(self._noted(request_iterator), context)
 
     def _noted(self, requests: Requests) -> Requests:
