@@ -20,7 +20,7 @@ from opentelemetry.context import Context
 from engine.clock import now_ns
 from engine.errors import EmptyText, EngineClosed, GaplessError, Overloaded
 from engine.jobs import Row
-from engine.ladder import LadderConfig, Window, next_window
+from engine.ladder import LadderConfig, Window, largest_peek, next_window
 from engine.ledger import FlushMark, Ledger, SegmentTokens
 from engine.messages import Accepted, EngineStats, Failed, Finished, FlushDone, Sink, Usage, Utterance
 from engine.text.segmenter import Segmenter, TextSegment
@@ -106,7 +106,7 @@ class Board:
     """Callers' methods are thread-safe; those of the workers want `changed` held."""
 
     def __init__(self, config: BoardConfig) -> None:
-        needed = max(config.ladder.sizes) + config.lookahead
+        needed = largest_peek(config.ladder, config.lookahead)
         if config.ledger_tokens < needed:
             raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
         self.config = config

@@ -95,15 +95,13 @@ class T3Worker(Worker):
     def _begin(self, running: Running) -> None:
         """Makes the next text speakable, or begins the next speakable piece."""
         if not running.pieces:
+            text = running.texts[0]  # it stays there until what follows from it stands in its place
+            spoken = [] if isinstance(text, FlushMark) else [Spoken(text, p) for p in self._stage.speakable(text.text)]
             with self._board.changed:
-                text = running.texts.popleft()
+                running.texts.popleft()
+                running.pieces += spoken
                 if isinstance(text, FlushMark):
                     running.ledger.entries.append(text)
-                    self._board.changed.notify_all()
-                    return
-            spoken = self._stage.speakable(text.text)
-            with self._board.changed:
-                running.pieces += [Spoken(text, piece) for piece in spoken]
                 self._board.changed.notify_all()
             return
         started = now_ns()

@@ -214,6 +214,28 @@ def test_a_failure_ends_one_utterance_after_the_audio_before_it(pipeline: Pipeli
     assert pipeline.settles()
 
 
+def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) -> None:
+    """T3 took a text off the board, made it speakable without the lock, and put the pieces back; the flow thread, awake
+    for another utterance at that moment, found nothing waiting and ended the utterance as empty."""
+    entered, gate = threading.Event(), threading.Event()
+    plain = pipeline.tokens.speakable
+
+    def slow(text: str) -> list[str]:
+        entered.set()
+        assert gate.wait(5)
+        return plain(text)
+
+    pipeline.tokens.speakable = slow  # type: ignore[method-assign]
+    caller = Caller(pipeline, "a")
+    caller.say("Hello there.")
+    assert entered.wait(5)
+    with pipeline.board.changed:
+        pipeline.board.changed.notify_all()
+    assert caller.nothing_more()
+    gate.set()
+    assert spoken(caller.all()) == "Hello there."
+
+
 def test_utterances_interleave_and_give_what_each_gives_alone(pipeline: Pipeline) -> None:
     texts = {name: f"Utterance {name} speaks {name * 5}. It has two sentences." for name in "wxyz"}
     callers = {name: Caller(pipeline, name) for name in texts}
