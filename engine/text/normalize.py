@@ -1,8 +1,11 @@
-"""English text as people and language models write it -> text that can be spoken letter by letter.
+"""English text as people and language models write it -> text that can be spoken.
 
-`normalize` is pure: str -> str over the alphabet a-z, space and ' . , ? ! only. Numbers, times, dates, money, units,
-abbreviations, acronyms and symbols become words; what cannot be spoken (emoji, other scripts, markup) is dropped; text
-with nothing speakable becomes "". It works on whole segments: a piece cut inside a number cannot be understood.
+Two pure functions, str -> str, over one list of rules (rules.py): numbers, times, dates, money, units, abbreviations
+and symbols become words.
+
+  normalize   for a voice that knows letters only: nothing but a-z, space and ' . , ? ! comes out. Acronyms are spelled,
+              what cannot be spoken (emoji, other scripts, markup) is dropped; text with nothing speakable becomes "".
+  write_out   for the published models: capitals, accents, punctuation and the model's own tags stay as they are.
 """
 
 from __future__ import annotations
@@ -12,229 +15,52 @@ import unicodedata
 from collections.abc import Callable
 from re import Match
 
-from engine.text import numbers
-from engine.text.vocabulary import (
-    ABBREVIATIONS,
-    CAPITAL_ABBREVIATIONS,
-    CAPITAL_WORDS,
-    CHARACTERS,
-    MONTH_NAMES,
-    MONTHS,
-    NUMBERED,
-    PER,
-    ROYAL,
-    SPOKEN_ACRONYMS,
-    SYMBOLS,
-    UNDOTTED,
-    UNITS,
-)
+from engine.text.rules import RULES, Replacement
+from engine.text.vocabulary import LETTERS, SIGNS
 
-Replacement = str | Callable[[Match[str]], str]
-
-# Not inside a longer number, and never given back digit by digit: a page of digits stays linear.
-_NUMBER = r"(?<![\d.])(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?"
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
-_NEARBY = 80  # characters round a word that tell whether it is shouted
-_SCALE = "thousand|million|billion|trillion"
+_SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
+_CASED_CHARACTERS = str.maketrans(SIGNS)
+_FIRST_PLACE = 0xE000  # of the private use area: characters that stand for tags while the rules run
 
 
 def normalize(text: str) -> str:
     """Speakable text, or "" when there is nothing to speak."""
-    text = unicodedata.normalize("NFKC", text.translate(CHARACTERS))
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+    text = unicodedata.normalize("NFKC", text.translate(_SPELLED_CHARACTERS))
+    for rule in RULES:
+        if rule.style != "cased":
+            text = rule.pattern.sub(rule.replacement, text)
     return _tidy(_folded(text))
 
 
-def letters(word: str) -> str:
-    """'API' -> 'ay p i': the letter a alone would be read as the article."""
-    return " ".join("ay" if letter in "aA" else letter.lower() for letter in word)
+def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
+    """The same text with words for what is not written in words; `tags` pass untouched."""
+    text = re.sub("[\ue000-\uf8ff]", "", text).translate(_CASED_CHARACTERS)
+    places = {tag: chr(_FIRST_PLACE + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
+    for tag, place in places.items():
+        text = text.replace(tag, place)
+    for rule in RULES:
+        if rule.style != "spelled":
+            text = rule.pattern.sub(_fitted(rule.replacement), text)
+    for tag, place in places.items():
+        text = text.replace(place, tag)
+    return text
 
 
-def _web(match: Match[str]) -> str:
-    """An address, symbol by symbol."""
-    spoken = re.sub(r"^https?://", "", match[0], flags=re.IGNORECASE)
-    for symbol, words in ((".", " dot "), ("/", " slash "), ("@", " at "), ("-", " dash "), ("_", " underscore ")):
-        spoken = spoken.replace(symbol, words)
-    spoken = re.sub(r"\bwww\b", "w w w", spoken)
-    return re.sub(r"\d+", lambda digits: f" {numbers.cardinal(digits[0])} ", re.sub(r"[^\w\s]", " ", spoken))
+def _fitted(replacement: Replacement) -> Callable[[Match[str]], str]:
+    """The replacement with a capital where one was written, and with spaces towards words only."""
 
+    def fitted(match: Match[str]) -> str:
+        words = (match.expand(replacement) if isinstance(replacement, str) else replacement(match)).strip()
+        before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+        if not words:
+            return " " if before.isalnum() and after.isalnum() else ""
+        if match[0].lstrip()[:1].isupper():
+            words = words[0].upper() + words[1:]
+        kept = words[0] == match[0][0]  # of a number, say: nothing was put in front
+        left = " " if before.isalnum() and words[0].isalnum() and not kept else ""
+        return left + words + (" " if after.isalnum() else "")
 
-def _clock_12(match: Match[str]) -> str:
-    """The dot of 'p.m.' also ends the sentence when a capital letter or nothing follows."""
-    ends = match[0].endswith(".") and re.match(r"\s*$|\s+[A-Z]", match.string[match.end() :])
-    return numbers.clock(match[1], match[2] or "00", match[3]) + ("." if ends else "")
-
-
-def _abbreviation(match: Match[str]) -> str:
-    spoken = CAPITAL_ABBREVIATIONS.get(match[1]) or ABBREVIATIONS[match[1].lower()]
-    return spoken + _final_dot(match)
-
-
-def _dotted(match: Match[str]) -> str:
-    """'U.S.A.' -> 'u s ay', initials likewise."""
-    return letters(re.sub(r"[^A-Za-z]", "", match[0])) + _final_dot(match)
-
-
-def _final_dot(match: Match[str]) -> str:
-    """The dot of an abbreviation also ends the sentence when nothing follows."""
-    return "." if match[0].endswith(".") and not match.string[match.end() :].strip() else " "
-
-
-def _date(year: str, month: str, day: str, written: str) -> str:
-    if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31):
-        return written
-    return f"{MONTH_NAMES[int(month) - 1]} {numbers.ordinal(day)}, {numbers.year(year)}"
-
-
-def _slash_date(match: Match[str]) -> str:
-    """12/31/2024, or 31/12/2024 when the first cannot be a month."""
-    first, second, year = match.groups()
-    month, day = (first, second) if int(first) <= 12 else (second, first)
-    return _date(year, month, day, match[0])
-
-
-def _unit(match: Match[str]) -> str:
-    one, many = UNITS[match[2].lower()]
-    return f"{numbers.number(match[1])} {one if match[1] == '1' else many}"
-
-
-def _telephone(match: Match[str]) -> str:
-    plus = "plus " if match[0].startswith("+") else ""
-    return plus + ", ".join(numbers.spelled(group) for group in re.findall(r"\d+", match[0]))
-
-
-def _roman(match: Match[str]) -> str:
-    """'World War II' -> 'war two', 'Henry VIII' -> 'Henry the eighth'."""
-    values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in match[2].upper()]
-    total = str(sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True)))
-    spoken = f"the {numbers.ordinal(total)}" if re.fullmatch(ROYAL, match[1]) else numbers.cardinal(total)
-    return f"{match[1]} {spoken}"
-
-
-def _integer(match: Match[str]) -> str:
-    """A bare number; four digits of a likely year are read as one, long runs of digits one by one."""
-    digits = match[0]
-    if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits):
-        return numbers.year(digits)
-    return numbers.spelled(digits) if re.fullmatch(r"\d{7,}", digits) else numbers.cardinal(digits)
-
-
-def _capitals(match: Match[str]) -> str:
-    """An acronym is spelled out unless it is known to be read as a word; a shouted word stays a word."""
-    word, plural = match[1], match[2]
-    if word in SPOKEN_ACRONYMS and not (_shouted(match) and word == "US"):
-        return SPOKEN_ACRONYMS[word] + plural
-    if word.lower() in CAPITAL_WORDS or _shouted(match):
-        return word.lower() + plural
-    return letters(word) + ("'s" if plural else "")
-
-
-def _shouted(match: Match[str]) -> bool:
-    """Long enough to be a word with vowels in it, or one of several capital words without any small letter."""
-    word, text = match[1], match.string[max(0, match.start() - _NEARBY) : match.end() + _NEARBY]
-    if not re.search(r"[AEIOUY]", word):
-        return False
-    return len(word) > 5 or (not re.search(r"[a-z]{2}", text) and len(re.findall(r"[A-Z]{3,}", text)) > 1)
-
-
-def _mixed(match: Match[str]) -> str:
-    """'mp3' -> 'M P 3', 'covid19' -> 'covid 19': short letter groups beside digits are spelled."""
-    pieces = re.findall(r"[A-Za-z]+|\d+", match[0])
-    return " ".join(letters(piece) if piece.isalpha() and len(piece) <= 3 else piece for piece in pieces)
-
-
-def _rule(pattern: str, replacement: Replacement, *, exact: bool = False) -> tuple[re.Pattern[str], Replacement]:
-    return re.compile(pattern, 0 if exact else re.IGNORECASE), replacement
-
-
-# In this order; what an earlier rule has spoken no later one sees as written.
-_RULES = [
-    # addresses: their dots and slashes mean something else than elsewhere
-    _rule(r"https?://[^\s\"<>()]*\w/?|www\.[^\s\"<>()]*\w|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}", _web),
-    _rule(
-        r"\b[a-z][\w-]{0,63}(?:\.[\w-]{1,63}){0,8}"
-        r"\.(?:com|org|net|edu|gov|io|dev|ai|co\.uk|de|py|txt|pdf|html)\b(?:/[\w./-]*\w)?",
-        _web,
-    ),
-    # markup and set phrases
-    _rule(r"[*_`^\\<>~]+(?=\w)|(?<=\w)[*_`^\\<>~]+(?=\s|$|[.,!?])", " "),
-    _rule(r"\bw/o\b", "without"),
-    _rule(r"\bw/\s?(?=\w)", "with "),
-    _rule(r"\band/or\b", "and or"),
-    _rule(r"\b24/7\b", "twenty four seven"),
-    _rule(r"\b50/50\b", "fifty fifty"),
-    _rule(r"\bC#", "c sharp"),
-    _rule(r"(\d)\s?–\s?(?=[$£€]?\d)", r"\1 to "),
-    _rule(r"–", " - "),
-    # times and dates
-    _rule(r"\b(\d{1,2})(?::(\d\d))?(?::\d\d)?\s?([ap])(?:\.\s?m\.|m\b\.?(?!\w))", _clock_12),
-    _rule(r"\b([01]?\d|2[0-4]):([0-5]\d)(?::[0-5]\d)?\b(?:\s?h\b)?", lambda m: numbers.clock(m[1], m[2])),
-    _rule(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", lambda m: _date(m[1], m[2], m[3], m[0])),
-    _rule(r"\b(\d{1,2})[/.](\d{1,2})[/.]((?:19|20)\d\d)\b", _slash_date),
-    _rule(
-        rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]?\d)",
-        lambda m: f"{MONTHS[m[1].lower()]} {numbers.ordinal(m[2])}",
-    ),
-    _rule(
-        rf"\b(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?(?!\w)(?=\s+\d{{4}}|[\s,.!?]|$)",
-        lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[m[2].lower()]}{_final_dot(m)}",
-    ),
-    # abbreviations, initials, roman numbers
-    _rule(r"\b(?:no|nr)\.\s?(?=\d)|#\s?(?=\d)", "number "),
-    _rule(r"\bp\.\s?(?=\d)", "page "),
-    _rule(r"\bfig\.\s?(?=\d)", "figure "),
-    _rule(r"\bSt\.?(?=\s+[A-Z])", "saint", exact=True),
-    _rule(r"(?<=\w )St\b\.?", "street", exact=True),
-    _rule(rf"(?<![\w.])({'|'.join(UNDOTTED)})\b\.?(?!\w)", _abbreviation),
-    _rule(rf"(?<![\w.])({'|'.join(map(re.escape, ABBREVIATIONS))})\.(?!\w)", _abbreviation),
-    _rule(rf"(?<![\w.])({'|'.join(CAPITAL_ABBREVIATIONS)})\.(?=,|\s+[\da-z])", _abbreviation, exact=True),
-    _rule(r"\b(?:[A-Z]\.\s?){2,10}(?=[A-Z][a-z])|\b(?:[A-Za-z]\.){2,10}(?!\w)", _dotted, exact=True),
-    _rule(r"(?<=[a-z] )(?<!Plan )(?<!plan )([B-HJ-Z])\.(?=\s[A-Z][a-z])", lambda m: letters(m[1]), exact=True),
-    _rule(rf"\b((?i:{NUMBERED}))\s+([IVX]{{2,}}|[VX]|I(?=[.,:;)]|$))\b", _roman, exact=True),
-    _rule(rf"\b({ROYAL})\s+([IVX]+)\b(?!')", _roman, exact=True),
-    # money, telephone numbers, quantities
-    _rule(
-        rf"([{re.escape(numbers.CURRENCY_SYMBOLS)}])\s?({_NUMBER})(?:\s?(k|m|mn|bn|b|tn|{_SCALE})\b)?",
-        lambda m: numbers.money(m[1], m[2], m[3] or ""),
-    ),
-    _rule(rf"({_NUMBER})\s?([€£¥])", lambda m: numbers.money(m[2], m[1])),
-    _rule(rf"(?<=[a-z])\s?/\s?(?=(?:{PER})\b)", " per "),
-    _rule(r"\+\d{1,4}(?:[- ]?\(?\d{2,10}\)?){1,5}\b", _telephone),
-    _rule(
-        r"(?<![\w.])(?:\(\d{3}\)\s?|\d{3}[- ])\d{3}[- ]\d{4}\b|\b\d{2,4}(?:-\d{2,4}){2,4}\b|\b\d{3}-\d{4}\b", _telephone
-    ),
-    _rule(r"(\d)-(?=[$£€]?\d)", r"\1 to "),
-    _rule(r"(?<![\w.])-\s?(?=\.?\d)|(?<=\d) - (?=\d)", " minus "),
-    _rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),
-    _rule(r"(\d)\s(?=\d/\d)", r"\1 and "),
-    _rule(r"\b([1-9]?\d)/(\d{1,2})\b", lambda m: numbers.fraction(m[1], m[2])),
-    _rule(r"\b(\d)(G|K)\b", lambda m: f"{numbers.cardinal(m[1])} {m[2].lower()}", exact=True),
-    _rule(rf"({_NUMBER})\s?({'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))})(?!\w)", _unit),
-    _rule(rf"({_NUMBER})(k|bn)\b", lambda m: numbers.scaled(m[1], m[2])),
-    _rule(r"'?\b(\d0|\d{3}0)'?s\b", lambda m: numbers.decade(m[1])),
-    _rule(r"\b(\d[\d,]{0,20})(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
-    _rule(r"(?<=\d)\s?[x×]\s?(?=\d)", " times "),
-    _rule(r"(?<!\d)\d++(?:\.\d++){2,}", lambda m: " point ".join(numbers.cardinal(part) for part in m[0].split("."))),
-    _rule(r"(?<![\d.])((?:\d{1,3}(?:,\d{3})++|\d++)?)\.(\d++)", lambda m: f" {numbers.decimal(m[1], m[2])} "),
-    _rule(r"(?<=\d)/(?=\d)", " over "),
-    # words with digits, capitals, whole numbers
-    _rule(r"\b(?=\w{0,40}[a-z])(?=\w{0,40}\d)[a-z\d]+\b", _mixed),
-    _rule(r"\bPhD\b", "p h d", exact=True),
-    _rule(r"\b([A-Z]{2,})((?:'?s)?)\b(?!')", _capitals, exact=True),
-    _rule(r"(?<=\w )A(?=[.,?!;:]|$)", "ay", exact=True),
-    _rule(r"\d{1,3}(?:,\d{3})++(?!\d)|\d++", lambda m: f" {_integer(m)} "),
-    # symbols and the punctuation that has no sound of its own
-    _rule(r"(?<=[^\W\d_]{2})\.(?=[^\W\d_]{2})", " dot "),
-    _rule(r"<=", "≤"),
-    _rule(r">=", "≥"),
-    _rule(r"(?<=\s)<(?=\s)", "less than"),
-    _rule(r"(?<=\s)>(?=\s)", "greater than"),
-    _rule(r"(?<=\w)\s?/\s?(?=\w)", " slash "),
-    _rule(r"\.{2,}(?=\s*[a-z])", ", ", exact=True),
-    _rule(r"[;:()\[\]{}\n]+|\s-+\s|--+|(?<=\w)\s?-+$", ", "),
-    _rule(f"[{re.escape(''.join(SYMBOLS))}]", lambda m: SYMBOLS[m[0]]),
-]
+    return fitted
 
 
 def _folded(text: str) -> str:

@@ -79,13 +79,13 @@ def money(symbol: str, amount: str, scale: str = "") -> str:
 
 
 def clock(hour: str, minute: str, half: str = "") -> str:
-    """('3', '45', 'p') -> 'three forty five p m', ('7', '00', '') -> "seven o'clock", '14:00' -> 'fourteen hundred'."""
+    """('3', '45', 'pm') -> 'three forty five pm', ('7', '00', '') -> "seven o'clock", '14:00' -> 'fourteen hundred'."""
     words = cardinal(str(int(hour)))
     if int(minute):
         words += f" {'oh ' if int(minute) < 10 else ''}{cardinal(str(int(minute)))}"
     elif not half:
         words += " o'clock" if 1 <= int(hour) <= 12 else " hundred"
-    return words + {"": "", "a": " ay m", "p": " p m"}[half.lower()]
+    return f"{words} {half}" if half else words
 
 
 def fraction(above: str, below: str) -> str:

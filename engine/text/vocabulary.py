@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-CHARACTERS = str.maketrans(
-    {
-        **dict.fromkeys("‘’‛ʼ′`´", "'"),
-        **dict.fromkeys("“”„‟″«»", '"'),
-        **dict.fromkeys("—―", " - "),
-        **dict.fromkeys("−‒", "-"),
-        "‐": "-",
-        "‑": "-",
-        "…": "... ",
-        "½": " one half ",
-        "¼": " one quarter ",
-        "¾": " three quarters ",
-        "⅓": " one third ",
-        "⅔": " two thirds ",
-        "²": " squared ",
-        "³": " cubed ",
-        "™": None,
-        "\u00ad": None,
-        "\u200b": None,
-        "ß": "ss",
-        "æ": "ae",
-        "Æ": "Ae",
-        "œ": "oe",
-        "Œ": "Oe",
-        "ø": "o",
-        "Ø": "O",
-        "ł": "l",
-        "Ł": "L",
-        "đ": "d",
-        "ð": "th",
-        "þ": "th",
-    }
-)
+SIGNS = {  # one character for each sign that is written in several ways, and words for what has none
+    **dict.fromkeys("‘’‛ʼ′´", "'"),
+    **dict.fromkeys("“”„‟″«»", '"'),
+    **dict.fromkeys("−‒‐‑", "-"),
+    "½": " one half ",
+    "¼": " one quarter ",
+    "¾": " three quarters ",
+    "⅓": " one third ",
+    "⅔": " two thirds ",
+    "²": " squared ",
+    "³": " cubed ",
+    "™": None,
+    "\u00ad": None,
+    "\u200b": None,
+}
+LETTERS = {  # what a voice that knows a-z only makes of others
+    **dict.fromkeys("—―", " - "),
+    "`": "'",
+    "…": "... ",
+    "ß": "ss",
+    "æ": "ae",
+    "Æ": "Ae",
+    "œ": "oe",
+    "Œ": "Oe",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "ð": "th",
+    "þ": "th",
+}
 
 ABBREVIATIONS = {  # known in any case; the final dot must be written unless the entry is in UNDOTTED
     "mr": "mister",

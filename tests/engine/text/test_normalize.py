@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from engine.text.normalize import normalize
+from engine.text.normalize import normalize, write_out
 
 ALPHABET = set(string.ascii_lowercase + " '.,?!")
 
@@ -90,6 +90,39 @@ def test_written_becomes_spoken(written: str, spoken: str) -> None:
     assert normalize(written) == spoken
 
 
+WRITTEN_OUT = {  # for models that know capitals and punctuation
+    "There are 3 of 24.": "There are three of twenty four.",
+    "10-15 or 10–15?": "ten to fifteen or ten to fifteen?",
+    "Mr. Smith (Dr. No) paid $3.50!": "Mister Smith (Doctor No) paid three dollars and fifty cents!",
+    "It's 5 p.m. Let's go at 9:05 AM.": "It's five PM. Let's go at nine oh five AM.",
+    "No. 5 is alive. No. I will not": "Number five is alive. No. I will not",
+    "World War II, Henry VIII": "World War two, Henry the eighth",
+    "R&D @ home = 1 + 1": "R and D at home equals one plus one",
+    "the T-800, an mp3, 5G, a 3-year-old": "the T eight hundred, an mp three, five G, a three year-old",
+    "NASA, the U.S.A. and 3 GPUs": "NASA, the U.S.A. and three GPUs",
+    "J. R. R. Tolkien — naïve; (café): “Ω”": 'J. R. R. Tolkien — naïve; (café): "Ω"',
+    "**bold**, `code` and [a link](https://example.com/a)": "bold, code and a link",
+    "# Title\n- one\n* two": "Title\none\ntwo",
+    "Wait... what?! No…": "Wait... what?! No…",
+}
+
+
+@pytest.mark.parametrize(("written", "spoken"), WRITTEN_OUT.items())
+def test_models_that_know_capitals_get_words_for_numbers_only(written: str, spoken: str) -> None:
+    assert write_out(written) == spoken
+
+
+@pytest.mark.parametrize("spoken", WRITTEN_OUT.values())
+def test_text_that_is_written_out_stays_as_it_is(spoken: str) -> None:
+    assert write_out(spoken) == spoken
+
+
+def test_tags_pass_untouched() -> None:
+    tags = frozenset({"[laugh]", "[clear throat]", "[take 5]"})
+    text = "[clear throat] I paid $5[laugh] for [take 5]. [cough 1]"
+    assert write_out(text, tags) == "[clear throat] I paid five dollars[laugh] for [take 5]. [cough one]"
+
+
 @pytest.mark.parametrize("spoken", [text for text in SPOKEN.values() if text])
 def test_spoken_text_stays_as_it_is(spoken: str) -> None:
     """The teacher and the engine normalise text that may be normalised already."""
@@ -111,4 +144,5 @@ def test_pages_of_digits_take_no_time() -> None:
     began = time.monotonic()
     assert normalize("9" * 5_000).startswith("nine nine")
     assert normalize("$" + "9" * 5_000).endswith("dollars")
+    assert write_out("9" * 5_000).startswith("nine nine")
     assert time.monotonic() - began < 5.0
