@@ -19,16 +19,7 @@ from torch import Tensor
 
 from engine import noise
 from engine.models.t3 import T3Config
-
-RANGES = {  # wire name -> least, greatest
-    "temperature": (0.0, 2.0),
-    "top_p": (0.0, 1.0),  # 0 itself is not allowed
-    "min_p": (0.0, 1.0),
-    "top_k": (0, 100_000),
-    "repetition_penalty": (0.5, 5.0),
-    "cfg_weight": (0.0, 5.0),
-    "exaggeration": (0.0, 2.0),
-}
+from engine.ranges import SAMPLING_RANGES as RANGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +63,8 @@ class Sampler:
 
     def __init__(self, config: T3Config, device: torch.device | None = None) -> None:
         # Quirk: the published heads have rows (specials, padding) that are no codes; upstream may sample them.
-        # The speech start is one of them, so whether a penalty's history holds it makes no difference here.
+        # The speech start is one of them, so that it makes no difference whether a penalty's history holds it: for
+        # the Llama models it does, for Turbo and Nano before the first token only.
         self._forbidden = torch.ones(config.speech_vocab, dtype=torch.bool, device=device)
         self._forbidden[: config.codes] = False
         self._forbidden[config.stop_speech] = False
@@ -96,14 +88,10 @@ class Sampler:
         if not last:
             scores = _penalise(scores, histories, params)
         scores = scores / _column(scores, [p.temperature or 1.0 for p in params])
+        scores = scores.masked_fill_(scores < _least_kept(scores, params), -torch.inf)
         if last:
-            scores = _keep_top_p(_keep_top_k(scores, params), params)
             scores = _penalise(scores, histories, params)
-        else:
-            scores = _keep_top_p(_keep_min_p(_keep_top_k(scores, params), params), params)
-        scores = scores + torch.stack(
-            [_noise(scores, len(h), p, k) for h, p, k in zip(histories, params, keys, strict=True)]
-        )
+        scores += torch.stack([_noise(scores, len(h), p, k) for h, p, k in zip(histories, params, keys, strict=True)])
         return scores.argmax(-1).tolist()
 
 
@@ -123,41 +111,38 @@ def _noise(scores: Tensor, index: int, params: SamplingParams, key: tuple[int, i
 
 
 def _penalise(scores: Tensor, histories: Sequence[Sequence[int]], params: Sequence[SamplingParams]) -> Tensor:
-    """Once for every distinct token of the history: positive scores divided, negative ones multiplied."""
+    """In place, once for every distinct token of the history: positive scores divided, negative ones multiplied."""
     if all(p.repetition_penalty == 1.0 for p in params):
         return scores
-    seen = torch.zeros_like(scores, dtype=torch.bool)
-    for row, (history, p) in enumerate(zip(histories, params, strict=True)):
-        seen[row, list(history[-p.penalty_window :])] = True
-    penalty = _column(scores, [p.repetition_penalty for p in params])
-    return torch.where(seen, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
+    recent = [list(history[-p.penalty_window :]) for history, p in zip(histories, params, strict=True)]
+    longest = max(map(len, recent))
+    if not longest:
+        return scores
+    padded = [tokens + (tokens[-1:] or [0]) * (longest - len(tokens)) for tokens in recent]
+    seen = torch.tensor(padded, device=scores.device)
+    penalty = scores.new_tensor(
+        [p.repetition_penalty if tokens else 1.0 for p, tokens in zip(params, recent, strict=True)]
+    )
+    said = scores.gather(1, seen)
+    return scores.scatter_(1, seen, torch.where(said < 0, said * penalty[:, None], said / penalty[:, None]))
 
 
-def _keep_top_k(scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Scores below the k-th best are out; ties with it stay."""
+def _least_kept(scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
+    """[R, 1] the least score that top-k, min-p and top-p leave, in this order; ties with it stay."""
     n_scores = scores.shape[1]
     counts = [min(p.top_k, n_scores) or n_scores for p in params]
-    if min(counts) == n_scores:
-        return scores
-    best = scores.topk(max(counts)).values
-    worst = best.gather(1, torch.tensor(counts, device=scores.device)[:, None] - 1)
-    return scores.masked_fill(scores < worst, -torch.inf)
-
-
-def _keep_min_p(scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """Probabilities below `min_p` times the best one are out."""
-    if all(p.min_p == 0 for p in params):
-        return scores
-    share = _column(scores, [p.min_p for p in params])
-    probability = scores.softmax(-1)
-    return scores.masked_fill(probability < share * probability.amax(-1, keepdim=True), -torch.inf)
-
-
-def _keep_top_p(scores: Tensor, params: Sequence[SamplingParams]) -> Tensor:
-    """The least likely tokens that together hold at most 1 - top_p are out, never the best one."""
-    if all(p.top_p == 1.0 for p in params):
-        return scores
-    ordered, index = scores.sort(-1)  # ascending
-    drop = ordered.softmax(-1).cumsum(-1) <= 1 - _column(scores, [p.top_p for p in params])
-    drop[:, -1] = False
-    return scores.masked_fill(torch.zeros_like(drop).scatter(1, index, drop), -torch.inf)
+    share = _column(scores, [p.top_p for p in params])
+    limits = any(p.top_p < 1 for p in params)
+    n_best = max(counts) if limits or min(counts) < n_scores else 1
+    best = scores.topk(n_best).values  # descending
+    least = best.new_full((len(params), 1), -torch.inf)
+    if min(counts) < n_scores:
+        least = best.gather(1, torch.tensor(counts, device=scores.device)[:, None] - 1)
+    if any(p.min_p > 0 for p in params):  # a probability at least `min_p` times the best one
+        ratios = [math.log(p.min_p) if p.min_p > 0 and not p.penalty_last else -math.inf for p in params]
+        least = torch.maximum(least, best[:, :1] + _column(scores, ratios))
+    if limits:  # the least likely that together hold at most 1 - top_p are out, never the best one
+        probability = best.masked_fill(best < least, -torch.inf).softmax(-1)
+        kept = (probability.flip(-1).cumsum(-1) > 1 - share).sum(-1, keepdim=True).clamp_(min=1)
+        least = torch.maximum(least, best.gather(1, kept - 1))
+    return least

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from safetensors.torch import save_file
 
 from engine.config import build
 from engine.model import EMBEDDED, ModelConfig
+from engine.voices.conditionals import VERSION
 from training.dataset import Dataset
-from training.features import MEL_FLOOR
 from training.t3_batches import speaker_vectors
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -36,7 +35,6 @@ def configuration() -> dict[str, Any]:
     mapping = _read("model")
     for network in ("t3", "flow", "hift"):
         mapping[network] = _read(network)
-    mapping["mel_floor"] = math.log(MEL_FLOOR)
     build(ModelConfig, mapping, "training/configs")
     return mapping
 
@@ -57,7 +55,7 @@ def write_voice(dataset: Dataset, index: int, name: str, mapping: dict[str, Any]
         "gen.prompt_feat": torch.from_numpy(dataset.mel(prompt).astype(np.float16))[None],
         "gen.embedding": vectors["flow"][index : index + 1].contiguous(),
     }
-    save_file(tensors, path, {"description": DESCRIPTIONS[name]})
+    save_file(tensors, path, {"version": VERSION, "family": mapping["family"], "description": DESCRIPTIONS[name]})
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ import scipy.fft
 import scipy.signal
 import torch
 
+from engine.models.frontends import slaney_edges, slaney_filters
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
@@ -60,31 +62,9 @@ def _window() -> Floats:
     return np.asarray(scipy.signal.get_window("hann", N_FFT), np.float32)
 
 
-@cache
 def mel_filters() -> Floats:
-    """[961, 80] triangles evenly spaced on slaney's mel scale, each of unit area over Hz."""
-    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(MEL_TOP), MELS + 2))
-    bins = np.linspace(0.0, SAMPLE_RATE / 2, N_FFT // 2 + 1)[:, None]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return (triangles * (2.0 / (edges[2:] - edges[:-2]))).astype(np.float32)
-
-
-_LINEAR_HZ = 200.0 / 3.0  # Hz per mel in the linear part of slaney's scale
-_BREAK_HZ = 1_000.0  # above, the scale is logarithmic
-_LOG_STEP = np.log(6.4) / 27.0  # ln Hz per mel there
-
-
-def _hz_to_mel(hz: float) -> float:
-    if hz < _BREAK_HZ:
-        return hz / _LINEAR_HZ
-    return float(_BREAK_HZ / _LINEAR_HZ + np.log(hz / _BREAK_HZ) / _LOG_STEP)
-
-
-def _mel_to_hz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    knee = _BREAK_HZ / _LINEAR_HZ
-    return np.where(mel < knee, mel * _LINEAR_HZ, _BREAK_HZ * np.exp(_LOG_STEP * (mel - knee)))
+    """[961, 80]"""
+    return slaney_filters(SAMPLE_RATE, N_FFT, MELS, MEL_TOP)
 
 
 def fundamental(wav: Floats) -> Floats:
@@ -182,7 +162,7 @@ def cepstra(mel: Floats, formants: float = 1.0) -> tuple[Floats, Floats]:
 @cache
 def _stretch(formants: float) -> Floats:
     """[80, 80] linear interpolation: column b reads the mel axis at `formants` times the frequency of bin b."""
-    hz = _mel_to_hz(np.linspace(0.0, _hz_to_mel(MEL_TOP), MELS + 2))[1:-1]
+    hz = slaney_edges(MELS, MEL_TOP)[1:-1]
     position = np.interp(formants * hz, hz, np.arange(MELS))
     return np.maximum(0.0, 1.0 - np.abs(np.arange(MELS)[:, None] - position)).astype(np.float32)
 

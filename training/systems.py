@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine import engine, model, speak
+from engine import engine, speak
+from engine.checkpoints import load
 from engine.messages import Utterance
 from engine.text.normalize import normalize
 from training import features, render
@@ -34,7 +35,7 @@ def teacher(work: Path, directory: Path) -> Synthesise:
 
 
 def vocoder(work: Path, directory: Path) -> Synthesise:
-    hift = model.load(directory).hift
+    hift = load(str(directory)).hift
     speaks = teacher(work, directory)
 
     @torch.inference_mode()
@@ -47,13 +48,14 @@ def vocoder(work: Path, directory: Path) -> Synthesise:
 
 
 def flow(work: Path, directory: Path) -> Synthesise:
-    loaded, tokens_of = model.load(directory), codes(work)
+    loaded, tokens_of = load(str(directory)), codes(work)
     speaks = teacher(work, directory)
+    prompts = {name: loaded.prepare(voice).flow for name, voice in loaded.voices.items()}
 
     @torch.inference_mode()
     def synthesise(text: str, voice: str) -> Wav:
         tokens = torch.from_numpy(tokens_of(speaks(text, voice), voice))[None]
-        mel = loaded.flow.offline(tokens, loaded.voices[voice].flow, SEED)
+        mel = loaded.flow.offline(tokens, prompts[voice], SEED)
         wav, _ = loaded.hift(mel, loaded.hift.init_state(SEED), final=True)
         return np.asarray(wav[0].numpy(), np.float32)
 

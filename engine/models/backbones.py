@@ -2,20 +2,25 @@
 
 Two kinds behind one loop: `llama` (RMS norm, rotary positions, SwiGLU, no biases) and `gpt2` (layer norm, learned
 absolute positions over the whole stream, biases). Streaming kind: causal with carried keys and values (`KVCache`); with
-no cache the whole sequence is one causal pass, which is what training runs. Parameter names follow the published
-checkpoints (`tfmr.layers.N...` and `tfmr.h.N...`). Sources: Llama (2302.13971), RoFormer (2104.09864), GPT-2 (2019).
+no cache the whole sequence is one causal pass, which is what training runs. Attention runs in the dtype of the cache.
+Parameter names follow the published checkpoints (`tfmr.layers.N...` and `tfmr.h.N...`) until layers are replaced by
+`fuse`. Sources: Llama (2302.13971), RoFormer (2104.09864), GPT-2 (2019).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from engine.models.cache import KVCache, reserve
+from engine.models.linears import LinearBuilder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,67 +53,6 @@ class BackboneConfig:
             raise ValueError(f"gpt2 needs heads * head_width == width, got {self.heads} * {self.head_width}")
 
 
-@dataclass
-class KVCache:
-    """Keys and values of up to R rows. Rows in use are the first ones; `lengths` says how far each is filled."""
-
-    kv: Tensor  # [L, 2, R, H, T_max, D], keys then values
-    lengths: list[int] = field(default_factory=list)  # [R] positions
-
-    @property
-    def capacity(self) -> int:
-        return self.kv.shape[4]
-
-    def window(self, rows: slice, n_new: int) -> _Window:
-        """Room for `n_new` more positions in each of `rows`; the caller advances `lengths` afterwards."""
-        lengths = self.lengths[rows]
-        if max(lengths) + n_new > self.capacity:
-            raise ValueError(f"cache of {self.capacity} positions is full: {max(lengths)} + {n_new} new")
-        kv = self.kv[:, :, rows]
-        if min(lengths) == max(lengths):
-            return _Window(kv, lengths[0], n_new)
-        return _RaggedWindow(kv, lengths, n_new)
-
-
-class _Window:
-    """Rows that stand at the same position: slices, no index tensors, a mask only inside a prefill."""
-
-    def __init__(self, kv: Tensor, start: int, n_new: int) -> None:
-        self.kv, self.start, self.end = kv, start, start + n_new
-        self.positions: Tensor | slice = slice(start, self.end)
-        self.mask: Tensor | None = None
-        if n_new > 1 and start > 0:
-            keys = torch.arange(self.end, device=kv.device)
-            self.mask = keys <= torch.arange(start, self.end, device=kv.device)[:, None]
-        self.is_causal = n_new > 1 and start == 0
-
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        past_keys, past_values = self.kv[layer]
-        past_keys[:, :, self.start : self.end] = keys
-        past_values[:, :, self.start : self.end] = values
-        return past_keys[:, :, : self.end], past_values[:, :, : self.end]
-
-
-class _RaggedWindow(_Window):
-    """Rows at different positions, one new position each: attention over the longest, masked beyond each row's own."""
-
-    def __init__(self, kv: Tensor, lengths: Sequence[int], n_new: int) -> None:
-        if n_new != 1:
-            raise ValueError(f"rows at different positions advance by one, not by {n_new}")
-        super().__init__(kv, max(lengths), 1)
-        self.at = torch.tensor(lengths, device=kv.device)
-        self.rows = torch.arange(len(lengths), device=kv.device)
-        self.positions = self.at[:, None]
-        written = torch.arange(self.end, device=kv.device) <= self.at[:, None]  # [R, T]
-        self.mask = written[:, None, None]
-
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        past_keys, past_values = self.kv[layer]
-        past_keys[self.rows, :, self.at] = keys[:, :, 0]
-        past_values[self.rows, :, self.at] = values[:, :, 0]
-        return past_keys[:, :, : self.end], past_values[:, :, : self.end]
-
-
 class Layer(Protocol):
     """Pre-norm decoder layer, cut where the cache comes in."""
 
@@ -118,11 +62,14 @@ class Layer(Protocol):
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         """[R, S, C], [R, H, S, D] -> the stream after attention and feed-forward [R, S, C]"""
 
+    def fuse(self, build: LinearBuilder | None) -> None: ...
+
 
 class Backbone(nn.Module):
     """What both kinds share: the loop over layers."""
 
     config: BackboneConfig
+    cache_dtype: torch.dtype | None = None  # None: the parameters'
 
     def blocks(self) -> Iterable[Layer]:
         raise NotImplementedError
@@ -135,41 +82,53 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def init_cache(self, rows: int, max_len: int) -> KVCache:
+        """Zeros for `rows` of `max_len` positions; on a CPU memory is committed as positions are filled."""
         c, parameter = self.config, next(self.parameters())
         shape = (c.layers, 2, rows, c.heads, max_len, c.head_width)
-        return KVCache(torch.zeros(shape, dtype=parameter.dtype, device=parameter.device), [0] * rows)
+        return KVCache(reserve(shape, self.cache_dtype or parameter.dtype, parameter.device), [0] * rows)
 
     def forward(
-        self, x: Tensor, cache: KVCache | None = None, rows: slice | None = None, queries: list[Tensor] | None = None
+        self,
+        x: Tensor,
+        cache: KVCache | None = None,
+        rows: slice | None = None,
+        queries: list[Tensor] | None = None,
+        at: Tensor | None = None,
     ) -> Tensor:
-        """`rows` of the cache take x [R, S, C] in; every layer's queries [R, H, S, D] are added to `queries`."""
+        """`rows` of the cache take x [R, S, C] in; every layer's queries [R, H, S, D] are added to `queries`.
+
+        `at`: the lengths of these rows on their device, for a caller that has them there."""
         n_new = x.shape[1]
-        window = None if cache is None else cache.window(rows or slice(0, x.shape[0]), n_new)
+        window = None if cache is None else cache.window(rows or slice(0, x.shape[0]), n_new, at)
         x, rotation = self.enter(x, slice(0, n_new) if window is None else window.positions)
         for index, layer in enumerate(self.blocks()):
             q, k, v = layer.qkv(x, rotation)
-            if queries is not None:
-                queries.append(q)
             if window is None:
                 attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             else:
                 k, v = window.append(index, k, v)
+                q = q.to(k.dtype)
                 attended = F.scaled_dot_product_attention(q, k, v, attn_mask=window.mask, is_causal=window.is_causal)
+            if queries is not None:
+                queries.append(q)
             x = layer.finish(x, attended)
         if cache is not None:
             for row in range(*(rows or slice(0, x.shape[0])).indices(len(cache.lengths))):
                 cache.lengths[row] += n_new
         return self.leave(x)
 
-    def fuse(self) -> None:
-        """Joins matrices that read the same input, for inference; their parameters become views of the joint ones."""
+    def fuse(self, build: LinearBuilder | None = None) -> None:
+        """For inference: matrices that read the same input are joined, and `build` makes the layer that takes a
+        matrix's place, one decoder layer after the other. Without `build` parameters stay, as views of joint ones."""
+        for layer in self.blocks():
+            layer.fuse(build)
 
 
-def _join(linears: Sequence[nn.Linear]) -> Tensor:
-    """One [sum of outs, in] matrix; the linears' own weights become views of it."""
-    joint = torch.cat([linear.weight.detach() for linear in linears])
-    for linear, part in zip(linears, joint.split([linear.out_features for linear in linears]), strict=True):
-        linear.weight.data = part
+def _join(weights: Sequence[Tensor]) -> Tensor:
+    """One [sum of outs, in] matrix; the parameters become views of it."""
+    joint = torch.cat([weight.detach() for weight in weights])
+    for weight, part in zip(weights, joint.split([len(weight) for weight in weights]), strict=True):
+        weight.data = part
     return joint
 
 
@@ -180,9 +139,8 @@ def _heads(x: Tensor, width: int) -> Tensor:
 
 def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
     """Rotary positions; the halves of a head are the two coordinates (Quirk: not interleaved pairs)."""
-    cos, sin = rotation
-    left, right = x.chunk(2, -1)
-    return torch.cat([left * cos - right * sin, right * cos + left * sin], -1)
+    itself, swapped = rotation
+    return torch.addcmul(x * itself, x.roll(x.shape[-1] // 2, -1), swapped).to(x.dtype)
 
 
 def rotary_table(config: BackboneConfig) -> Tensor:
@@ -220,37 +178,46 @@ class LlamaLayer(nn.Module):
     def __init__(self, c: BackboneConfig) -> None:
         super().__init__()
         self.head_width = c.head_width
+        self.inner = c.heads * c.head_width
         self.self_attn = _LlamaAttention(c)
         self.mlp = _LlamaMLP(c)
         self.input_layernorm = nn.RMSNorm(c.width, eps=c.norm_eps)
         self.post_attention_layernorm = nn.RMSNorm(c.width, eps=c.norm_eps)
-        self.joint_qkv: Tensor | None = None  # [3*H*D, C], see `fuse`
-        self.joint_gate_up: Tensor | None = None  # [2*ffn, C]
+        self.joint_qkv: Callable[[Tensor], Tensor] | None = None  # C -> 3 * H * D, see `fuse`
+        self.joint_gate_up: Callable[[Tensor], Tensor] | None = None  # C -> 2 * ffn
 
     def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        a = self.self_attn
-        joint = self.joint_qkv
-        if joint is None:
-            joint = torch.cat([a.q_proj.weight, a.k_proj.weight, a.v_proj.weight])
-        flat = F.linear(self.input_layernorm(x), joint)
-        qk, v = flat.split([2 * a.q_proj.out_features, a.v_proj.out_features], -1)
+        project = self.joint_qkv or partial(F.linear, weight=torch.cat(self._qkv_weights()))
+        qk, v = project(self.input_layernorm(x)).split([2 * self.inner, self.inner], -1)
         assert rotation is not None
         q, k = _rotate(_heads(qk, self.head_width), rotation).chunk(2, 1)
         return q, k, _heads(v, self.head_width)
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = x + self.self_attn.o_proj(attended.transpose(1, 2).flatten(2))
-        m = self.mlp
-        joint = self.joint_gate_up
-        if joint is None:
-            joint = torch.cat([m.gate_proj.weight, m.up_proj.weight])
-        gate, up = F.linear(self.post_attention_layernorm(x), joint).chunk(2, -1)
-        return x + m.down_proj(F.silu(gate) * up)  # type: ignore[no-any-return]
+        project = self.joint_gate_up or partial(F.linear, weight=torch.cat(self._gate_up_weights()))
+        gate, up = project(self.post_attention_layernorm(x)).chunk(2, -1)
+        return x + self.mlp.down_proj(F.silu(gate) * up)  # type: ignore[no-any-return]
 
-    def fuse(self) -> None:
+    def _qkv_weights(self) -> list[Tensor]:
+        a = self.self_attn
+        return [a.q_proj.weight, a.k_proj.weight, a.v_proj.weight]
+
+    def _gate_up_weights(self) -> list[Tensor]:
+        return [self.mlp.gate_proj.weight, self.mlp.up_proj.weight]
+
+    def fuse(self, build: LinearBuilder | None) -> None:
         a, m = self.self_attn, self.mlp
-        self.joint_qkv = _join([a.q_proj, a.k_proj, a.v_proj])
-        self.joint_gate_up = _join([m.gate_proj, m.up_proj])
+        if build is None:
+            self.joint_qkv = partial(F.linear, weight=_join(self._qkv_weights()))
+            self.joint_gate_up = partial(F.linear, weight=_join(self._gate_up_weights()))
+            return
+        self.joint_qkv = build(torch.cat(self._qkv_weights()), None)
+        del a.q_proj, a.k_proj, a.v_proj
+        self.joint_gate_up = build(torch.cat(self._gate_up_weights()), None)
+        del m.gate_proj, m.up_proj
+        a.o_proj = cast(nn.Linear, build(a.o_proj.weight, None))
+        m.down_proj = cast(nn.Linear, build(m.down_proj.weight, None))
 
 
 class Llama(Backbone):
@@ -259,8 +226,18 @@ class Llama(Backbone):
         self.config = config
         self.layers = nn.ModuleList([LlamaLayer(config) for _ in range(config.layers)])
         self.norm = nn.RMSNorm(config.width, eps=config.norm_eps)
-        self.register_buffer("rotary", rotary_table(config), persistent=False)
-        self.rotary: Tensor  # [2, max_positions, D / 2]
+        self._rotary: Tensor | None = None
+
+    @property
+    def rotary(self) -> Tensor:
+        """[2, max_positions, D] float32 factors of a head and of its swapped halves. Made when first needed, where the
+        weights are and in float32 whatever these are: it is no weight, so that no way of loading can lose it."""
+        device = self.norm.weight.device
+        if self._rotary is None or self._rotary.device != device:
+            with torch.inference_mode(False):
+                cos, sin = rotary_table(self.config)
+                self._rotary = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)]).to(device)
+        return self._rotary
 
     def blocks(self) -> Iterable[LlamaLayer]:
         return cast(Iterable[LlamaLayer], self.layers)
@@ -272,10 +249,6 @@ class Llama(Backbone):
     def leave(self, x: Tensor) -> Tensor:
         return self.norm(x)  # type: ignore[no-any-return]
 
-    def fuse(self) -> None:
-        for layer in self.blocks():
-            layer.fuse()
-
 
 class TransposedLinear(nn.Module):
     """Quirk: GPT-2 stores its matrices as (in, out)."""
@@ -286,7 +259,7 @@ class TransposedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x @ self.weight + self.bias
+        return F.linear(x, self.weight.t(), self.bias)
 
 
 class _GPT2Attention(nn.Module):
@@ -320,6 +293,13 @@ class GPT2Layer(nn.Module):
         x = x + self.attn.c_proj(attended.transpose(1, 2).flatten(2))
         hidden = F.gelu(self.mlp.c_fc(self.ln_2(x)), approximate="tanh")  # Quirk: `gelu_new`
         return x + self.mlp.c_proj(hidden)  # type: ignore[no-any-return]
+
+    def fuse(self, build: LinearBuilder | None) -> None:
+        if build is None:  # queries, keys and values are one matrix as published
+            return
+        for part in (self.attn, self.mlp):
+            for name, linear in cast(list[tuple[str, TransposedLinear]], list(part.named_children())):
+                setattr(part, name, build(linear.weight.t(), linear.bias))
 
 
 class GPT2(Backbone):

@@ -1,21 +1,24 @@
 """T3: voice and text tokens in, logits of the next speech token [R, V] at 25 tokens per second out.
 
 One causal stream per row: [speaker | prompt | emotion | text | speech start | speech ...]. Streaming kind: the text is
-known in full at `prefill`; `step` then takes one speech token per row. The voice's part is computed once
-(`conditioning`) and copied in front of every utterance. Weights live in the module, everything else in the `T3Cache`
-that is passed in; the same tokens give the same logits whatever the other rows do.
+known in full at `prefill`; `step` then takes one speech token per row. Speaker and prompt are computed once a voice
+(`conditioning`) and copied in front of every utterance, which brings its own emotion. Weights live in the module,
+everything else in the `T3Cache` that is passed in; the same tokens give the same logits whatever the other rows do.
 Source: published T3 of Chatterbox (names, quirks).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from engine.models.backbones import BackboneConfig, KVCache, build_backbone
+from engine.models.backbones import BackboneConfig, build_backbone
+from engine.models.cache import KVCache
+from engine.models.linears import LOW_PRECISION, bfloat16_is_fast
 from engine.models.perceiver import Perceiver
 
 
@@ -52,7 +55,7 @@ class T3Config:
 
     @property
     def prefix_len(self) -> int:
-        """Positions of the longest voice conditioning."""
+        """Positions in front of the text: the longest voice conditioning, and the emotion."""
         return 1 + (self.perceiver_queries or self.max_prompt) + int(self.emotion)
 
     @property
@@ -67,7 +70,6 @@ class T3Conditioning:
 
     speaker: Tensor  # [1, S]
     prompt: Tensor | None = None  # [1, P] speech tokens
-    emotion: float = 0.5  # exaggeration, 0..1
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,7 @@ class T3Cache:
         return len(self.spoken)
 
     def copy(self) -> T3Cache:
-        return T3Cache(
-            KVCache(self.attention.kv.clone(), list(self.attention.lengths)), list(self.spoken), list(self.text)
-        )
+        return T3Cache(self.attention.copy(), list(self.spoken), list(self.text))
 
     def move(self, source: int, target: int) -> None:
         """Row `source` takes the place of `target`, so that rows in use stay the first ones when one leaves."""
@@ -105,6 +105,12 @@ class T3Cache:
         self.attention.lengths[target] = length
         self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
         self.clear(source)
+
+    def take_back(self, rows: Sequence[int]) -> None:
+        """These rows did not mean the last step: they stand where they stood before it."""
+        for row in rows:
+            self.attention.lengths[row] -= 1
+            self.spoken[row] -= 1
 
     def clear(self, row: int) -> None:
         self.attention.lengths[row] = self.spoken[row] = 0
@@ -121,7 +127,7 @@ class _Positions(nn.Module):
 
 
 class _Conditioner(nn.Module):
-    """Voice -> [1, P, C]: speaker, prompt (summarised or as it is), emotion."""
+    """Voice -> [1, P, C]: speaker, prompt (summarised or as it is). Emotion -> [1, 1, C], where the model has it."""
 
     def __init__(self, c: T3Config) -> None:
         super().__init__()
@@ -130,12 +136,10 @@ class _Conditioner(nn.Module):
         self.perceiver = Perceiver(width, c.perceiver_queries, c.perceiver_heads) if c.perceiver_queries else None
         self.emotion_adv_fc = nn.Linear(1, width, bias=False) if c.emotion else None
 
-    def forward(self, speaker: Tensor, prompt: Tensor | None, emotion: float) -> Tensor:
+    def forward(self, speaker: Tensor, prompt: Tensor | None) -> Tensor:
         parts = [self.spkr_enc(speaker)[:, None]]
         if prompt is not None:
             parts.append(prompt if self.perceiver is None else self.perceiver(prompt))
-        if self.emotion_adv_fc is not None:
-            parts.append(self.emotion_adv_fc(speaker.new_full((1, 1, 1), emotion)))
         return torch.cat(parts, 1)
 
 
@@ -154,20 +158,50 @@ class T3(nn.Module):
             self.speech_pos_emb = _Positions(config.max_speech, width)
         self.speech_head = nn.Linear(width, config.speech_vocab, bias=config.head_bias)
 
+    @property
+    def device(self) -> torch.device:
+        return self.speech_emb.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the stream between the layers. Embeddings may be stored in another one."""
+        return self.cond_enc.spkr_enc.weight.dtype
+
+    def quantize(self, precision: str) -> None:
+        """Weights of a step in fewer bytes, for CPUs: "bfloat16" or "int8" (see linears.py). Matrices are replaced in
+        place, one layer after the other; afterwards the module can neither be moved nor saved.
+
+        Embeddings stay as they are stored, the stream between layers is float32, and so is the head of "bfloat16":
+        rounded logits would tie. Cached keys and values are bfloat16, which halves what attention reads."""
+        build = LOW_PRECISION[precision]
+        self.tfmr.fuse(build)
+        if precision == "int8":
+            self.speech_head = cast(nn.Linear, build(self.speech_head.weight, self.speech_head.bias))
+        self.tfmr.cache_dtype = torch.bfloat16 if bfloat16_is_fast() else torch.float32
+        for module in self.modules():
+            if not isinstance(module, nn.Embedding):
+                for parameter in module.parameters(recurse=False):
+                    parameter.data = parameter.data.float()
+
     # --- embeddings
 
     def embed_voice(self, voice: T3Conditioning) -> Tensor:
-        """[1, P, C]"""
+        """[1, P, C], without the emotion"""
         prompt = None
         if voice.prompt is not None and voice.prompt.shape[1]:
-            prompt = self.speech_emb(voice.prompt)
-            if self.speech_pos_emb is not None:
-                prompt = prompt + self.speech_pos_emb.emb.weight[: prompt.shape[1]]
-        return self.cond_enc(voice.speaker, prompt, voice.emotion)  # type: ignore[no-any-return]
+            prompt = self.embed_speech(voice.prompt, 0)
+        return self.cond_enc(voice.speaker.to(self.dtype), prompt)  # type: ignore[no-any-return]
+
+    def embed_emotion(self, emotion: float) -> Tensor:
+        """[1, 1, C], or [1, 0, C] where the model has none."""
+        weight = self.cond_enc.spkr_enc.weight
+        if self.cond_enc.emotion_adv_fc is None:
+            return weight.new_empty(1, 0, len(weight))
+        return self.cond_enc.emotion_adv_fc(weight.new_full((1, 1, 1), emotion))  # type: ignore[no-any-return]
 
     def embed_text(self, text: Tensor, guided: bool = False) -> Tensor:
         """[1, N] -> [1, N, C], or [2, N, C] with the row that guides: the same without text."""
-        x = self.text_emb(text)
+        x = self.text_emb(text).to(self.dtype)
         if guided:
             x = torch.cat([x, torch.zeros_like(x)])  # Quirk: zeroed before the position is added
         if self.text_pos_emb is not None:
@@ -176,7 +210,7 @@ class T3(nn.Module):
 
     def embed_speech(self, tokens: Tensor, first: int) -> Tensor:
         """[R, K] -> [R, K, C]; the first token stands at speech position `first`."""
-        x = self.speech_emb(tokens)
+        x = self.speech_emb(tokens).to(self.dtype)
         if self.speech_pos_emb is not None:
             x = x + self.speech_pos_emb.emb.weight[first : first + tokens.shape[1]]
         return x  # type: ignore[no-any-return]
@@ -185,10 +219,6 @@ class T3(nn.Module):
         """[rows, start_count, C]: what makes the model speak."""
         start = self.embed_speech(torch.full((rows, 1), self.config.start_speech, device=self.device), 0)
         return start.expand(-1, self.config.start_count, -1)
-
-    @property
-    def device(self) -> torch.device:
-        return self.speech_head.weight.device
 
     def frame_text(self, text: Tensor) -> Tensor:
         """[1, N] tokens of the tokenizer -> with the specials this model wants around them."""
@@ -201,6 +231,8 @@ class T3(nn.Module):
     # --- streaming
 
     def init_cache(self, rows: int, max_len: int | None = None) -> T3Cache:
+        """For up to `max_len` positions a row: conditioning, emotion, text, starts and speech; by default the longest
+        utterance that the tables allow."""
         attention = self.tfmr.init_cache(rows, max_len or self.config.max_len)
         return T3Cache(attention, [0] * rows, [slice(0, 0)] * rows)
 
@@ -212,21 +244,49 @@ class T3(nn.Module):
         return T3Prefix(cache.kv)
 
     @torch.inference_mode()
-    def prefill(self, prefix: T3Prefix, text: Tensor, cache: T3Cache, row: int = 0, guided: bool = False) -> Tensor:
+    def prefill(
+        self,
+        prefix: T3Prefix,
+        text: Tensor,
+        cache: T3Cache,
+        row: int = 0,
+        guided: bool = False,
+        emotion: float = 0.5,
+    ) -> Tensor:
+        """Starts an utterance and runs all of its text: logits [1 or 2, V] of its first speech token."""
+        x = self.begin(prefix, text, cache, row, guided, emotion)
+        return self.feed(x, cache, range(row, row + len(x)))
+
+    @torch.inference_mode()
+    def begin(
+        self, prefix: T3Prefix, text: Tensor, cache: T3Cache, row: int, guided: bool = False, emotion: float = 0.5
+    ) -> Tensor:
         """Starts an utterance in `row` (guided: in `row` and `row + 1`) from framed text [1, N].
 
-        Returns the logits [1 or 2, V] of its first speech token."""
+        `emotion`: exaggeration, 0..1; without meaning to a model that has none.
+        Returns the positions [1 or 2, S, C] that are to be fed, at once or in pieces, before its first step."""
         if text.shape[1] > self.config.max_text:
             raise ValueError(f"{text.shape[1]} text tokens; at most {self.config.max_text}")
         n_rows = 2 if guided else 1
         rows = slice(row, row + n_rows)
+        parts = (self.embed_emotion(emotion).expand(n_rows, -1, -1), self.embed_text(text, guided))
+        x = torch.cat([*parts, self.embed_start(n_rows)], 1)
+        if prefix.length + x.shape[1] > cache.attention.capacity:
+            raise ValueError(f"cache of {cache.attention.capacity} positions: {prefix.length} + {x.shape[1]} new")
         cache.attention.kv[:, :, rows, :, : prefix.length] = prefix.kv
+        first = prefix.length + parts[0].shape[1]
         for r in range(row, row + n_rows):
             cache.attention.lengths[r] = prefix.length
-            cache.text[r] = slice(prefix.length, prefix.length + text.shape[1])
+            cache.text[r] = slice(first, first + text.shape[1])
             cache.spoken[r] = 1
-        x = torch.cat([self.embed_text(text, guided), self.embed_start(n_rows)], 1)
-        hidden = self.tfmr(x, cache.attention, rows)
+        return x
+
+    @torch.inference_mode()
+    def feed(self, x: Tensor, cache: T3Cache, rows: Sequence[int]) -> Tensor:
+        """The next of `begin`'s positions [1 or 2, S, C] into `rows`; logits [1 or 2, V] behind the last of them."""
+        if len(rows) == 2 and rows[1] != rows[0] + 1:  # rows moved apart when others left
+            return torch.cat([self.feed(part, cache, [row]) for part, row in zip(x.split(1), rows, strict=True)])
+        hidden = self.tfmr(x, cache.attention, slice(rows[0], rows[0] + len(rows)))
         return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]
 
     @torch.inference_mode()
@@ -243,14 +303,16 @@ class T3(nn.Module):
 
     def _advance(self, tokens: Tensor, cache: T3Cache, queries: list[Tensor] | None) -> Tensor:
         n_rows = tokens.shape[0]
-        spoken = cache.spoken[:n_rows]
-        if min(spoken) == max(spoken):
+        spoken, lengths = cache.spoken[:n_rows], cache.attention.lengths[:n_rows]
+        at = None
+        if min(spoken) == max(spoken) and min(lengths) == max(lengths):
             x = self.embed_speech(tokens[:, None], spoken[0])
         else:
-            x = self.speech_emb(tokens[:, None])
+            places, at = torch.tensor([spoken, lengths], device=tokens.device)  # the one copy of a step to the device
+            x = self.speech_emb(tokens[:, None]).to(self.dtype)
             if self.speech_pos_emb is not None:
-                x = x + self.speech_pos_emb.emb(torch.tensor(spoken, device=tokens.device)[:, None])
-        hidden = self.tfmr(x, cache.attention, slice(0, n_rows), queries)
+                x = x + self.speech_pos_emb.emb(places[:, None])
+        hidden = self.tfmr(x, cache.attention, slice(0, n_rows), queries, at)
         for row in range(n_rows):
             cache.spoken[row] += 1
         return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]

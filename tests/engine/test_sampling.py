@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -96,8 +97,9 @@ def test_filters_and_their_order_equal_the_plain_reference(params: SamplingParam
         assert SAMPLER.sample(logits, history, params, (5, trial)) == expected
 
 
-def test_a_row_is_sampled_as_if_it_were_alone() -> None:
-    rows = [params for params in PARAMS if not params.penalty_last]
+@pytest.mark.parametrize("penalty_last", [False, True])
+def test_a_row_is_sampled_as_if_it_were_alone(penalty_last: bool) -> None:
+    rows = [params for params in PARAMS if params.penalty_last is penalty_last]
     logits = torch.randn(len(rows), VOCAB, generator=torch.Generator().manual_seed(1))
     histories = [list(range(n)) for n in range(len(rows))]
     keys = [(seed, 3) for seed in range(len(rows))]
@@ -110,6 +112,47 @@ def test_only_codes_and_the_stop_token_are_ever_chosen() -> None:
     logits[[12, 14, 15]] = 50.0
     drawn = {SAMPLER.sample(logits, [], SamplingParams(temperature=2.0), (seed, 0)) for seed in range(300)}
     assert drawn == {*range(CODES), STOP}
+
+
+@pytest.mark.parametrize("params", [p for p in PARAMS if p.repetition_penalty != 1.0])
+def test_a_speech_start_in_the_penaltys_history_changes_nothing(params: SamplingParams) -> None:
+    """Upstream, the history of the Llama models begins with the start token, that of Turbo and Nano holds it before the
+    first token only. It can never be sampled here, so one history serves all."""
+    greedy = dataclasses.replace(params, temperature=0.0, penalty_window=0)
+    generator = torch.Generator().manual_seed(2)
+    for trial in range(40):
+        logits = 3 * torch.randn(VOCAB, generator=generator)
+        history = torch.randint(CODES, (trial % 5,), generator=generator).tolist()
+        with_start = SAMPLER.sample(logits, [CONFIG.start_speech, *history], greedy, (0, 0))
+        assert with_start == SAMPLER.sample(logits, history, greedy, (0, 0))
+
+
+def test_temperature_zero_takes_the_likeliest_of_what_the_penalty_leaves() -> None:
+    logits = torch.zeros(VOCAB)
+    logits[3], logits[4] = 5.0, 4.8
+    greedy = SamplingParams(temperature=0.0, repetition_penalty=1.2, top_k=2, penalty_last=True)
+    assert {SAMPLER.sample(logits, [], greedy, (seed, 0)) for seed in range(20)} == {3}
+    assert {SAMPLER.sample(logits, [3], greedy, (seed, 0)) for seed in range(20)} == {4}
+
+
+def test_a_penalty_after_truncation_leaves_what_is_out_out() -> None:
+    """Truncated first, then penalised: a token outside the best two stays out, however much these are penalised."""
+    logits = torch.zeros(VOCAB)
+    logits[3], logits[4], logits[5] = 5.0, 4.9, 4.8
+    params = SamplingParams(temperature=1.0, repetition_penalty=5.0, top_k=2)
+    last = dataclasses.replace(params, penalty_last=True)
+    drawn = [{SAMPLER.sample(logits, [3, 4], p, (seed, 0)) for seed in range(100)} for p in (params, last)]
+    assert 5 in drawn[0]
+    assert drawn[1] == {3, 4}
+
+
+def test_the_logits_given_are_left_as_they_are() -> None:
+    """Scores are changed in place, in a copy."""
+    logits = torch.randn(VOCAB, generator=torch.Generator().manual_seed(3))
+    before = logits.clone()
+    for params in PARAMS:
+        SAMPLER.sample(logits, [1, 2, 2], params, (0, 0))
+    assert torch.equal(logits, before)
 
 
 def test_noise_belongs_to_seed_segment_and_index() -> None:

@@ -119,7 +119,7 @@ def test_the_batch_rows_are_what_t3_itself_would_read(work: Path) -> None:
     codes = batch.target[:, spoken][:, :-1]
     x = torch.cat(
         [
-            t3.cond_enc(model.speakers[batch.voice], None, 0.0),
+            t3.cond_enc(model.speakers[batch.voice], None),
             t3.embed_text(batch.ids[:, :n_text]),
             t3.embed_start(1),
             t3.embed_speech(codes, 1),

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.models.backbones import BackboneConfig, RopeScaling, rotary_table
+from engine.models.linears import bfloat16_is_fast
 from engine.models.t3 import T3, T3Cache, T3Conditioning, T3Config, T3Prefix, combine_guidance
 
 LLAMA = BackboneConfig(
@@ -48,6 +49,9 @@ KINDS = {
 }  # fmt: skip
 
 
+EMOTION = 0.7
+
+
 def build(kind: str) -> T3:
     torch.manual_seed(0)
     t3 = T3(KINDS[kind]).eval()
@@ -62,7 +66,7 @@ def voice(t3: T3, seed: int = 0) -> T3Conditioning:
     speaker = torch.randn(1, t3.config.speaker_width, generator=generator)
     n_prompt = t3.config.max_prompt
     prompt = torch.randint(t3.config.codes, (1, n_prompt), generator=generator) if n_prompt else None
-    return T3Conditioning(speaker, prompt, emotion=0.7)
+    return T3Conditioning(speaker, prompt)
 
 
 def written(t3: T3, length: int, seed: int = 0) -> Tensor:
@@ -78,7 +82,7 @@ def speak(t3: T3, prefix: T3Prefix, text: Tensor, speech: list[int], guided: boo
     """[K + 1, R, V] logits of prefill and of a step for each token."""
     n_rows = 2 if guided else 1
     cache = t3.init_cache(n_rows)
-    logits = [t3.prefill(prefix, text, cache, guided=guided)]
+    logits = [t3.prefill(prefix, text, cache, guided=guided, emotion=EMOTION)]
     logits += [t3.step(torch.full((n_rows,), token), cache) for token in speech]
     return torch.stack(logits)
 
@@ -91,7 +95,7 @@ def teacher_forced(
     text_part = t3.embed_text(text, guided)
     rows = text_part.shape[0]
     tokens = torch.tensor([speech]).expand(rows, -1)
-    prefix = t3.embed_voice(conditioning).expand(rows, -1, -1)
+    prefix = torch.cat([t3.embed_voice(conditioning), t3.embed_emotion(EMOTION)], 1).expand(rows, -1, -1)
     x = torch.cat([prefix, text_part, t3.embed_start(rows), t3.embed_speech(tokens, 1)], 1)
     return t3.speech_head(t3.tfmr(x)[:, -len(speech) - 1 :]).transpose(0, 1)  # type: ignore[no-any-return]
 
@@ -106,6 +110,17 @@ def test_prefill_and_steps_equal_one_teacher_forced_pass(kind: str, fused: bool)
         t3.tfmr.fuse()
     steps = speak(t3, t3.conditioning(voice(t3)), text, speech, t3.config.guidance)
     assert_close(steps, whole, atol=1e-5, rtol=1e-5)
+
+
+def test_one_prepared_voice_speaks_with_any_emotion() -> None:
+    t3, other = build("base"), build("turbo")
+    calm, excited = (_first_logits(t3, emotion) for emotion in (0.2, 0.9))
+    assert (calm - excited).abs().max() > 1e-3
+    assert torch.equal(_first_logits(other, 0.2), _first_logits(other, 0.9))
+
+
+def _first_logits(t3: T3, emotion: float) -> Tensor:
+    return t3.prefill(t3.conditioning(voice(t3)), written(t3, 5), t3.init_cache(1), emotion=emotion)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -124,11 +139,13 @@ def test_interleaved_rows_give_what_each_gives_alone(kind: str) -> None:
         for logits, (u, n) in zip(t3.step(tokens, cache), taken.items(), strict=True):
             assert_close(logits, alone[u][n + 1], atol=1e-5, rtol=1e-5)
 
-    assert_close(t3.prefill(prefixes[0], texts[0], cache, row=0)[0], alone[0][0], atol=1e-5, rtol=1e-5)
+    logits = t3.prefill(prefixes[0], texts[0], cache, row=0, emotion=EMOTION)
+    assert_close(logits[0], alone[0][0], atol=1e-5, rtol=1e-5)
     advance({0: 0})
     advance({0: 1})
-    assert_close(t3.prefill(prefixes[1], texts[1], cache, row=1)[0], alone[1][0], atol=1e-5, rtol=1e-5)
-    t3.prefill(prefixes[2], texts[2], cache, row=2)
+    logits = t3.prefill(prefixes[1], texts[1], cache, row=1, emotion=EMOTION)
+    assert_close(logits[0], alone[1][0], atol=1e-5, rtol=1e-5)
+    t3.prefill(prefixes[2], texts[2], cache, row=2, emotion=EMOTION)
     advance({0: 2, 1: 0, 2: 0})
     advance({0: 3, 1: 1, 2: 1})
     cache.move(2, 0)  # utterance 0 leaves
@@ -197,6 +214,76 @@ def test_text_and_speech_beyond_their_tables_are_refused() -> None:
     t3.prefill(prefix, written(t3, 6), cache)
     with pytest.raises(ValueError, match="cache of 10 positions is full"):
         t3.step(torch.tensor([1]), cache)
+
+
+@pytest.mark.parametrize(("precision", "bound"), [("bfloat16", 0.04), ("int8", 0.08)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_fewer_bytes_cost_a_bounded_error(kind: str, precision: str, bound: float) -> None:
+    """Largest difference over the largest logit, over a prefill and steps that are told the same tokens."""
+    exact, cheap = build(kind), build(kind)
+    cheap.quantize(precision)
+    text, speech, guided = written(exact, 7), codes(9), exact.config.guidance
+    expected = speak(exact, exact.conditioning(voice(exact)), text, speech, guided)
+    logits = speak(cheap, cheap.conditioning(voice(cheap)), text, speech, guided)
+    assert logits.dtype == torch.float32
+    assert 0 < (logits - expected).abs().max() / expected.abs().max() < bound
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_of_it_may_be_bfloat16_as_on_a_gpu(kind: str) -> None:
+    exact, whole = build(kind), build(kind).to(torch.bfloat16)
+    whole.tfmr.fuse()
+    text, speech, guided = written(exact, 7), codes(9), exact.config.guidance
+    expected = speak(exact, exact.conditioning(voice(exact)), text, speech, guided)
+    logits = speak(whole, whole.conditioning(voice(whole)), text, speech, guided)
+    assert logits.dtype == whole.dtype == torch.bfloat16
+    assert 0 < (logits - expected).abs().max() / expected.abs().max() < 0.08
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_loaded_in_bfloat16_can_be_made_smaller_still(kind: str, precision: str) -> None:
+    """A loader need not hold float32 weights: what must be exact is made float32 again, embeddings stay small."""
+    t3, loaded = build(kind), build(kind).to(torch.bfloat16)
+    with torch.no_grad():
+        for parameter, rounded in zip(t3.parameters(), loaded.parameters(), strict=True):
+            parameter.copy_(rounded)
+    t3.quantize(precision)
+    loaded.quantize(precision)
+    assert loaded.speech_emb.weight.dtype == torch.bfloat16
+    text, speech = written(t3, 7), codes(3)
+    one, other = (speak(model, model.conditioning(voice(model)), text, speech) for model in (t3, loaded))
+    assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_quantized_rows_do_not_hear_each_other() -> None:
+    t3 = build("turbo")
+    t3.quantize("int8")
+    prefix, texts, speeches = t3.conditioning(voice(t3)), [written(t3, 4), written(t3, 9)], [codes(4), codes(4, 1)]
+    alone = [speak(t3, prefix, *parts)[:, 0] for parts in zip(texts, speeches, strict=True)]
+    cache = t3.init_cache(2)
+    for row, text in enumerate(texts):
+        t3.prefill(prefix, text, cache, row)
+    for n, tokens in enumerate(zip(*speeches, strict=True)):
+        logits = t3.step(torch.tensor(tokens), cache)
+        assert_close(logits, torch.stack([a[n + 1] for a in alone]), atol=2e-3, rtol=2e-3)
+
+
+def test_cached_keys_take_half_the_bytes_where_the_cpu_computes_in_bfloat16() -> None:
+    t3 = build("turbo")
+    whole = t3.conditioning(voice(t3)).kv.nbytes
+    t3.quantize("int8")
+    assert t3.conditioning(voice(t3)).kv.nbytes == (whole // 2 if bfloat16_is_fast() else whole)
+
+
+def test_a_text_that_cannot_fit_leaves_the_cache_as_it_was() -> None:
+    t3 = build("turbo")
+    prefix = t3.conditioning(voice(t3))
+    cache = t3.init_cache(1, max_len=prefix.length + 5)
+    with pytest.raises(ValueError, match="cache of 12 positions"):
+        t3.prefill(prefix, written(t3, 5), cache)
+    assert cache.attention.lengths == [0]
+    assert not cache.attention.kv.any()
 
 
 PUBLISHED_LLAMA = BackboneConfig(

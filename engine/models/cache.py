@@ -1,0 +1,96 @@
+"""Keys and values of a causal decoder: memory reserved once, committed position by position as rows are filled.
+
+Streaming kind: the state of `Backbone`. A window is the room that one forward pass writes to and reads from.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+def reserve(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Zeros; on a CPU those that were never written to cost no memory."""
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if device.type != "cpu" or not n_bytes:
+        return torch.zeros(tuple(shape), dtype=dtype, device=device)
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    pages = mmap.mmap(-1, n_bytes, **private)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # a huge page covers several heads: its first position would commit them all
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return torch.frombuffer(pages, dtype=dtype).view(tuple(shape))
+
+
+@dataclass
+class KVCache:
+    """Keys and values of up to R rows. Rows in use are the first ones; `lengths` says how far each is filled."""
+
+    kv: Tensor  # [L, 2, R, H, T_max, D], keys then values
+    lengths: list[int] = field(default_factory=list)  # [R] positions
+
+    @property
+    def capacity(self) -> int:
+        return self.kv.shape[4]
+
+    def copy(self) -> KVCache:
+        filled = max(self.lengths)
+        kv = reserve(self.kv.shape, self.kv.dtype, self.kv.device)
+        kv[..., :filled, :] = self.kv[..., :filled, :]
+        return KVCache(kv, list(self.lengths))
+
+    def window(self, rows: slice, n_new: int, at: Tensor | None = None) -> Window:
+        """Room for `n_new` more positions in each of `rows`; the caller advances `lengths` afterwards.
+
+        `at`: the lengths of these rows on the cache's device, for a caller that has them there."""
+        lengths = self.lengths[rows]
+        if max(lengths) + n_new > self.capacity:
+            raise ValueError(f"cache of {self.capacity} positions is full: {max(lengths)} + {n_new} new")
+        kv = self.kv[:, :, rows]
+        if min(lengths) == max(lengths):
+            return Window(kv, lengths[0], n_new)
+        if n_new != 1:
+            raise ValueError(f"rows at different positions advance by one, not by {n_new}")
+        return RaggedWindow(kv, max(lengths), torch.tensor(lengths, device=kv.device) if at is None else at)
+
+
+class Window:
+    """Rows that stand at the same position: slices, no index tensors, a mask only inside a prefill."""
+
+    def __init__(self, kv: Tensor, start: int, n_new: int) -> None:
+        self.kv, self.start, self.end = kv, start, start + n_new
+        self.positions: Tensor | slice = slice(start, self.end)
+        self.mask: Tensor | None = None
+        if n_new > 1 and start > 0:
+            keys = torch.arange(self.end, device=kv.device)
+            self.mask = keys <= torch.arange(start, self.end, device=kv.device)[:, None]
+        self.is_causal = n_new > 1 and start == 0
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values [R, H, T, D] of the layer, these [R, H, S, D] included."""
+        past_keys, past_values = self.kv[layer]
+        past_keys[:, :, self.start : self.end] = keys
+        past_values[:, :, self.start : self.end] = values
+        return past_keys[:, :, : self.end], past_values[:, :, : self.end]
+
+
+class RaggedWindow(Window):
+    """Rows at different positions, one new position each: attention over the longest, masked beyond each row's own."""
+
+    def __init__(self, kv: Tensor, longest: int, at: Tensor) -> None:
+        super().__init__(kv, longest, 1)
+        self.at = at  # [R]
+        self.rows = torch.arange(kv.shape[2], device=kv.device)
+        self.positions = at[:, None]
+        written = torch.arange(self.end, device=kv.device) <= at[:, None]  # [R, T]
+        self.mask = written[:, None, None]
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        past_keys, past_values = self.kv[layer]
+        past_keys[self.rows, :, self.at] = keys[:, :, 0].to(past_keys.dtype)
+        past_values[self.rows, :, self.at] = values[:, :, 0].to(past_values.dtype)
+        return past_keys[:, :, : self.end], past_values[:, :, : self.end]

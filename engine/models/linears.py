@@ -1,0 +1,82 @@
+"""Matrices of a decoder step in fewer bytes, for CPUs: [..., in] float in, [..., out] out. A step reads every weight
+once, so its time is the bytes of its weights over the bandwidth of the memory.
+
+`int8`: weights rounded with one scale an output row, activations with one scale a position (so that what a row gets
+never depends on the rows beside it), sums in int32, float32 out. `bfloat16`: bfloat16 in and out, sums in float32.
+Both keep their weights packed as oneDNN wants them where the CPU has the instructions, and plain elsewhere; a packed
+weight can neither be moved nor saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+INT8_MAX = 127
+ZERO = 128  # activations are unsigned with this zero: the only kind that is fast with and without tile instructions
+TINY = 1e-30  # instead of a scale of zero, where all values are
+STEP_ROWS = 1  # oneDNN packs bfloat16 weights for a number of positions: those of a step
+
+LinearBuilder = Callable[[Tensor, Tensor | None], nn.Module]  # weight [out, in], bias [out] -> the layer
+
+
+def int8_is_fast() -> bool:
+    """Without these instructions oneDNN may saturate its sums in 16 bits."""
+    return torch.backends.mkldnn.is_available() and torch.cpu._is_vnni_supported()
+
+
+def bfloat16_is_fast() -> bool:
+    return bool(torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+class Int8Linear(nn.Module):
+    def __init__(self, weight: Tensor, bias: Tensor | None, packed: bool | None = None) -> None:
+        """`packed`: as oneDNN wants it; by default where that is fast."""
+        super().__init__()
+        self.n_weights = weight.numel()
+        weight = weight.detach().float()
+        scale = weight.abs().amax(1).clamp(min=TINY) / INT8_MAX  # [out]
+        rounded = (weight / scale[:, None]).round().to(torch.int8).contiguous()
+        self.packed = int8_is_fast() if packed is None else packed
+        self.weight = torch.ops.onednn.qlinear_prepack(rounded, None) if self.packed else rounded
+        self.scale = scale / INT8_MAX  # activations are scaled to their largest
+        self.zero_point = torch.zeros(1, dtype=torch.int64)  # of the weights
+        self.middle = torch.tensor(ZERO + 0.5)  # half a step more, since a cast to integers cuts off
+        self.bias = None if bias is None else bias.detach().float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.float()
+        largest = x.abs().amax(-1, keepdim=True).clamp_(min=TINY)
+        rounded = torch.addcdiv(self.middle, x, largest, value=INT8_MAX).to(torch.uint8)
+        if self.packed:
+            y = torch.ops.onednn.qlinear_pointwise(
+                rounded, 1.0, ZERO, self.weight, self.scale, self.zero_point,
+                None, 1.0, 0, torch.float32, "none", [], "",
+            )  # fmt: skip
+        else:
+            y = F.linear(rounded.float() - ZERO, self.weight.float()) * self.scale
+        return y.mul_(largest) if self.bias is None else torch.addcmul(self.bias, y, largest)
+
+
+class BFloat16Linear(nn.Module):
+    def __init__(self, weight: Tensor, bias: Tensor | None, packed: bool | None = None) -> None:
+        """`packed`: as oneDNN wants it; by default where that is fast."""
+        super().__init__()
+        self.packed = bfloat16_is_fast() if packed is None else packed
+        self.n_weights = weight.numel()
+        rounded = weight.detach().to(torch.bfloat16).contiguous()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(rounded, STEP_ROWS) if self.packed else rounded
+        self.bias = None if bias is None else bias.detach().to(torch.bfloat16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.to(torch.bfloat16)
+        if not self.packed:
+            return F.linear(x, self.weight, self.bias)
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return y
+
+
+LOW_PRECISION: dict[str, LinearBuilder] = {"bfloat16": BFloat16Linear, "int8": Int8Linear}
