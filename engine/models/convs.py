@@ -5,6 +5,8 @@ twice). A layer with `right` future positions lags by that many, and its zero pa
 What a layer must remember (its input tail) is not on the module: a `Walk` hands out the old tails in the order in which
 layers are called and collects the new ones. Parallel branches with unequal lags are brought together by `Walk.meet`.
 Streaming kind: per-layer input tails (the cost of a piece does not depend on what came before).
+Signals keep their channels together in memory (`joined`): tails then are a few rows that go in front, and the machine's
+convolutions need no reordering of what they read and write.
 """
 
 from __future__ import annotations
@@ -16,6 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Tails = tuple[Tensor | None, ...]
+
+
+def joined(*parts: Tensor) -> Tensor:
+    """Pieces [B, C, T] of one signal, one after the other in time -> [B, C, T], channels together in memory."""
+    return torch.cat([part.mT for part in parts], dim=1).mT
+
+
+def padded(x: Tensor, left: int, right: int) -> Tensor:
+    """[B, C, T] with zeros in front and behind."""
+    return F.pad(x.mT, (0, 0, left, right)).mT if left or right else x
 
 
 class Walk:
@@ -40,16 +52,16 @@ class Walk:
         """Old tail + x; before the first piece, and after the last, there are zeros (the caller pads the right)."""
         tail = self.take()
         if tail is None:
-            return F.pad(x, (left, 0)) if left else x
-        return torch.cat((tail, x), dim=-1) if tail.shape[-1] else x
+            return padded(x, left, 0)
+        return joined(tail, x) if tail.shape[-1] else x
 
     def meet(self, *streams: Tensor) -> Sequence[Tensor]:
         """The common beginning of branches that lag differently; what is ahead waits for the next piece."""
-        joined = [self.extend(x, 0) for x in streams]
-        ready = min(x.shape[-1] for x in joined)
-        for x in joined:
+        arrived = [self.extend(x, 0) for x in streams]
+        ready = min(x.shape[-1] for x in arrived)
+        for x in arrived:
             self.keep(x[..., ready:])
-        return [x[..., :ready] for x in joined]
+        return [x[..., :ready] for x in arrived]
 
     def reflect_start(self, x: Tensor, size: int) -> Tensor:
         """Puts `size` mirrored positions in front of the signal, once, when enough of it is there."""
@@ -57,7 +69,7 @@ class Walk:
         if tail is not None and tail.shape[-1] == 0:  # done by an earlier piece
             self.keep(tail)
             return x
-        pending = x if tail is None else torch.cat((tail, x), dim=-1)
+        pending = x if tail is None else joined(tail, x)
         if pending.shape[-1] <= size:
             self.keep(pending if pending.shape[-1] else None)
             return x[..., :0]
@@ -86,14 +98,15 @@ class StreamConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor, walk: Walk) -> Tensor:  # type: ignore[override]
         x = walk.extend(x, self.left)
-        if walk.final and self.right:
-            x = F.pad(x, (0, self.right))
+        if walk.final:
+            x = padded(x, 0, self.right)
         stride = self.stride[0]
         n_out = max(0, (x.shape[-1] - self.span) // stride + 1)
         walk.keep(x[..., n_out * stride :])
         if n_out == 0:
             return x.new_zeros(x.shape[0], self.out_channels, 0)
-        return F.conv1d(x, self.weight, self.bias, stride, 0, self.dilation)
+        weight = self.weight.unsqueeze(2)  # [C', C, 1, K]: an image one line high has a layout for joined channels
+        return F.conv2d(x.unsqueeze(2), weight, self.bias, (1, stride), 0, (1, self.dilation[0])).squeeze(2)
 
 
 def same_conv(
@@ -120,9 +133,9 @@ class StreamConvTranspose1d(nn.ConvTranspose1d):
             walk.keep(None)
             return x.new_zeros(x.shape[0], self.out_channels, 0)
         rate = self.stride[0]
-        joined = F.pad(x, (self.reach, 0)) if tail is None else torch.cat((tail, x), dim=-1)
-        walk.keep(joined[..., joined.shape[-1] - self.reach :])
-        y = F.conv_transpose1d(joined, self.weight, self.bias, rate)
+        known = padded(x, self.reach, 0) if tail is None else joined(tail, x)
+        walk.keep(known[..., known.shape[-1] - self.reach :])
+        y = F.conv_transpose1d(known, self.weight, self.bias, rate)
         start = self.reach * rate + (self.crop if tail is None else 0)
-        stop = joined.shape[-1] * rate + (self.crop if walk.final else 0)
+        stop = known.shape[-1] * rate + (self.crop if walk.final else 0)
         return y[..., start:stop]

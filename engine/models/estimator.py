@@ -145,15 +145,14 @@ class TimeMlp(nn.Module):
         super().__init__()
         self.linear_1 = nn.Linear(inputs, width)
         self.linear_2 = nn.Linear(width, width)
-        half = inputs // 2
-        rates = torch.exp(torch.arange(half) * (-math.log(MAX_WAVELENGTH) / (half - 1)))
-        self.register_buffer("rates", TIME_SCALE * rates, persistent=False)
-        self.rates: Tensor
 
     def forward(self, time: Tensor) -> Tensor:
-        """[N] -> [N, W]."""
-        angles = time[:, None] * self.rates
-        return self.linear_2(F.silu(self.linear_1(torch.cat((angles.sin(), angles.cos()), 1))))  # type: ignore[no-any-return]
+        """[N] float32 -> [N, W]. Angles of up to a thousand radians: no half precision for them."""
+        half = self.linear_1.in_features // 2
+        rates = torch.arange(half, device=time.device) * (-math.log(MAX_WAVELENGTH) / (half - 1))
+        angles = time[:, None] * (TIME_SCALE * rates.exp())
+        waves = torch.cat((angles.sin(), angles.cos()), 1).to(self.linear_1.weight.dtype)
+        return self.linear_2(F.silu(self.linear_1(waves)))  # type: ignore[no-any-return]
 
 
 class Estimator(nn.Module):

@@ -3,13 +3,18 @@
 mu = projection of the encoder's hidden frames; then `steps` Euler steps of x' = velocity(x, mu, speaker, known mel, t)
 from addressed noise, with classifier-free guidance in a second row, or as mean-flow, or plain, as the config says.
 
-Streaming: form `cached` of the design. The voice's prompt (less its last `lookahead` tokens, whose own lookahead is the
-utterance) is encoded and solved once, `FlowPrompt`, and shared read-only. A window is a function of tokens and
-`FlowState`, and returns the following state; nothing is mutated, so a proposal can be dropped. The prompt's remaining
-tokens are run again in front of the first window. A window may be committed with less lookahead than `lookahead`: what
-is missing is silence, as at a true end. Seed, tokens and the record of (end, lookahead seen) replay to the same mel.
-Offline is one final window; with an empty prompt state it is also the reference implementation's one-shot run, with
-`prompt_block=False` (prompt tokens then run in front of the only window, under full attention).
+Streaming: a window is a function of new tokens and `FlowState`, and returns the following state; nothing is mutated,
+so a proposal can be dropped. What is run in front of the new tokens, and what is remembered, is the form:
+
+    form         prompt                run in front of the new tokens              remembered by the layers
+    cached       prepared once         the prompt's rest, first window only        keys of `history_tokens`, tails
+    windowed     prepared once         its rest, then `history_tokens` of speech   nothing; their mel is given
+    cumulative   run in every window   the whole prompt, then all of the speech    nothing; the prompt's mel is given
+
+`cached` is for weights trained with block masks, the others for weights trained with full attention. The rest are the
+last `lookahead` tokens of the prompt, whose own lookahead is the segment. A window may be committed with less lookahead
+than `lookahead`: what is missing is silence, as at a true end. Seed, tokens and the record of (end, lookahead seen)
+replay to the same mel. Offline is one final window; in `cumulative` that is the reference implementation's run.
 
 Structure of S3Gen's flow (CosyVoice 2, arXiv 2412.10117); flow_weights.py maps the released names to these.
 """
@@ -18,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +33,12 @@ from engine import noise
 from engine.errors import ModelError
 from engine.models.conformer import EncoderConfig, EncoderState, UpsampleConformerEncoder
 from engine.models.estimator import Estimator, EstimatorConfig, EstimatorState
-from engine.models.windows import Commit, Plan, Sight, nbytes
+from engine.models.flow_state import Context, FlowPrompt, FlowState, Memory
+from engine.models.windows import Commit, Plan, Sight
 
 SCHEDULES = ("cosine", "linear")
 PREDICTIONS = ("velocity", "mel")
+FORMS = ("cached", "windowed", "cumulative")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,57 +54,21 @@ class FlowConfig:
     temperature: float  # standard deviation of the noise
     mel_mean: float  # ln mel is normalised by these inside the flow
     mel_std: float
-    history_tokens: int  # before a window's first token, besides the prompt
+    history_tokens: int  # that a window sees before its first token, besides the prompt
     # What the estimator's output is: the velocity itself (published), or the clean mel less mu. A velocity holds all of
     # the noise, which a narrow estimator cannot carry through; the way to a predicted mel is a division.
     prediction: str = "velocity"
+    form: str = "cached"
 
     def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise ValueError(f"form = {self.form!r}; possible: {', '.join(FORMS)}")
         if self.prediction not in PREDICTIONS:
             raise ValueError(f"prediction = {self.prediction!r}; possible: {', '.join(PREDICTIONS)}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule = {self.schedule!r}; possible: {', '.join(SCHEDULES)}")
         if self.steps < 1 or self.history_tokens < 1:
             raise ValueError(f"steps = {self.steps}, history_tokens = {self.history_tokens}: both must be at least 1")
-
-
-@dataclass(frozen=True)
-class FlowPrompt:
-    """A voice, prepared: everything a window needs that does not depend on the utterance. Shared, never changed."""
-
-    tokens: Tensor  # [1, P]
-    mel: Tensor  # [1, 2P, F] normalised
-    speaker: Tensor  # [1, F] projected
-    noise: Tensor  # [1, 2P, F]
-    block: int  # tokens of the prompt that are prepared; the rest runs in front of the first window
-    shifts: tuple[tuple[Tensor, ...], ...]  # per solver step, per stage [1, 1, C]: what its time adds
-    encoder: EncoderState
-    solver: tuple[EstimatorState, ...]  # per solver step
-
-    @property
-    def nbytes(self) -> int:
-        own = [self.tokens, self.mel, self.speaker, self.noise, *(t for step in self.shifts for t in step)]
-        return nbytes([*own, *_tensors(self.encoder, self.solver)])
-
-
-@dataclass(frozen=True)
-class FlowState:
-    """One segment, after some windows."""
-
-    prompt: FlowPrompt
-    seed: int
-    position: int  # tokens committed
-    encoder: EncoderState
-    solver: tuple[EstimatorState, ...]  # per solver step
-
-    @property
-    def nbytes(self) -> int:
-        """Of this segment alone, without the shared prompt."""
-        return nbytes(_tensors(self.encoder, self.solver))
-
-
-def _tensors(encoder: EncoderState, solver: Sequence[EstimatorState]) -> list[Tensor]:
-    return [*encoder.tensors(), *(tensor for step in solver for tensor in step.tensors())]
 
 
 class Flow(nn.Module):
@@ -121,33 +92,35 @@ class Flow(nn.Module):
         """Frames per token."""
         return self.config.encoder.ratio
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the networks; noise, mel and the solver's state are float32 whatever it is."""
+        return self.encoder_proj.weight.dtype
+
     # --- streaming ---
 
     @torch.inference_mode()
-    def prepare_prompt(
-        self, token: Tensor, feat: Tensor, embedding: Tensor, seed: int = 0, *, prompt_block: bool = True
-    ) -> FlowPrompt:
+    def prepare_prompt(self, token: Tensor, feat: Tensor, embedding: Tensor, seed: int = 0) -> FlowPrompt:
         """token [1, P], feat [1, 2P, F] ln mel, embedding [1, S]; `seed` is the voice's."""
         n_tokens, frames = token.shape[1], self.ratio * token.shape[1]
         if feat.shape[1] != frames:
             raise ModelError(f"a prompt of {n_tokens} tokens has {frames} mel frames, not {feat.shape[1]}")
-        speaker = self.speaker(embedding)
-        rows = speaker.expand(1 + self._guided, -1)
-        encoder, solver = self.encoder.init_state(speaker), (self.estimator.init_state(rows),) * self.config.steps
-        block = max(0, n_tokens - self.lookahead) if prompt_block else 0
-        token, mel = token.long(), self.normalise(feat.to(speaker))
-        x = self._noise(noise.fold(seed, noise.Stream.PROMPT), 0, frames, speaker)
+        values = self._noise(noise.fold(seed, noise.Stream.PROMPT), 0, frames, feat.device)
+        whole = Context(token.long(), values, self.normalise(feat.float()))
+        block = 0 if self.config.form == "cumulative" else max(0, n_tokens - self.lookahead)
+        speaker = self.speaker(embedding.to(self.dtype))
         shifts = self._shifts(speaker)
+        memory = self._no_memory(speaker)
         if block:
-            mu, encoder = self._mu(token, block, encoder, encoder, None)
-            known = self.ratio * block
-            static = self._conditions(mu, speaker, mel[:, :known])
-            _, solver = self._solve(x[:, :known], static, shifts, solver, solver, None)
-        return FlowPrompt(token, mel, speaker, x, block, shifts, encoder, solver)
+            known = whole.mel[:, : self.ratio * block]
+            mu, encoder = self._mu(whole.tokens, block, memory.encoder, memory.encoder, None)
+            static = self._conditions(mu, speaker, known)
+            _, solver = self._solve(values[:, : known.shape[1]], static, shifts, memory.solver, memory.solver, None)
+            memory = Memory(encoder, solver)
+        return FlowPrompt(whole, block, speaker, shifts, memory, memory.without_history())
 
     def init_state(self, prompt: FlowPrompt, seed: int) -> FlowState:
-        solver = tuple(step.without_history() for step in prompt.solver)
-        return FlowState(prompt, seed, 0, prompt.encoder.without_history(), solver)
+        return FlowState(prompt, seed, 0, prompt.rest, prompt.start)
 
     @torch.inference_mode()
     def window(self, tokens: Tensor, n_new: int, state: FlowState, final: bool = False) -> tuple[Tensor, FlowState]:
@@ -157,21 +130,33 @@ class Flow(nn.Module):
         seen = tokens.shape[1] - n_new
         if n_new < 0 or not 0 <= seen <= (0 if final else self.lookahead):
             raise ValueError(f"{tokens.shape[1]} tokens for a window of {n_new}, final = {final}")
+        prompt, context, ratio = state.prompt, state.context, self.ratio
         if n_new == 0:
-            return self.spectrogram(state.prompt.mel[:, :0]), state
-        prompt, ratio = state.prompt, self.ratio
-        x = self._noise(noise.fold(state.seed, noise.Stream.FLOW), ratio * state.position, ratio * n_new, prompt.mel)
-        known = prompt.mel[:, :0]
-        if state.position == 0:  # the prompt's last tokens come first
-            tokens = torch.cat((prompt.tokens[:, prompt.block :], tokens), 1)
-            known = prompt.mel[:, ratio * prompt.block :]
-            x = torch.cat((prompt.noise[:, ratio * prompt.block :], x), 1)
-        keep = self.config.history_tokens
-        mu, encoder = self._mu(tokens, tokens.shape[1] - seen, state.encoder, prompt.encoder, keep)
-        static = self._conditions(mu, prompt.speaker, known)
-        x, solver = self._solve(x, static, prompt.shifts, state.solver, prompt.solver, ratio * keep)
-        mel = self.spectrogram(x[:, known.shape[1] :])
-        return mel, FlowState(prompt, state.seed, state.position + n_new, encoder, solver)
+            return self.spectrogram(context.mel[:, :0]), state
+        own = self._noise(
+            noise.fold(state.seed, noise.Stream.FLOW), ratio * state.position, ratio * n_new, tokens.device
+        )
+        run = torch.cat((context.tokens, tokens), 1)
+        keep = self.config.history_tokens if self.config.form == "cached" else 0
+        mu, encoder = self._mu(run, run.shape[1] - seen, state.memory.encoder, prompt.memory.encoder, keep)
+        static = self._conditions(mu, prompt.speaker, context.mel)
+        x = torch.cat((context.noise, own), 1)
+        x, solver = self._solve(x, static, prompt.shifts, state.memory.solver, prompt.memory.solver, ratio * keep)
+        mel = x[:, context.noise.shape[1] :]
+        following = self._following(state, Context(tokens[:, :n_new], own, mel), Memory(encoder, solver))
+        return self.spectrogram(mel), following
+
+    def _following(self, state: FlowState, new: Context, memory: Memory) -> FlowState:
+        """The state after a window that made the mel of `new`. Here the three forms part."""
+        position = state.position + new.tokens.shape[1]
+        if self.config.form == "cached":
+            return replace(state, position=position, context=new.since(new.tokens.shape[1]), memory=memory)
+        if self.config.form == "cumulative":  # only the prompt's mel is given; the segment's is made anew
+            return replace(state, position=position, context=state.context.then(replace(new, mel=new.mel[:, :0])))
+        rest = state.prompt.rest
+        spoken = state.context.since(rest.tokens.shape[1]).then(new)
+        history = spoken.since(max(0, spoken.tokens.shape[1] - self.config.history_tokens))
+        return replace(state, position=position, context=rest.then(history))
 
     def offline(self, tokens: Tensor, prompt: FlowPrompt, seed: int) -> Tensor:
         """A whole segment [1, T] -> [1, F, 2T]: one final window."""
@@ -183,13 +168,16 @@ class Flow(nn.Module):
     @torch.inference_mode()
     def replay(self, tokens: Tensor, record: Sequence[Commit], prompt: FlowPrompt, seed: int) -> Tensor:
         """What windows committed as `record` gave for tokens [1, T], in one masked run -> [1, F, 2T]."""
-        n_prompt, ratio = prompt.tokens.shape[1], self.ratio
-        sequence = torch.cat((prompt.tokens, tokens), 1)
+        if self.config.form != "cached" and len(record) > 1:
+            raise ValueError(f"windows of form {self.config.form!r} are runs of their own, not parts of one")
+        whole, ratio = prompt.whole, self.ratio
+        n_prompt = whole.tokens.shape[1]
+        sequence = torch.cat((whole.tokens, tokens), 1)
         commits = [Commit(n_prompt + commit.end, commit.seen) for commit in record]
         plan = Plan.of([prompt.block], [commits], self.config.history_tokens, sequence.shape[1], tokens.device)
-        own = self._noise(noise.fold(seed, noise.Stream.FLOW), 0, ratio * tokens.shape[1], prompt.mel)
-        x = torch.cat((prompt.noise, own), 1)
-        static = self._conditions(self.masked_mu(sequence, plan), prompt.speaker, prompt.mel)
+        own = self._noise(noise.fold(seed, noise.Stream.FLOW), 0, ratio * tokens.shape[1], tokens.device)
+        x = torch.cat((whole.noise, own), 1)
+        static = self._conditions(self.masked_mu(sequence, plan), prompt.speaker, whole.mel)
         empty = (self.estimator.init_state(static),) * self.config.steps
         x, _ = self._solve(x, static, prompt.shifts, empty, empty, 0, plan.sight(ratio))
         return self.spectrogram(x[:, ratio * n_prompt :])
@@ -223,7 +211,7 @@ class Flow(nn.Module):
 
     def conditions(self, mu: Tensor, speaker: Tensor, known: Tensor) -> Tensor:
         """mu [B, T, F], speaker [B, F], known mel [B, <= T, F] -> [B, T, 3F] in the estimator's order."""
-        known = F.pad(known, (0, 0, 0, mu.shape[1] - known.shape[1]))
+        known = F.pad(known.to(mu.dtype), (0, 0, 0, mu.shape[1] - known.shape[1]))
         return torch.cat((mu, speaker[:, None].expand_as(mu), known), 2)
 
     @property
@@ -253,7 +241,7 @@ class Flow(nn.Module):
         return grid if self.config.schedule == "linear" else [1.0 - math.cos(0.5 * math.pi * t) for t in grid]
 
     def _shifts(self, like: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-        grid = like.new_tensor(self.times())
+        grid = torch.tensor(self.times(), device=like.device)
         stages = self.estimator.shifts(grid[:-1], grid[1:])
         return tuple(tuple(stage[step : step + 1] for stage in stages) for step in range(self.config.steps))
 
@@ -269,10 +257,11 @@ class Flow(nn.Module):
     ) -> tuple[Tensor, tuple[EstimatorState, ...]]:
         """Euler steps from noise x [B, T, F] to the normalised mel; one state per step."""
         times, following = self.times(), []
+        mu = static[..., : self.config.mel_bins].float()
         for step, (shift, state, prompt) in enumerate(zip(shifts, states, prompts, strict=True)):
-            rows = torch.cat((x.repeat(1 + self._guided, 1, 1), static), 2)
+            rows = torch.cat((x.to(static.dtype).expand(len(static), -1, -1), static), 2)
             output, after = self.estimator(rows, shift, state, prompt, keep, sight)
-            velocity = self._velocity(output, rows, times[step])
+            velocity = self._velocity(output.float(), x, mu, times[step])
             if self._guided:
                 given, nothing = velocity.chunk(2)
                 velocity = (1.0 + self.config.guidance) * given - self.config.guidance * nothing
@@ -280,15 +269,16 @@ class Flow(nn.Module):
             following.append(after)
         return x, tuple(following)
 
-    def _velocity(self, output: Tensor, rows: Tensor, time: float) -> Tensor:
-        """The estimator's output at `time` for its input rows [R, T, 4F] -> velocity [R, T, F]."""
-        if self.config.prediction == "velocity":
-            return output
-        x, mu = rows.split(self.config.mel_bins, 2)[:2]
-        return (mu + output - x) / (1.0 - time)  # type: ignore[no-any-return]
+    def _velocity(self, output: Tensor, x: Tensor, mu: Tensor, time: float) -> Tensor:
+        """The estimator's output [R, T, F] for x [1, T, F] at `time`, with mu [R, T, F] -> velocity [R, T, F]."""
+        return output if self.config.prediction == "velocity" else (mu + output - x) / (1.0 - time)
 
-    def _noise(self, key: int, start: int, frames: int, like: Tensor) -> Tensor:
-        """[1, frames, F] addressed by (key, frame, bin)."""
+    def _noise(self, key: int, start: int, frames: int, device: torch.device) -> Tensor:
+        """[1, frames, F] float32, addressed by (key, frame, bin)."""
         bins = self.config.mel_bins
-        values = noise.normal(key, start * bins, frames * bins, like.device)
-        return self.config.temperature * values.view(1, frames, bins).to(like.dtype)
+        values = noise.normal(key, start * bins, frames * bins, device)
+        return self.config.temperature * values.view(1, frames, bins)
+
+    def _no_memory(self, speaker: Tensor) -> Memory:
+        rows = speaker.expand(1 + self._guided, -1)
+        return Memory(self.encoder.init_state(speaker), (self.estimator.init_state(rows),) * self.config.steps)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -12,15 +14,18 @@ from torch.testing import assert_close
 from engine.errors import ModelError
 from engine.models.conformer import EncoderConfig
 from engine.models.estimator import EstimatorConfig
-from engine.models.flow import Flow, FlowConfig
+from engine.models.flow import FORMS, Flow, FlowConfig
 from engine.models.flow_weights import published
 from engine.models.windows import Commit, Plan
 from tests.engine.models.tiny_flow import (
+    BINS,
     GUIDED,
     MEAN_FLOW,
     PLAIN,
     RATIO,
     SEED,
+    SPEAKER,
+    WAYS,
     next_window,
     random_prompt,
     random_tokens,
@@ -38,15 +43,53 @@ FULL_SIZE = FlowConfig(
 )  # fmt: skip
 
 
-def test_a_state_stops_growing_once_its_history_is_full() -> None:
-    flow = tiny_flow(PLAIN)
+@pytest.mark.parametrize("form", ["cached", "windowed"])
+def test_work_and_memory_stop_growing_once_the_history_is_full(form: str) -> None:
+    flow = tiny_flow(replace(PLAIN, form=form))
+    frames: list[int] = []
+    flow.estimator.register_forward_pre_hook(lambda _, inputs: frames.append(inputs[0].shape[1]))
     prompt, tokens = random_prompt(flow), random_tokens(400)
+    frames.clear()
     state, sizes = flow.init_state(prompt, SEED), []
     for end in range(4, 400, 4):
         _, state = next_window(flow, tokens, Commit(end, 3), state)
         sizes.append(state.nbytes)
     assert len(set(sizes[1:])) == 1
+    assert len(set(frames[2 * PLAIN.steps :])) == 1
     assert prompt.nbytes == random_prompt(flow).nbytes
+
+
+def test_cumulative_windows_grow_with_all_that_was_said() -> None:
+    flow = tiny_flow(replace(PLAIN, form="cumulative"))
+    frames: list[int] = []
+    flow.estimator.register_forward_pre_hook(lambda _, inputs: frames.append(inputs[0].shape[1]))
+    stream(flow, random_tokens(12), [Commit(4, 3), Commit(8, 3), Commit(12, 0)], random_prompt(flow, 12))
+    assert frames[:: PLAIN.steps] == [RATIO * (12 + end) for end in (4, 8, 12)]
+
+
+def test_a_windowed_state_holds_the_prompts_rest_and_the_last_tokens_with_the_mel_that_was_heard() -> None:
+    flow = tiny_flow(replace(PLAIN, form="windowed"))
+    prompt, tokens = random_prompt(flow, 12), random_tokens(30)
+    state, heard = flow.init_state(prompt, SEED), torch.zeros(1, PLAIN.mel_bins, 0)
+    for end in (4, 8, 20):
+        mel, state = next_window(flow, tokens, Commit(end, 3), state)
+        heard = torch.cat((heard, mel), 2)
+    rest, history = flow.lookahead, PLAIN.history_tokens
+    assert state.context.tokens.tolist()[0] == [*prompt.whole.tokens[0, -rest:], *tokens[0, 20 - history : 20]]
+    assert_close(flow.spectrogram(state.context.mel)[..., RATIO * rest :], heard[..., -RATIO * history :])
+    assert_close(state.context.mel[:, : RATIO * rest], prompt.whole.mel[:, -RATIO * rest :])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bytes_of_a_state_are_its_own_and_not_the_prompts(form: str) -> None:
+    """A voice is held once for all its segments: what they attend to in it is not counted as theirs."""
+    flow = tiny_flow(replace(PLAIN, form=form))
+    prompt, frame = random_prompt(flow, 12), 4 * 2 * PLAIN.mel_bins  # noise and mel
+    keys = sum(part.numel() for step in prompt.memory.solver for part in step.keys)
+    assert prompt.nbytes > 4 * keys
+    assert (keys == 0) == (form == "cumulative")
+    run = 12 if form == "cumulative" else flow.lookahead
+    assert flow.init_state(prompt, SEED).nbytes == run * (8 + RATIO * frame)
 
 
 def test_what_left_the_history_no_longer_matters() -> None:
@@ -80,8 +123,8 @@ def test_a_rescued_window_takes_the_missing_lookahead_as_silence() -> None:
 def test_a_whole_sequence_with_its_prompt_in_front_is_the_reference_run() -> None:
     """`cumulative`: empty prompt state, one final window, full attention over prompt and target."""
     for config in (GUIDED, MEAN_FLOW):
-        flow = tiny_flow(config)
-        prompt, tokens = random_prompt(flow, prompt_block=False), random_tokens(30)
+        flow = tiny_flow(replace(config, form="cumulative"))
+        prompt, tokens = random_prompt(flow), random_tokens(30)
         assert prompt.block == 0
         mel = flow.offline(tokens, prompt, SEED)
         assert mel.shape == (1, config.mel_bins, RATIO * 30)
@@ -128,6 +171,52 @@ def test_rows_of_a_batch_do_not_see_each_other() -> None:
         alone = run(row, Plan.of(prompts[index : index + 1], records[index : index + 1], 5, row.shape[1]))
         for a, b in zip(together, alone, strict=True):
             assert_close(a[index : index + 1, : b.shape[1]], b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_networks_in_bfloat16_stay_within_one_percent(way: FlowConfig, form: str) -> None:
+    """Noise, mel and the solver's state stay float32, so only what the networks say is rounded."""
+    whole, half = (tiny_flow(replace(way, form=form)).to(dtype) for dtype in (torch.float32, torch.bfloat16))
+    tokens, record = random_tokens(40), [Commit(4, 3), Commit(12, 3), Commit(28, 1), Commit(40, 0)]
+    expected, mel = (stream(flow, tokens, record, random_prompt(flow)) for flow in (whole, half))
+    assert mel.dtype == torch.float32
+    assert (mel - expected).abs().max() < 1e-2 * expected.abs().max()
+    prompt = random_prompt(half)
+    assert {keys.dtype for step in prompt.memory.solver for keys in step.keys} == {torch.bfloat16}
+    assert prompt.nbytes < random_prompt(whole).nbytes
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_proposal_in_bfloat16_can_be_dropped_and_run_again(form: str) -> None:
+    flow = tiny_flow(replace(GUIDED, form=form)).to(torch.bfloat16)
+    tokens = random_tokens(20)
+    _, state = next_window(flow, tokens, Commit(4, 3), flow.init_state(random_prompt(flow), SEED))
+    first, _ = next_window(flow, tokens, Commit(12, 3), state)
+    next_window(flow, tokens, Commit(9, 0), state)
+    assert_close(next_window(flow, tokens, Commit(12, 3), state)[0], first, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_is_left_behind_on_another_device(form: str) -> None:
+    """The device `meta` holds no data, and like any other it refuses tensors of the CPU."""
+    flow = tiny_flow(replace(GUIDED, form=form)).to("meta")
+    tokens, speaker = random_tokens(12).to("meta"), torch.empty(1, SPEAKER, device="meta")
+    prompt = flow.prepare_prompt(tokens, torch.empty(1, RATIO * 12, BINS, device="meta"), speaker)
+    _, state = next_window(flow, tokens, Commit(4, 3), flow.init_state(prompt, SEED))
+    mel, state = next_window(flow, tokens, Commit(12, 0), state)
+    assert mel.shape == (1, BINS, RATIO * 8)
+    assert {part.device.type for part in _tensors(state)} == {"meta"}
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    parts = value if isinstance(value, tuple) else ()
+    if is_dataclass(value):
+        parts = tuple(getattr(value, field.name) for field in fields(value))
+    for part in parts:
+        yield from _tensors(part)
 
 
 def _published_shapes(config: FlowConfig) -> dict[str, tuple[int, ...]]:

@@ -1,14 +1,15 @@
-"""The five laws of streaming over the flow: plain, with guidance, as mean-flow, predicting the mel."""
+"""The laws of streaming over the flow: plain, with guidance, as mean-flow, predicting the mel, in every form."""
 
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from engine.models.flow import Flow
+from engine.models.flow import FORMS, Flow, FlowConfig
 from engine.models.windows import Commit
 from tests.engine.models.tiny_flow import (
     RATIO,
@@ -30,16 +31,49 @@ RECORDS = {
 }
 
 
+@pytest.fixture(scope="module", params=FORMS)
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module", params=WAYS)
-def flow(request: pytest.FixtureRequest) -> Flow:
-    return tiny_flow(WAYS[request.param])
+def flow(request: pytest.FixtureRequest, form: str) -> Flow:
+    return tiny_flow(replace(WAYS[request.param], form=form))
 
 
 @pytest.mark.parametrize("prompt_tokens", [0, 2, 12])
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
-def test_windows_equal_their_replay_in_one_masked_run(flow: Flow, record: list[Commit], prompt_tokens: int) -> None:
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_cached_windows_equal_their_replay_in_one_masked_run(
+    way: FlowConfig, record: list[Commit], prompt_tokens: int
+) -> None:
+    flow = tiny_flow(way)
     tokens, prompt = random_tokens(LENGTH), random_prompt(flow, prompt_tokens)
     assert_close(stream(flow, tokens, record, prompt), flow.replay(tokens, record, prompt, SEED), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("prompt_tokens", [0, 2, 12])
+def test_one_window_of_any_form_equals_one_masked_run(flow: Flow, prompt_tokens: int) -> None:
+    tokens, prompt, record = random_tokens(LENGTH), random_prompt(flow, prompt_tokens), RECORDS["one"]
+    assert_close(flow.offline(tokens, prompt, SEED), flow.replay(tokens, record, prompt, SEED), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_cumulative_window_is_the_end_of_a_first_window_over_everything(way: FlowConfig) -> None:
+    flow = tiny_flow(replace(way, form="cumulative"))
+    tokens, prompt, record = random_tokens(LENGTH), random_prompt(flow), RECORDS["rescued"]
+    mel, begin = stream(flow, tokens, record, prompt), 0
+    for commit in record:
+        whole, _ = next_window(flow, tokens, commit, flow.init_state(prompt, SEED))
+        frames = slice(RATIO * begin, RATIO * commit.end)
+        assert_close(mel[..., frames], whole[..., frames])
+        begin = commit.end
+
+
+def test_windows_that_are_runs_of_their_own_have_no_replay() -> None:
+    flow = tiny_flow(replace(WAYS["plain"], form="windowed"))
+    with pytest.raises(ValueError, match="runs of their own"):
+        flow.replay(random_tokens(LENGTH), RECORDS["served"], random_prompt(flow), SEED)
 
 
 def test_offline_is_one_final_window(flow: Flow) -> None:
@@ -48,13 +82,13 @@ def test_offline_is_one_final_window(flow: Flow) -> None:
 
 
 def test_tokens_behind_the_lookahead_never_change_what_was_heard(flow: Flow) -> None:
-    tokens, record, prompt = random_tokens(LENGTH), RECORDS["served"], random_prompt(flow)
-    mel = flow.replay(tokens, record, prompt, SEED)
+    tokens, record, prompt = random_tokens(LENGTH), RECORDS["rescued"], random_prompt(flow)
+    mel = stream(flow, tokens, record, prompt)
     for commit in record[:-1]:
         known = commit.end + commit.seen
         other = torch.cat((tokens[:, :known], random_tokens(LENGTH - known, seed=9)), 1)
         heard = RATIO * commit.end
-        assert_close(flow.replay(other, record, prompt, SEED)[..., :heard], mel[..., :heard], atol=1e-5, rtol=1e-5)
+        assert_close(stream(flow, other, record, prompt)[..., :heard], mel[..., :heard], atol=1e-5, rtol=1e-5)
 
 
 def test_interleaved_utterances_give_what_each_gives_alone(flow: Flow) -> None:

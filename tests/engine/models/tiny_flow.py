@@ -1,4 +1,4 @@
-"""A flow of a few thousand random parameters, in the three ways of solving."""
+"""A flow of a few thousand random parameters: the ways of solving, the forms of streaming."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from engine.models.conformer import EncoderConfig
 from engine.models.estimator import EstimatorConfig
-from engine.models.flow import Flow, FlowConfig, FlowPrompt, FlowState
+from engine.models.flow import Flow, FlowConfig
+from engine.models.flow_state import FlowPrompt, FlowState
 from engine.models.windows import Commit
 
 VOCAB, BINS, SPEAKER, RATIO = 32, 8, 6, 2
@@ -38,11 +39,11 @@ def random_tokens(count: int, seed: int = 1) -> Tensor:
     return torch.randint(0, VOCAB, (1, count), generator=torch.Generator().manual_seed(seed))
 
 
-def random_prompt(flow: Flow, count: int = 12, seed: int = 2, *, prompt_block: bool = True) -> FlowPrompt:
+def random_prompt(flow: Flow, count: int = 12, seed: int = 2) -> FlowPrompt:
     generator = torch.Generator().manual_seed(seed)
     feat = torch.randn(1, RATIO * count, BINS, generator=generator)
     embedding = torch.randn(1, SPEAKER, generator=generator)
-    return flow.prepare_prompt(random_tokens(count, seed), feat, embedding, seed=3, prompt_block=prompt_block)
+    return flow.prepare_prompt(random_tokens(count, seed), feat, embedding, seed=3)
 
 
 def next_window(flow: Flow, tokens: Tensor, commit: Commit, state: FlowState) -> tuple[Tensor, FlowState]:
