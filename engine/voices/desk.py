@@ -1,0 +1,47 @@
+"""Adding, listing and removing stored voices without an engine: no network but the cloning ones is loaded."""
+
+from __future__ import annotations
+
+from engine.errors import Unsupported
+from engine.messages import CreatedVoice, NewVoice, VoiceInfo
+from engine.voices.cloning import Cloner
+from engine.voices.conditionals import Conditionals
+from engine.voices.library import Library
+
+
+class Desk:
+    """The part of `engine.messages.Engine` that concerns voices; nothing is prepared, so no voice holds memory."""
+
+    def __init__(self, library: Library, cloner: Cloner | None, languages: tuple[str, ...], model: str) -> None:
+        self._library = library
+        self._cloner = cloner
+        self._languages = languages
+        self._model = model
+
+    def voices(self) -> list[VoiceInfo]:
+        return [self._info(voice) for voice in self._library.voices()]
+
+    def create_voice(self, voice: NewVoice) -> CreatedVoice:
+        self._library.check_free(voice.name)
+        conditionals, warnings = clone(self._cloner, voice, self._model)
+        self._library.add(conditionals)
+        return CreatedVoice(voice=self._info(conditionals), warnings=warnings)
+
+    def delete_voice(self, name: str) -> None:
+        self._library.remove(name)
+
+    def _info(self, voice: Conditionals) -> VoiceInfo:
+        return VoiceInfo(
+            name=voice.name,
+            description=voice.description,
+            language_codes=self._languages,
+            bytes_held=0,
+            built_in=self._library.is_own(voice.name),
+        )
+
+
+def clone(cloner: Cloner | None, voice: NewVoice, model: str) -> tuple[Conditionals, tuple[str, ...]]:
+    """The voice of a recording, and warnings. Raises InvalidRequest, Unsupported."""
+    if cloner is None:
+        raise Unsupported(f"model {model!r} cannot clone voices: it has no voice encoder")
+    return cloner.clone(voice)

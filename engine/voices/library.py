@@ -1,0 +1,82 @@
+"""Which voices exist: the model's own, and those that were created and stored in a directory. Thread-safe."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from engine.errors import ModelError, StorageError, UnknownVoice, Unsupported, VoiceExists
+from engine.voices import files
+from engine.voices.conditionals import Conditionals
+
+log = logging.getLogger(__name__)
+
+
+class Library:
+    """Conditionals by name; a created voice is a file from the moment it exists."""
+
+    def __init__(self, own: Mapping[str, Conditionals], family: str, directory: Path | None = None) -> None:
+        """Reads the stored voices of this `family`; a file that cannot be read is logged and left alone."""
+        self._own = dict(own)
+        self._family = family
+        self._directory = None if directory is None else directory / family
+        self._created: dict[str, Conditionals] = {}
+        self._lock = threading.Lock()
+        for path in sorted(self._directory.glob("*.safetensors")) if self._directory else ():
+            try:
+                self._created[path.stem] = files.read(path, family)
+            except ModelError as error:
+                log.warning("voice left out: %s", error)
+
+    def voices(self) -> list[Conditionals]:
+        """Sorted by name. A voice of the model hides a created one of its name."""
+        with self._lock:
+            return [voice for _, voice in sorted({**self._created, **self._own}.items())]
+
+    def names(self) -> list[str]:
+        return [voice.name for voice in self.voices()]
+
+    def is_own(self, name: str) -> bool:
+        """Whether it is the model's own, which cannot be deleted."""
+        return name in self._own
+
+    def get(self, name: str, field: str = "config.voice") -> Conditionals:
+        """Raises UnknownVoice, which names `field`."""
+        with self._lock:
+            voice = self._own.get(name) or self._created.get(name)
+        if voice is None:
+            raise UnknownVoice(name, self.names(), field)
+        return voice
+
+    def check_free(self, name: str) -> None:
+        """Raises VoiceExists."""
+        if name in self.names():
+            raise VoiceExists(name)
+
+    def add(self, voice: Conditionals) -> None:
+        """Raises VoiceExists, StorageError, Unsupported where there is no directory to store it in."""
+        if self._directory is None:
+            raise Unsupported("this server stores no voices: start it with --voices DIR")
+        self.check_free(voice.name)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            files.write(voice, self._directory / f"{voice.name}.safetensors", self._family)
+        except OSError as error:
+            raise StorageError(f"voice {voice.name!r} cannot be stored: {error}") from error
+        with self._lock:
+            self._created[voice.name] = voice
+
+    def remove(self, name: str) -> Conditionals:
+        """Raises UnknownVoice, StorageError, Unsupported for a voice of the model itself."""
+        voice = self.get(name, "name")
+        if self.is_own(name) or self._directory is None:
+            raise Unsupported(f"voice {name!r} is part of the model and cannot be deleted")
+        try:
+            (self._directory / f"{name}.safetensors").unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"voice {name!r} cannot be deleted: {error}") from error
+        with self._lock:
+            self._created.pop(name, None)
+        return voice
