@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,38 +20,56 @@ TOKENS_PER_CHAR = 2
 class ScriptedRow:
     remaining: list[int]
     fails: bool
+    to_feed: int
     warning: str = ""
+    error: Exception | None = None
 
 
 @dataclass
 class ScriptedTokens:
-    """Speaks every character as TOKENS_PER_CHAR tokens of its code. "@" fails in the prefill, "#" while decoding."""
+    """Speaks every character as TOKENS_PER_CHAR tokens of its code. "@" fails in the prefill, "#" while decoding.
+
+    "~" makes the text take a hundred feeds."""
 
     step_s: float = 0.0
     gate: threading.Event | None = None  # steps wait for it
     held: int = 0
     steps: int = 0
+    order: str = ""  # of feeds ("f") and steps ("s")
+    batches: list[int] = field(default_factory=list)  # rows of each step
     log: list[str] = field(default_factory=list)
 
-    def speakable(self, text: str) -> list[str]:
+    def speakable(self, text: str, language: str) -> list[str]:
         text = text.strip()
         return [text] if any(char.isalnum() or char in "@#" for char in text) else []
 
-    def prefill(self, job: object) -> ScriptedRow:
+    def begin(self, job: object) -> ScriptedRow:
         text = job.text  # type: ignore[attr-defined]
-        if "@" in text:
-            raise RuntimeError("scripted prefill failure")
         self.held += 1
         self.log.append(text)
-        return ScriptedRow([ord(char) for char in text for _ in range(TOKENS_PER_CHAR)], fails="#" in text)
+        spoken = [ord(char) for char in text for _ in range(TOKENS_PER_CHAR)]
+        return ScriptedRow(spoken, fails="#" in text, to_feed=100 if "~" in text else 1)
 
-    def step(self, row: ScriptedRow) -> int | None:
+    def feed(self, row: ScriptedRow) -> bool:
+        if ord("@") in row.remaining:
+            raise RuntimeError("scripted prefill failure")
+        self.order += "f"
+        row.to_feed -= 1
+        return not row.to_feed
+
+    def step(self, rows: Sequence[ScriptedRow]) -> list[int | None]:
         if self.gate is not None:
             assert self.gate.wait(10)
         time.sleep(self.step_s)
         self.steps += 1
+        self.order += "s"
+        self.batches.append(len(rows))
+        return [self._step(row) for row in rows]
+
+    def _step(self, row: ScriptedRow) -> int | None:
         if row.fails:
-            raise RuntimeError("scripted step failure")
+            row.error = RuntimeError("scripted step failure")
+            return None
         return row.remaining.pop(0) if row.remaining else None
 
     def release(self, row: ScriptedRow) -> None:
@@ -64,7 +83,7 @@ class ScriptedAudio:
     window_s: float = 0.0
     windows: list[tuple[int, int, bool]] = field(default_factory=list)  # new tokens, lookahead, final
 
-    def open(self, voice: str, seed: int) -> int:
+    def open(self, voice: object, seed: int) -> int:
         return 0
 
     def window(self, state: int, work: object) -> tuple[NDArray[np.float32], int, int]:

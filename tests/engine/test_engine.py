@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.streaming_loss import differences
+from engine.checkpoints import load
 from engine.engine import EngineOptions, LocalEngine
-from engine.errors import InvalidRequest, UnknownVoice
+from engine.errors import InvalidRequest, Overloaded, UnknownVoice, Unsupported, VoiceExists
 from engine.jobs import AudioWindow, SegmentJob
-from engine.messages import AudioChunk, EngineStats, Finished, Utterance
-from engine.model import Model, load
+from engine.messages import AudioChunk, EngineStats, Event, Finished, NewVoice, Utterance
+from engine.model import Model, TailConfig
 from engine.speak import events, speak
 from engine.stages import FlowStage, T3Stage
 from tests.engine.tiny import write_tiny_model
@@ -24,15 +27,15 @@ TEXT = "Hello there, my friend. How are you today? Fine."
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return load(write_tiny_model(tmp_path_factory.mktemp("model") / "tiny"))
+    return load(str(write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")))
 
 
 @pytest.fixture(scope="module")
 def engine(model: Model) -> Iterator[LocalEngine]:
-    engine = LocalEngine(model, EngineOptions(max_utterances=4))
+    engine = LocalEngine(model, EngineOptions(max_utterances=4, deterministic=True))
     yield engine
     engine.close()
-    assert not {thread.name for thread in threading.enumerate()} & {"t3", "flow"}
+    assert not {thread.name for thread in threading.enumerate()} & {"t3", "flow", "voices_0"}
 
 
 def utterance(name: str = "a", seed: int = 1, voice: str = "", **sampling: float) -> Utterance:
@@ -75,7 +78,7 @@ def test_streamed_equals_one_shot_of_the_same_windows(model: Model, engine: Loca
 def test_a_window_leaves_the_state_it_was_given_untouched(model: Model) -> None:
     """A speculative window may be dropped: running it changes nothing."""
     stage = FlowStage(model)
-    state = stage.open("one", 3)
+    state = stage.open(model.prepare(model.voices["one"]), 3)
     tokens = tuple(range(12))
     work = AudioWindow(tokens=tokens, n_new=9, segment=0, first=True, final=False, ends_sentence=True)
     audio, following, _ = stage.window(state, work)
@@ -85,12 +88,94 @@ def test_a_window_leaves_the_state_it_was_given_untouched(model: Model) -> None:
     assert np.array_equal(audio, again)
 
 
+def spoken(model: Model, tail: TailConfig, tokens: tuple[int, ...], *cuts: int) -> NDArray[np.float32]:
+    """One segment through the stage, in windows that end at `cuts` with the lookahead that is there."""
+    stage = FlowStage(replace(model, config=replace(model.config, tail=tail)))
+    state, audio, begin = stage.open(model.prepare(model.voices["one"]), 3), [], 0
+    for end in (*cuts, len(tokens)):
+        final = end == len(tokens)
+        seen = tokens[begin : end + model.flow.lookahead] if not final else tokens[begin:]
+        work = AudioWindow(tokens=seen, n_new=end - begin, segment=0, first=begin == 0, final=final, ends_sentence=True)
+        samples, state, _ = stage.window(state, work)
+        audio.append(samples)
+        begin = end
+    return np.concatenate(audio)
+
+
+def test_the_fade_in_covers_an_utterances_first_samples_once(model: Model) -> None:
+    plain, tail = TailConfig(), TailConfig(muted_ms=20, fade_in_ms=20)
+    tokens = tuple(range(20))
+    raw, faded = (spoken(model, which, tokens, 2, 9) for which in (plain, tail))
+    assert not faded[:480].any()
+    gain = (np.cos(np.linspace(np.pi, 0, 480)) + 1) / 2
+    np.testing.assert_allclose(faded[480:960], raw[480:960] * gain, atol=1e-6)
+    assert np.array_equal(faded[960:], raw[960:])
+
+
+def test_silence_tokens_close_a_segment_and_the_last_token_can_be_dropped(model: Model) -> None:
+    tokens = tuple(range(9))
+    assert len(spoken(model, TailConfig(silence_token=7, silence_tokens=3), tokens, 4)) == 960 * 12
+    assert np.array_equal(
+        spoken(model, TailConfig(silence_token=7, silence_tokens=3), tokens, 4),
+        spoken(model, TailConfig(), (*tokens, 7, 7, 7), 4),
+    )
+    dropped = spoken(model, TailConfig(drop_last_token=True), tokens, 4)
+    assert len(dropped) == 960 * 8
+    assert len(spoken(model, TailConfig(drop_last_token=True), tokens[:1])) == 0
+
+
+def test_an_utterance_waits_for_its_voice_and_others_do_not(model: Model) -> None:
+    """The voice of one is still being prepared: another one, whose voice is there, speaks."""
+    engine = LocalEngine(model, EngineOptions(max_utterances=4))
+    gate = threading.Event()
+    speak(engine, utterance("warm", voice="one"), "Hello.")
+    blocker = threading.Thread(target=engine._shelf.run, args=(gate.wait,))
+    blocker.start()
+    try:
+        arrived: list[Event] = []
+        engine.submit(utterance("late", voice="two"), arrived.append)
+        engine.push_text("late", TEXT)
+        engine.end_input("late")
+        assert len(speak(engine, utterance("early", voice="one"), TEXT)) > 0
+        assert not arrived
+        gate.set()
+        end = time.monotonic() + 10
+        while not (arrived and isinstance(arrived[-1], Finished)) and time.monotonic() < end:
+            time.sleep(0.005)
+        assert isinstance(arrived[-1], Finished)
+    finally:
+        gate.set()
+        blocker.join()
+        engine.close()
+
+
+def test_a_voice_that_cannot_be_had_ends_that_utterance_alone(model: Model) -> None:
+    engine = LocalEngine(model, EngineOptions(voice_memory_bytes=1))
+    try:
+        with pytest.raises(Overloaded, match="--voice-memory"):
+            speak(engine, utterance(), TEXT)
+        assert engine.stats().utterances == 0
+    finally:
+        engine.close()
+
+
+def test_a_model_without_a_voice_encoder_says_that_it_cannot_clone(engine: LocalEngine) -> None:
+    assert not engine.info().has_cloning
+    with pytest.raises(Unsupported, match="cannot clone"):
+        engine.create_voice(NewVoice(name="me", audio=b""))
+    with pytest.raises(VoiceExists):
+        engine.create_voice(NewVoice(name="one", audio=b""))
+    with pytest.raises(Unsupported, match="part of the model"):
+        engine.delete_voice("one")
+
+
 def test_the_runaway_guard_ends_a_segment_and_says_so(model: Model) -> None:
     stage = T3Stage(model, 1)
-    row = stage.prefill(SegmentJob(text="hi.", voice="one", sampling={}, seed=0, segment=0))
-    row.logits = row.logits.clone()
+    voice = model.prepare(model.voices["one"])
+    row = stage.begin(SegmentJob(text="hi.", voice=voice, language="en", sampling={}, seed=0, segment=0))
+    assert stage.feed(row)
     row.max_tokens = 2
-    tokens = [stage.step(row) for _ in range(3)]
+    tokens = [stage.step([row])[0] for _ in range(3)]
     assert tokens[-1] is None
     if None not in tokens[:2]:
         assert "cut after 2 tokens" in row.warning
@@ -99,6 +184,8 @@ def test_the_runaway_guard_ends_a_segment_and_says_so(model: Model) -> None:
 def test_unknown_voices_and_absurd_sampling_are_refused(engine: LocalEngine) -> None:
     with pytest.raises(UnknownVoice, match="unknown voice 'ana'; available: one, two"):
         engine.submit(utterance(voice="ana"), print)
+    with pytest.raises(InvalidRequest, match=r"config\.language: unknown language 'xx'; possible: en"):
+        engine.submit(Utterance(id="x", language="xx"), print)
     with pytest.raises(InvalidRequest) as refused:
         engine.submit(utterance(temperature=-1.0), print)
     assert refused.value.field == "config.sampling.temperature"

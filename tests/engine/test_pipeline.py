@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ class Caller:
     def __init__(self, pipeline: Pipeline, name: str, reads: bool = True) -> None:
         self.name, self.board, self.reads = name, pipeline.board, reads
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        accepted = Accepted(voice="v", seed=1, sampling={}, max_text_delay_s=0.05)
+        self.left = threading.Event()
+        accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
         running = Running(
             request=Utterance(id=name),
             accepted=accepted,
@@ -49,6 +51,8 @@ class Caller:
             trace=parent(""),
             segmenter=Segmenter(SegmenterConfig(), 50_000_000),
             ledger=Ledger(CONFIG.ledger_tokens),
+            on_leave=self.left.set,
+            voice=object(),
         )
         self.board.add(running)
 
@@ -77,9 +81,9 @@ class Caller:
 
 
 class Pipeline:
-    def __init__(self, tokens: ScriptedTokens, audio: ScriptedAudio) -> None:
+    def __init__(self, tokens: ScriptedTokens, audio: ScriptedAudio, config: BoardConfig = CONFIG) -> None:
         self.tokens, self.audio = tokens, audio
-        self.board = Board(CONFIG)
+        self.board = Board(config)
         self.workers = (T3Worker(self.board, tokens, _nothing), FlowWorker(self.board, audio, _nothing))
         for worker in self.workers:
             worker.start()
@@ -220,10 +224,10 @@ def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) 
     entered, gate = threading.Event(), threading.Event()
     plain = pipeline.tokens.speakable
 
-    def slow(text: str) -> list[str]:
+    def slow(text: str, language: str) -> list[str]:
         entered.set()
         assert gate.wait(5)
-        return plain(text)
+        return plain(text, language)
 
     pipeline.tokens.speakable = slow  # type: ignore[method-assign]
     caller = Caller(pipeline, "a")
@@ -309,3 +313,97 @@ def test_a_ledger_too_small_for_a_window_is_refused_at_start() -> None:
     """T3 and flow would wait for each other for ever."""
     with pytest.raises(ValueError, match="the largest window needs 7"):
         Board(BoardConfig(**{**vars(CONFIG), "ledger_tokens": 6}))
+
+
+def test_whoever_leaves_says_so_once_however_it_ends(pipeline: Pipeline) -> None:
+    for text, name in (("hi.", "ended"), ("@", "failed"), ("hello there.", "cancelled")):
+        caller = Caller(pipeline, name)
+        times: list[int] = []
+        with pipeline.board.changed:
+            pipeline.board._running[name].on_leave = lambda times=times: times.append(1)  # type: ignore[misc]
+        caller.say(text)
+        if name == "cancelled":
+            caller.next()
+            pipeline.board.cancel(name)
+            pipeline.board.cancel(name)
+        else:
+            caller.all()
+        end = time.monotonic() + 5
+        while not times and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(0.02)
+        assert times == [1]
+
+
+def test_rows_step_together_and_a_long_text_is_fed_between_their_steps() -> None:
+    roomy = replace(CONFIG, ledger_tokens=1000, channel_samples=10_000)  # so that T3 never rests
+    pipeline = Pipeline(ScriptedTokens(step_s=0.001), ScriptedAudio(), roomy)
+    try:
+        first, second = Caller(pipeline, "a"), Caller(pipeline, "b")
+        first.update(changes.push_text, "Spoken for a while, and on. ")
+        time.sleep(0.01)
+        second.say("~ in a hundred feeds.")
+        first.update(changes.end_input)
+        assert spoken(first.all()) == "Spoken for a while, and on."
+        until_its_end = pipeline.tokens.order.rindex("s")
+        assert "fff" not in pipeline.tokens.order[:until_its_end], "it must not have waited for the other's text"
+        assert spoken(second.all()) == "~ in a hundred feeds."
+        third, fourth = Caller(pipeline, "c"), Caller(pipeline, "d")
+        third.say("At the same time.")
+        fourth.say("At the same time.")
+        third.all()
+        fourth.all()
+        assert max(pipeline.tokens.batches) == 2
+    finally:
+        pipeline.close()
+
+
+@pytest.mark.parametrize(("tokens_per_char", "drops"), [(TOKENS_PER_CHAR, False), (0.5, True)])
+def test_a_proposed_end_is_committed_or_dropped_and_counted(tokens_per_char: float, drops: bool) -> None:
+    """With a good guess of the length few windows are run in vain, with a bad one many; what is heard is the same."""
+    config = replace(CONFIG, speculate=True)
+    pipeline = Pipeline(ScriptedTokens(step_s=0.003), ScriptedAudio(), config)
+    try:
+        pipeline.board.estimates.tokens_per_char.add(tokens_per_char)
+        caller = Caller(pipeline, "a")
+        caller.say("abcdefgh")
+        events = caller.all()
+        assert spoken(events) == "abcdefgh"
+        *_, last, finished = events
+        assert isinstance(last, AudioChunk)
+        assert isinstance(finished, Finished)
+        assert last.timings.speculative
+        assert last.end_of_segment
+        assert (finished.usage.windows_discarded > 4) == drops
+        assert finished.usage.windows == 4
+    finally:
+        pipeline.close()
+
+
+def test_a_sequential_board_never_does_two_things_at_once() -> None:
+    """The baseline of the benchmarks: T3 rests while the flow works."""
+    tokens, audio = ScriptedTokens(step_s=0.002), ScriptedAudio(window_s=0.005)
+    busy: list[str] = []
+    overlaps: list[str] = []
+
+    def alone(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            overlaps.extend(busy)
+            busy.append(name)
+            try:
+                return work(*args)
+            finally:
+                busy.remove(name)
+
+        return run
+
+    tokens.step = alone("t3", tokens.step)  # type: ignore[method-assign]
+    audio.window = alone("flow", audio.window)  # type: ignore[method-assign]
+    pipeline = Pipeline(tokens, audio, replace(CONFIG, sequential=True))
+    try:
+        caller = Caller(pipeline, "a")
+        caller.say("One sentence. And another one.")
+        assert spoken(caller.all()) == "One sentence.And another one."
+        assert not overlaps
+    finally:
+        pipeline.close()

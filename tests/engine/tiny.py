@@ -1,4 +1,4 @@
-"""A model directory of random weights, small enough for milliseconds, in the layout that `engine.model.load` reads."""
+"""A model directory of random weights, small enough for milliseconds, in the layout of this project."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engine.model import EMBEDDED, ModelConfig
 from engine.models.flow import Flow
 from engine.models.hift import HiFT
 from engine.models.t3 import T3
+from engine.voices.conditionals import VERSION
 
 SPEAKER_WIDTH = 4
 PROMPT_TOKENS = 6
@@ -22,10 +23,9 @@ PROMPT_TOKENS = 6
 CONFIG: dict[str, Any] = {
     "name": "tiny",
     "variant": "test",
-    "form": "cached",
+    "family": "test",
     "sample_rate": 24000,
     "default_voice": "one",
-    "mel_floor": -11.512925,
     "t3": {
         "backbone": {
             "kind": "llama",
@@ -86,13 +86,15 @@ CONFIG: dict[str, Any] = {
     "sampling": {},
     "used_sampling": ["temperature", "top_p", "min_p", "top_k", "repetition_penalty"],
     "text": {
+        "front_end": "spelled",
         "max_chars": 60,
+        "max_text_tokens": 60,
         "base_tokens": 5,
-        "tokens_per_char": 2.0,
+        "tokens_per_text_token": 2.0,
         "max_tokens": 128,
         "sentence_pause_ms": 120,
         "clause_pause_ms": 80,
-        "language_codes": ["en"],
+        "languages": ["en"],
     },
 }
 
@@ -117,6 +119,6 @@ def write_tiny_model(directory: Path, **changes: Any) -> Path:
                 "gen.embedding": torch.eye(SPEAKER_WIDTH)[index : index + 1],
             },
             directory / "voices" / f"{voice}.safetensors",
-            {"description": f"voice {voice}"},
+            {"version": VERSION, "family": config.family, "description": f"voice {voice}"},
         )
     return directory
