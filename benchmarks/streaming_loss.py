@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from benchmarks.machine import describe
 from benchmarks.texts import TEXTS
 from engine import noise
+from engine.checkpoints import load
 from engine.engine import EngineOptions, LocalEngine
 from engine.jobs import SegmentJob
 from engine.messages import AudioChunk, Utterance
-from engine.model import Model, load
+from engine.model import Model
 from engine.models.windows import Commit
 from engine.speak import events
 from engine.stages import T3Stage
@@ -31,8 +32,12 @@ from engine.stages import T3Stage
 def draw_tokens(model: Model, text: str, voice: str, seed: int, segment: int = 0) -> list[int]:
     """All speech tokens of a normalised text, straight from the stage."""
     stage, tokens = T3Stage(model, 1), []
-    row = stage.prefill(SegmentJob(text=text, voice=voice, sampling={}, seed=seed, segment=segment))
-    while (token := stage.step(row)) is not None:
+    prepared, language = model.prepare(model.voices[voice]), model.text.languages[0]
+    job = SegmentJob(text=text, voice=prepared, language=language, sampling={}, seed=seed, segment=segment)
+    row = stage.begin(job)
+    while not stage.feed(row):
+        pass
+    while (token := stage.step([row])[0]) is not None:
         tokens.append(token)
     return tokens
 
@@ -41,12 +46,11 @@ def one_shot(
     model: Model, tokens: Sequence[int], record: Sequence[Commit], voice: str, seed: int
 ) -> NDArray[np.float32]:
     """[960 * tokens] audio of a first segment, without any state between windows."""
-    prompt = model.voices[voice].flow
-    mel = model.flow.replay(torch.tensor([list(tokens)]), record, prompt, noise.fold(seed, 0))
-    silence = mel.new_full((1, mel.shape[1], model.hift.hold_back_frames), model.config.mel_floor)
+    prompt, key = model.prepare(model.voices[voice]).flow, noise.fold(seed, 0)
+    mel = model.flow.replay(torch.tensor([list(tokens)]), record, prompt, key)
     with torch.inference_mode():
-        wav, _ = model.hift(torch.cat([mel, silence], 2), model.hift.init_state(seed), final=True)
-    audio: NDArray[np.float32] = wav[0, : model.samples_per_token * len(tokens)].numpy()
+        wav, _ = model.hift(mel, model.hift.init_state(key), final=True)
+    audio: NDArray[np.float32] = wav[0].numpy()
     return audio
 
 
@@ -62,7 +66,7 @@ def differences(model: Model, engine: LocalEngine, text: str, voice: str, seed: 
     chunks = [event for event in arrived if isinstance(event, AudioChunk)]
     if chunks[-1].segment:
         raise ValueError(f"{text!r} is more than one segment")
-    (spoken,) = T3Stage(model, 0).speakable(text)
+    (spoken,) = model.text.pieces(text, model.text.languages[0])
     streamed = np.concatenate([chunk.samples for chunk in chunks])
     whole = one_shot(model, draw_tokens(model, spoken, voice, seed), record_of(chunks), voice, seed)
     if len(whole) != len(streamed):

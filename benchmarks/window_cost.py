@@ -16,8 +16,8 @@ import time
 import torch
 
 from benchmarks.machine import describe
+from engine.checkpoints import load
 from engine.jobs import AudioWindow
-from engine.model import load
 from engine.stages import FlowStage
 
 TOKENS_PER_S = 25
@@ -26,7 +26,7 @@ TOKENS_PER_S = 25
 def costs_ms(seconds: int, window: int) -> list[float]:
     model = load()
     stage, codes = FlowStage(model), random.Random(0)
-    state = stage.open(model.config.default_voice, seed=0)
+    state = stage.open(model.prepare(model.voices[model.config.default_voice]), seed=0)
     ahead = model.flow.lookahead
     costs = []
     for index in range(seconds * TOKENS_PER_S // window):

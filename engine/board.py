@@ -3,28 +3,40 @@
 Every field of a `Running` is touched with the board's condition held, except `row` (the t3 thread's own) and `audio`
 (the flow thread's own). What each worker may do next is decided here, as pure logic over the board:
 
-    t3:    step every utterance that decodes and has room in its ledger; begin at most one new segment
+    t3:    step every utterance that decodes and has room in its ledger, as one batch; feed at most one new segment
     flow:  of all windows that are ready and whose channel has room, the one whose playback deadline is nearest
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from opentelemetry.context import Context
 
+from engine import forecast, ladder, schedule
 from engine.clock import now_ns
 from engine.errors import EmptyText, EngineClosed, GaplessError, Overloaded
+from engine.estimates import Estimates
+from engine.forecast import Machine, Position
 from engine.jobs import Row
-from engine.ladder import LadderConfig, Window, largest_peek, next_window
+from engine.ladder import LadderConfig, Window, largest_peek
 from engine.ledger import FlushMark, Ledger, SegmentTokens
-from engine.messages import Accepted, EngineStats, Failed, Finished, FlushDone, Sink, Usage, Utterance
+from engine.messages import Accepted, ChunkTimings, EngineStats, Failed, Finished, FlushDone, Sink, Usage, Utterance
+from engine.schedule import Head
 from engine.text.segmenter import Segmenter, TextSegment
 
+NS_PER_S = 1_000_000_000
+IDLE_LOAD = 0.5  # share of its time that the flow may be busy if it is to run what may come to nothing
+AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
+LEAST_SOUND_S = 0.06  # of a first chunk: shorter ones are no start, see "TTFA"
+HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of the pre-buffer costs less than a gap
 RETRY_AFTER_S = 1.0  # an utterance lasts seconds: asking again sooner is seldom worth it
 
 
@@ -46,11 +58,16 @@ class Running:
     trace: Context
     segmenter: Segmenter
     ledger: Ledger
+    on_leave: Callable[[], None]  # called once, on the t3 thread, when it has left the board
+    voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
     decoding: SegmentTokens | None = None
     row: Row | None = None
+    begun_ns: int = 0  # when T3 took up the segment that it is fed,
+    fed_ns: int = 0  # and when it last ran some of it
     audio: Any = None  # the audio stage's state
+    proposal: Proposal | None = None
     input_ended: bool = False
     cancelled: bool = False
     error: GaplessError | None = None  # T3 failed: reported once the audio before it is out
@@ -58,11 +75,19 @@ class Running:
     n_segments: int = 0
     n_tokens: int = 0
     n_windows: int = 0
+    n_discarded: int = 0  # proposals that came to nothing
     n_chunks: int = 0
     segment_windows: int = 0  # windows of the segment at the ledger's head
     samples_sent: int = 0
     samples_unreleased: int = 0
+    channel_full: bool = False  # the next window found no room
+    room_ns: int = 0  # when there was room again
+    wanted_ns: int = 0  # when it will be time, or was, for a window that came too early
+    feeding_ns: int = 0  # T3's work on the text of the segment that it feeds
     first_chunk_ns: int = 0
+    starts_ns: int = 0  # when playback begins, as far as one can know
+    runs_out_ns: int = 0  # when all that was sent will have been played; 0 before the first chunk
+    listener_reports: bool = False
     t3_ns: int = 0
     flow_ns: int = 0
 
@@ -72,6 +97,12 @@ class Running:
         return not (self.texts or self.pieces or self.decoding or self.ledger.entries)
 
     @property
+    def chars_ahead(self) -> int:
+        """Characters that T3 has not begun."""
+        texts = sum(len(text.text) for text in self.texts if isinstance(text, TextSegment))
+        return texts + sum(len(piece.text) for piece in self.pieces)
+
+    @property
     def usage(self) -> Usage:
         return Usage(
             input_characters=self.n_characters,
@@ -79,6 +110,7 @@ class Running:
             speech_tokens=self.n_tokens,
             samples=self.samples_sent,
             windows=self.n_windows,
+            windows_discarded=self.n_discarded,
             t3_ns=self.t3_ns,
             flow_ns=self.flow_ns,
         )
@@ -91,13 +123,30 @@ class FlowJob:
     window: Window
 
 
+@dataclass(frozen=True)
+class Proposal:
+    """A window that was run before it was known whether it can be used."""
+
+    job: FlowJob
+    audio: NDArray[np.float32]
+    state: Any
+    timings: ChunkTimings
+
+    def is_for(self, job: FlowJob) -> bool:
+        return self.job.segment is job.segment and self.job.window == job.window
+
+
 @dataclass(frozen=True, kw_only=True)
 class BoardConfig:
     max_utterances: int
     ladder: LadderConfig
+    by_deadline: bool = False  # windows as schedule.py picks them; else the ladder's
+    speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
+    sequential: bool = False  # T3 rests while the flow has work: the baseline of benchmarks
     lookahead: int  # tokens, of the flow
     sample_rate: int  # Hz
     samples_per_token: int
+    held_back_samples: int = 0  # by the vocoder, until a segment ends
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
 
@@ -110,6 +159,8 @@ class Board:
         if config.ledger_tokens < needed:
             raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
         self.config = config
+        self.estimates = Estimates()
+        self.flow_busy = False
         self.changed = threading.Condition()
         self.closed = False
         self._running: dict[str, Running] = {}
@@ -123,7 +174,8 @@ class Board:
             if self.closed:
                 raise EngineClosed("the engine is shutting down")
             if len(self._running) >= self.config.max_utterances:
-                raise Overloaded(len(self._running), self.config.max_utterances, RETRY_AFTER_S)
+                limit = self.config.max_utterances
+                raise Overloaded(f"{len(self._running)} of {limit} utterances are running", RETRY_AFTER_S)
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
             self._running[running.request.id] = running
@@ -179,37 +231,131 @@ class Board:
         waiting = [
             running
             for running in self._running.values()
-            if running.decoding is None and running.error is None and (running.texts or running.pieces)
-            and running.ledger.has_room
+            if running.voice is not None and running.row is None and running.error is None
+            and (running.texts or running.pieces) and running.ledger.has_room
         ]  # fmt: skip
-        return min(waiting, key=self._deadline_ns, default=None)
+        return min(waiting, key=_runs_out_ns, default=None)
+
+    def to_feed(self) -> Running | None:
+        """An utterance whose segment has begun and whose text T3 has not run in full; they take turns."""
+        feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
+        return min(feeding, key=lambda running: running.fed_ns, default=None)
 
     def to_step(self) -> list[Running]:
+        if self.config.sequential and (self.flow_busy or self.next_flow_job(now_ns())[0]):
+            return []
         return [running for running in self._running.values() if running.decoding and running.ledger.has_room]
 
     # ------------------------------------------------------------------------------------------ flow thread
 
-    def _deadline_ns(self, running: Running) -> int:
-        """When its audio runs out, if it plays in real time since its first chunk; 0 before that."""
-        if not running.first_chunk_ns:
-            return 0
-        return running.first_chunk_ns + running.samples_sent * 1_000_000_000 // self.config.sample_rate
+    def next_flow_job(self, now: int) -> tuple[FlowJob | None, float | None]:
+        """The most urgent window that should be run now; if there is none, in how many seconds one may be."""
+        jobs, waits = [], []
+        for running in self._running.values():
+            head = running.ledger.entries[0] if running.ledger.entries else None
+            if isinstance(head, SegmentTokens):
+                window = self._window(running, head, now)
+                if isinstance(window, float):
+                    waits.append(window)
+                    running.wanted_ns = now + round(window * NS_PER_S)
+                elif window is not None and self._has_room(running, window):
+                    jobs.append(FlowJob(running, head, window))
+                elif window is not None:
+                    running.channel_full = True
+        return min(jobs, key=lambda job: _runs_out_ns(job.running), default=None), min(waits, default=None)
 
-    def next_flow_job(self) -> FlowJob | None:
-        jobs = (job for running in self._running.values() for job in self._jobs_of(running))
-        return min(jobs, key=lambda job: self._deadline_ns(job.running), default=None)
+    def next_proposal(self) -> FlowJob | None:
+        """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
 
-    def _jobs_of(self, running: Running) -> Iterator[FlowJob]:
-        head = running.ledger.entries[0] if running.ledger.entries else None
-        if not isinstance(head, SegmentTokens):
-            return
+        For idle times only: the flow's load must leave room."""
+        if not self.config.speculate or self.estimates.flow_load.value > IDLE_LOAD:
+            return None
+        jobs = []
+        for running in self._running.values():
+            head = running.ledger.entries[0] if running.ledger.entries else None
+            if isinstance(head, SegmentTokens) and self._may_be_at_its_end(head):
+                job = FlowJob(running, head, Window(n_new=head.waiting, lookahead=0, final=True))
+                tried = running.proposal is not None and running.proposal.is_for(job)
+                if not tried and self._has_room(running, job.window):
+                    jobs.append(job)
+        return min(jobs, key=lambda job: _runs_out_ns(job.running), default=None)
+
+    def _may_be_at_its_end(self, head: SegmentTokens) -> bool:
+        waiting = 0 < head.waiting <= max(self.config.ladder.sizes) + self.config.lookahead
+        return not head.closed and waiting and self._coming(head) <= AT_ITS_END
+
+    def _has_room(self, running: Running, window: Window) -> bool:
+        waiting, size = running.samples_unreleased, window.n_new * self.config.samples_per_token
+        return not waiting or waiting + size <= self.config.channel_samples
+
+    def _window(self, running: Running, head: SegmentTokens, now: int) -> Window | float | None:
+        config, index = self.config, running.segment_windows
+        if not config.by_deadline:
+            return ladder.next_window(config.ladder, index, head.waiting, head.closed, config.lookahead)
+        state = Head(
+            waiting=head.waiting,
+            closed=head.closed,
+            coming=self._coming(head),
+            fresh=index == 0,
+            lead_s=(running.runs_out_ns - now) / NS_PER_S if running.runs_out_ns else None,
+            others=sum(1 for other in self._running.values() if other.ledger.entries) - 1,
+            rescue=config.speculate,
+        )
+        return schedule.next_window(state, self.machine, self._least_first)
+
+    @property
+    def machine(self) -> Machine:
+        config, estimates = self.config, self.estimates
+        return Machine(
+            token_s=estimates.token_s.value,
+            window_s=estimates.window_s,
+            audio_s=config.samples_per_token / config.sample_rate,
+            held_back_s=config.held_back_samples / config.sample_rate,
+            lookahead=config.lookahead,
+            largest=max(config.ladder.sizes),
+        )
+
+    @property
+    def _least_first(self) -> int:
+        """Tokens of a first window that gives LEAST_SOUND_S of sound."""
         config = self.config
-        window = next_window(config.ladder, running.segment_windows, head.waiting, head.closed, config.lookahead)
-        if window is None:
-            return
-        waiting = running.samples_unreleased
-        if not waiting or waiting + window.n_new * config.samples_per_token <= config.channel_samples:
-            yield FlowJob(running, head, window)
+        samples = config.held_back_samples + LEAST_SOUND_S * config.sample_rate
+        return min(math.ceil(samples / config.samples_per_token), max(config.ladder.sizes))
+
+    def _coming(self, segment: SegmentTokens) -> int:
+        """Tokens that T3 is still expected to draw for a segment."""
+        if segment.closed:
+            return 0
+        return max(1, round(self.estimates.tokens_per_char.value * len(segment.spoken)) - segment.drawn)
+
+    def note_audio(self, running: Running, num_samples: int, now: int) -> float | None:
+        """A chunk leaves at `now`: moves the deadline. Gives the pre-buffer to hint at, while it matters."""
+        rate = self.config.sample_rate
+        running.samples_sent += num_samples
+        running.samples_unreleased += num_samples
+        first = not running.first_chunk_ns
+        if first:
+            running.first_chunk_ns = running.starts_ns = running.runs_out_ns = now
+        if not first and (running.listener_reports or now >= running.starts_ns or not self.config.by_deadline):
+            # A listener who starves stands still until there is something again.
+            running.runs_out_ns = max(running.runs_out_ns, now) + num_samples * NS_PER_S // rate
+            return None
+        hint_s = self._prebuffer_s(running, now) if self.config.by_deadline else None
+        running.starts_ns = running.first_chunk_ns + round((hint_s or 0.0) * NS_PER_S)
+        running.runs_out_ns = max(running.starts_ns, now) + running.samples_sent * NS_PER_S // rate
+        return hint_s
+
+    def _prebuffer_s(self, running: Running, now: int) -> float:
+        segments = [entry for entry in running.ledger.entries if isinstance(entry, SegmentTokens)]
+        ahead = round(self.estimates.tokens_per_char.value * running.chars_ahead)
+        position = Position(
+            waiting=sum(segment.waiting for segment in segments),
+            coming=sum(self._coming(segment) for segment in segments) + ahead,
+            played_from_s=(now - running.first_chunk_ns) / NS_PER_S,
+            sent_s=running.samples_sent / self.config.sample_rate,
+        )
+        needed_s = forecast.prebuffer(self.machine, position)
+        return HINT_FACTOR * needed_s + schedule.SLACK_S if needed_s > 0 else 0.0
 
     def settle(self) -> list[tuple[Running, Finished | Failed | FlushDone]]:
         """Events that stand at the front of an utterance's order: flush marks, ends, errors."""
@@ -242,5 +388,26 @@ def end_input(running: Running) -> None:
     running.input_ended = True
 
 
+def give_voice(running: Running, voice: Any) -> None:
+    running.voice = voice
+
+
+def fail(running: Running, error: GaplessError) -> None:
+    running.error = error
+
+
+def hear(running: Running, played_samples: int, sample_rate: int) -> None:
+    """The listener says where he is."""
+    running.listener_reports = True
+    left = running.samples_sent - min(played_samples, running.samples_sent)
+    running.runs_out_ns = now_ns() + left * NS_PER_S // sample_rate
+
+
+def _runs_out_ns(running: Running) -> int:
+    return running.runs_out_ns
+
+
 def release(running: Running, num_samples: int) -> None:
     running.samples_unreleased = max(0, running.samples_unreleased - num_samples)
+    if running.channel_full:
+        running.channel_full, running.room_ns = False, now_ns()

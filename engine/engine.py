@@ -1,46 +1,79 @@
 """The engine in this process: submit an utterance, push text, receive audio events through a sink.
 
     submit/push_text/... -> board -> t3 thread -> ledger -> flow thread -> sink
+                       \\-> shelf: the voice, prepared on the voices thread unless it is there
 
-`load` is the way in for the service. Two threads do the work, `t3` and `flow`; callers' threads only touch the board.
+`load` is the way in for the service. Callers' threads only touch the board and the shelf.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from engine import board as changes
-from engine import model as models
-from engine import tracing
+from engine import checkpoints, tracing
 from engine.board import Board, BoardConfig, Running
-from engine.errors import ModelError, UnknownVoice
-from engine.ladder import largest_peek
+from engine.errors import GaplessError, UtteranceFailed
+from engine.jobs import AudioStage, TokenStage
+from engine.ladder import LadderConfig, largest_peek
 from engine.ledger import Ledger
-from engine.messages import Accepted, EngineInfo, EngineStats, Playback, Sink, Utterance, VoiceInfo
-from engine.model import Model
+from engine.messages import (
+    Accepted,
+    CreatedVoice,
+    EngineInfo,
+    EngineStats,
+    NewVoice,
+    Playback,
+    Sink,
+    Utterance,
+    VoiceInfo,
+)
+from engine.model import Model, Voice
 from engine.pipeline import FlowWorker, T3Worker
+from engine.precision import Precision, find_device
 from engine.speak import speak
 from engine.stages import FlowStage, T3Stage
 from engine.text.segmenter import Segmenter
+from engine.voices.conditionals import Conditionals
+from engine.voices.desk import Desk, clone
+from engine.voices.library import Library
+from engine.voices.shelf import Shelf
+from engine.watermark import Watermark
 
 log = logging.getLogger(__name__)
 
 WARM_UP_TEXT = "Warming up, one two three."
-WARM_UP_LIMIT_S = 60.0
+WARM_UP_LIMIT_S = 300.0
+SMALL_PARAMETERS = 20_000_000  # of the flow
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
     max_utterances: int = 8
-    threads: int | None = None  # torch threads of each worker; None: one, which is fastest for small networks
-    device: str = "cpu"
+    device: str = "auto"
+    dtype: str = ""  # see `Precision.parse`; "" = the device's defaults
+    form: str | None = None  # of the flow; None: what the checkpoint is made for
+    variant: str | None = None  # of a published checkpoint; None: what its files say
+    normalize: bool = True  # numbers and abbreviations are spelled out
+    watermark: bool = False  # mark all audio by PerTh
+    deterministic: bool = False  # same seed, same samples, whatever the load: the ladder's windows, a fixed T3 batch
+    by_deadline: bool = True  # window sizes follow the listener's deadline; False: the ladder's sizes
+    speculate: bool = False  # windows with less lookahead to be in time, and run ahead of the stop token
+    ladder: tuple[int, ...] | None = None  # tokens of the windows; None: the model's
+    sequential: bool = False  # T3 rests while the flow works: the baseline of benchmarks
+    threads: int | None = None  # torch threads of each worker on a CPU; None: what suits the model's size
+    voices_dir: Path | None = None  # where created voices are stored; None: none can be created
+    voice_memory_bytes: int = 4 << 30  # for prepared voices
     max_text_delay_s: float = 1.0
     channel_s: float = 2.0  # audio that may wait for its listener, per utterance
 
@@ -49,38 +82,57 @@ class EngineOptions:
             raise ValueError("max_utterances and channel_s must be positive, max_text_delay_s not negative")
 
 
-class LocalEngine:
-    """Implements `engine.messages.Engine`."""
+Wrap = Callable[[TokenStage, AudioStage], tuple[TokenStage, AudioStage]]
 
-    def __init__(self, model: Model, options: EngineOptions) -> None:
+
+class LocalEngine:
+    """Implements `engine.messages.Engine`. `wrap` may put something around the stages, such as a throttle."""
+
+    def __init__(self, model: Model, options: EngineOptions, wrap: Wrap | None = None) -> None:
         self._model = model
         self._options = options
+        self._threads = options.threads or _threads_for(model)
+        self._library = Library(model.voices, model.config.family, options.voices_dir)
+        self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._pin_threads)
         lookahead = model.flow.lookahead
+        ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
         config = BoardConfig(
             max_utterances=options.max_utterances,
-            ladder=model.config.ladder,
+            ladder=ladder,
+            by_deadline=options.by_deadline and not options.deterministic,
+            speculate=options.speculate,
+            sequential=options.sequential,
             lookahead=lookahead,
             sample_rate=model.config.sample_rate,
             samples_per_token=model.samples_per_token,
-            ledger_tokens=LEDGER_WINDOWS * largest_peek(model.config.ladder, lookahead),
+            held_back_samples=model.hift.hold_back_samples,
+            ledger_tokens=LEDGER_WINDOWS * largest_peek(ladder, lookahead),
             channel_samples=round(options.channel_s * model.config.sample_rate),
         )
         self._board = Board(config)
-        tokens, audio = T3Stage(model, options.max_utterances), FlowStage(model)
-        self._workers = (T3Worker(self._board, tokens, self._pin), FlowWorker(self._board, audio, self._pin))
+        tokens: TokenStage = T3Stage(model, options.max_utterances, fixed_batch=options.deterministic)
+        audio: AudioStage = FlowStage(model, Watermark.load() if options.watermark else None)
+        if wrap is not None:
+            tokens, audio = wrap(tokens, audio)
+        self._workers = (
+            T3Worker(self._board, tokens, self._pin_threads),
+            FlowWorker(self._board, audio, self._pin_threads),
+        )
         for worker in self._workers:
             worker.start()
 
-    def _pin(self) -> None:
+    def _pin_threads(self) -> None:
         """Each worker's own thread count: the stages must not fight for the cores."""
-        torch.set_num_threads(self._options.threads or 1)
+        torch.set_num_threads(self._threads)
 
     def info(self) -> EngineInfo:
-        config = self._model.config
+        config, model = self._model.config, self._model
         return EngineInfo(
             model=config.name,
             variant=config.variant,
-            device=f"{self._options.device} float32",
+            device=f"{model.device}, {model.precision}",
+            form=config.flow.form,
+            languages=model.text.languages,
             sample_rate=config.sample_rate,
             default_voice=config.default_voice,
             default_sampling=config.sampling.subset(config.used_sampling),
@@ -88,26 +140,51 @@ class LocalEngine:
             max_utterances=self._options.max_utterances,
             has_guidance=config.t3.guidance,
             has_emotion=config.t3.emotion,
+            has_prebuffer_hint=self._board.config.by_deadline,
+            has_playback_scheduling=self._board.config.by_deadline,
+            has_speculation=self._options.speculate,
+            is_deterministic=self._options.deterministic,
+            has_cloning=model.cloner is not None and self._options.voices_dir is not None,
         )
 
     def voices(self) -> list[VoiceInfo]:
-        codes = self._model.config.text.language_codes
-        return [
-            VoiceInfo(name=name, description=voice.description, language_codes=codes, bytes_held=voice.nbytes)
-            for name, voice in sorted(self._model.voices.items())
-        ]
+        return [self._voice_info(voice) for voice in self._library.voices()]
+
+    def _voice_info(self, voice: Conditionals) -> VoiceInfo:
+        return VoiceInfo(
+            name=voice.name,
+            description=voice.description,
+            language_codes=self._model.text.languages,
+            bytes_held=self._shelf.bytes_held(voice),
+            built_in=self._library.is_own(voice.name),
+        )
+
+    def create_voice(self, voice: NewVoice) -> CreatedVoice:
+        self._library.check_free(voice.name)
+        model = self._model
+        conditionals, warnings = self._shelf.run(lambda: clone(model.cloner, voice, model.config.name))
+        self._library.add(conditionals)
+        try:
+            self._shelf.pin(conditionals).result()
+        except GaplessError as error:
+            warnings = (*warnings, f"stored, and not prepared yet: {error}")
+        finally:
+            self._shelf.unpin(conditionals)
+        return CreatedVoice(voice=self._voice_info(conditionals), warnings=warnings)
+
+    def delete_voice(self, name: str) -> None:
+        self._shelf.drop(self._library.remove(name))
 
     def stats(self) -> EngineStats:
         return self._board.stats()
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
         config = self._model.config
-        voice = utterance.voice or config.default_voice
-        if voice not in self._model.voices:
-            raise UnknownVoice(voice, sorted(self._model.voices))
+        voice = self._library.get(utterance.voice or config.default_voice)
         delay_s = self._options.max_text_delay_s if utterance.max_text_delay_s is None else utterance.max_text_delay_s
         accepted = Accepted(
-            voice=voice,
+            voice=voice.name,
+            language=self._model.text.language(utterance.language),
             seed=secrets.randbits(63) if utterance.seed is None else utterance.seed,
             sampling=self._model.sampling(utterance.sampling).subset(config.used_sampling),
             max_text_delay_s=delay_s,
@@ -119,9 +196,20 @@ class LocalEngine:
             trace=tracing.parent(utterance.traceparent),
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
             ledger=Ledger(self._board.config.ledger_tokens),
+            on_leave=lambda: self._shelf.unpin(voice),
         )
         self._board.add(running)
+        self._shelf.pin(voice).add_done_callback(lambda ready: self._give_voice(utterance.id, ready))
         return accepted
+
+    def _give_voice(self, utterance_id: str, ready: Future[Voice]) -> None:
+        if ready.cancelled():
+            return
+        if error := ready.exception():
+            failed = error if isinstance(error, GaplessError) else UtteranceFailed(f"the voice failed: {error}")
+            self._board.update(utterance_id, lambda running: changes.fail(running, failed))
+        else:
+            self._board.update(utterance_id, lambda running: changes.give_voice(running, ready.result()))
 
     def push_text(self, utterance_id: str, text: str) -> None:
         self._board.update(utterance_id, lambda running: changes.push_text(running, text))
@@ -136,7 +224,8 @@ class LocalEngine:
         self._board.update(utterance_id, lambda running: changes.release(running, num_samples))
 
     def playback(self, utterance_id: str, playback: Playback) -> None:
-        """Accepted and not acted on: this engine schedules by real time since the first chunk (see `info`)."""
+        rate = self._model.config.sample_rate
+        self._board.update(utterance_id, lambda running: changes.hear(running, playback.played_samples, rate))
 
     def cancel(self, utterance_id: str) -> None:
         self._board.cancel(utterance_id)
@@ -145,24 +234,45 @@ class LocalEngine:
         self._board.close()
         for worker in self._workers:
             worker.join()
+        self._shelf.close()
 
 
 def load(model: str = "embedded", options: EngineOptions | None = None) -> LocalEngine:
-    """Loads a model, starts the workers and speaks once with every voice, so that the first request is as fast as any.
+    """Loads a model, starts the workers, prepares its own voices and speaks once, so that the first request is as fast
+    as any.
 
-    `model` is "embedded" or a directory. Raises ModelError."""
+    `model` is "embedded", a directory or a hub id. Raises ModelError."""
     options = options or EngineOptions()
-    if options.device != "cpu":
-        raise ModelError(f"device {options.device!r} is not available; possible: cpu")
     started = time.monotonic()
-    directory = models.EMBEDDED if model == "embedded" else Path(model)
-    engine = LocalEngine(models.load(directory), options)
-    for voice in engine.voices():
-        warm_up(engine, voice.name)
+    device = find_device(options.device)
+    loaded = checkpoints.load(
+        model,
+        device=device,
+        precision=Precision.parse(options.dtype, device),
+        form=options.form,
+        variant=options.variant,
+        normalize=options.normalize,
+    )
+    engine = LocalEngine(loaded, options)
+    for voice in loaded.voices:
+        warm_up(engine, voice)
     log.info("model %s is warm after %.1f s", model, time.monotonic() - started)
     return engine
+
+
+def open_voices(model: str, options: EngineOptions) -> Desk:
+    """For work on stored voices alone. Raises ModelError."""
+    voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
+    library = Library(voices.own, voices.config.family, options.voices_dir)
+    return Desk(library, voices.cloner, voices.config.text.languages, voices.config.name)
 
 
 def warm_up(engine: LocalEngine, voice: str) -> None:
     """Speaks a short text and throws the audio away. Raises what the utterance failed with."""
     speak(engine, Utterance(id=f"warm-up-{voice}", voice=voice, seed=0), WARM_UP_TEXT, WARM_UP_LIMIT_S)
+
+
+def _threads_for(model: Model) -> int:
+    """Small networks are fastest on one thread; T3 and the flow of large ones share the cores."""
+    is_small = sum(parameter.numel() for parameter in model.flow.parameters()) < SMALL_PARAMETERS
+    return 1 if is_small else max(1, (os.cpu_count() or 1) // 2)

@@ -3,8 +3,11 @@
 GaplessError
 ├── InvalidRequest          a field of a request is missing, malformed or out of range
 │   ├── UnknownVoice
+│   ├── VoiceExists
 │   └── EmptyText
-├── Overloaded              no room for another utterance: try again after `retry_after_s`
+├── StorageError            the disk does not take a voice
+├── Unsupported             this model or this installation cannot do it, whatever the request says
+├── Overloaded              no room for another utterance or voice: try again after `retry_after_s`
 ├── UtteranceFailed         this utterance broke; the others never notice
 ├── ModelError              a model directory or its configuration cannot be used
 │   └── InvalidConfig
@@ -28,8 +31,13 @@ class InvalidRequest(GaplessError):
 
 
 class UnknownVoice(InvalidRequest):
-    def __init__(self, name: str, available: list[str]) -> None:
-        super().__init__("config.voice", f"unknown voice {name!r}; available: {', '.join(available)}")
+    def __init__(self, name: str, available: list[str], field: str = "config.voice") -> None:
+        super().__init__(field, f"unknown voice {name!r}; available: {', '.join(available)}")
+
+
+class VoiceExists(InvalidRequest):
+    def __init__(self, name: str) -> None:
+        super().__init__("config.name", f"voice {name!r} exists; delete it first, or choose another name")
 
 
 class EmptyText(InvalidRequest):
@@ -37,11 +45,19 @@ class EmptyText(InvalidRequest):
         super().__init__("text", "no speakable text arrived; send at least one letter or digit before the end")
 
 
+class StorageError(GaplessError):
+    """The disk does not take a voice, or does not let it go."""
+
+
+class Unsupported(GaplessError):
+    """This model or this installation cannot do it, whatever the request says."""
+
+
 class Overloaded(GaplessError):
-    def __init__(self, running: int, limit: int, retry_after_s: float) -> None:
-        super().__init__(f"{running} of {limit} utterances are running; retry in {retry_after_s:.1f} s")
-        self.running = running
-        self.limit = limit
+    """No room now; what runs is not disturbed."""
+
+    def __init__(self, description: str, retry_after_s: float) -> None:
+        super().__init__(f"{description}; retry in {retry_after_s:.1f} s")
         self.retry_after_s = retry_after_s
 
 

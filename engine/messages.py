@@ -7,6 +7,7 @@ Audio is float32 mono at the model's rate. Instants are `engine.clock.now_ns()`;
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,7 +15,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import GaplessError
+from engine.errors import GaplessError, InvalidRequest
+
+_VOICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also a file's name
+_MAX_DESCRIPTION = 1000  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +27,7 @@ class Utterance:
 
     id: str
     voice: str = ""  # "" = the default voice
+    language: str = ""  # one of EngineInfo.languages; "" = the first of them
     sampling: Mapping[str, float] = field(default_factory=dict)  # by the wire's names
     seed: int | None = None
     max_text_delay_s: float | None = None
@@ -35,6 +40,7 @@ class Accepted:
     """What `submit` resolved."""
 
     voice: str
+    language: str
     seed: int
     sampling: Mapping[str, float]
     max_text_delay_s: float
@@ -54,9 +60,13 @@ class ChunkTimings:
     """When each stage worked on a chunk."""
 
     text_received_ns: int = 0
+    text_cut_ns: int = 0
     t3_start_ns: int = 0
     t3_first_token_ns: int = 0
-    t3_last_token_ns: int = 0
+    t3_last_token_ns: int = 0  # of a final window the stop token's, which it waited for as well
+    t3_busy_ns: int = 0  # T3's work since the previous window's tokens
+    room_ns: int = 0  # the audio channel had room again; 0: it always had
+    wanted_ns: int = 0  # it was time to run the window; 0: it was never too early
     flow_start_ns: int = 0
     flow_end_ns: int = 0
     vocoder_end_ns: int = 0
@@ -139,14 +149,40 @@ class VoiceInfo:
     name: str
     description: str
     language_codes: tuple[str, ...]
-    bytes_held: int
+    bytes_held: int  # by its prepared state; 0 while it is not prepared
+    built_in: bool = True  # part of the model; created voices can be deleted
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewVoice:
+    """A voice to clone. Raises InvalidRequest for a name or a description that cannot be."""
+
+    name: str
+    audio: bytes  # an audio file (WAV, FLAC, Ogg) of somebody speaking
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not _VOICE_NAME.fullmatch(self.name):
+            allowed = "1 to 64 letters, digits, dots, dashes and underscores of ASCII, a letter or a digit first"
+            raise InvalidRequest("config.name", f"{self.name[:80]!r} is no name for a voice; allowed: {allowed}")
+        if len(self.description) > _MAX_DESCRIPTION or not self.description.isprintable():
+            allowed = f"up to {_MAX_DESCRIPTION} printable characters on one line"
+            raise InvalidRequest("config.description", f"cannot be taken; allowed: {allowed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatedVoice:
+    voice: VoiceInfo
+    warnings: tuple[str, ...]  # what was wrong with the recording and did not stop it
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineInfo:
     model: str
     variant: str
-    device: str
+    device: str  # and the arithmetic of each stage: "cpu, t3 int8, flow bfloat16, vocoder float32"
+    form: str  # how the flow is incremental: "cached", "windowed" or "cumulative"
+    languages: tuple[str, ...]  # that `Utterance.language` takes; the first is the default
     sample_rate: int  # Hz, of all audio that leaves the engine
     default_voice: str
     default_sampling: Mapping[str, float]  # only what the model uses
@@ -158,6 +194,8 @@ class EngineInfo:
     has_speculation: bool = False
     has_guidance: bool = False
     has_emotion: bool = False
+    has_cloning: bool = False
+    is_deterministic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,11 +209,21 @@ class EngineStats:
 
 
 class Engine(Protocol):
-    """What the service needs of an engine. All methods are thread-safe and return at once."""
+    """What the service needs of an engine. All methods are thread-safe; all but `create_voice` return at once."""
 
     def info(self) -> EngineInfo: ...
 
     def voices(self) -> list[VoiceInfo]: ...
+
+    def create_voice(self, voice: NewVoice) -> CreatedVoice:
+        """Clones a voice, stores and prepares it; takes seconds. One at a time, the others wait.
+
+        Raises InvalidRequest (the name, the audio), VoiceExists, Unsupported, Overloaded or EngineClosed."""
+        ...
+
+    def delete_voice(self, name: str) -> None:
+        """Utterances that speak with it go on. Raises UnknownVoice, Unsupported (a voice of the model itself)."""
+        ...
 
     def stats(self) -> EngineStats: ...
 

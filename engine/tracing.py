@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from engine.ledger import SegmentTokens
-from engine.messages import AudioChunk
+from engine.messages import AudioChunk, ChunkTimings
 
 _TRACER = trace.get_tracer("gapless.engine")
 _W3C = TraceContextTextMapPropagator()
@@ -48,6 +48,19 @@ def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk) ->
     _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, window)
     audio = {**common, "tts.audio.samples": chunk.num_samples}
     _span(parent, "vocoder", timings.flow_end_ns, timings.vocoder_end_ns, audio)
+
+
+def record_discarded(parent: Context, segment: int, timings: ChunkTimings) -> None:
+    """A speculative window that came to nothing."""
+    if trace.get_current_span(parent).get_span_context().trace_flags.sampled:
+        window = {
+            "tts.segment": segment,
+            "tts.window.tokens": timings.window_tokens,
+            "tts.window.lookahead": timings.lookahead_tokens,
+            "tts.window.speculative": True,
+            "tts.window.discarded": True,
+        }
+        _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, window)
 
 
 def _span(parent: Context, name: str, start_ns: int, end_ns: int, attributes: Mapping[str, int | bool]) -> None:

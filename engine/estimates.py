@@ -1,0 +1,60 @@
+"""How long work takes here and now, measured while it happens. Seconds; touched with the board's condition held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MEMORY = 0.9  # weight of what is known against one new measurement
+
+
+@dataclass
+class Average:
+    """Exponentially weighted mean; the first measurement counts in full."""
+
+    value: float
+    known: bool = False
+
+    def add(self, measured: float) -> None:
+        self.value = MEMORY * self.value + (1 - MEMORY) * measured if self.known else measured
+        self.known = True
+
+
+@dataclass
+class WindowCost:
+    """Seconds of a flow window, vocoder included: a + b * tokens, by least squares with forgetting.
+
+    Until windows of different sizes were seen, the whole cost counts as proportional to the tokens."""
+
+    prior_s: float  # of one token
+    _weight: float = 0.0
+    _sums: list[float] = field(default_factory=lambda: [0.0] * 4)  # of x, y, xx, xy
+
+    def add(self, tokens: int, seconds: float) -> None:
+        new = (tokens, seconds, tokens * tokens, tokens * seconds)
+        self._sums = [MEMORY * old + value for old, value in zip(self._sums, new, strict=True)]
+        self._weight = MEMORY * self._weight + 1.0
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """(a, b), neither negative."""
+        if not self._weight:
+            return 0.0, self.prior_s
+        x, y, xx, xy = (total / self._weight for total in self._sums)
+        spread = xx - x * x
+        slope = (xy - x * y) / spread if spread > 0.01 * xx else y / x
+        slope = min(max(0.0, slope), y / x)
+        return y - slope * x, slope
+
+    def __call__(self, tokens: int) -> float:
+        a, b = self.line
+        return a + b * tokens
+
+
+@dataclass
+class Estimates:
+    """Of one engine. The priors hold until the warm-up has spoken."""
+
+    token_s: Average = field(default_factory=lambda: Average(0.02))  # of one utterance, from a token to its next
+    window_s: WindowCost = field(default_factory=lambda: WindowCost(0.004))
+    flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow is busy
+    tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters

@@ -1,0 +1,86 @@
+"""Which tokens the next flow window takes, and when: from the listener's deadline and what the machine costs now.
+
+A first window is as small as gap-free playback allows. After it a window waits, and so grows, until it is full or its
+audio would come late; large windows cost less for a token and know more of what follows. The fixed ladder (ladder.py)
+is the other way: sizes that depend on the tokens alone. Pure: seconds and tokens in, a window or an instant out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from engine import forecast
+from engine.forecast import Machine, Position
+from engine.ladder import Window
+
+SLACK_S = 0.05  # a chunk is to be ready so long before its turn: threads wake late, packets travel
+WORTH_S = 0.04  # a start that comes sooner by less is not worth a worse first window
+CATCHES_UP = 0.75  # of real time: T3 at this pace makes up for a missing lookahead within a few windows
+FORESIGHT = 100  # tokens of a segment that its first window's size depends on: what comes later changes little
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """The segment whose turn it is in an utterance."""
+
+    waiting: int  # tokens drawn and not spoken
+    closed: bool  # T3 has drawn all of them
+    coming: int  # tokens that T3 is still expected to draw for it
+    fresh: bool  # no window of this segment was run yet
+    lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
+    others: int  # utterances whose windows may stand in front
+    rescue: bool = False  # whether a window may be run without its whole lookahead, to be in time
+
+
+def next_window(head: Head, machine: Machine, least_first: int) -> Window | float | None:
+    """A window to run now, or how long to wait before asking again, or None: more tokens are needed first.
+
+    `least_first`: tokens of the shortest first chunk that is any sound at all."""
+    if head.closed and head.waiting <= machine.largest + machine.lookahead:
+        return Window(n_new=head.waiting, lookahead=0, final=True)
+    if head.lead_s is None:
+        return _first(head, machine, least_first)
+    ready = min(head.waiting - machine.lookahead, machine.largest)
+    if ready == machine.largest:
+        return Window(n_new=ready, lookahead=machine.lookahead, final=False)
+    if head.fresh and not _can_be_heard_through(head, machine):
+        return None
+    spare_s = head.lead_s - (1 + head.others) * machine.window_s(max(1, ready)) - SLACK_S
+    if ready >= 1:
+        return spare_s if spare_s > 0 else Window(n_new=ready, lookahead=machine.lookahead, final=False)
+    if head.waiting and head.rescue and _catches_up(machine):
+        # Its deadline would be missed: sound goes on with the lookahead that is there, which is none.
+        spare_s += SLACK_S / 2
+        return spare_s if spare_s > 0 else Window(n_new=head.waiting, lookahead=0, final=False)
+    return None
+
+
+def first_lookahead(machine: Machine) -> int:
+    """Tokens that a first window waits for beyond its own. None of them, where T3 makes the listener wait for them and
+    is fast enough to have them for the next window; near real time the lack would stay."""
+    worth_it = machine.lookahead * machine.token_s >= WORTH_S
+    return 0 if worth_it and _catches_up(machine) else machine.lookahead
+
+
+def _first(head: Head, machine: Machine, least_first: int) -> Window | None:
+    lookahead = first_lookahead(machine) if head.rescue else machine.lookahead
+    machine = replace(machine, first_lookahead=lookahead)
+    ready = min(head.waiting - lookahead, machine.largest)
+    if ready < least_first:
+        return None
+    coming = min(head.coming + head.waiting, FORESIGHT)
+    if ready < forecast.first_window(machine, coming, least_first, SLACK_S):
+        return None
+    return Window(n_new=ready, lookahead=lookahead, final=False)
+
+
+def _catches_up(machine: Machine) -> bool:
+    return machine.token_s <= CATCHES_UP * machine.audio_s
+
+
+def _can_be_heard_through(head: Head, machine: Machine) -> bool:
+    """A machine slower than speech makes its listener wait between segments, never inside one."""
+    assert head.lead_s is not None
+    ready, durations = forecast.windows(machine, Position(waiting=head.waiting, coming=head.coming), 0)
+    begins_s = max(head.lead_s, ready[0])
+    return begins_s + SLACK_S >= ready[0] + forecast.least_prebuffer(ready, durations)

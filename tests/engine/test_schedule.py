@@ -1,0 +1,72 @@
+"""Windows by deadline: as late and as large as the listener allows, first ones as small as gap-free playback allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from engine.forecast import Machine
+from engine.ladder import Window
+from engine.schedule import SLACK_S, Head, next_window
+
+MACHINE = Machine(
+    token_s=0.02, window_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
+)
+LEAST = 4
+RUNNING = Head(waiting=10, closed=False, coming=50, fresh=False, lead_s=1.0, others=0)
+
+
+def _costs(seconds: float, tokens: int) -> float:
+    return seconds
+
+
+def plan(head: Head, machine: Machine = MACHINE) -> Window | float | None:
+    return next_window(head, machine, LEAST)
+
+
+def test_a_window_waits_while_the_listener_has_enough() -> None:
+    wait_s = plan(RUNNING)
+    assert wait_s == pytest.approx(1.0 - MACHINE.window_s(7) - SLACK_S)
+
+
+def test_a_window_runs_when_its_audio_would_come_late_otherwise() -> None:
+    assert plan(replace(RUNNING, lead_s=0.06)) == Window(n_new=7, lookahead=3, final=False)
+
+
+def test_others_in_front_make_a_window_run_sooner() -> None:
+    assert isinstance(plan(replace(RUNNING, lead_s=0.2)), float)
+    assert isinstance(plan(replace(RUNNING, lead_s=0.2, others=20)), Window)
+
+
+def test_a_full_window_runs_at_once() -> None:
+    assert plan(replace(RUNNING, waiting=40)) == Window(n_new=25, lookahead=3, final=False)
+
+
+def test_without_a_token_beyond_the_lookahead_there_is_nothing_to_run() -> None:
+    assert plan(replace(RUNNING, waiting=3, lead_s=0.0)) is None
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 28])
+def test_what_is_left_of_a_closed_segment_is_one_final_window(waiting: int) -> None:
+    assert plan(replace(RUNNING, waiting=waiting, closed=True)) == Window(n_new=waiting, lookahead=0, final=True)
+    assert plan(replace(RUNNING, waiting=29, closed=True)) == Window(n_new=25, lookahead=3, final=False)
+
+
+def test_a_first_window_is_as_small_as_gap_free_playback_allows() -> None:
+    first = replace(RUNNING, fresh=True, lead_s=None, waiting=0)
+    sizes = {}
+    for name, window_s in (("fast", 0.002), ("slow", 0.15)):
+        machine = replace(MACHINE, window_s=partial(_costs, window_s))
+        windows = [plan(replace(first, waiting=waiting), machine) for waiting in range(28)]
+        sizes[name] = next(window.n_new for window in windows if isinstance(window, Window))
+    assert LEAST <= sizes["fast"] < sizes["slow"]
+
+
+def test_a_machine_slower_than_speech_waits_between_segments_and_not_inside_them() -> None:
+    slow = replace(MACHINE, token_s=0.06)
+    starved = replace(RUNNING, fresh=True, lead_s=-0.5, waiting=10, coming=40)
+    assert plan(starved, slow) is None
+    assert isinstance(plan(replace(starved, fresh=False), slow), Window)
+    assert isinstance(plan(replace(starved, waiting=27, coming=5), slow), Window)

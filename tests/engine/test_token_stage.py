@@ -1,0 +1,104 @@
+"""T3 in one batch: who else is there, who leaves and who stands still changes nothing of what a row says."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine.checkpoints import load
+from engine.jobs import SegmentJob
+from engine.model import Model, Voice
+from engine.models.t3 import T3
+from engine.stages import Row, T3Stage
+from tests.engine.tiny import write_tiny_model
+
+TEXTS = ("hello there.", "a text of another length, and longer.", "yes.", "one two three four.", "so it goes.")
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "guided"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    model = load(write_tiny_model(tmp_path_factory.mktemp("model") / "tiny"))
+    if not request.param:
+        return model
+    torch.manual_seed(1)
+    config = replace(model.config.t3, guidance=True, emotion=True, start_count=2)
+    t3 = T3(config).eval().requires_grad_(False)
+    return replace(model, t3=t3, config=replace(model.config, t3=config))
+
+
+@pytest.fixture(scope="module")
+def voice(model: Model) -> Voice:
+    return model.prepare(model.voices["one"])
+
+
+def job(voice: Voice, index: int) -> SegmentJob:
+    sampling = {"cfg_weight": 0.0 if index % 3 == 2 else 0.5, "temperature": 0.5 + 0.1 * (index % 7)}
+    text = TEXTS[index % len(TEXTS)]
+    return SegmentJob(text=text, voice=voice, language="en", sampling=sampling, seed=index, segment=0)
+
+
+def spoken_alone(model: Model, voice: Voice, index: int) -> list[int]:
+    stage = T3Stage(model, 1)
+    row = stage.begin(job(voice, index))
+    while not stage.feed(row):
+        pass
+    while stage.step([row])[0] is not None:
+        pass
+    return row.tokens
+
+
+@pytest.mark.parametrize("fixed_batch", [False, True])
+def test_a_row_among_others_says_what_it_says_alone(model: Model, voice: Voice, fixed_batch: bool) -> None:
+    """Rows join, stand still, are fed in pieces, stop and are cancelled at random."""
+    rng, names = random.Random(3), itertools.count()
+    stage = T3Stage(model, 4, fixed_batch=fixed_batch)
+    feeding: dict[int, Row] = {}
+    running: dict[int, Row] = {}
+    said: dict[int, list[int]] = {}
+    while len(said) < 6:
+        if len(feeding) + len(running) < 4 and rng.random() < 0.5:
+            index = next(names)
+            feeding[index] = stage.begin(job(voice, index))
+        for index, row in list(feeding.items()):
+            stage._feed = rng.randint(1, 4)
+            if stage.feed(row):
+                running[index] = feeding.pop(index)
+        stepping = {index: row for index, row in running.items() if rng.random() < 0.8}
+        for (index, row), token in zip(stepping.items(), stage.step(list(stepping.values())), strict=True):
+            if token is None:
+                said[index] = row.tokens
+                stage.release(running.pop(index))
+        if running and rng.random() < 0.02:
+            stage.release(running.pop(rng.choice(list(running))))
+    for index, tokens in said.items():
+        assert tokens == spoken_alone(model, voice, index)
+    assert max(map(len, said.values())) > 20
+
+
+def test_after_all_left_every_slot_is_free_again(model: Model, voice: Voice) -> None:
+    stage = T3Stage(model, 3)
+    for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
+        rows = [stage.begin(job(voice, index)) for index in range(3)]
+        for row in rows:
+            while not stage.feed(row):
+                pass
+        stage.step(rows)
+        for index in order:
+            stage.release(rows[index])
+        assert not any(stage._cache.attention.lengths)
+        assert not stage._owners
+
+
+def test_beside_others_a_text_is_fed_in_pieces_and_alone_at_once(model: Model, voice: Voice) -> None:
+    stage = T3Stage(model, 2)
+    first = stage.begin(job(voice, 1))
+    assert stage.feed(first)
+    second = stage.begin(job(voice, 1))
+    feeds = 1
+    while not stage.feed(second):
+        feeds += 1
+    assert feeds > 1
