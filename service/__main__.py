@@ -1,26 +1,32 @@
 """`python -m service`: reads the options, binds, loads the engine, serves until a signal. See --help.
 
-Exit status: 0 after a signal, 1 if the model, the address or tracing cannot be had, 2 for unreadable options.
+`python -m service voice ...` works on the stored voices instead. What is asked for goes to stdout, all else to stderr.
+Exit status: 0 after a signal, 1 if the model, the address, tracing or a voice cannot be had, 2 for unreadable options.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
-from engine.errors import ModelError
+from engine.errors import GaplessError, InvalidRequest
 from engine.messages import Engine
-from service import tracing
-from service.options import EngineSettings, Options, is_loopback, read_options
+from service import tracing, voice_command
+from service.options import EngineSettings, Options, VoiceCommand, is_loopback, read_options
 from service.server import AddressError, Server
 from service.session import Surroundings
+
+if TYPE_CHECKING:
+    from engine.engine import EngineOptions
 
 _log = logging.getLogger("service")
 
@@ -31,11 +37,22 @@ def main() -> int:
         level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     try:
-        asyncio.run(_serve(options))
-    except (AddressError, ModelError, tracing.TracingError) as error:
-        sys.stderr.write(f"gapless: {error}\n")
+        if options.voice is None:
+            asyncio.run(_serve(options))
+        else:
+            _work_on_voices(options, options.voice)
+    except (AddressError, GaplessError, OSError, tracing.TracingError) as error:
+        message = error.description if isinstance(error, InvalidRequest) else str(error)
+        sys.stderr.write(f"gapless: {' '.join(message.split())}\n")
         return 1
     return 0
+
+
+def _work_on_voices(options: Options, command: VoiceCommand) -> None:
+    from engine.engine import open_voices
+
+    desk = open_voices(options.engine.model, _engine_options(options.engine))
+    voice_command.run(command, desk, options.service.max_recording_bytes, sys.stdout, sys.stderr)
 
 
 async def _serve(options: Options) -> None:
@@ -49,7 +66,7 @@ async def _serve(options: Options) -> None:
         await server.start(
             Surroundings(engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"))
         )
-        _announce(engine, options.service.address, server.port)
+        await asyncio.to_thread(_announce, engine, options.service.address, server.port)
         await stop.wait()
         _log.info("draining: up to %g s for running utterances", options.service.drain_timeout_s)
         await server.stop(at_once)
@@ -73,16 +90,18 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 def _load(settings: EngineSettings) -> Engine:
     """The only place that brings torch in, on a thread, so that signals are heard meanwhile. Returns warm."""
-    from engine.engine import EngineOptions, load
+    from engine.engine import load
 
-    options = EngineOptions(
-        max_utterances=settings.max_utterances,
-        threads=settings.threads,
-        device=settings.device,
-        max_text_delay_s=settings.max_text_delay_s,
-        channel_s=settings.channel_s,
-    )
-    return load(settings.model, options)
+    _log.info("loading model %s", settings.model)
+    return load(settings.model, _engine_options(settings))
+
+
+def _engine_options(settings: EngineSettings) -> EngineOptions:
+    from engine.engine import EngineOptions
+
+    values = dataclasses.asdict(settings)
+    del values["model"]
+    return EngineOptions(**values)
 
 
 def _announce(engine: Engine, address: str, port: int) -> None:

@@ -10,6 +10,8 @@ class ServiceConfig:
     address: str = "127.0.0.1:50051"
     version: str = ""
     max_text_chars: int = 20_000  # of one utterance: about twenty minutes of speech
+    max_recording_bytes: int = 32 << 20  # of a new voice: minutes of any usual WAV
+    max_new_voices: int = 4  # that are received, wait or are at work; one is at work at a time
     idle_timeout_s: float = 60.0  # nothing from the client and nothing to say to it
     max_lead_s: float = 10.0  # audio ahead of the listener, where the client leaves it open
     drain_timeout_s: float = 30.0  # that running utterances get to finish after SIGTERM

@@ -15,7 +15,17 @@ from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from engine.errors import EmptyText, EngineClosed, GaplessError, InvalidRequest, Overloaded, UnknownVoice
+from engine.errors import (
+    EmptyText,
+    EngineClosed,
+    GaplessError,
+    InvalidRequest,
+    Overloaded,
+    UnknownVoice,
+    Unsupported,
+    UtteranceFailed,
+    VoiceExists,
+)
 
 DOMAIN = "gapless"
 
@@ -29,11 +39,31 @@ class TextTooLong(InvalidRequest):
         super().__init__("text", f"{length} characters so far; this server takes {limit} in one utterance")
 
 
+class RecordingTooLarge(InvalidRequest):
+    def __init__(self, limit: int) -> None:
+        super().__init__("audio", f"more than {limit} bytes; this server takes no larger file (max_recording_bytes)")
+
+
+class NoSuchVoice(GaplessError):
+    """The voice that a call is about does not exist."""
+
+
+class BuiltInVoice(GaplessError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"voice {name!r} is part of the model; only voices that were created can be deleted")
+
+
 class IdleTimeout(GaplessError):
+    def __init__(self, timeout_s: float, advice: str) -> None:
+        super().__init__(f"nothing arrived for {timeout_s:g} s (idle_timeout); {advice}")
+
+
+class SilentClient(IdleTimeout):
     def __init__(self, timeout_s: float) -> None:
         super().__init__(
-            f"nothing arrived for {timeout_s:g} s (idle_timeout) and there was nothing left to hear; "
-            "send end_of_input when the text is complete, or open a call when there is text"
+            timeout_s,
+            "there was nothing left to hear; "
+            "send end_of_input when the text is complete, or open a call when there is text",
         )
 
 
@@ -44,12 +74,12 @@ class ClientStalled(GaplessError):
 
 class Draining(GaplessError):
     def __init__(self) -> None:
-        super().__init__("the server is shutting down and takes no new utterances; call another one")
+        super().__init__("the server is shutting down and takes no new utterances or voices; call another one")
 
 
 class DrainExpired(GaplessError):
     def __init__(self, timeout_s: float) -> None:
-        super().__init__(f"the server shut down; the utterance did not end within {timeout_s:g} s")
+        super().__init__(f"the server shut down; the call did not end within {timeout_s:g} s")
 
 
 @dataclass(frozen=True)
@@ -61,20 +91,30 @@ class _Rule:
 
 # First match wins.
 # An unknown voice is INVALID_ARGUMENT, not NOT_FOUND: a field of the request is wrong, and BadRequest says which.
+# Where the voice itself is what the call is about (DeleteVoice, CreateVoice): NOT_FOUND and ALREADY_EXISTS, as AIP-135
+# and AIP-133 have it.
+# What this server cannot do at all is UNIMPLEMENTED. A voice of the model exists and cannot be deleted:
+# FAILED_PRECONDITION.
 # Silence is ABORTED, not DEADLINE_EXCEEDED: that one is the client's own deadline, and client libraries retry it.
 _RULES = (
     _Rule(UnknownVoice, code_pb2.INVALID_ARGUMENT, "UNKNOWN_VOICE"),
     _Rule(EmptyText, code_pb2.INVALID_ARGUMENT, "EMPTY_TEXT"),
     _Rule(TextTooLong, code_pb2.INVALID_ARGUMENT, "TEXT_TOO_LONG"),
     _Rule(OutOfOrder, code_pb2.INVALID_ARGUMENT, "OUT_OF_ORDER"),
+    _Rule(RecordingTooLarge, code_pb2.INVALID_ARGUMENT, "RECORDING_TOO_LARGE"),
+    _Rule(VoiceExists, code_pb2.ALREADY_EXISTS, "VOICE_EXISTS"),
     _Rule(InvalidRequest, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD"),
+    _Rule(NoSuchVoice, code_pb2.NOT_FOUND, "UNKNOWN_VOICE"),
+    _Rule(BuiltInVoice, code_pb2.FAILED_PRECONDITION, "BUILT_IN_VOICE"),
+    _Rule(Unsupported, code_pb2.UNIMPLEMENTED, "UNSUPPORTED"),
     _Rule(Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     _Rule(IdleTimeout, code_pb2.ABORTED, "IDLE_TIMEOUT"),
     _Rule(ClientStalled, code_pb2.ABORTED, "CLIENT_STALLED"),
     _Rule(Draining, code_pb2.UNAVAILABLE, "DRAINING"),
     _Rule(DrainExpired, code_pb2.UNAVAILABLE, "DRAIN_EXPIRED"),
     _Rule(EngineClosed, code_pb2.UNAVAILABLE, "ENGINE_CLOSED"),
-    _Rule(GaplessError, code_pb2.INTERNAL, "UTTERANCE_FAILED"),
+    _Rule(UtteranceFailed, code_pb2.INTERNAL, "UTTERANCE_FAILED"),
+    _Rule(GaplessError, code_pb2.INTERNAL, "ENGINE_FAILED"),
 )
 _BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL")
 
@@ -90,12 +130,12 @@ def root_cause(error: Exception) -> Exception:
     return error
 
 
-def to_grpc_status(error: Exception, utterance_id: str) -> grpc.Status:
-    """What `context.abort_with_status` takes: code, message and details of the error."""
+def to_grpc_status(error: Exception, kind: str, call_id: str) -> grpc.Status:
+    """What `context.abort_with_status` takes: code, message and details of the error. `kind`: "utterance", "call"."""
     rule = next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
-    message = f"internal error in utterance {utterance_id}; the server's log tells more" if rule is _BUG else str(error)
+    message = f"internal error in {kind} {call_id}; the server's log tells more" if rule is _BUG else str(error)
     status = status_pb2.Status(code=rule.code, message=message)
-    info = error_details_pb2.ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata={"utterance_id": utterance_id})
+    info = error_details_pb2.ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata={f"{kind}_id": call_id})
     for detail in (info, *_details(error)):
         status.details.add().Pack(detail)
     return cast(grpc.Status, rpc_status.to_status(status))

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from google.protobuf.message import Message
 from opentelemetry.trace import Span
 
 from engine.clock import now_ns
 from engine.errors import GaplessError
 from gapless.tts.v1 import tts_pb2, tts_pb2_grpc
 from service import errors, orders, tracing, wire
+from service.calls import Context, hear_out, read
+from service.drain import Drain
 from service.loop_lag import LoopLag
-from service.session import Context, Session, Surroundings, read
+from service.session import Session, Surroundings
+from service.voices import VoiceDesk
 
 SERVICE = "tts.v1.TextToSpeechService"
 
-_HEAR_OUT_S = 0.05
-
 _log = logging.getLogger(__name__)
-
-
-async def _hear_out(context: Context) -> None:
-    """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
-    with contextlib.suppress(TimeoutError, GaplessError):
-        async with asyncio.timeout(_HEAR_OUT_S):
-            while await read(context):
-                pass
 
 
 class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
@@ -38,9 +32,17 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         self._engine = around.engine
         self._config = around.config
         self._loop_lag = LoopLag(around.config.lag_interval_s)
-        self._draining = False
-        self._deadlines: set[asyncio.Timeout] = set()  # one for each running utterance, without effect until a drain
-        self._all_ended = asyncio.Event()
+        self._voices = VoiceDesk(around.engine, around.info, around.config)
+        self._drain = Drain(around.config.drain_timeout_s)
+
+    async def drain(self) -> None:
+        """Refuses new utterances and voices; returns when the running ones have ended, in time or aborted."""
+        await self._drain.run()
+
+    def close(self) -> None:
+        self._voices.close()
+
+    # ---------------------------------------------------------------------------------------------------- utterances
 
     async def Synthesize(  # noqa: N802
         self, request_iterator: AsyncIterator[tts_pb2.SynthesizeRequest], context: Context
@@ -49,28 +51,19 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         arrived_ns = now_ns()
         utterance_id = uuid.uuid4().hex
         first = await self._first_message(context)
-        metadata = dict(context.invocation_metadata() or ())
-        parent = tracing.parent_context(metadata, orders.read_trace_context(first))
+        parent = tracing.parent_context(_metadata(context), orders.read_trace_context(first))
         with tracing.server_span(self._around.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
             span.set_attribute("tts.utterance.id", utterance_id)
-            try:
+            async with self._border(context, span, "utterance", utterance_id, tts_pb2.SynthesizeRequest):
                 await self._synthesize(first, utterance_id, context, span)
-            except asyncio.CancelledError:
-                tracing.set_grpc_status(span, "CANCELLED")
-                _log.info("utterance %s: cancelled", utterance_id)
-                raise
-            except Exception as error:
-                await self._abort(context, span, utterance_id, errors.root_cause(error))
-            tracing.set_grpc_status(span, "OK")
-            _log.info("utterance %s: done in %.2f s", utterance_id, (now_ns() - arrived_ns) / 1e9)
 
     async def _first_message(self, context: Context) -> tts_pb2.SynthesisConfig | GaplessError:
         """The config, or what is wrong with the call's beginning, to be raised inside its span."""
         try:
             async with asyncio.timeout(self._config.idle_timeout_s):
-                request = await read(context)
+                request = await read(context, tts_pb2.SynthesizeRequest)
         except TimeoutError:
-            return errors.IdleTimeout(self._config.idle_timeout_s)
+            return errors.SilentClient(self._config.idle_timeout_s)
         except GaplessError as error:
             return error
         if request is not None and request.HasField("config"):
@@ -83,61 +76,84 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     ) -> None:
         if isinstance(first, GaplessError):
             raise first
-        if self._draining:
-            raise errors.Draining
-        info = self._engine.info()
-        order = orders.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
-        span.set_attributes(tracing.utterance_attributes(info.model, order.utterance.voice or info.default_voice))
-        with self._loop_lag.watch() as lag:
-            await self._run_within_drain(Session(order, context, self._around, span, lag))
+        async with self._drain.call():
+            info = self._around.info
+            order = orders.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
+            span.set_attributes(tracing.utterance_attributes(info.model, order.utterance.voice or info.default_voice))
+            with self._loop_lag.watch() as lag:
+                await Session(order, context, self._around, span, lag, self._drain.begun).run()
 
-    async def _run_within_drain(self, session: Session) -> None:
-        try:
-            async with asyncio.timeout(None) as deadline:
-                self._deadlines.add(deadline)
-                self._all_ended.clear()
-                try:
-                    await session.run()
-                finally:
-                    self._deadlines.remove(deadline)
-                    if not self._deadlines:
-                        self._all_ended.set()
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            raise errors.DrainExpired(self._config.drain_timeout_s) from None
-
-    async def _abort(self, context: Context, span: Span, utterance_id: str, error: Exception) -> None:
-        if errors.is_bug(error):
-            _log.error("utterance %s: internal error", utterance_id, exc_info=error)
-        else:
-            _log.info("utterance %s: %s", utterance_id, error)
-        status = errors.to_grpc_status(error, utterance_id)
-        tracing.set_grpc_status(span, status.code.name, str(error))
-        await _hear_out(context)
-        await context.abort(status.code, status.details, status.trailing_metadata)
-
-    async def drain(self) -> None:
-        """Refuses new utterances; returns when the running ones have ended, in time or aborted."""
-        self._draining = True
-        end = asyncio.get_running_loop().time() + self._config.drain_timeout_s
-        for deadline in self._deadlines:
-            deadline.reschedule(end)
-        if self._deadlines:
-            await self._all_ended.wait()
+    # -------------------------------------------------------------------------------------------------------- voices
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:  # noqa: N802
-        return wire.to_voices(self._engine.voices(), self._engine.info().default_voice)
+        return wire.to_voices(await self._voices.list(), self._around.info.default_voice)
+
+    async def CreateVoice(  # noqa: N802
+        self, request_iterator: AsyncIterator[tts_pb2.CreateVoiceRequest], context: Context
+    ) -> tts_pb2.CreateVoiceResponse:
+        async with self._call(context, "CreateVoice", tts_pb2.CreateVoiceRequest), self._drain.call():
+            return wire.to_created_voice(await self._voices.create(context))
+
+    async def DeleteVoice(self, request: tts_pb2.DeleteVoiceRequest, context: Context) -> tts_pb2.DeleteVoiceResponse:  # noqa: N802
+        async with self._call(context, "DeleteVoice"):
+            await self._voices.delete(request.name)
+            return tts_pb2.DeleteVoiceResponse()
+
+    # ----------------------------------------------------------------------------------------------------- the border
+
+    @asynccontextmanager
+    async def _call(self, context: Context, name: str, kind: type[Message] | None = None) -> AsyncIterator[None]:
+        """Span and border of a call that is no utterance."""
+        parent = tracing.parent_context(_metadata(context), {})
+        with tracing.server_span(self._around.tracer, f"{SERVICE}/{name}", parent, now_ns()) as span:
+            async with self._border(context, span, "call", uuid.uuid4().hex, kind):
+                yield
+
+    @asynccontextmanager
+    async def _border(
+        self, context: Context, span: Span, what: str, call_id: str, kind: type[Message] | None
+    ) -> AsyncIterator[None]:
+        """`kind` is what the client streams; None: it does not."""
+        began_ns = now_ns()
+        try:
+            yield
+        except asyncio.CancelledError:
+            tracing.set_grpc_status(span, "CANCELLED")
+            _log.info("%s %s: cancelled", what, call_id)
+            raise
+        except Exception as group:
+            error = errors.root_cause(group)
+            if errors.is_bug(error):
+                _log.error("%s %s: internal error", what, call_id, exc_info=error)
+            else:
+                _log.info("%s %s: %s", what, call_id, error)
+            status = errors.to_grpc_status(error, what, call_id)
+            tracing.set_grpc_status(span, status.code.name, str(error))
+            if kind is not None:
+                await hear_out(context, kind)
+            await context.abort(status.code, status.details, status.trailing_metadata)
+        tracing.set_grpc_status(span, "OK")
+        _log.info("%s %s: done in %.2f s", what, call_id, (now_ns() - began_ns) / 1e9)
+
+    # ---------------------------------------------------------------------------------------------------- information
 
     async def GetServerInfo(  # noqa: N802
         self, request: tts_pb2.GetServerInfoRequest, context: Context
     ) -> tts_pb2.GetServerInfoResponse:
-        return wire.to_server_info(self._engine.info(), self._engine.stats(), self._config)
+        return wire.to_server_info(self._around.info, self._engine.stats(), self._config)
 
     async def ProbeClock(self, request: tts_pb2.ProbeClockRequest, context: Context) -> tts_pb2.ProbeClockResponse:  # noqa: N802
         received_ns = now_ns()
+        self._loop_lag.keep_watching()
+        lag = self._loop_lag.recent()
         return tts_pb2.ProbeClockResponse(
             client_send_unix_nanos=request.client_send_unix_nanos,
             server_receive_unix_nanos=received_ns,
+            loop_lag_max=wire.to_duration(lag.s) if lag.s else None,
+            loop_lag_from_unix_nanos=lag.from_ns,
             server_send_unix_nanos=now_ns(),
         )
+
+
+def _metadata(context: Context) -> dict[str, str | bytes]:
+    return dict(context.invocation_metadata() or ())

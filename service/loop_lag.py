@@ -7,8 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from engine.clock import now_ns
+
+WORTH_TELLING_S = 0.005
+RECENT_S = 2.0
+_REMEMBERED = 64  # delays
+
+
+@dataclass(frozen=True)
+class Lag:
+    s: float
+    from_ns: int  # 0: no delay worth telling
+
+
+NONE = Lag(0.0, 0)
 
 
 class LagWatch:
@@ -16,15 +33,19 @@ class LagWatch:
 
     def __init__(self, probe: LoopLag) -> None:
         self._probe = probe
-        self._max_s = 0.0
+        self._largest = NONE
 
-    def see(self, lag_s: float) -> None:
-        self._max_s = max(self._max_s, lag_s)
+    def see(self, lag: Lag) -> None:
+        self._largest = max(self._largest, lag, key=lambda one: one.s)
+
+    def take(self) -> Lag:
+        """Includes a tick that is overdue right now, so a block shows in the chunk that it delayed."""
+        self.see(self._probe.overdue)
+        largest, self._largest = self._largest, NONE
+        return largest
 
     def take_s(self) -> float:
-        """Includes a tick that is overdue right now, so a block shows in the chunk that it delayed."""
-        largest, self._max_s = max(self._max_s, self._probe.overdue_s), 0.0
-        return largest
+        return self.take().s
 
 
 class LoopLag:
@@ -32,30 +53,62 @@ class LoopLag:
         self._interval_s = interval_s
         self._watches: set[LagWatch] = set()
         self._due_s = 0.0
+        self._ticking = False
+        self._until_s = 0.0  # ticks so long without anybody watching
+        self._past: deque[Lag] = deque(maxlen=_REMEMBERED)
 
     @property
     def overdue_s(self) -> float:
-        return max(0.0, time.monotonic() - self._due_s)
+        return max(0.0, time.monotonic() - self._due_s) if self._ticking else 0.0
+
+    @property
+    def overdue(self) -> Lag:
+        late_s = self.overdue_s
+        return Lag(late_s, now_ns() - round(late_s * 1e9)) if late_s > WORTH_TELLING_S else Lag(late_s, 0)
+
+    def recent(self) -> Lag:
+        """The largest worth telling of the last RECENT_S."""
+        since_ns = now_ns() - round(RECENT_S * 1e9)
+        recent = [lag for lag in (*self._past, self.overdue) if lag.from_ns + lag.s * 1e9 > since_ns and lag.from_ns]
+        return max(recent, key=lambda lag: lag.s, default=NONE)
+
+    def keep_watching(self) -> None:
+        """Ticks on for a while, for whoever asks from time to time."""
+        self._until_s = time.monotonic() + RECENT_S
+        self._start()
 
     @contextmanager
     def watch(self) -> Iterator[LagWatch]:
         watch = LagWatch(self)
         self._watches.add(watch)
-        if len(self._watches) == 1:
-            self._schedule()
+        self._start()
         try:
             yield watch
         finally:
             self._watches.remove(watch)
-            if not self._watches:
+            if not self._wanted:
                 self._timer.cancel()
+                self._ticking = False
+
+    @property
+    def _wanted(self) -> bool:
+        return bool(self._watches) or time.monotonic() < self._until_s
+
+    def _start(self) -> None:
+        if not self._ticking:
+            self._ticking = True
+            self._schedule()
 
     def _schedule(self) -> None:
         self._due_s = time.monotonic() + self._interval_s
         self._timer = asyncio.get_running_loop().call_later(self._interval_s, self._tick)
 
     def _tick(self) -> None:
-        lag_s = self.overdue_s
+        lag = self.overdue
         for watch in self._watches:
-            watch.see(lag_s)
-        self._schedule()
+            watch.see(lag)
+        if lag.from_ns:
+            self._past.append(lag)
+        self._ticking = self._wanted
+        if self._ticking:
+            self._schedule()

@@ -1,20 +1,21 @@
 """The command line and the environment of `python -m service`, read once into frozen configs.
 
-Every flag has a variable: --max-lead is GAPLESS_MAX_LEAD. A flag wins over its variable, a variable over the default.
+A flag wins over its variable, a variable over the default. `python -m service voice ...` is a command of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from service.config import ServiceConfig
+from service.flags import GROUPS, Flag
 
-_DEFAULTS = ServiceConfig()
-_LOG_LEVELS = ("debug", "info", "warning", "error")
+VOICE_FLAGS = ("model", "variant", "device", "voices", "log-level")  # what `voice ...` takes of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,30 @@ class EngineSettings:
     """What is passed on to the engine's factory (`engine.engine.EngineOptions`)."""
 
     model: str
-    max_utterances: int
-    threads: int | None
+    variant: str | None
     device: str
+    dtype: str
+    form: str | None
+    threads: int | None
+    normalize: bool
+    watermark: bool
+    deterministic: bool
+    speculate: bool
+    voices_dir: Path | None
+    voice_memory_bytes: int
+    max_utterances: int
     max_text_delay_s: float
     channel_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceCommand:
+    """`python -m service voice ACTION ...`: works on the stored voices, without a server."""
+
+    action: str  # "add", "list", "remove"
+    name: str = ""
+    file: Path = Path()
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,49 +54,65 @@ class Options:
     service: ServiceConfig
     engine: EngineSettings
     log_level: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Flag:
-    name: str  # without dashes in front
-    default: Any
-    parse: Callable[[str], Any]
-    unit: str
-    help: str
-
-    @property
-    def variable(self) -> str:
-        return "GAPLESS_" + self.name.upper().replace("-", "_")
+    voice: VoiceCommand | None = None  # None: serve
 
 
 def read_options(arguments: Sequence[str], environ: Mapping[str, str], version: str) -> Options:
     """Exits with a message (status 2) where something cannot be read."""
-    parser = _parser(version)
-    given = vars(parser.parse_args(arguments))
-    values = {}
-    for flag in (flag for flags in _GROUPS.values() for flag in flags):
-        values[flag.name] = given[flag.name]
+    is_voice = bool(arguments) and arguments[0] == "voice"
+    parser = _voice_parser() if is_voice else _parser(version)
+    given = vars(parser.parse_args(arguments[1:] if is_voice else arguments))
+    values: dict[str, Any] = {}
+    for flag in (flag for flags in GROUPS.values() for flag in flags):
+        values[flag.name] = given.get(flag.name)
         if values[flag.name] is None:
             values[flag.name] = _from_environment(flag, environ, parser)
+    command = {name: given[name] for name in ("action", "name", "file", "description") if name in given}
     return Options(
-        service=ServiceConfig(
-            address=values["address"],
-            version=version,
-            max_text_chars=values["max-text-chars"],
-            idle_timeout_s=values["idle-timeout"],
-            max_lead_s=values["max-lead"],
-            drain_timeout_s=values["drain-timeout"],
-        ),
-        engine=EngineSettings(
-            model=values["model"],
-            max_utterances=values["max-utterances"],
-            threads=values["threads"],
-            device=values["device"],
-            max_text_delay_s=values["max-text-delay"],
-            channel_s=values["channel"],
-        ),
+        service=_service_config(values, version),
+        engine=_engine_settings(values, environ),
         log_level=values["log-level"],
+        voice=VoiceCommand(**command) if is_voice else None,
     )
+
+
+def _service_config(values: Mapping[str, Any], version: str) -> ServiceConfig:
+    return ServiceConfig(
+        address=values["address"],
+        version=version,
+        max_text_chars=values["max-text-chars"],
+        idle_timeout_s=values["idle-timeout"],
+        max_lead_s=values["max-lead"],
+        drain_timeout_s=values["drain-timeout"],
+    )
+
+
+def _engine_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> EngineSettings:
+    return EngineSettings(
+        model=values["model"],
+        variant=values["variant"],
+        device=values["device"],
+        dtype=values["dtype"],
+        form=values["form"],
+        threads=values["threads"],
+        normalize=not values["no-normalize"],
+        watermark=values["watermark"],
+        deterministic=values["deterministic"],
+        speculate=values["speculate"],
+        voices_dir=values["voices"] or _default_voices_dir(environ),
+        voice_memory_bytes=round(values["voice-memory"] * 2**30),
+        max_utterances=values["max-utterances"],
+        max_text_delay_s=values["max-text-delay"],
+        channel_s=values["channel"],
+    )
+
+
+def _default_voices_dir(environ: Mapping[str, str]) -> Path | None:
+    """None where there is no home: then no voices are created unless --voices says where."""
+    data, home = environ.get("XDG_DATA_HOME"), environ.get("HOME")
+    if not data and not home:
+        return None
+    return (Path(data) if data else Path(str(home)) / ".local" / "share") / "gapless" / "voices"
 
 
 def is_loopback(address: str) -> bool:
@@ -96,22 +132,40 @@ def _parser(version: str) -> argparse.ArgumentParser:
         description="Serves text-to-speech over gRPC (tts.v1): text in and audio out on one stream.",
         epilog="Every flag can be given in the environment: --max-lead is GAPLESS_MAX_LEAD. Traces leave the process "
         "when OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_TRACES_EXPORTER is set. SIGTERM drains, a second signal stops at "
-        "once.",
+        "once. `%(prog)s voice --help`: create, list and remove voices without a server.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"gapless {version}")
-    for title, flags in _GROUPS.items():
+    for title, flags in GROUPS.items():
         group = parser.add_argument_group(title)
         for flag in flags:
-            default = f" [{flag.default:g}]" if isinstance(flag.default, float) else f" [{flag.default}]"
-            help_text = f"{flag.help}{default if flag.default is not None else ''}".replace("%", "%%")
-            group.add_argument(
-                f"--{flag.name}", dest=flag.name, type=flag.parse, metavar=flag.unit, help=help_text, default=None
-            )
+            flag.add_to(group)
     return parser
 
 
-def _from_environment(flag: _Flag, environ: Mapping[str, str], parser: argparse.ArgumentParser) -> Any:
+def _voice_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m service voice",
+        description="Creates, lists and removes stored voices. A service that runs already sees them when it is "
+        "started again; for its own voices at once: `python -m client voice`.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    add = actions.add_parser("add", help="create a voice from a recording of somebody speaking", allow_abbrev=False)
+    add.add_argument("name", metavar="NAME", help="what a client will ask for")
+    add.add_argument("file", metavar="FILE", type=Path, help="WAV, FLAC, Ogg or MP3: 10 to 15 s of one person")
+    add.add_argument("--description", metavar="TEXT", default="", help="for a person")
+    listing = actions.add_parser("list", help="the model's own and the created voices", allow_abbrev=False)
+    remove = actions.add_parser("remove", help="delete a created voice", allow_abbrev=False)
+    remove.add_argument("name", metavar="NAME", help="one of `list`")
+    for action in (add, listing, remove):
+        group = action.add_argument_group("as for the service")
+        for flag in (flag for flags in GROUPS.values() for flag in flags if flag.name in VOICE_FLAGS):
+            flag.add_to(group)
+    return parser
+
+
+def _from_environment(flag: Flag, environ: Mapping[str, str], parser: argparse.ArgumentParser) -> Any:
     text = environ.get(flag.variable)
     if not text:
         return flag.default
@@ -119,123 +173,3 @@ def _from_environment(flag: _Flag, environ: Mapping[str, str], parser: argparse.
         return flag.parse(text)
     except (ValueError, argparse.ArgumentTypeError) as error:
         parser.error(f"environment variable {flag.variable}: {error}")
-
-
-def _number_between(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
-        return value
-
-    return parse
-
-
-def _whole_number_between(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.strip().isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if text.startswith(("unix:", "unix-abstract:")):
-        return text
-    if not host or not port.isdecimal() or int(port) > 65_535 or (":" in host and not host.startswith("[")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not host:port, for example 127.0.0.1:50051 or [::1]:50051")
-    return text
-
-
-def _log_level(text: str) -> str:
-    if text.lower() not in _LOG_LEVELS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(_LOG_LEVELS)}")
-    return text.lower()
-
-
-_seconds = _number_between(0, 3600)
-_positive_seconds = _number_between(0.1, 3600)
-
-_GROUPS = {
-    "what is served": (
-        _Flag(name="model", default="embedded", parse=str, unit="NAME", help="the model"),
-        _Flag(name="device", default="cpu", parse=str, unit="DEVICE", help="device that the model runs on"),
-        _Flag(
-            name="threads",
-            default=None,
-            parse=_whole_number_between(1, 1024),
-            unit="N",
-            help="torch threads of each stage [chosen by the engine]",
-        ),
-    ),
-    "where": (
-        _Flag(
-            name="address",
-            default=_DEFAULTS.address,
-            parse=_address,
-            unit="HOST:PORT",
-            help="address to listen on; port 0 takes a free one",
-        ),
-    ),
-    "limits": (
-        _Flag(
-            name="max-utterances",
-            default=8,
-            parse=_whole_number_between(1, 10_000),
-            unit="N",
-            help="utterances at once; more are refused with RESOURCE_EXHAUSTED and a retry hint",
-        ),
-        _Flag(
-            name="max-text-chars",
-            default=_DEFAULTS.max_text_chars,
-            parse=_whole_number_between(1, 100_000_000),
-            unit="N",
-            help="Unicode characters of text in one utterance",
-        ),
-        _Flag(
-            name="idle-timeout",
-            default=_DEFAULTS.idle_timeout_s,
-            parse=_positive_seconds,
-            unit="SECONDS",
-            help="an utterance ends with ABORTED after so long without a message and without audio to send",
-        ),
-    ),
-    "streaming": (
-        _Flag(
-            name="max-lead",
-            default=_DEFAULTS.max_lead_s,
-            parse=_seconds,
-            unit="SECONDS",
-            help="audio that may be sent ahead of the listener, where a client leaves it open; 0: as fast as possible",
-        ),
-        _Flag(
-            name="max-text-delay",
-            default=1.0,
-            parse=_seconds,
-            unit="SECONDS",
-            help="longest wait for the end of a sentence, where a client leaves it open",
-        ),
-        _Flag(
-            name="channel",
-            default=2.0,
-            parse=_positive_seconds,
-            unit="SECONDS",
-            help="audio of an utterance that may wait inside the server",
-        ),
-    ),
-    "running": (
-        _Flag(
-            name="drain-timeout",
-            default=_DEFAULTS.drain_timeout_s,
-            parse=_seconds,
-            unit="SECONDS",
-            help="time that running utterances get to finish after SIGTERM or SIGINT",
-        ),
-        _Flag(name="log-level", default="info", parse=_log_level, unit="LEVEL", help=", ".join(_LOG_LEVELS)),
-    ),
-}

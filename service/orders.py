@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from engine import messages
 from engine.errors import GaplessError, InvalidRequest
+from engine.ranges import ABOVE_LEAST, SAMPLING_RANGES
 from gapless.tts.v1 import tts_pb2
 from service.audio import AudioEncoder, AudioFormat
 from service.config import ServiceConfig
@@ -40,13 +41,7 @@ class _Range:
 
 
 _SAMPLING_RANGES = {
-    "temperature": _Range(low=0, high=2),
-    "top_p": _Range(low=0, high=1, above_low=True),
-    "min_p": _Range(low=0, high=1),
-    "top_k": _Range(low=0, high=100_000),
-    "repetition_penalty": _Range(low=0.5, high=5),
-    "cfg_weight": _Range(low=0, high=5),
-    "exaggeration": _Range(low=0, high=2),
+    name: _Range(low=low, high=high, above_low=name in ABOVE_LEAST) for name, (low, high) in SAMPLING_RANGES.items()
 }
 
 
@@ -76,6 +71,7 @@ def read_config(
         utterance=messages.Utterance(
             id=utterance_id,
             voice=wire.voice,
+            language=wire.language,
             sampling={name: value for name, value in sampling.items() if name not in ignored},
             seed=wire.sampling.seed if wire.sampling.HasField("seed") else None,
             max_text_delay_s=_read_duration(streaming, "max_text_delay", "config.streaming"),

@@ -62,6 +62,8 @@ class Server:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(draining, hurry)
         await self._server.stop(0.0 if at_once.is_set() else _STOP_GRACE_S)
+        if self._handler is not None:
+            self._handler.close()
 
 
 def _options(config: ServiceConfig) -> list[tuple[str, int]]:

@@ -1,8 +1,8 @@
 """One accepted utterance on the asyncio loop: the client's messages into the engine, the engine's events out.
 
-Three tasks: one reads, one writes, one watches for silence. All writes go through one lock; audio also through the
-encoder (rate and encoding) and the pacer (`max_lead`). Room in the engine's channel is given back after each write,
-so a client that does not read stops its own synthesis and nobody else's.
+Four tasks: one reads, one writes, one watches for silence, one tells of a drain. All writes go through one lock; audio
+also through the encoder (rate and encoding) and the pacer (`max_lead`). Room in the engine's channel is given back
+after each write, so a client that does not read stops its own synthesis and nobody else's.
 """
 
 from __future__ import annotations
@@ -10,38 +10,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 
-import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from opentelemetry.trace import Span, Tracer
 
 from engine.clock import now_ns
 from engine.errors import InvalidRequest
-from engine.messages import Aligned, AudioChunk, Engine, Failed, Finished, FlushDone, Usage, Warned
+from engine.messages import Aligned, AudioChunk, Engine, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
 from service import orders, tracing, wire
 from service.audio import AudioEncoder
 from service.bridge import Bridge, Stopped
+from service.calls import Context, read
 from service.config import ServiceConfig
-from service.errors import ClientStalled, IdleTimeout, OutOfOrder, TextTooLong
+from service.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong
 from service.loop_lag import LagWatch
 from service.pacing import Pacer
 
-Context = grpc.aio.ServicerContext[tts_pb2.SynthesizeRequest, tts_pb2.SynthesizeResponse]
-
 _NS_PER_S = 1_000_000_000
-
-
-async def read(context: Context) -> tts_pb2.SynthesizeRequest | None:
-    """The client's next message; None when it half-closed."""
-    try:
-        request = await context.read()
-    except DecodeError as error:
-        raise InvalidRequest("request", f"not a SynthesizeRequest of tts.v1: {error}") from None
-    if isinstance(request, tts_pb2.SynthesizeRequest):
-        return request
-    await asyncio.sleep(0)  # a cancelled call first looks like the end of input
-    return None
+_DRAINING = Warned(
+    reason="DRAINING",
+    message="the server is shutting down: this utterance may finish, open the next one on another server",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +43,25 @@ class Surroundings:
     config: ServiceConfig
     tracer: Tracer
 
+    @cached_property
+    def info(self) -> EngineInfo:
+        """Asked once: it does not change, and whoever asks need not wait for the engine."""
+        return self.engine.info()
+
 
 class Session:
-    def __init__(self, order: orders.Order, context: Context, around: Surroundings, span: Span, lag: LagWatch) -> None:
-        info = around.engine.info()
+    def __init__(
+        self,
+        order: orders.Order,
+        context: Context,
+        around: Surroundings,
+        span: Span,
+        lag: LagWatch,
+        draining: asyncio.Event,
+    ) -> None:
+        info = around.info
+        self._limits = wire.to_limits(info, around.config)
+        self._draining = draining
         self._id = order.utterance.id
         self._order = order
         self._context = context
@@ -74,19 +80,20 @@ class Session:
         self._text_chars = 0
         self._last_sign_ns = now_ns()
         self._chunks_sent = 0
+        self._written_ns = 0  # when gRPC had taken the last chunk
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
         accepted = self._engine.submit(self._order.utterance, self._bridge.sink)
         try:
-            limits = wire.to_limits(self._engine.info(), self._config)
             order = self._order
-            started = wire.to_started(order.audio_format, order.max_lead_s, order.utterance, accepted, limits)
+            started = wire.to_started(order.audio_format, order.max_lead_s, order.utterance, accepted, self._limits)
             await self._write(started=started)
             for warned in order.warnings:
                 await self._write(warning=wire.to_warning(warned))
             async with asyncio.TaskGroup() as group:
-                helpers = [group.create_task(self._listen()), group.create_task(self._watch_for_silence())]
+                beside = (self._listen(), self._watch_for_silence(), self._tell_of_drain())
+                helpers = [group.create_task(task) for task in beside]
                 await self._speak()
                 for helper in helpers:
                     helper.cancel()
@@ -96,7 +103,7 @@ class Session:
     # -------------------------------------------------------------------------------------------- client to engine
 
     async def _listen(self) -> None:
-        while request := await read(self._context):
+        while request := await read(self._context, tts_pb2.SynthesizeRequest):
             self._last_sign_ns = now_ns()
             await self._take(request)
         if not self._input_ended:
@@ -161,7 +168,7 @@ class Session:
             silent_since_ns = max(self._last_sign_ns, self._pacer.all_played_ns)
             left_s = self._config.idle_timeout_s - (now_ns() - silent_since_ns) / _NS_PER_S
             if left_s <= 0:
-                raise IdleTimeout(self._config.idle_timeout_s)
+                raise SilentClient(self._config.idle_timeout_s)
             await asyncio.sleep(left_s)
 
     # -------------------------------------------------------------------------------------------- engine to client
@@ -185,6 +192,10 @@ class Session:
                     usage = Usage(input_characters=self._text_chars)
                     return await self._finish(tts_pb2.FINISH_REASON_STOPPED, usage)
 
+    async def _tell_of_drain(self) -> None:
+        await self._draining.wait()
+        await self._write(warning=wire.to_warning(_DRAINING))
+
     async def _send_chunk(self, chunk: AudioChunk) -> None:
         taken_ns = now_ns()
         encoded = self._encoder.encode(chunk.samples, chunk.end_of_segment)
@@ -206,9 +217,13 @@ class Session:
         async with self._writing:
             self._pacer.on_sent(audio.num_samples)  # before the write: a report on this chunk may come during it
             self._chunks_sent += 1
-            timings.loop_lag_max.CopyFrom(wire.to_duration(self._lag.take_s()))
+            lag = self._lag.take()
+            timings.loop_lag_max.CopyFrom(wire.to_duration(lag.s))
+            timings.loop_lag_from_unix_nanos = lag.from_ns
+            timings.previous_written_unix_nanos = self._written_ns
             timings.write_start_unix_nanos = now_ns()
             await self._send(tts_pb2.SynthesizeResponse(audio=audio))
+            self._written_ns = now_ns()
         attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
         tracing.record_chunk(self._tracer, self._span, timings, attributes)
 

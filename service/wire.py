@@ -40,6 +40,7 @@ def to_started(
         ),
         limits=limits,
         traceparent=utterance.traceparent,
+        language=accepted.language,
     )
 
 
@@ -57,6 +58,10 @@ def to_audio(chunk: messages.AudioChunk, encoded: Encoded) -> tts_pb2.Audio:
 def _to_timings(timings: messages.ChunkTimings) -> tts_pb2.ChunkTimings:
     return tts_pb2.ChunkTimings(
         text_received_unix_nanos=timings.text_received_ns,
+        text_cut_unix_nanos=timings.text_cut_ns,
+        t3_busy=to_duration(timings.t3_busy_ns / _NS_PER_S),
+        room_unix_nanos=timings.room_ns,
+        wanted_unix_nanos=timings.wanted_ns,
         t3_start_unix_nanos=timings.t3_start_ns,
         t3_first_token_unix_nanos=timings.t3_first_token_ns,
         t3_last_token_unix_nanos=timings.t3_last_token_ns,
@@ -126,25 +131,37 @@ def to_server_info(
             speculation=info.has_speculation,
             guidance=info.has_guidance,
             emotion=info.has_emotion,
+            voice_cloning=info.has_cloning,
+            deterministic=info.is_deterministic,
         ),
         active_utterances=stats.utterances,
         device=info.device,
+        languages=info.languages,
+        flow_form=info.form,
     )
 
 
 def to_voices(voices: list[messages.VoiceInfo], default_voice: str) -> tts_pb2.ListVoicesResponse:
     return tts_pb2.ListVoicesResponse(
-        voices=[
-            tts_pb2.Voice(
-                name=voice.name,
-                description=voice.description,
-                language_codes=voice.language_codes,
-                bytes_held=voice.bytes_held,
-            )
-            for voice in sorted(voices, key=lambda voice: voice.name)
-        ],
+        voices=[_to_voice(voice) for voice in sorted(voices, key=lambda voice: voice.name)],
         default_voice=default_voice,
     )
+
+
+def _to_voice(voice: messages.VoiceInfo) -> tts_pb2.Voice:
+    return tts_pb2.Voice(
+        name=voice.name,
+        description=voice.description,
+        language_codes=voice.language_codes,
+        bytes_held=voice.bytes_held,
+        built_in=voice.built_in,
+        in_memory=voice.bytes_held > 0,
+    )
+
+
+def to_created_voice(created: messages.CreatedVoice) -> tts_pb2.CreateVoiceResponse:
+    warnings = [tts_pb2.Warning(reason="RECORDING", message=message) for message in created.warnings]
+    return tts_pb2.CreateVoiceResponse(voice=_to_voice(created.voice), warnings=warnings)
 
 
 def to_audio_format(audio_format: AudioFormat) -> tts_pb2.AudioFormat:
@@ -164,6 +181,7 @@ def to_limits(info: messages.EngineInfo, config: ServiceConfig) -> tts_pb2.Limit
         max_text_chars=config.max_text_chars,
         idle_timeout=to_duration(config.idle_timeout_s),
         max_utterances=info.max_utterances,
+        max_recording_bytes=config.max_recording_bytes if info.has_cloning else 0,
     )
 
 

@@ -18,26 +18,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.clock import now_ns
-from engine.errors import EmptyText, EngineClosed, GaplessError, Overloaded, UnknownVoice, UtteranceFailed
+from engine.errors import (
+    EmptyText,
+    EngineClosed,
+    GaplessError,
+    InvalidRequest,
+    Overloaded,
+    UnknownVoice,
+    Unsupported,
+    UtteranceFailed,
+    VoiceExists,
+)
 from engine.messages import (
     Accepted,
     AudioChunk,
     ChunkTimings,
+    CreatedVoice,
     EngineInfo,
     EngineStats,
     Event,
     Failed,
     Finished,
     FlushDone,
+    NewVoice,
     Playback,
     Sink,
     Usage,
     Utterance,
     VoiceInfo,
 )
+from tests.recordings import CLONING, Cloning
 
 SAMPLE_RATE = 24_000  # Hz
 TOKEN_SAMPLES = 960  # 40 ms
+LANGUAGES = ("en", "de")
 DEFAULT_SAMPLING = {"temperature": 0.8, "top_p": 0.95, "min_p": 0.0, "top_k": 0.0, "repetition_penalty": 1.2}
 
 
@@ -210,12 +224,21 @@ def _split_keeping_open_word(text: str) -> list[str]:
 
 
 class ScriptedEngine:
-    """Implements `engine.messages.Engine`. `submitted` and `playbacks` record what the service asked."""
+    """Implements `engine.messages.Engine`. `submitted`, `playbacks`, `cloned` and `deleted` tell what was asked."""
 
     def __init__(
-        self, voices: Mapping[str, Script] | None = None, *, max_utterances: int = 4, channel_s: float = 2.0
+        self,
+        voices: Mapping[str, Script] | None = None,
+        *,
+        max_utterances: int = 4,
+        channel_s: float = 2.0,
+        cloning: Cloning | None = CLONING,
     ) -> None:
         self._scripts = dict(voices or {"anna": Script(), "karl": Script()})
+        self._own = frozenset(self._scripts)
+        self._descriptions = {name: f"scripted {name}" for name in self._scripts}
+        self._cloning = cloning
+        self._one_at_a_time = threading.Lock()
         self._capacity = round(channel_s * SAMPLE_RATE)
         largest = max(script.window_tokens for script in self._scripts.values()) * TOKEN_SAMPLES
         if largest > self._capacity:
@@ -227,24 +250,56 @@ class ScriptedEngine:
         self._closed = False
         self.submitted: list[Utterance] = []
         self.playbacks: list[Playback] = []
+        self.cloned: list[NewVoice] = []  # begun, in order
+        self.deleted: list[str] = []
 
     def info(self) -> EngineInfo:
         return EngineInfo(
             model="scripted",
             variant="scripted",
             device="cpu",
+            form="cached",
+            languages=LANGUAGES,
             sample_rate=SAMPLE_RATE,
             default_voice=next(iter(self._scripts)),
             default_sampling=DEFAULT_SAMPLING,
             default_max_text_delay_s=0.5,
             max_utterances=self._max_utterances,
+            has_cloning=self._cloning is not None,
         )
 
     def voices(self) -> list[VoiceInfo]:
-        return [
-            VoiceInfo(name=name, description=f"scripted {name}", language_codes=("en-US",), bytes_held=0)
-            for name in sorted(self._scripts)
-        ]
+        return [self._voice_info(name) for name in sorted(self._scripts)]
+
+    def _voice_info(self, name: str) -> VoiceInfo:
+        return VoiceInfo(
+            name=name,
+            description=self._descriptions[name],
+            language_codes=LANGUAGES,
+            bytes_held=1000 * len(name),
+            built_in=name in self._own,
+        )
+
+    def create_voice(self, voice: NewVoice) -> CreatedVoice:
+        """Stores a script under the name; the recording only has to be one."""
+        if self._cloning is None:
+            raise Unsupported("scripted to clone no voices")
+        with self._one_at_a_time:
+            self.cloned.append(voice)
+            if voice.name in self._scripts:
+                raise VoiceExists(voice.name)
+            warnings = self._cloning.clone(voice.audio)
+            self._descriptions[voice.name] = voice.description
+            self._scripts[voice.name] = Script()
+            return CreatedVoice(voice=self._voice_info(voice.name), warnings=warnings)
+
+    def delete_voice(self, name: str) -> None:
+        if name not in self._scripts:
+            raise UnknownVoice(name, sorted(self._scripts), "name")
+        if name in self._own:
+            raise Unsupported(f"voice {name!r} is part of the model")
+        del self._scripts[name]
+        self.deleted.append(name)
 
     def stats(self) -> EngineStats:
         with self._lock:
@@ -261,8 +316,12 @@ class ScriptedEngine:
         voice = utterance.voice or self.info().default_voice
         if voice not in self._scripts:
             raise UnknownVoice(voice, sorted(self._scripts))
+        if utterance.language and utterance.language not in LANGUAGES:
+            description = f"unknown language {utterance.language!r}; possible: {', '.join(LANGUAGES)}"
+            raise InvalidRequest("config.language", description)
         accepted = Accepted(
             voice=voice,
+            language=utterance.language or LANGUAGES[0],
             seed=secrets.randbits(64) if utterance.seed is None else utterance.seed,
             sampling={**DEFAULT_SAMPLING, **utterance.sampling},
             max_text_delay_s=0.5 if utterance.max_text_delay_s is None else utterance.max_text_delay_s,
@@ -273,7 +332,8 @@ class ScriptedEngine:
             if self._closed:
                 raise EngineClosed("the engine is closed")
             if len(self._running) >= self._max_utterances:
-                raise Overloaded(len(self._running), self._max_utterances, retry_after_s=0.5)
+                running_now = f"{len(self._running)} of {self._max_utterances} utterances are running"
+                raise Overloaded(running_now, retry_after_s=0.5)
             self._running[utterance.id] = running
             self._threads[utterance.id] = thread
             self.submitted.append(utterance)

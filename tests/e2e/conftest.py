@@ -11,5 +11,5 @@ from benchmarks.server import service
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
-    with service("--max-utterances", "4") as bound:
+    with service("--max-utterances", "4", "--deterministic") as bound:
         yield bound

@@ -40,6 +40,13 @@ def scripted_service() -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture
+def scripted_address() -> Iterator[str]:
+    """Address of a service over a scripted engine, which makes a voice of any recording."""
+    with scripted_service() as address:
+        yield address
+
+
 @pytest.fixture(scope="module", params=["scripted", "embedded"])
 def any_address(request: pytest.FixtureRequest) -> Iterator[str]:
     """Address of a service: once over a scripted engine, once with the embedded voice (the fixture `address`)."""

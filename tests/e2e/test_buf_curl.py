@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.outside import any_address, node_modules, run_tool
+from tests.e2e.outside import any_address, node_modules, run_tool, scripted_address
+from tests.recordings import recording
 
-__all__ = ["any_address", "node_modules"]
+__all__ = ["any_address", "node_modules", "scripted_address"]
 
 SERVICE = "tts.v1.TextToSpeechService"
 
@@ -60,3 +61,17 @@ def test_synthesize_gives_audio(any_address: str, node_modules: Path) -> None:
     assert last["finished"]["reason"] == "FINISH_REASON_COMPLETED"
     pcm = [base64.b64decode(event["audio"]["pcm"]) for event in middle if "audio" in event]
     assert sum(map(len, pcm)) == 2 * int(last["finished"]["usage"]["samples"]) > 0
+
+
+def test_a_voice_is_created_and_deleted(scripted_address: str, node_modules: Path) -> None:
+    audio = recording()
+    pieces = [base64.b64encode(piece).decode() for piece in (audio[:10_000], audio[10_000:])]
+    requests = ('{"config": {"name": "mary"}}', *[json.dumps({"audio": piece}) for piece in pieces])
+    (created,) = call(node_modules, scripted_address, "CreateVoice", *requests)
+    assert created["voice"]["name"] == "mary"
+    (listed,) = call(node_modules, scripted_address, "ListVoices", "{}")
+    built_in = {voice["name"]: voice.get("builtIn", False) for voice in listed["voices"]}
+    assert (built_in["anna"], built_in["mary"]) == (True, False)
+    call(node_modules, scripted_address, "DeleteVoice", '{"name": "mary"}')
+    (listed,) = call(node_modules, scripted_address, "ListVoices", "{}")
+    assert "mary" not in [voice["name"] for voice in listed["voices"]]

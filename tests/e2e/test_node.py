@@ -10,9 +10,10 @@ import grpc
 
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
-from tests.e2e.outside import NODE, any_address, node_modules, run_tool
+from tests.e2e.outside import NODE, any_address, node_modules, run_tool, scripted_address
+from tests.recordings import recording
 
-__all__ = ["any_address", "node_modules"]
+__all__ = ["any_address", "node_modules", "scripted_address"]
 
 TEXT = "The kettle is boiling. Would you like some tea?"
 SEED = 2**63 + 11  # beyond what a JavaScript number holds
@@ -36,3 +37,14 @@ def test_node_gets_the_same_audio_as_python(any_address: str, node_modules: Path
     assert heard["sha256"] == hashlib.sha256(expected).hexdigest()
     assert heard["chunks"] > 1
     assert (heard["seed"], heard["reason"]) == (str(SEED), "FINISH_REASON_COMPLETED")
+
+
+def test_node_creates_and_deletes_a_voice(scripted_address: str, node_modules: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mary.wav"
+    file.write_bytes(recording(30.0))
+    result = json.loads(run_tool("node", "voice.js", scripted_address, "mary", file, cwd=NODE))
+    assert (result["voice"]["name"], result["voice"]["description"]) == ("mary", "From Node.")
+    assert not result["voice"].get("builtIn")
+    assert "mary" in result["during"]
+    assert (result["again"], result["gone"]) == ("ALREADY_EXISTS", "NOT_FOUND")
+    assert "mary" not in result["after"]

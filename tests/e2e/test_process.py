@@ -18,8 +18,10 @@ from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from tests.e2e.outside import ROOT
 from tests.engine.tiny import write_tiny_model
+from tests.recordings import recording
 
 READY = re.compile(r"gapless: serving (\S+) \(voices (.+)\) on (127\.0\.0\.1:\d+)\n")
+FOREIGN_DEVICE = "cuda" if sys.platform == "darwin" else "mps"
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,11 @@ def address_of(process: subprocess.Popen[str]) -> str:
     ready = READY.fullmatch(process.stdout.readline())
     assert ready, process.stderr and process.stderr.read()
     return ready[3]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service", *map(str, arguments), "--log-level", "warning"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 def refusal_after_the_signal(stub: tts_pb2_grpc.TextToSpeechServiceStub) -> grpc.StatusCode:
@@ -94,9 +101,37 @@ def test_a_second_signal_stops_at_once(process: subprocess.Popen[str]) -> None:
         open_end.set()
 
 
-def test_a_model_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "service", "--address", "127.0.0.1:0", "--model", str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--model", "{empty}"), "is no model directory"),
+        (("--model", "{empty}/none"), "no such directory"),
+        (("--device", FOREIGN_DEVICE), f"--device {FOREIGN_DEVICE} is not available"),
+        (("--dtype", "int4"), "--dtype int4: "),
+        (("--variant", "giant"), "unknown variant 'giant'; possible: base"),
+        (("--form", "windowed"), "was trained for 'cached'"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, flags: tuple[str, ...], says: str) -> None:
+    result = run("--address", "127.0.0.1:0", *(flag.format(empty=tmp_path) for flag in flags))
     assert result.returncode == 1
-    assert "config.json is missing" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("gapless: ")
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_voices_are_listed_without_a_server(model: Path, tmp_path: Path) -> None:
+    result = run("voice", "list", "--model", model, "--voices", tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("one             model")
+
+
+def test_a_model_that_cannot_clone_says_so(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mary.wav"
+    file.write_bytes(recording(2.0))
+    result = run("voice", "add", "mary", file, "--model", model, "--voices", tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("gapless: ")
+    assert "cannot clone" in result.stderr
+    assert result.stderr.count("\n") == 1

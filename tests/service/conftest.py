@@ -16,6 +16,7 @@ from service.config import ServiceConfig
 from service.server import Server
 from service.session import Surroundings
 from tests.fakes import Script, ScriptedEngine
+from tests.recordings import CLONING, Cloning
 
 VOICES = {
     "anna": Script(),
@@ -44,10 +45,11 @@ async def serve_scripted(
     voices: Mapping[str, Script] = VOICES,
     max_utterances: int = 4,
     channel_s: float = 2.0,
+    cloning: Cloning | None = CLONING,
     tracer: trace.Tracer | None = None,
     **config: float,
 ) -> AsyncIterator[Served]:
-    engine = ScriptedEngine(voices, max_utterances=max_utterances, channel_s=channel_s)
+    engine = ScriptedEngine(voices, max_utterances=max_utterances, channel_s=channel_s, cloning=cloning)
     settings = ServiceConfig(address="127.0.0.1:0", version="test", **config)  # type: ignore[arg-type]
     server = Server(settings)
     tracer = tracer or trace.NoOpTracer()

@@ -39,7 +39,7 @@ def seeded(voice: str = "anna", seed: int = 7, **fields: object) -> Request:
 Detail = TypeVar("Detail", bound=Message)
 
 
-def detail(error: grpc.aio.AioRpcError, kind: type[Detail]) -> Detail | None:
+def detail(error: grpc.RpcError, kind: type[Detail]) -> Detail | None:
     """The google.rpc detail of this kind, if the error has one."""
     found = kind()
     status = rpc_status.from_call(cast(grpc.Call, error))

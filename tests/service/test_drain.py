@@ -37,7 +37,9 @@ async def test_running_utterances_finish_and_new_ones_are_refused(serve: Serve) 
         assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
         assert "shutting down" in (failure.value.details() or "")
 
-        assert (await running).pcm == expected_pcm(SENTENCE, voice="slow")
+        heard = await running
+        assert heard.pcm == expected_pcm(SENTENCE, voice="slow")
+        assert heard.warnings == ["DRAINING"]
         await stopping
 
 

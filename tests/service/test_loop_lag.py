@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
+from engine.clock import now_ns
+from gapless.tts.v1 import tts_pb2
 from service.loop_lag import LoopLag
 from tests.service.conftest import Served
 from tests.service.talk import end, say, seeded, text
@@ -36,3 +40,40 @@ async def test_the_service_does_not_block_the_loop(served: Served) -> None:
     heard = await asyncio.gather(*[say(served.stub, [seeded(), sentence, end()]) for _ in range(4)])
     lags = [chunk.timings.loop_lag_max.ToNanoseconds() / 1e9 for one in heard for chunk in one.chunks]
     assert max(lags) < 0.2  # generous: the machine may be busy
+
+
+async def test_a_block_is_told_with_its_beginning() -> None:
+    probe = LoopLag(0.005)
+    with probe.watch() as watch:
+        await asyncio.sleep(0.02)
+        began_ns = now_ns()
+        time.sleep(0.1)
+        lag = watch.take()
+        assert abs(lag.from_ns - began_ns) < 20_000_000
+        await asyncio.sleep(0.02)
+        assert probe.recent().from_ns == pytest.approx(lag.from_ns, abs=1_000_000)  # the same block, told twice
+
+
+async def test_whoever_asks_from_time_to_time_learns_of_blocks_between() -> None:
+    """Also before any utterance runs: a call that waits for a blocked loop is to know why it waited."""
+    probe = LoopLag(0.005)
+    probe.keep_watching()
+    await asyncio.sleep(0.02)
+    time.sleep(0.1)
+    await asyncio.sleep(0.02)
+    assert probe.recent().s > 0.08
+
+
+async def test_nobody_asks_nobody_ticks() -> None:
+    probe = LoopLag(0.005)
+    time.sleep(0.05)
+    assert probe.recent().s == 0
+
+
+async def test_the_probe_call_tells_of_a_block(served: Served) -> None:
+    await served.stub.ProbeClock(tts_pb2.ProbeClockRequest())
+    await asyncio.sleep(0.05)
+    time.sleep(0.15)  # the service runs on this loop
+    reply = await served.stub.ProbeClock(tts_pb2.ProbeClockRequest())
+    assert reply.loop_lag_max.ToNanoseconds() > 0.1e9
+    assert reply.server_receive_unix_nanos - reply.loop_lag_from_unix_nanos > 0.1e9

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 
+from engine.engine import EngineOptions
 from service.config import ServiceConfig
-from service.options import Options, is_loopback, read_options
+from service.options import EngineSettings, Options, VoiceCommand, is_loopback, read_options
 
 
 def options(*arguments: str, **environ: str) -> Options:
@@ -15,7 +19,56 @@ def options(*arguments: str, **environ: str) -> Options:
 def test_without_anything_the_defaults_hold() -> None:
     assert options().service == ServiceConfig(version="1.0")
     assert options().engine.model == "embedded"
-    assert options().engine.threads is None
+    assert options().engine == EngineSettings(
+        model="embedded",
+        variant=None,
+        device="auto",
+        dtype="",
+        form=None,
+        threads=None,
+        normalize=True,
+        watermark=False,
+        deterministic=False,
+        speculate=False,
+        voices_dir=None,
+        voice_memory_bytes=4 << 30,
+        max_utterances=8,
+        max_text_delay_s=1.0,
+        channel_s=2.0,
+    )
+    assert options().voice is None
+
+
+def test_the_defaults_are_the_engines_own() -> None:
+    """The flags' table and the engine's options say the same, so that a library user gets what the command gives."""
+    settings = dataclasses.asdict(options().engine)
+    assert settings.pop("model") == "embedded"
+    assert EngineOptions(**settings) == EngineOptions()
+
+
+def test_switches_take_no_value_but_their_variables_do() -> None:
+    assert not options("--no-normalize").engine.normalize
+    assert not options(GAPLESS_NO_NORMALIZE="1").engine.normalize
+    assert options(GAPLESS_NO_NORMALIZE="no").engine.normalize
+
+
+def test_created_voices_are_stored_where_the_user_keeps_his_data() -> None:
+    assert options(HOME="/home/me").engine.voices_dir == Path("/home/me/.local/share/gapless/voices")
+    assert options(HOME="/home/me", XDG_DATA_HOME="/data").engine.voices_dir == Path("/data/gapless/voices")
+    assert options("--voices", "here", HOME="/home/me").engine.voices_dir == Path("here")
+    assert options(GAPLESS_VOICES="/there").engine.voices_dir == Path("/there")
+
+
+def test_units_of_memory_are_said_in_the_help_and_kept() -> None:
+    assert options("--voice-memory", "0.5").engine.voice_memory_bytes == 1 << 29
+
+
+def test_voice_commands_take_the_flags_of_the_service_that_matter() -> None:
+    added = options("voice", "add", "mary", "mary.wav", "--description", "Me.", "--voices", "here", GAPLESS_MODEL="dir")
+    assert added.voice == VoiceCommand(action="add", name="mary", file=Path("mary.wav"), description="Me.")
+    assert (added.engine.voices_dir, added.engine.model) == (Path("here"), "dir")
+    assert options("voice", "list").voice == VoiceCommand(action="list")
+    assert options("voice", "remove", "mary").voice == VoiceCommand(action="remove", name="mary")
 
 
 def test_a_flag_wins_over_its_variable_and_that_over_the_default() -> None:
@@ -34,6 +87,12 @@ def test_a_flag_wins_over_its_variable_and_that_over_the_default() -> None:
         (["--address", "localhost"], {}, "argument --address: 'localhost' is not host:port"),
         (["--address", "::1:5"], {}, "for example 127.0.0.1:50051 or [::1]:50051"),
         (["--log-level", "loud"], {}, "'loud' is not one of debug, info, warning, error"),
+        (["--device", "gpu"], {}, "argument --device: 'gpu' is not auto, cpu, cuda, cuda:N or mps"),
+        (["--form", "offline"], {}, "argument --form: 'offline' is not one of cached, windowed, cumulative"),
+        (["voice"], {}, "the following arguments are required: ACTION"),
+        (["voice", "add", "mary"], {}, "the following arguments are required: FILE"),
+        (["voice", "add", "mary", "mary.wav", "--address", "x"], {}, "unrecognized arguments: --address x"),
+        ([], {"GAPLESS_NO_NORMALIZE": "maybe"}, "GAPLESS_NO_NORMALIZE: 'maybe' is not one of 1, true"),
         (["--max-le", "1"], {}, "unrecognized arguments: --max-le 1"),
         ([], {"GAPLESS_IDLE_TIMEOUT": "soon"}, "environment variable GAPLESS_IDLE_TIMEOUT: 'soon' is not a number"),
     ],

@@ -19,7 +19,7 @@ async def test_voices_are_listed_by_name(served: Served) -> None:
     reply = await served.stub.ListVoices(pb.ListVoicesRequest())
     assert [voice.name for voice in reply.voices] == ["anna", "broken", "karl", "slow", "stuck"]
     assert reply.default_voice == "anna"
-    assert list(reply.voices[0].language_codes) == ["en-US"]
+    assert list(reply.voices[0].language_codes) == ["en", "de"]
 
 
 async def test_server_info_tells_what_acts_and_what_does_not(served: Served) -> None:
@@ -31,7 +31,7 @@ async def test_server_info_tells_what_acts_and_what_does_not(served: Served) -> 
     assert info.default_streaming.max_lead.seconds == 10
     assert info.default_sampling.HasField("temperature")
     assert not info.default_sampling.HasField("cfg_weight")
-    assert info.features == pb.Features(playback_reports=True)
+    assert info.features == pb.Features(playback_reports=True, voice_cloning=True)
 
 
 async def test_the_clock_is_unix_nanoseconds(served: Served) -> None:
@@ -69,4 +69,4 @@ async def test_reflection_lists_and_describes(served: Served, version: str) -> N
         for file in described.file_descriptor_response.file_descriptor_proto
     ]
     methods = {method.name for file in files for service in file.service for method in service.method}
-    assert methods == {"Synthesize", "ListVoices", "GetServerInfo", "ProbeClock"}
+    assert methods == {"Synthesize", "ListVoices", "CreateVoice", "DeleteVoice", "GetServerInfo", "ProbeClock"}

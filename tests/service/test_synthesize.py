@@ -53,6 +53,13 @@ async def test_an_empty_config_is_valid_and_everything_is_resolved(served: Serve
     assert heard.pcm == expected_pcm("One.", seed=started.seed)
 
 
+@pytest.mark.parametrize(("asked", "in_effect"), [("", "en"), ("de", "de")])
+async def test_the_language_reaches_the_engine_and_is_told(served: Served, asked: str, in_effect: str) -> None:
+    heard = await say(served.stub, [config(language=asked), text("One."), end()])
+    assert served.engine.submitted[0].language == asked
+    assert heard.started.language == in_effect
+
+
 async def test_half_close_means_end_of_input(served: Served) -> None:
     heard = await say(served.stub, [seeded(), text(SENTENCE)])
     assert heard.pcm == expected_pcm(SENTENCE)

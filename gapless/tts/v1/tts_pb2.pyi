@@ -49,18 +49,20 @@ class SynthesizeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[SynthesisConfig, _Mapping]] = ..., text: _Optional[_Union[Text, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., end_of_input: _Optional[_Union[EndOfInput, _Mapping]] = ..., playback: _Optional[_Union[PlaybackReport, _Mapping]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping]] = ...) -> None: ...
 
 class SynthesisConfig(_message.Message):
-    __slots__ = ("voice", "audio_format", "sampling", "streaming", "trace_context")
+    __slots__ = ("voice", "audio_format", "sampling", "streaming", "trace_context", "language")
     VOICE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     STREAMING_FIELD_NUMBER: _ClassVar[int]
     TRACE_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     voice: str
     audio_format: AudioFormat
     sampling: SamplingConfig
     streaming: StreamingConfig
     trace_context: TraceContext
-    def __init__(self, voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., trace_context: _Optional[_Union[TraceContext, _Mapping]] = ...) -> None: ...
+    language: str
+    def __init__(self, voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., trace_context: _Optional[_Union[TraceContext, _Mapping]] = ..., language: _Optional[str] = ...) -> None: ...
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz")
@@ -169,7 +171,7 @@ class SynthesizeResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[Started, _Mapping]] = ..., audio: _Optional[_Union[Audio, _Mapping]] = ..., flush_done: _Optional[_Union[FlushDone, _Mapping]] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., clock_reply: _Optional[_Union[ClockReply, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ...) -> None: ...
 
 class Started(_message.Message):
-    __slots__ = ("utterance_id", "voice", "audio_format", "seed", "sampling", "streaming", "limits", "traceparent")
+    __slots__ = ("utterance_id", "voice", "audio_format", "seed", "sampling", "streaming", "limits", "traceparent", "language")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +180,7 @@ class Started(_message.Message):
     STREAMING_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     utterance_id: str
     voice: str
     audio_format: AudioFormat
@@ -186,17 +189,20 @@ class Started(_message.Message):
     streaming: StreamingConfig
     limits: Limits
     traceparent: str
-    def __init__(self, utterance_id: _Optional[str] = ..., voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., seed: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., traceparent: _Optional[str] = ...) -> None: ...
+    language: str
+    def __init__(self, utterance_id: _Optional[str] = ..., voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., seed: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., traceparent: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_text_chars", "idle_timeout", "max_utterances")
+    __slots__ = ("max_text_chars", "idle_timeout", "max_utterances", "max_recording_bytes")
     MAX_TEXT_CHARS_FIELD_NUMBER: _ClassVar[int]
     IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
+    MAX_RECORDING_BYTES_FIELD_NUMBER: _ClassVar[int]
     max_text_chars: int
     idle_timeout: _duration_pb2.Duration
     max_utterances: int
-    def __init__(self, max_text_chars: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterances: _Optional[int] = ...) -> None: ...
+    max_recording_bytes: int
+    def __init__(self, max_text_chars: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterances: _Optional[int] = ..., max_recording_bytes: _Optional[int] = ...) -> None: ...
 
 class Audio(_message.Message):
     __slots__ = ("chunk_seq", "first_sample", "num_samples", "pcm", "timings", "prebuffer_hint", "segment", "end_of_segment")
@@ -219,7 +225,7 @@ class Audio(_message.Message):
     def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., pcm: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ...) -> None: ...
 
 class ChunkTimings(_message.Message):
-    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced")
+    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos")
     TEXT_RECEIVED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_FIRST_TOKEN_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
@@ -234,6 +240,12 @@ class ChunkTimings(_message.Message):
     LOOKAHEAD_TOKENS_FIELD_NUMBER: _ClassVar[int]
     SPECULATIVE_FIELD_NUMBER: _ClassVar[int]
     PACED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_CUT_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    T3_BUSY_FIELD_NUMBER: _ClassVar[int]
+    ROOM_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    LOOP_LAG_FROM_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_WRITTEN_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    WANTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     text_received_unix_nanos: int
     t3_start_unix_nanos: int
     t3_first_token_unix_nanos: int
@@ -248,7 +260,13 @@ class ChunkTimings(_message.Message):
     lookahead_tokens: int
     speculative: bool
     paced: _duration_pb2.Duration
-    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    text_cut_unix_nanos: int
+    t3_busy: _duration_pb2.Duration
+    room_unix_nanos: int
+    loop_lag_from_unix_nanos: int
+    previous_written_unix_nanos: int
+    wanted_unix_nanos: int
+    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class FlushDone(_message.Message):
     __slots__ = ("flush_id", "end_sample")
@@ -341,23 +359,61 @@ class ListVoicesResponse(_message.Message):
     def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ..., default_voice: _Optional[str] = ...) -> None: ...
 
 class Voice(_message.Message):
-    __slots__ = ("name", "description", "language_codes", "bytes_held")
+    __slots__ = ("name", "description", "language_codes", "bytes_held", "built_in", "in_memory")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_CODES_FIELD_NUMBER: _ClassVar[int]
     BYTES_HELD_FIELD_NUMBER: _ClassVar[int]
+    BUILT_IN_FIELD_NUMBER: _ClassVar[int]
+    IN_MEMORY_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     language_codes: _containers.RepeatedScalarFieldContainer[str]
     bytes_held: int
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., language_codes: _Optional[_Iterable[str]] = ..., bytes_held: _Optional[int] = ...) -> None: ...
+    built_in: bool
+    in_memory: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., language_codes: _Optional[_Iterable[str]] = ..., bytes_held: _Optional[int] = ..., built_in: bool = ..., in_memory: bool = ...) -> None: ...
+
+class CreateVoiceRequest(_message.Message):
+    __slots__ = ("config", "audio")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    config: NewVoice
+    audio: bytes
+    def __init__(self, config: _Optional[_Union[NewVoice, _Mapping]] = ..., audio: _Optional[bytes] = ...) -> None: ...
+
+class NewVoice(_message.Message):
+    __slots__ = ("name", "description")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
+class CreateVoiceResponse(_message.Message):
+    __slots__ = ("voice", "warnings")
+    VOICE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    voice: Voice
+    warnings: _containers.RepeatedCompositeFieldContainer[Warning]
+    def __init__(self, voice: _Optional[_Union[Voice, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[Warning, _Mapping]]] = ...) -> None: ...
+
+class DeleteVoiceRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class DeleteVoiceResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device")
+    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "languages", "flow_form")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -370,6 +426,8 @@ class GetServerInfoResponse(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    FLOW_FORM_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: str
     variant: str
@@ -382,10 +440,12 @@ class GetServerInfoResponse(_message.Message):
     features: Features
     active_utterances: int
     device: str
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ...) -> None: ...
+    languages: _containers.RepeatedScalarFieldContainer[str]
+    flow_form: str
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ...) -> None: ...
 
 class Features(_message.Message):
-    __slots__ = ("alignment", "playback_reports", "playback_scheduling", "prebuffer_hint", "speculation", "guidance", "emotion")
+    __slots__ = ("alignment", "playback_reports", "playback_scheduling", "prebuffer_hint", "speculation", "guidance", "emotion", "voice_cloning", "deterministic")
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     PLAYBACK_REPORTS_FIELD_NUMBER: _ClassVar[int]
     PLAYBACK_SCHEDULING_FIELD_NUMBER: _ClassVar[int]
@@ -393,6 +453,8 @@ class Features(_message.Message):
     SPECULATION_FIELD_NUMBER: _ClassVar[int]
     GUIDANCE_FIELD_NUMBER: _ClassVar[int]
     EMOTION_FIELD_NUMBER: _ClassVar[int]
+    VOICE_CLONING_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     alignment: bool
     playback_reports: bool
     playback_scheduling: bool
@@ -400,7 +462,9 @@ class Features(_message.Message):
     speculation: bool
     guidance: bool
     emotion: bool
-    def __init__(self, alignment: bool = ..., playback_reports: bool = ..., playback_scheduling: bool = ..., prebuffer_hint: bool = ..., speculation: bool = ..., guidance: bool = ..., emotion: bool = ...) -> None: ...
+    voice_cloning: bool
+    deterministic: bool
+    def __init__(self, alignment: bool = ..., playback_reports: bool = ..., playback_scheduling: bool = ..., prebuffer_hint: bool = ..., speculation: bool = ..., guidance: bool = ..., emotion: bool = ..., voice_cloning: bool = ..., deterministic: bool = ...) -> None: ...
 
 class ProbeClockRequest(_message.Message):
     __slots__ = ("client_send_unix_nanos",)
@@ -409,11 +473,15 @@ class ProbeClockRequest(_message.Message):
     def __init__(self, client_send_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class ProbeClockResponse(_message.Message):
-    __slots__ = ("client_send_unix_nanos", "server_receive_unix_nanos", "server_send_unix_nanos")
+    __slots__ = ("client_send_unix_nanos", "server_receive_unix_nanos", "server_send_unix_nanos", "loop_lag_max", "loop_lag_from_unix_nanos")
     CLIENT_SEND_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     SERVER_RECEIVE_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     SERVER_SEND_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    LOOP_LAG_MAX_FIELD_NUMBER: _ClassVar[int]
+    LOOP_LAG_FROM_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     client_send_unix_nanos: int
     server_receive_unix_nanos: int
     server_send_unix_nanos: int
-    def __init__(self, client_send_unix_nanos: _Optional[int] = ..., server_receive_unix_nanos: _Optional[int] = ..., server_send_unix_nanos: _Optional[int] = ...) -> None: ...
+    loop_lag_max: _duration_pb2.Duration
+    loop_lag_from_unix_nanos: int
+    def __init__(self, client_send_unix_nanos: _Optional[int] = ..., server_receive_unix_nanos: _Optional[int] = ..., server_send_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., loop_lag_from_unix_nanos: _Optional[int] = ...) -> None: ...

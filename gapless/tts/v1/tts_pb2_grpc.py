@@ -45,6 +45,16 @@ class TextToSpeechServiceStub(object):
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesResponse.FromString,
                 _registered_method=True)
+        self.CreateVoice = channel.stream_unary(
+                '/tts.v1.TextToSpeechService/CreateVoice',
+                request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceRequest.SerializeToString,
+                response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceResponse.FromString,
+                _registered_method=True)
+        self.DeleteVoice = channel.unary_unary(
+                '/tts.v1.TextToSpeechService/DeleteVoice',
+                request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceRequest.SerializeToString,
+                response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/tts.v1.TextToSpeechService/GetServerInfo',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.GetServerInfoRequest.SerializeToString,
@@ -76,6 +86,22 @@ class TextToSpeechServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateVoice(self, request_iterator, context):
+        """Makes a voice from a recording of somebody speaking. The client sends `config` first, then the bytes of the audio
+        file in pieces, then half-closes. Takes seconds; running utterances go on. The voice is there, and stored, when the
+        call succeeds. A call that is cancelled, or lost, while it is at work leaves no voice behind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteVoice(self, request, context):
+        """Forgets a voice that CreateVoice made. Utterances that speak with it go on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetServerInfo(self, request, context):
         """What this server serves: model, rates, encodings, limits, defaults, and which features act.
         """
@@ -102,6 +128,16 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
                     servicer.ListVoices,
                     request_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.FromString,
                     response_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesResponse.SerializeToString,
+            ),
+            'CreateVoice': grpc.stream_unary_rpc_method_handler(
+                    servicer.CreateVoice,
+                    request_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceRequest.FromString,
+                    response_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceResponse.SerializeToString,
+            ),
+            'DeleteVoice': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteVoice,
+                    request_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceRequest.FromString,
+                    response_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceResponse.SerializeToString,
             ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
@@ -169,6 +205,60 @@ class TextToSpeechService(object):
             '/tts.v1.TextToSpeechService/ListVoices',
             gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateVoice(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/tts.v1.TextToSpeechService/CreateVoice',
+            gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceRequest.SerializeToString,
+            gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteVoice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tts.v1.TextToSpeechService/DeleteVoice',
+            gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceRequest.SerializeToString,
+            gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,38 @@
+"""What the handlers of streaming calls share: reading messages, with all that a call's end can look like."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from engine.errors import GaplessError, InvalidRequest
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_HEAR_OUT_S = 0.05
+
+M = TypeVar("M", bound=Message)
+
+
+async def read(context: Context, kind: type[M]) -> M | None:
+    """The client's next message; None when it half-closed."""
+    try:
+        request = await context.read()
+    except DecodeError as error:
+        raise InvalidRequest("request", f"not a {kind.__name__} of tts.v1: {error}") from None
+    if isinstance(request, kind):
+        return request
+    await asyncio.sleep(0)  # a cancelled call first looks like the end of input
+    return None
+
+
+async def hear_out(context: Context, kind: type[Message]) -> None:
+    """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
+    with contextlib.suppress(TimeoutError, GaplessError):
+        async with asyncio.timeout(_HEAR_OUT_S):
+            while await read(context, kind):
+                pass
