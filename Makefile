@@ -3,11 +3,12 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+REFERENCE := .venv-reference
 STUBS := gapless/tts/v1
 BUF := tests/node/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check stubs bench clean
+.PHONY: help demo test reference parity serve check stubs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -18,8 +19,13 @@ demo: $(VENV)/.service  ## set up, start the service, speak, write out/demo.wav,
 serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 	$(BIN)/python -m service
 
-test: $(VENV)/.dev tests/node/node_modules/.ready  ## set up and run all tests
+test: $(VENV)/.dev $(REFERENCE)/.ready tests/node/node_modules/.ready  ## set up and run all tests
 	$(BIN)/python -m pytest
+
+reference: $(REFERENCE)/.ready  ## the reference implementation, in an environment of its own
+
+parity: $(VENV)/.dev $(REFERENCE)/.ready  ## compare with the reference at the published sizes, write the table of docs/parity.md
+	GAPLESS_PARITY=full GAPLESS_PARITY_REPORT=docs/parity.md $(BIN)/python -m pytest tests/parity
 
 check: $(VENV)/.dev tests/node/node_modules/.ready  ## lint, format, types, import contracts, proto lint, stubs up to date
 	$(BIN)/ruff check .
@@ -39,7 +45,7 @@ bench: $(VENV)/.service  ## TTFA, RTF and chunk gaps of 40 utterances, one at a 
 	$(BIN)/python -m benchmarks.latency --utterances 40
 
 clean:  ## remove what the targets made, the environment included
-	rm -rf $(VENV) out build dist *.egg-info tests/node/node_modules
+	rm -rf $(VENV) $(REFERENCE) out build dist *.egg-info tests/node/node_modules
 
 # The constraints keep torch at the CPU build that the project is tested with; see README, "Install".
 $(VENV)/.service: pyproject.toml constraints.txt
@@ -51,6 +57,14 @@ $(VENV)/.service: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.service
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt '.[dev]'
 	$(BIN)/pip uninstall --quiet --yes gapless
+	touch $@
+
+# The reference's own pins exclude each other; tests/parity/requirements.txt says what is installed instead.
+$(REFERENCE)/.ready: tests/parity/requirements.txt tests/parity/packages.txt constraints.txt
+	$(PYTHON) -m venv $(REFERENCE)
+	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt torch \
+	  -r tests/parity/requirements.txt
+	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --no-deps -r tests/parity/packages.txt
 	touch $@
 
 tests/node/node_modules/.ready: tests/node/package.json tests/node/package-lock.json

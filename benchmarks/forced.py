@@ -1,0 +1,159 @@
+"""Our engine speaking a given list of speech tokens: T3 computes every step, and what it says is not listened to.
+
+So two engines, or two precisions of one, do the same work and speak the same tokens, whatever their logits are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from engine.engine import EngineOptions, LocalEngine
+from engine.messages import AudioChunk, Event, Failed, Finished, Utterance
+from engine.model import Model
+from engine.models.t3 import T3, T3Cache, T3Conditioning
+
+GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": 0.0, "repetition_penalty": 1.0}
+SOUND_MS = 40  # of sound make the first audio
+LIMIT_S = 300.0
+
+
+class ForcedT3:
+    """A T3 in whose logits only the next token of the list is possible, and the stop after the last one."""
+
+    def __init__(self, t3: T3, tokens: Sequence[int]) -> None:
+        self._t3 = t3
+        self._logits = torch.full((len(tokens) + 1, t3.config.speech_vocab), -torch.inf)
+        for step, token in enumerate([*tokens, t3.config.stop_speech]):
+            self._logits[step, token] = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._t3, name)
+
+    def prefill(self, prefix: Any, text: Tensor, cache: T3Cache, *args: Any, **kwargs: Any) -> Tensor:
+        self._t3.prefill(prefix, text, cache, *args, **kwargs)
+        return self._said(cache)
+
+    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
+        self._t3.step(tokens, cache)
+        return self._said(cache)
+
+    def _said(self, cache: T3Cache) -> Tensor:
+        """One row, which stands at the speech position of its next token; positions start at 1."""
+        step = cache.spoken[0] - 1
+        return self._logits[step : step + 1]
+
+
+@dataclass
+class Heard:
+    """One utterance, in seconds from the moment its text was given."""
+
+    first_audio_s: float = 0.0
+    total_s: float = 0.0
+    samples: int = 0
+    t3_s: float = 0.0
+    flow_s: float = 0.0
+    vocoder_s: float = 0.0
+    windows: list[int] = field(default_factory=list)  # tokens of each
+
+
+class Speaker:
+    """An engine over a model, for one utterance at a time."""
+
+    def __init__(self, model: Model, tokens: Sequence[int]) -> None:
+        forced = cast(T3, ForcedT3(model.t3, tokens))
+        # No silence is appended: what is spoken is the list.
+        config = replace(model.config, tail=replace(model.config.tail, silence_token=None))
+        self._muted = model.samples(config.tail.muted_ms)
+        self._sound = model.samples(SOUND_MS)
+        self._engine = LocalEngine(replace(model, t3=forced, config=config), EngineOptions(max_utterances=1))
+        self._count = 0
+
+    def speak(self, text: str) -> Heard:
+        """Raises what the utterance failed with."""
+        self._count += 1
+        name = f"utterance-{self._count}"
+        heard, done = Heard(), threading.Event()
+        failures: list[Exception] = []
+
+        def take(event: Event) -> None:
+            now = time.perf_counter() - started
+            if isinstance(event, AudioChunk):
+                self._note(heard, event, now)
+                self._engine.release(name, event.num_samples)
+            elif isinstance(event, Failed):
+                failures.append(event.error)
+            if isinstance(event, Failed | Finished):
+                heard.total_s = now
+                done.set()
+
+        started = time.perf_counter()
+        self._engine.submit(Utterance(id=name, seed=0, sampling=GREEDY), take)
+        self._engine.push_text(name, text)
+        self._engine.end_input(name)
+        if not done.wait(LIMIT_S):
+            raise TimeoutError(f"{name} did not end within {LIMIT_S:g} s")
+        if failures:
+            raise failures[0]
+        return heard
+
+    def _note(self, heard: Heard, chunk: AudioChunk, now: float) -> None:
+        heard.samples += chunk.num_samples
+        if not heard.first_audio_s and heard.samples >= self._muted + self._sound:
+            heard.first_audio_s = now
+        timings = chunk.timings
+        heard.t3_s = (timings.t3_last_token_ns - timings.t3_start_ns) / 1e9
+        heard.flow_s += (timings.flow_end_ns - timings.flow_start_ns) / 1e9
+        heard.vocoder_s += (timings.vocoder_end_ns - timings.flow_end_ns) / 1e9
+        heard.windows.append(timings.window_tokens)
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Of one precision from another."""
+
+    logits: float  # max |difference| / max |reference|
+    same_choice: float  # share of steps whose likeliest token is the same
+    mel: float  # max |difference| / max |reference|
+    mel_mean: float  # mean |difference| of ln mel
+
+
+@torch.inference_mode()
+def deviation(model: Model, exact: Model, text: str, tokens: Sequence[int]) -> Deviation:
+    ours, theirs = (_steps(one, text, tokens) for one in (model, exact))
+    mels = [_mel(one, tokens) for one in (model, exact)]
+    return Deviation(
+        logits=_relative(ours, theirs),
+        same_choice=float((ours.argmax(1) == theirs.argmax(1)).float().mean()),
+        mel=_relative(mels[0], mels[1]),
+        mel_mean=float((mels[0] - mels[1]).abs().mean()),
+    )
+
+
+def _relative(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def _steps(model: Model, text: str, tokens: Sequence[int]) -> Tensor:
+    """The logits [steps, V] of a list of tokens."""
+    t3, voice = model.t3, model.voices[model.config.default_voice]
+    prefix = t3.conditioning(T3Conditioning(speaker=voice.speaker, prompt=voice.t3_prompt))
+    ids = t3.frame_text(torch.tensor([model.text.encode(text, model.text.languages[0])]))
+    cache = t3.init_cache(1, t3.config.prefix_len + ids.shape[1] + t3.config.start_count + len(tokens))
+    logits = [t3.prefill(prefix, ids, cache)]
+    logits += [t3.step(torch.tensor([token]), cache) for token in tokens[:-1]]
+    return torch.cat(logits).float()
+
+
+def _mel(model: Model, tokens: Sequence[int]) -> Tensor:
+    prompt = model.prepare(model.voices[model.config.default_voice]).flow
+    return model.flow.offline(torch.tensor([list(tokens)]), prompt, 0).float()

@@ -1,0 +1,1 @@
+"""What runs in the reference's own interpreter (.venv-reference): nothing here may import `engine`."""
