@@ -16,13 +16,20 @@ SERVING = re.compile(r"serving .* on (\S+:\d+)")
 @contextlib.contextmanager
 def service(*flags: str) -> Iterator[str]:
     """Starts `python -m service` and yields its address once it serves. Raises RuntimeError with what it said."""
+    with process(*flags) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def process(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The same, with the process."""
     command = [sys.executable, "-m", "service", "--address", "127.0.0.1:0", *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        yield _wait_until_serving(process)
+        yield _wait_until_serving(running), running
     finally:
-        process.terminate()
-        process.wait(timeout=60)
+        running.terminate()
+        running.wait(timeout=60)
 
 
 def _wait_until_serving(process: subprocess.Popen[str]) -> str:
