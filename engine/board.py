@@ -24,7 +24,7 @@ from engine import forecast, ladder, schedule
 from engine.clock import now_ns
 from engine.errors import EmptyText, EngineClosed, GaplessError, Overloaded
 from engine.estimates import Estimates
-from engine.forecast import Machine, Position
+from engine.forecast import Machine, Stretch
 from engine.jobs import Row
 from engine.ladder import LadderConfig, Window, largest_peek
 from engine.ledger import FlushMark, Ledger, SegmentTokens
@@ -97,10 +97,10 @@ class Running:
         return not (self.texts or self.pieces or self.decoding or self.ledger.entries)
 
     @property
-    def chars_ahead(self) -> int:
-        """Characters that T3 has not begun."""
-        texts = sum(len(text.text) for text in self.texts if isinstance(text, TextSegment))
-        return texts + sum(len(piece.text) for piece in self.pieces)
+    def chars_ahead(self) -> list[int]:
+        """Characters of each segment that T3 has not begun."""
+        texts = [len(text.text) for text in self.texts if isinstance(text, TextSegment)]
+        return [len(piece.text) for piece in self.pieces] + texts
 
     @property
     def usage(self) -> Usage:
@@ -147,6 +147,7 @@ class BoardConfig:
     sample_rate: int  # Hz
     samples_per_token: int
     held_back_samples: int = 0  # by the vocoder, until a segment ends
+    pause_samples: int = 0  # between segments, the shorter kind
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
 
@@ -298,7 +299,7 @@ class Board:
             coming=self._coming(head),
             fresh=index == 0,
             lead_s=(running.runs_out_ns - now) / NS_PER_S if running.runs_out_ns else None,
-            others=sum(1 for other in self._running.values() if other.ledger.entries) - 1,
+            others=sum(1 for other in self._running.values() if other.runs_out_ns < running.runs_out_ns),
             rescue=config.speculate,
         )
         return schedule.next_window(state, self.machine, self._least_first)
@@ -308,8 +309,10 @@ class Board:
         config, estimates = self.config, self.estimates
         return Machine(
             token_s=estimates.token_s.value,
+            begin_s=estimates.begin_s.value,
             window_s=estimates.window_s,
             audio_s=config.samples_per_token / config.sample_rate,
+            pause_s=config.pause_samples / config.sample_rate,
             held_back_s=config.held_back_samples / config.sample_rate,
             lookahead=config.lookahead,
             largest=max(config.ladder.sizes),
@@ -347,14 +350,14 @@ class Board:
 
     def _prebuffer_s(self, running: Running, now: int) -> float:
         segments = [entry for entry in running.ledger.entries if isinstance(entry, SegmentTokens)]
-        ahead = round(self.estimates.tokens_per_char.value * running.chars_ahead)
-        position = Position(
-            waiting=sum(segment.waiting for segment in segments),
-            coming=sum(self._coming(segment) for segment in segments) + ahead,
-            played_from_s=(now - running.first_chunk_ns) / NS_PER_S,
-            sent_s=running.samples_sent / self.config.sample_rate,
-        )
-        needed_s = forecast.prebuffer(self.machine, position)
+        stretches = [Stretch(s.waiting, self._coming(s), i == 0 and running.segment_windows > 0)
+                     for i, s in enumerate(segments)]  # fmt: skip
+        per_char = self.estimates.tokens_per_char.value
+        stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in running.chars_ahead]
+        ready, durations = forecast.windows(self.machine, stretches)
+        elapsed_s = (now - running.first_chunk_ns) / NS_PER_S
+        lasts_s = running.samples_sent / self.config.sample_rate - elapsed_s  # from now, had it begun at once
+        needed_s = forecast.lateness(ready, durations, lasts_s)
         return HINT_FACTOR * needed_s + schedule.SLACK_S if needed_s > 0 else 0.0
 
     def settle(self) -> list[tuple[Running, Finished | Failed | FlushDone]]:
@@ -397,7 +400,9 @@ def fail(running: Running, error: GaplessError) -> None:
 
 
 def hear(running: Running, played_samples: int, sample_rate: int) -> None:
-    """The listener says where he is."""
+    """The listener says where he is. Before he has begun there is nothing to be learnt."""
+    if not played_samples:
+        return
     running.listener_reports = True
     left = running.samples_sent - min(played_samples, running.samples_sent)
     running.runs_out_ns = now_ns() + left * NS_PER_S // sample_rate

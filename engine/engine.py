@@ -106,6 +106,7 @@ class LocalEngine:
             sample_rate=model.config.sample_rate,
             samples_per_token=model.samples_per_token,
             held_back_samples=model.hift.hold_back_samples,
+            pause_samples=model.samples(min(model.config.text.sentence_pause_ms, model.config.text.clause_pause_ms)),
             ledger_tokens=LEDGER_WINDOWS * largest_peek(ladder, lookahead),
             channel_samples=round(options.channel_s * model.config.sample_rate),
         )

@@ -55,6 +55,7 @@ class Estimates:
     """Of one engine. The priors hold until the warm-up has spoken."""
 
     token_s: Average = field(default_factory=lambda: Average(0.02))  # of one utterance, from a token to its next
+    begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
     window_s: WindowCost = field(default_factory=lambda: WindowCost(0.004))
     flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow is busy
     tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters

@@ -14,10 +14,15 @@ from dataclasses import dataclass
 
 def least_prebuffer(ready: Sequence[float], durations: Sequence[float]) -> float:
     """P* of chunks that became ready at `ready` and last `durations`."""
-    worst, played = 0.0, 0.0
+    return lateness(ready, durations, ready[0]) if ready else 0.0
+
+
+def lateness(ready: Sequence[float], durations: Sequence[float], from_s: float) -> float:
+    """How late the latest chunk comes for a listener whose audio before these chunks lasts until `from_s`, or 0."""
+    worst, due = 0.0, from_s
     for at, duration in zip(ready, durations, strict=True):
-        worst = max(worst, at - ready[0] - played)
-        played += duration
+        worst = max(worst, at - due)
+        due += duration
     return worst
 
 
@@ -26,64 +31,58 @@ class Machine:
     """How fast this engine speaks one utterance at the moment."""
 
     token_s: float  # T3, from one token to the next
+    begin_s: float = 0.0  # T3, from a segment's stop token to where the next segment's tokens begin
     window_s: Callable[[int], float]  # flow and vocoder, a window of so many tokens
     audio_s: float  # what a token lasts
+    pause_s: float = 0.0  # silence between two segments
     held_back_s: float  # audio that the vocoder keeps until its segment ends
     lookahead: int  # tokens
     largest: int  # window
     first_lookahead: int | None = None  # of an utterance's first window; None: as all others
 
 
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """Where an utterance stands; all zero at its beginning. Tokens beyond `waiting` come from T3 one by one."""
+@dataclass(frozen=True)
+class Stretch:
+    """What is left of a segment."""
 
-    waiting: int = 0  # tokens drawn and not spoken
-    coming: int = 0  # tokens that T3 has yet to draw
-    played_from_s: float = 0.0  # when its first chunk was ready, counted back from now
-    sent_s: float = 0.0  # audio that was sent so far
+    waiting: int  # tokens drawn and not spoken
+    coming: int  # tokens that T3 has yet to draw
+    begun: bool = False  # some of it was spoken
 
 
-def windows(machine: Machine, position: Position, first: int) -> tuple[list[float], list[float]]:
+def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> tuple[list[float], list[float]]:
     """When the coming chunks will be ready, from now, and what they last, if the flow takes what is there when it is
     free: a first window of `first` tokens (0: no special one), then up to `largest`."""
     ready: list[float] = []
     durations: list[float] = []
-    spoken, free_s, total = 0, 0.0, position.waiting + position.coming
-
-    def drawn_s(count: int) -> float:
-        """When so many tokens, counted from the first that waits, are there."""
-        return max(0, min(count, total) - position.waiting) * machine.token_s
-
-    while spoken < total:
-        least = max(1, first if not ready else 0)
-        lookahead = machine.lookahead
-        if not ready and first and machine.first_lookahead is not None:
-            lookahead = machine.first_lookahead
-        free_s = max(free_s, drawn_s(spoken + least + lookahead))
-        there = total if machine.token_s == 0 else position.waiting + int(free_s / machine.token_s + 1e-9)
-        size = min(machine.largest, total - spoken)
-        if there < total:
-            size = max(least, min(size, there - lookahead - spoken))
-        size = min(size, total - spoken)
-        free_s += machine.window_s(size)
-        spoken += size
-        ready.append(free_s)
-        durations.append(size * machine.audio_s)
-    if durations:  # what is held back leaves with the last chunk
-        durations[0] -= 0.0 if position.sent_s else machine.held_back_s
-        durations[-1] += machine.held_back_s
+    t3_s = free_s = 0.0  # when T3 begins to draw the segment's coming tokens; when the flow is free
+    for index, stretch in enumerate(stretches):
+        total, spoken, begins_at = stretch.waiting + stretch.coming, 0, len(ready)
+        stop_s = t3_s + (stretch.coming + 1) * machine.token_s if stretch.coming else 0.0
+        while spoken < total:
+            is_first = not ready and first > 0
+            least = first if is_first else 1
+            lookahead = machine.lookahead
+            if is_first and machine.first_lookahead is not None:
+                lookahead = machine.first_lookahead
+            needed = spoken + least + lookahead - stretch.waiting  # of the coming tokens
+            complete = needed > stretch.coming
+            at = stop_s if complete else t3_s + needed * machine.token_s if needed > 0 else 0.0
+            free_s = max(free_s, at)
+            size = min(machine.largest, total - spoken)
+            if free_s < stop_s:
+                drawn = int((free_s - t3_s) / machine.token_s + 1e-9) if machine.token_s else stretch.coming
+                size = max(least, min(size, stretch.waiting + max(0, drawn) - lookahead - spoken))
+            size = min(size, total - spoken)
+            free_s += machine.window_s(size)
+            spoken += size
+            ready.append(free_s)
+            durations.append(size * machine.audio_s)
+        if total:
+            durations[begins_at] -= 0.0 if stretch.begun else machine.held_back_s
+            durations[-1] += machine.held_back_s + (machine.pause_s if index < len(stretches) - 1 else 0.0)
+        t3_s = stop_s + machine.begin_s if stretch.coming else t3_s
     return ready, durations
-
-
-def prebuffer(machine: Machine, position: Position) -> float:
-    """The least pre-buffer, counted from the first chunk, of an utterance that has begun to sound."""
-    ready, durations = windows(machine, position, 0)
-    worst, played = 0.0, position.sent_s
-    for at, duration in zip(ready, durations, strict=True):
-        worst = max(worst, position.played_from_s + at - played)
-        played += duration
-    return worst
 
 
 def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0) -> int:
@@ -92,7 +91,7 @@ def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0
     Every later chunk is to be ready `slack_s` before its turn."""
     best, best_s = least, math.inf
     for size in range(least, max(least, machine.largest) + 1):
-        ready, durations = windows(machine, Position(coming=coming), size)
+        ready, durations = windows(machine, [Stretch(0, coming)], size)
         if not ready:
             return least
         wait_s = least_prebuffer([ready[0], *(at + slack_s for at in ready[1:])], durations)

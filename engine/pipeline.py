@@ -148,6 +148,7 @@ class T3Worker(Worker):
                 prefill_end_ns=ended,
                 busy_ns=running.feeding_ns,
             )
+            self._board.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
             running.n_segments += 1
             running.ledger.entries.append(running.decoding)
             self._board.changed.notify_all()

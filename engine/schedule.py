@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from engine import forecast
-from engine.forecast import Machine, Position
+from engine.forecast import Machine, Stretch
 from engine.ladder import Window
 
 SLACK_S = 0.05  # a chunk is to be ready so long before its turn: threads wake late, packets travel
 WORTH_S = 0.04  # a start that comes sooner by less is not worth a worse first window
 CATCHES_UP = 0.75  # of real time: T3 at this pace makes up for a missing lookahead within a few windows
+WORTH_WAITING_S = 0.1  # a gap that is shorter is let be, where it comes
 FORESIGHT = 100  # tokens of a segment that its first window's size depends on: what comes later changes little
 
 
@@ -28,7 +29,7 @@ class Head:
     coming: int  # tokens that T3 is still expected to draw for it
     fresh: bool  # no window of this segment was run yet
     lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
-    others: int  # utterances whose windows may stand in front
+    others: int  # utterances whose windows stand in front: their listeners run out sooner
     rescue: bool = False  # whether a window may be run without its whole lookahead, to be in time
 
 
@@ -43,8 +44,8 @@ def next_window(head: Head, machine: Machine, least_first: int) -> Window | floa
     ready = min(head.waiting - machine.lookahead, machine.largest)
     if ready == machine.largest:
         return Window(n_new=ready, lookahead=machine.lookahead, final=False)
-    if head.fresh and not _can_be_heard_through(head, machine):
-        return None
+    if (head.fresh or head.lead_s < 0) and _deficit_s(head, machine) > WORTH_WAITING_S:
+        return None  # one wait now, between segments if it can be, instead of many small ones inside words
     spare_s = head.lead_s - (1 + head.others) * machine.window_s(max(1, ready)) - SLACK_S
     if ready >= 1:
         return spare_s if spare_s > 0 else Window(n_new=ready, lookahead=machine.lookahead, final=False)
@@ -78,9 +79,8 @@ def _catches_up(machine: Machine) -> bool:
     return machine.token_s <= CATCHES_UP * machine.audio_s
 
 
-def _can_be_heard_through(head: Head, machine: Machine) -> bool:
-    """A machine slower than speech makes its listener wait between segments, never inside one."""
+def _deficit_s(head: Head, machine: Machine) -> float:
+    """How late the rest of the segment would come if its next window were run now."""
     assert head.lead_s is not None
-    ready, durations = forecast.windows(machine, Position(waiting=head.waiting, coming=head.coming), 0)
-    begins_s = max(head.lead_s, ready[0])
-    return begins_s + SLACK_S >= ready[0] + forecast.least_prebuffer(ready, durations)
+    ready, durations = forecast.windows(machine, [Stretch(head.waiting, head.coming, not head.fresh)])
+    return forecast.lateness(ready, durations, max(head.lead_s, ready[0]))

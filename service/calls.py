@@ -13,7 +13,7 @@ from engine.errors import GaplessError, InvalidRequest
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_HEAR_OUT_S = 0.05
+_HEAR_OUT_S = 0.01
 
 M = TypeVar("M", bound=Message)
 

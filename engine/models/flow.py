@@ -16,7 +16,7 @@ last `lookahead` tokens of the prompt, whose own lookahead is the segment. A win
 than `lookahead`: what is missing is silence, as at a true end. Seed, tokens and the record of (end, lookahead seen)
 replay to the same mel. Offline is one final window; in `cumulative` that is the reference implementation's run.
 
-Structure of S3Gen's flow (CosyVoice 2, arXiv 2412.10117); flow_weights.py maps the released names to these.
+Structure of S3Gen's flow (CosyVoice 2, arXiv 2412.10117); engine/checkpoints/names.py maps the released names to these.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Source: HiFTNet (arXiv 2309.09493) as in the reference, s3gen/hifigan.py; one cl
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
@@ -96,8 +96,8 @@ class Snake(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         alpha = self.alpha[:, None]
-        sine = (x * alpha).sin()
-        return torch.addcmul(x, sine, sine / (alpha + 1e-9))
+        sine = (x * alpha).sin_()
+        return torch.addcmul(x, sine, sine * (1.0 / (alpha + 1e-9)))
 
 
 class ResBlock(nn.Module):
@@ -252,19 +252,3 @@ class HiFT(nn.Module):
             real, imaginary = angle.cos(), angle.sin()
         wav = self.stft.waveform(magnitude * real, magnitude * imaginary, position, walk)
         return wav.clamp(-self.amplitude_limit, self.amplitude_limit), x.shape[-1]
-
-
-def from_published(weights: Mapping[str, Tensor], prefix: str = "mel2wav.") -> dict[str, Tensor]:
-    """The entries of a published checkpoint under `prefix`, named as here, with weight normalisation folded in."""
-    mine = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
-    scale, direction = ".parametrizations.weight.original0", ".parametrizations.weight.original1"
-    folded = {}
-    for name, value in mine.items():
-        if name.endswith(scale):
-            layer = name.removesuffix(scale)
-            vector = mine[layer + direction]
-            norm = vector.flatten(1).norm(dim=1).view(-1, *[1] * (vector.dim() - 1))
-            folded[f"{layer}.weight"] = vector * (value / norm)
-        elif not name.endswith(direction):
-            folded[name] = value
-    return folded

@@ -1,4 +1,4 @@
-"""What the flow promises beside the laws: bounded work, addressed noise, batches, released checkpoints."""
+"""What the flow promises beside the laws: bounded work and memory, addressed noise, batches, half precision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from engine.errors import ModelError
 from engine.models.conformer import EncoderConfig
 from engine.models.estimator import EstimatorConfig
 from engine.models.flow import FORMS, Flow, FlowConfig
-from engine.models.flow_weights import published
 from engine.models.windows import Commit, Plan
 from tests.engine.models.tiny_flow import (
     BINS,
@@ -217,88 +216,6 @@ def _tensors(value: Any) -> Iterator[Tensor]:
         parts = tuple(getattr(value, field.name) for field in fields(value))
     for part in parts:
         yield from _tensors(part)
-
-
-def _published_shapes(config: FlowConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the released S3Gen flow, as its state dict lists them."""
-    encoder, estimator, bins = config.encoder, config.estimator, config.mel_bins
-    width, channels, inner = encoder.width, estimator.channels, estimator.heads * estimator.head_width
-    time = estimator.time_width
-    shapes: dict[str, tuple[int, ...]] = {"input_embedding.weight": (config.vocab, width)}
-
-    def layer(name: str, *shape: int, bias: bool = True) -> None:
-        shapes[f"{name}.weight"] = shape
-        if bias:
-            shapes[f"{name}.bias"] = shape[:1]
-
-    def encoder_layer(name: str) -> None:
-        for part in ("linear_q", "linear_k", "linear_v", "linear_out"):
-            layer(f"{name}.self_attn.{part}", width, width)
-        layer(f"{name}.self_attn.linear_pos", width, width, bias=False)
-        shapes[f"{name}.self_attn.pos_bias_u"] = (encoder.heads, width // encoder.heads)
-        shapes[f"{name}.self_attn.pos_bias_v"] = (encoder.heads, width // encoder.heads)
-        layer(f"{name}.feed_forward.w_1", encoder.ff_width, width)
-        layer(f"{name}.feed_forward.w_2", width, encoder.ff_width)
-        layer(f"{name}.norm_ff", width)
-        layer(f"{name}.norm_mha", width)
-
-    def stage(name: str, inputs: int) -> None:
-        layer(f"{name}.0.mlp.1", channels, time)
-        for block, count in (("block1", inputs), ("block2", channels)):
-            layer(f"{name}.0.{block}.block.0", channels, count, 3)
-            layer(f"{name}.0.{block}.block.2", channels)
-        layer(f"{name}.0.res_conv", channels, inputs, 1)
-        for index in range(estimator.blocks):
-            block = f"{name}.1.{index}"
-            layer(f"{block}.norm1", channels)
-            for part in ("to_q", "to_k", "to_v"):
-                layer(f"{block}.attn1.{part}", inner, channels, bias=False)
-            layer(f"{block}.attn1.to_out.0", channels, inner)
-            layer(f"{block}.norm3", channels)
-            layer(f"{block}.ff.net.0.proj", 4 * channels, channels)
-            layer(f"{block}.ff.net.2", channels, 4 * channels)
-
-    layer("spk_embed_affine_layer", bins, config.speaker_width)
-    for embed in ("embed", "up_embed"):
-        layer(f"encoder.{embed}.out.0", width, width)
-        layer(f"encoder.{embed}.out.1", width)
-    layer("encoder.pre_lookahead_layer.conv1", width, width, 4)
-    layer("encoder.pre_lookahead_layer.conv2", width, width, 3)
-    layer("encoder.up_layer.conv", width, width, 5)
-    layer("encoder.after_norm", width)
-    for index in range(encoder.layers):
-        encoder_layer(f"encoder.encoders.{index}")
-    for index in range(encoder.up_layers):
-        encoder_layer(f"encoder.up_encoders.{index}")
-    layer("encoder_proj", bins, width)
-    root = "decoder.estimator"
-    layer(f"{root}.time_mlp.linear_1", time, 4 * bins)
-    layer(f"{root}.time_mlp.linear_2", time, time)
-    if estimator.mean_flow:
-        layer(f"{root}.time_embed_mixer", time, 2 * time, bias=False)
-    stage(f"{root}.down_blocks.0", 4 * bins)
-    layer(f"{root}.down_blocks.0.2", channels, channels, 3)
-    for index in range(estimator.mid_stages):
-        stage(f"{root}.mid_blocks.{index}", channels)
-    stage(f"{root}.up_blocks.0", 2 * channels)
-    layer(f"{root}.up_blocks.0.2", channels, channels, 3)
-    layer(f"{root}.final_block.block.0", channels, channels, 3)
-    layer(f"{root}.final_block.block.2", channels)
-    layer(f"{root}.final_proj", bins, channels, 1)
-    return shapes
-
-
-@pytest.mark.parametrize("config", [PLAIN, MEAN_FLOW], ids=["standard", "mean_flow"])
-def test_a_released_state_dict_loads_strictly(config: FlowConfig) -> None:
-    state = {f"flow.{name}": torch.randn(shape) for name, shape in _published_shapes(config).items()}
-    state["mel2wav.conv_pre.weight"] = torch.zeros(1)
-    flow = Flow(config)
-    flow.load_state_dict(published(state), strict=True)
-    block = "decoder.estimator.mid_blocks.1.1.0.attn1"
-    names = [f"flow.{block}.to_{part}.weight" for part in "qkv"]
-    assert_close(
-        flow.estimator.state_dict()["mid.1.blocks.0.to_qkv.weight"], torch.cat([state[name] for name in names])
-    )
 
 
 @pytest.mark.parametrize(("mean_flow", "millions"), [(False, 112.55), (True, 114.65)])

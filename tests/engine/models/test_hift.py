@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.nn.utils.parametrizations import weight_norm
 from torch.testing import assert_close
 
 from engine.config import build
 from engine.errors import InvalidConfig
 from engine.models.convs import Walk
-from engine.models.hift import HiFT, HiFTConfig, from_published
+from engine.models.hift import HiFT, HiFTConfig
 from engine.models.source import HarmonicSource, SourceConfig
 from engine.models.stft import Stft
 from tests.engine.models.test_hift_laws import CONFIGS
@@ -48,14 +47,6 @@ def test_hold_back_is_what_the_layers_need() -> None:
     with torch.device("meta"):
         assert HiFT(HiFTConfig()).hold_back_frames == 20  # 12 for the mel alone; the pitch's way through is longer
         assert HiFT(CONFIGS["causal"]).hold_back_frames == 3
-
-
-def test_weight_norm_is_folded() -> None:
-    conv = weight_norm(torch.nn.ConvTranspose1d(4, 6, 5))
-    published = {f"mel2wav.ups.0.{name}": value for name, value in conv.state_dict().items()}
-    folded = from_published(published | {"flow.x": torch.zeros(1)})
-    assert set(folded) == {"ups.0.weight", "ups.0.bias"}
-    assert_close(folded["ups.0.weight"], conv.weight.detach())
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(16, 4), (96, 24)])
