@@ -139,14 +139,17 @@ def record(total: int, sizes: Sequence[int], lookahead: int) -> Iterator[Commit]
 
 
 def streamed(flow: Flow, subject: Subject, tokens: Tensor, commits: Sequence[Commit]) -> tuple[Tensor, list[float]]:
-    """Mel [1, F, 2T], and the milliseconds of every window."""
+    """Mel [1, F, 2T], and the milliseconds of every window: the less of two runs, since a state can be used again."""
     state = flow.init_state(flow.prepare_prompt(*subject.prompt), SEED)
     pieces, costs = [], []
     for commit in commits:
-        begin, started = state.position, time.perf_counter()
+        begin, before, taken = state.position, state, []
         final = commit.end == tokens.shape[1]
-        mel, state = flow.window(tokens[:, begin : commit.end + commit.seen], commit.end - begin, state, final)
-        costs.append(1e3 * (time.perf_counter() - started))
+        for _ in range(2):
+            started = time.perf_counter()
+            mel, state = flow.window(tokens[:, begin : commit.end + commit.seen], commit.end - begin, before, final)
+            taken.append(1e3 * (time.perf_counter() - started))
+        costs.append(min(taken))
         pieces.append(mel)
     return torch.cat(pieces, 2), costs
 
