@@ -29,12 +29,14 @@ from .errors import (
     ServerFailed,
     ServerUnreachable,
     TimedOut,
+    Unsupported,
     UtteranceClosed,
     Violation,
 )
 from .events import (
     Alignment,
     Chunk,
+    CreatedVoice,
     Event,
     Finished,
     FlushDone,
@@ -47,24 +49,32 @@ from .events import (
     Voice,
     Word,
 )
+from .hops import Hop
+from .normal import Normal
 from .utterance import Utterance
+from .verdict import Analysis, Verdict, analyse
+from .watch import Watch
 from .wire import Options, Sampling
 
 __all__ = [
     "DEFAULT_ADDRESS",
     "AccessDenied",
     "Alignment",
+    "Analysis",
     "Chunk",
     "Client",
     "ClientClosed",
     "ClientError",
     "ClockOffset",
+    "CreatedVoice",
     "Encoding",
     "Event",
     "Finished",
     "FlushDone",
+    "Hop",
     "InvalidArgument",
     "Limits",
+    "Normal",
     "NotGapless",
     "Options",
     "PlaybackUnavailable",
@@ -77,11 +87,15 @@ __all__ = [
     "Started",
     "TimedOut",
     "Timings",
+    "Unsupported",
     "Usage",
     "Utterance",
     "UtteranceClosed",
+    "Verdict",
     "Violation",
     "Voice",
+    "Watch",
     "Word",
+    "analyse",
     "now_ns",
 ]

@@ -1,4 +1,4 @@
-"""The command line: `say`, `voices`, `info`. Reads flags and environment once, here.
+"""The command line: `say`, `voices`, `voice`, `info`, `doctor`. Reads flags and environment once, here.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 fine, 1 an error said in one line, 2 a wrong command
 line, 130 Ctrl-C (which cancels the utterance and silences the device).
@@ -19,14 +19,17 @@ from typing import Any
 from . import telemetry
 from .audio import Encoding
 from .client import DEFAULT_ADDRESS, Client
+from .doctor import doctor
 from .errors import ClientError
+from .events import Voice
 from .say import say
 
 _EPILOG = """examples:
   %(prog)s say "Hello there."                        play it
   %(prog)s say --out hello.wav --json "Hello there." write it, figures as JSON on stdout
   my-llm | %(prog)s say -                            speak text while it is being written
-  %(prog)s say --timeline hello.svg --out hello.wav "Hello there."
+  %(prog)s say --explain --report why.html "Hello there."
+  %(prog)s voice add mary mary.wav                   create a voice, then: say --voice mary
 """
 
 
@@ -55,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(required=True, metavar="COMMAND", dest="command")
     _add_say(commands.add_parser("say", help="speak a text, on the audio device or into a file"))
     _add_common(commands.add_parser("voices", help="list the server's voices"))
+    _add_voice(commands.add_parser("voice", help="create a voice from a recording, or delete one"))
     _add_common(commands.add_parser("info", help="show what the server serves: model, rates, limits, features"))
+    _add_common(commands.add_parser("doctor", help="check server, network, clock, loops and audio device"))
     return root
 
 
@@ -75,9 +80,20 @@ def _add_say(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", action="store_true", help="no table of where the time went")
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FILE.wav", type=Path, help="write a WAV file instead of playing")
-    output.add_argument("--timeline", metavar="FILE.svg", type=Path, help="draw what happened when")
+    where = command.add_argument_group("where the time went")
+    where.add_argument("--explain", action="store_true", help="print which hop is to blame, and both time budgets")
+    where.add_argument("--report", metavar="FILE.html", type=Path, help="write a page that shows it")
+    where.add_argument("--timeline", metavar="FILE.svg", type=Path, help="draw what happened when")
+    where.add_argument("--trace", metavar="FILE.json", type=Path, help="write a trace for ui.perfetto.dev")
+    where.add_argument(
+        "--normal",
+        metavar="FILE",
+        type=Path,
+        help="judge by earlier clean utterances kept in this file, and add this one if it is clean",
+    )
     speech = command.add_argument_group("speech (absent: the server's default)")
     speech.add_argument("--voice", metavar="NAME", help="one of `voices`")
+    speech.add_argument("--language", metavar="CODE", help="of the text; `info` lists them")
     speech.add_argument("--sample-rate", metavar="HZ", type=int, help="8000, 16000, 22050, 24000, 44100 or 48000")
     speech.add_argument("--encoding", type=Encoding, choices=list(Encoding), help="of the audio on the wire")
     speech.add_argument("--max-lead", metavar="S", type=float, help="audio sent ahead of the listener; 0: no limit")
@@ -93,13 +109,34 @@ def _add_say(command: argparse.ArgumentParser) -> None:
     sampling.add_argument("--exaggeration", metavar="X", type=float, help="emotion, for models that have it")
 
 
+def _add_voice(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(required=True, metavar="ACTION", dest="action")
+    add = actions.add_parser("add", help="create a voice from a recording of somebody speaking")
+    add.add_argument("name", metavar="NAME", help="what --voice will take")
+    add.add_argument("file", metavar="FILE", type=Path, help="WAV, FLAC, Ogg or MP3: 10 to 15 s of one person")
+    add.add_argument("--description", metavar="TEXT", default="", help="for a person")
+    _add_common(add)
+    remove = actions.add_parser("remove", help="delete a voice that was created")
+    remove.add_argument("name", metavar="NAME", help="one of `voices`")
+    _add_common(remove)
+
+
 def _command(arguments: argparse.Namespace) -> Coroutine[Any, Any, None]:
     match arguments.command:
         case "voices":
             return _voices(arguments)
+        case "voice":
+            return _add(arguments) if arguments.action == "add" else _remove(arguments)
         case "info":
             return _info(arguments)
+        case "doctor":
+            return _doctor(arguments)
     return say(arguments)
+
+
+async def _doctor(arguments: argparse.Namespace) -> None:
+    if not await doctor(arguments.address, as_json=arguments.json):
+        raise ClientError("something does not work; see above")
 
 
 async def _voices(arguments: argparse.Namespace) -> None:
@@ -109,8 +146,31 @@ async def _voices(arguments: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps([asdict(voice) for voice in voices]) + "\n")
         return
     for voice in voices:
-        default = " (default)" if voice.is_default else ""
-        sys.stdout.write(f"{voice.name:<16}{', '.join(voice.language_codes):<8}{voice.description}{default}\n")
+        sys.stdout.write(_voice_line(voice))
+
+
+def _voice_line(voice: Voice) -> str:
+    codes = voice.language_codes
+    languages = ", ".join(codes) if len(codes) < 3 else f"{len(codes)} lang."
+    memory = f"{voice.bytes_held / 2**20:.1f} MiB" if voice.in_memory else "not loaded"
+    origin = "model" if voice.built_in else "created"
+    default = " (default)" if voice.is_default else ""
+    return f"{voice.name:<16}{languages:<9} {origin:<8} {memory:<12}{voice.description}{default}\n"
+
+
+async def _add(arguments: argparse.Namespace) -> None:
+    async with Client(arguments.address) as client:
+        created = await client.create_voice(arguments.name, arguments.file, arguments.description)
+    for warning in created.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    sys.stdout.write(json.dumps(asdict(created)) + "\n" if arguments.json else _voice_line(created.voice))
+
+
+async def _remove(arguments: argparse.Namespace) -> None:
+    async with Client(arguments.address) as client:
+        await client.delete_voice(arguments.name)
+    name = arguments.name
+    sys.stdout.write(json.dumps({"removed": name}) + "\n" if arguments.json else f"removed {name}\n")
 
 
 async def _info(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""A connection to one server: opens utterances, lists voices, asks for the clock."""
+"""A connection to one server: opens utterances, lists, creates and deletes voices, asks for the clock."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, Unpack
 
@@ -17,12 +18,14 @@ from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
 
 from .clock import ClockOffset
 from .errors import ClientClosed, translate
-from .events import Chunk, ServerInfo, Voice
+from .events import Chunk, CreatedVoice, ServerInfo, Voice
 from .probe import probe_clock
 from .reader import Call, Reader
 from .tracing import tracer
+from .upload import read_recording, upload
 from .utterance import Utterance
-from .wire import Options, config_to, info_from, voices_from
+from .watch import Watch
+from .wire import Options, config_to, created_voice_from, info_from, new_voice_to, voices_from
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 RECEIVE_CAPACITY = 32  # messages that wait for the user before reading stops
@@ -101,6 +104,17 @@ class Client:
     async def voices(self) -> list[Voice]:
         return voices_from(await self._unary(lambda: self._stub.ListVoices(pb.ListVoicesRequest())))
 
+    async def create_voice(self, name: str, recording: bytes | str | Path, description: str = "") -> CreatedVoice:
+        """Makes a voice from an audio file (WAV, FLAC, Ogg, MP3), or its bytes. Takes seconds; a cancel makes none."""
+        if not isinstance(recording, bytes):
+            recording = await read_recording(Path(recording), self.server.limits.max_recording_bytes)
+        requests = new_voice_to(name, description, recording)
+        return created_voice_from(await self._unary(lambda: upload(self._stub.CreateVoice, requests)))
+
+    async def delete_voice(self, name: str) -> None:
+        """Forgets a voice that was created. Utterances that speak with it go on."""
+        await self._unary(lambda: self._stub.DeleteVoice(pb.DeleteVoiceRequest(name=name)))
+
     async def info(self) -> ServerInfo:
         timeout_s = self._connect_timeout_s
         request = pb.GetServerInfoRequest()
@@ -111,6 +125,10 @@ class Client:
         with ThreadPoolExecutor(1, "gapless-probe") as thread:
             work = partial(probe_clock, self.address, count, self._connect_timeout_s)
             return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+    def watch(self) -> Watch:
+        """`async with` around an utterance: sees what could delay it, for `verdict.analyse`."""
+        return Watch(self.address, self._alive())
 
     async def _open(self) -> None:
         self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)

@@ -3,11 +3,12 @@
 ClientError                  has `code`, the gRPC status, where the server said one
 ├── ServerUnreachable        nothing answers, or the connection was lost
 ├── NotGapless               something answers, but it does not speak tts.v1
+├── Unsupported              the server cannot do this, whatever the request says
 ├── InvalidArgument          `violations` name the fields and what is allowed
-├── ServerBusy               no room for another utterance: try again after `retry_after_s`
+├── ServerBusy               no room for another utterance or voice: try again after `retry_after_s`
 ├── AccessDenied             the server wants other credentials
 ├── TimedOut                 the server waited too long for us, or we for it
-├── ServerFailed             the utterance broke on the server
+├── ServerFailed             the call broke on the server
 ├── UtteranceClosed          used after its end
 ├── ClientClosed             used outside of `async with Client(...)`
 └── PlaybackUnavailable      no PortAudio, no device, or none that takes the rate
@@ -61,6 +62,10 @@ class NotGapless(ClientError):
     pass
 
 
+class Unsupported(ClientError):
+    pass
+
+
 class InvalidArgument(ClientError):
     pass
 
@@ -101,15 +106,17 @@ _TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
     grpc.StatusCode.UNIMPLEMENTED: (NotGapless, "{address} answers, but not to tts.v1 ({details})"),
     grpc.StatusCode.INVALID_ARGUMENT: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.OUT_OF_RANGE: (InvalidArgument, "the server refused the request: {details}"),
+    grpc.StatusCode.ALREADY_EXISTS: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.NOT_FOUND: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.FAILED_PRECONDITION: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.RESOURCE_EXHAUSTED: (ServerBusy, "the server has no room: {details}"),
     grpc.StatusCode.UNAUTHENTICATED: (AccessDenied, "{address} wants credentials: {details}"),
     grpc.StatusCode.PERMISSION_DENIED: (AccessDenied, "{address} denies access: {details}"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (TimedOut, "{address} took too long: {details}"),
-    grpc.StatusCode.ABORTED: (TimedOut, "the server gave the utterance up: {details}"),
-    grpc.StatusCode.CANCELLED: (ServerFailed, "the server cancelled the utterance: {details}"),
+    grpc.StatusCode.ABORTED: (TimedOut, "the server gave the call up: {details}"),
+    grpc.StatusCode.CANCELLED: (ServerFailed, "the server cancelled the call: {details}"),
 }
+_UNSUPPORTED = (Unsupported, "the server cannot do that: {details}")  # UNIMPLEMENTED with a reason of Gapless
 _OTHER = (ServerFailed, "the server failed: {details}")
 _NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolving")  # how gRPC's details begin
 _NOBODY_THERE = "no server at {address} ({details}); start it with `python -m service`, or name another address"
@@ -121,6 +128,8 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
     violations, reason, retry_after_s = _unpack(_details_bytes(error))
     details = error.details() or code.value[1]
     cls, message = _TABLE.get(code, _OTHER)
+    if code is grpc.StatusCode.UNIMPLEMENTED and reason:
+        cls, message = _UNSUPPORTED
     if details.startswith(_NOT_CONNECTED):
         message, details = _NOBODY_THERE, details.rsplit(": ", 1)[-1].rstrip("]")
     unsaid = [f"{v.field}: {v.description}" for v in violations if v.description not in details]

@@ -20,6 +20,7 @@ class Limits:
     max_text_chars: int
     idle_timeout_s: float
     max_utterances: int
+    max_recording_bytes: int  # of a new voice; 0: the server creates none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class Started:
 
     utterance_id: str
     voice: str
+    language: str
     encoding: Encoding
     sample_rate: int
     seed: int
@@ -57,6 +59,13 @@ class Timings:
     window_tokens: int
     lookahead_tokens: int
     speculative: bool
+    # Told by newer servers; 0: not told.
+    text_cut_ns: int = 0
+    t3_busy_ns: int = 0
+    room_ns: int = 0
+    loop_lag_from_ns: int = 0
+    previous_written_ns: int = 0
+    wanted_ns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +155,16 @@ class Voice:
     name: str
     description: str
     language_codes: tuple[str, ...]
+    bytes_held: int  # by its prepared state; 0 while that is not in memory
+    built_in: bool  # part of the model; created voices can be deleted
+    in_memory: bool  # prepared: the first utterance that names it need not wait for that
     is_default: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreatedVoice:
+    voice: Voice
+    warnings: tuple[str, ...]  # what is wrong with the recording and did not stop it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +178,8 @@ class ServerInfo:
     native_sample_rate: int  # Hz: asking for it avoids resampling
     sample_rates: tuple[int, ...]
     encodings: tuple[Encoding, ...]
+    languages: tuple[str, ...]  # the first is the default
+    flow_form: str  # "cached", "windowed" or "cumulative"
     limits: Limits
     default_sampling: Mapping[str, float]
     default_max_lead_s: float

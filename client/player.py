@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 
 from .clock import now_ns
 from .errors import ClientError, PlaybackUnavailable
+from .signs import DeviceLog, Span, Underrun, Write
 from .utterance import Utterance
 
 BUFFER_S = 30.0  # capacity of the ring
 REPORT_INTERVAL_S = 0.2
 _TAIL_MARGIN_S = 0.05  # silence at the end, beyond the latency that the stream reports
 _DRAIN_SLACK_S = 5.0  # beyond the audio that is left; then the device is taken for dead
+_NOTED = 1024  # underruns and stalls that the log holds; what comes later is counted, not noted
+_STALL_S = 0.05  # a device that asks so much later than its last block lasts, and than it has buffered, stood still
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +56,17 @@ class Player:
         self._ended = False
         self._first_ns: int | None = None  # receipt of the first chunk
         self._start_ns = 0  # not before this
+        self._allowed_ns: int | None = None  # the same, for the log: the end does not change it
         self._underruns = 0
         self._missing_samples = 0
         self._starving = False
+        self._writes: list[Write] = []
+        self._gaps: NDArray[np.int64] = np.zeros((_NOTED, 3), dtype=np.int64)  # position, ns, missing samples
+        self._stalls: NDArray[np.int64] = np.zeros((_NOTED, 2), dtype=np.int64)  # from ns, to ns
+        self._stall_count = 0
+        self._asked_ns = 0  # when the device asked last
+        self._block = 0  # samples that it asked for
+        self._patience_ns = 0
 
     async def __aenter__(self) -> Player:
         self._loop, self._finished = asyncio.get_running_loop(), asyncio.Event()
@@ -78,6 +89,9 @@ class Player:
             self._first_ns = self._start_ns = received_ns
         if prebuffer_hint_s is not None:
             self._start_ns = self._first_ns + round(prebuffer_hint_s * 1e9)
+        if self.started_ns is None:
+            self._allowed_ns = self._start_ns
+        asked_ns = now_ns()
         while len(samples):
             room = len(self._ring) - (self._written - self._read)
             piece, samples = samples[:room], samples[room:]
@@ -85,10 +99,13 @@ class Player:
             if len(samples):
                 # The device takes samples at a known rate and its callback must not signal anybody: room comes by then.
                 await asyncio.sleep(min(len(samples), len(self._ring) // 2) / self.sample_rate)
+        self._writes.append(Write(end_sample=self._written, asked_ns=asked_ns, done_ns=now_ns()))
 
     async def drain(self) -> None:
         """No more samples: returns when the last one has sounded."""
         self._start_ns = 0  # nothing is left to wait for
+        if self.started_ns is None and self._allowed_ns:
+            self._allowed_ns = min(self._allowed_ns, now_ns())
         self._ended = True
         left_s = (self._written - self._read) / self.sample_rate
         try:
@@ -106,6 +123,23 @@ class Player:
             output_latency_s=float(self._stream.latency),
         )
 
+    def log(self) -> DeviceLog:
+        """What the device did, for whoever wants to know where the time went."""
+        gaps, stalls = self._gaps[: self._underruns].tolist(), self._stalls[: self._stall_count].tolist()
+        return DeviceLog(
+            opening=Span(*self.opening_ns),
+            sample_rate=self.sample_rate,
+            started_ns=self.started_ns,
+            allowed_ns=self._allowed_ns,
+            block_s=self._block / self.sample_rate,
+            latency_s=float(self._stream.latency),
+            writes=tuple(self._writes),
+            underruns=tuple(
+                Underrun(position=position, at_ns=at_ns, missing_samples=missing) for position, at_ns, missing in gaps
+            ),
+            stalls=tuple(Span(begin, end) for begin, end in [*stalls, *self._standing_still()]),
+        )
+
     def _open(self) -> None:
         try:
             self._stream = self._sounddevice.OutputStream(
@@ -117,7 +151,9 @@ class Player:
             )
             # Quirk: PortAudio on ALSA drops at the end what the device has not yet sounded. So silence goes last.
             self._tail_left = round((float(self._stream.latency) + _TAIL_MARGIN_S) * self.sample_rate)
+            self._patience_ns = round(max(_STALL_S, float(self._stream.latency)) * 1e9)
             self._stream.start()
+            self._asked_ns = self._asked_ns or now_ns()  # from now on it should ask
         except self._sounddevice.PortAudioError as error:
             raise PlaybackUnavailable(
                 f"the audio device does not open: {error}; --out FILE.wav writes a file"
@@ -132,6 +168,7 @@ class Player:
 
     def _callback(self, out: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
         """`out` [frames, 1] is to be filled."""
+        self._note_asking(frames)
         ended = self._ended  # before `_written`: what was written before the end is counted
         available = self._written - self._read
         if self.started_ns is None and (available or ended):
@@ -150,9 +187,32 @@ class Player:
             if self._tail_left <= 0:
                 raise self._sounddevice.CallbackStop
         else:
-            self._underruns += not self._starving
-            self._missing_samples += frames - taken
+            self._note_missing(frames - taken)
+
+    def _note_asking(self, frames: int) -> None:
+        """A device that asks much later than its last block lasts stood still meanwhile, and so did the sound."""
+        asked_ns = now_ns()
+        due_ns = self._asked_ns + self._block * 1_000_000_000 // self.sample_rate
+        if self._asked_ns and asked_ns - due_ns > self._patience_ns and self._stall_count < _NOTED:
+            self._stalls[self._stall_count] = due_ns, asked_ns
+            self._stall_count += 1
+        self._asked_ns, self._block = asked_ns, frames
+
+    def _standing_still(self) -> list[tuple[int, int]]:
+        """The stall that lasts right now, if one does."""
+        due_ns = self._asked_ns + self._block * 1_000_000_000 // self.sample_rate
+        asks = self._asked_ns and self._stream.active
+        return [(due_ns, at_ns)] if asks and (at_ns := now_ns()) - due_ns > self._patience_ns else []
+
+    def _note_missing(self, missing: int) -> None:
+        self._missing_samples += missing
+        if not self._starving:
             self._starving = True
+            if self._underruns < _NOTED:
+                self._gaps[self._underruns, :2] = self._read, self._asked_ns
+            self._underruns += 1
+        if self._underruns <= _NOTED:
+            self._gaps[self._underruns - 1, 2] += missing
 
     def _copy(self, out: NDArray[np.float32], count: int) -> None:
         at = self._read % len(self._ring)

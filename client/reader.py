@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from gapless.tts.v1 import tts_pb2 as pb
 
@@ -23,8 +25,17 @@ from .handover import Handover
 T = TypeVar("T")
 Metadata = Sequence[tuple[str, str]]
 
-_OVER = (grpc.aio.BaseError, grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what a write raises after the end
+OVER = (grpc.aio.BaseError, grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what a write raises after the end
 _STATUS_WAIT_S = 2.0  # the status follows the failed write closely; a stream that broke locally may never get one
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message, and when the reader began to wait for it and had it."""
+
+    awaited_ns: int
+    received_ns: int
+    response: pb.SynthesizeResponse
 
 
 class Reader:
@@ -69,7 +80,7 @@ class Call:
         address: str,
         capacity: int,
     ) -> None:
-        self.incoming: Handover[tuple[int, pb.SynthesizeResponse]] = Handover(capacity)
+        self.incoming: Handover[Arrival] = Handover(capacity)
         self._rpc = rpc
         self.address = address
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
@@ -91,8 +102,8 @@ class Call:
         async with self._writing:
             sent_ns = now_ns()
             try:
-                await self._hand_to_grpc(request)
-            except _OVER:
+                await hand_to_grpc(self._call, request, opened=self._opened)
+            except OVER:
                 raise await self._why_over() from None
             except asyncio.CancelledError:
                 if not self._call.done():
@@ -100,15 +111,6 @@ class Call:
                 raise await self._why_over() from None
             self._opened = True
             return sent_ns
-
-    async def _hand_to_grpc(self, request: pb.SynthesizeRequest) -> None:
-        # `call.write` overwrites the status that the server gave with INTERNAL when the stream ends under it, in every
-        # fourth quick refusal (https://github.com/grpc/grpc/issues/36066). What it calls does not.
-        inner = getattr(self._call, "_cython_call", None)
-        if self._opened and inner and not self._call.done():
-            await inner.send_serialized_message(request.SerializeToString())
-        else:
-            await self._call.write(request)
 
     async def cancel(self) -> None:
         """Stops the utterance at once (barge-in). Idempotent; harmless after the end."""
@@ -120,9 +122,11 @@ class Call:
             await self._receiving
 
     async def _receive(self) -> None:
+        awaited_ns = now_ns()
         try:
             async for response in self._call:
-                await self.incoming.put((now_ns(), response))
+                await self.incoming.put(Arrival(awaited_ns, now_ns(), response))
+                awaited_ns = now_ns()
         except grpc.aio.AioRpcError as error:
             self.incoming.close(translate(error, self.address))
         except asyncio.CancelledError:
@@ -153,3 +157,14 @@ class Call:
 
 def _cancelled_by_server() -> ServerFailed:
     return ServerFailed("the server cancelled the utterance", code=grpc.StatusCode.CANCELLED)
+
+
+async def hand_to_grpc(call: Any, request: Message, opened: bool) -> None:
+    """Writes to a grpc.aio call. `opened`: a message was written before. Raises one of OVER when the call has ended."""
+    # `call.write` overwrites the status that the server gave with INTERNAL when the stream ends under it, in every
+    # fourth quick refusal (https://github.com/grpc/grpc/issues/36066). What it calls does not.
+    inner = getattr(call, "_cython_call", None)
+    if opened and inner and not call.done():
+        await inner.send_serialized_message(request.SerializeToString())
+    else:
+        await call.write(request)

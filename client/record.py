@@ -17,6 +17,7 @@ class Sent:
 
     sent_ns: int
     characters: int  # 0 for a bare flush and the end
+    asked_ns: int = 0  # when the program handed it over; 0: not known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,8 @@ class Receipt:
     end_of_segment: bool
     received_ns: int  # stamped in the reader thread
     taken_ns: int  # when the user's loop had it in hands
+    awaited_ns: int = 0  # since when the reader thread had been waiting for it; 0: not known
+    buffered_ns: int = 0  # when the reader thread had put it into the buffer; 0: not known
 
 
 @dataclass(kw_only=True)
@@ -45,10 +48,10 @@ class Record:
     warnings: list[ServerWarning] = field(default_factory=list)
     finished: Finished | None = None
 
-    def note(self, event: Event, taken_ns: int) -> None:
+    def note(self, event: Event, taken_ns: int, awaited_ns: int = 0, buffered_ns: int = 0) -> None:
         match event:
             case Chunk():
-                self.receipts.append(_receipt(event, taken_ns))
+                self.receipts.append(_receipt(event, taken_ns, awaited_ns, buffered_ns))
             case Started():
                 self.started = event
             case ServerWarning():
@@ -75,7 +78,7 @@ class Record:
         return _last(piece.sent_ns for piece in self.sent if piece.characters)
 
 
-def _receipt(chunk: Chunk, taken_ns: int) -> Receipt:
+def _receipt(chunk: Chunk, taken_ns: int, awaited_ns: int, buffered_ns: int) -> Receipt:
     return Receipt(
         seq=chunk.seq,
         first_sample=chunk.first_sample,
@@ -86,6 +89,8 @@ def _receipt(chunk: Chunk, taken_ns: int) -> Receipt:
         end_of_segment=chunk.end_of_segment,
         received_ns=chunk.received_ns,
         taken_ns=taken_ns,
+        awaited_ns=awaited_ns,
+        buffered_ns=buffered_ns,
     )
 
 

@@ -1,22 +1,21 @@
-"""`python -m client say`: text -> the audio device or a WAV file, and the report of where the time went."""
+"""`python -m client say`: text -> the audio device or a WAV file; then `tell` says where the time went."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
-import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import audio, report, text_source, timeline
+from . import audio, report, text_source
 from .client import Client
-from .clock import ClockOffset
 from .errors import ClientError
 from .events import Chunk
 from .player import Player, device_rate, report_playback
+from .tell import Told, normal_from, tell
 from .utterance import Utterance
 from .wire import Options, Sampling
 
@@ -44,16 +43,21 @@ async def say(arguments: argparse.Namespace) -> None:
         if not arguments.out:
             options["sample_rate"] = rate = arguments.sample_rate or _rate_for_device(client)
             player = await stack.enter_async_context(Player(rate))
+        normal = normal_from(arguments.normal) if arguments.normal else None
         onset = Onset()
-        async with client.utterance(**options) as utterance:
+        async with client.watch() as watch, client.utterance(**options) as utterance:
             if player:
                 utterance.note_span("audio.device_open", *player.opening_ns)
                 await _speak(utterance, arguments, onset, _into_player(player), player)
                 await player.drain()
+                if player.started_ns and utterance.record.receipts:
+                    given_ns = utterance.record.receipts[0].taken_ns
+                    utterance.note_span("audio.first_sample", given_ns, player.started_ns)
             else:
                 with contextlib.ExitStack() as files:
                     await _speak(utterance, arguments, onset, _into_file(utterance, arguments.out, files), None)
-        _tell(arguments, utterance, clock, _heard(onset, player))
+        signs = watch.signs(player.log() if player else None)
+        tell(arguments, Told(utterance.record, clock, signs, _heard(onset, player), normal))
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -65,6 +69,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     max_lead = 0.0 if arguments.out and arguments.max_lead is None else arguments.max_lead
     return Options(
         voice=arguments.voice,
+        language=arguments.language,
         sample_rate=arguments.sample_rate,
         encoding=arguments.encoding,
         seed=arguments.seed,
@@ -147,23 +152,3 @@ def _heard(onset: Onset, player: Player | None) -> report.Heard:
         underrun_s=position.underrun_s,
         output_latency_s=position.output_latency_s,
     )
-
-
-def _tell(arguments: argparse.Namespace, utterance: Utterance, clock: ClockOffset, heard: report.Heard) -> None:
-    """The figures: for a person on stderr, for a program on stdout, as a picture in a file."""
-    record = utterance.record
-    for warning in record.warnings:
-        sys.stderr.write(f"warning: {warning.message} ({warning.reason})\n")
-    if not arguments.quiet:
-        sys.stderr.write(report.table(record, clock, heard) + "\n")
-        if arguments.out:
-            sys.stderr.write(f"  written to {arguments.out}\n")
-    if arguments.timeline:
-        try:
-            arguments.timeline.parent.mkdir(parents=True, exist_ok=True)
-            arguments.timeline.write_text(timeline.svg(record, clock, heard), encoding="utf-8")
-        except OSError as error:
-            raise ClientError(f"cannot write {arguments.timeline}: {error}") from error
-    if arguments.json:
-        sys.stdout.write(json.dumps(report.as_json(record, clock, heard)) + "\n")
-        sys.stdout.flush()

@@ -72,8 +72,9 @@ class Utterance:
             await self._send(pb.SynthesizeRequest(end_of_input=pb.EndOfInput()))
 
     async def _send(self, request: pb.SynthesizeRequest, characters: int = 0) -> None:
+        asked_ns = now_ns()
         sent_ns = await self._reader.run(self._call.write(request))
-        self.record.sent.append(Sent(sent_ns=sent_ns, characters=characters))
+        self.record.sent.append(Sent(sent_ns=sent_ns, characters=characters, asked_ns=asked_ns))
 
     # Audio out
 
@@ -90,14 +91,14 @@ class Utterance:
         """Everything that the server says, in order. Ends after `Finished` or a cancel; an error is raised here."""
         while not self._over:
             try:
-                buffered_ns, (received_ns, response) = await self._call.incoming.get()
+                buffered_ns, arrival = await self._call.incoming.get()
             except HandoverClosed:
                 self._over = True
                 return
-            event = self._decode(response, received_ns)
+            event = self._decode(arrival.response, arrival.received_ns)
             if event is None:
                 continue
-            self.record.note(event, taken_ns=now_ns())
+            self.record.note(event, now_ns(), arrival.awaited_ns, buffered_ns)
             if isinstance(event, Chunk):
                 self._trace.chunk(self.record.receipts[-1], buffered_ns)
             yield event

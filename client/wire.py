@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypedDict, cast
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +14,7 @@ from .errors import InvalidArgument
 from .events import (
     Alignment,
     Chunk,
+    CreatedVoice,
     Event,
     Finished,
     FlushDone,
@@ -26,6 +28,7 @@ from .events import (
     Word,
 )
 
+AUDIO_PIECE_BYTES = 256 << 10  # of a recording, in one message
 SAMPLING_FIELDS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
 
 _ENCODINGS = {
@@ -53,6 +56,7 @@ class Options(TypedDict, total=False):
     """How an utterance is spoken and delivered; what is absent or None is the server's default."""
 
     voice: str | None
+    language: str | None  # one of ServerInfo.languages
     sample_rate: int | None  # Hz, one of ServerInfo.sample_rates
     encoding: Encoding | str | None
     seed: int | None  # same seed, text and format: same audio
@@ -80,6 +84,7 @@ def text_to(text: str, flush: bool) -> pb.SynthesizeRequest:
 def _config(options: Options) -> pb.SynthesisConfig:
     config = pb.SynthesisConfig(
         voice=options.get("voice") or "",
+        language=options.get("language") or "",
         sampling=pb.SamplingConfig(**(options.get("sampling") or {}), seed=options.get("seed")),
         streaming=pb.StreamingConfig(want_alignment=options.get("want_alignment", False)),
     )
@@ -157,6 +162,7 @@ def limits_from(limits: pb.Limits) -> Limits:
         max_text_chars=limits.max_text_chars,
         idle_timeout_s=seconds(limits.idle_timeout),
         max_utterances=limits.max_utterances,
+        max_recording_bytes=limits.max_recording_bytes,
     )
 
 
@@ -169,6 +175,7 @@ def started_from(started: pb.Started, received_ns: int) -> Started:
     return Started(
         utterance_id=started.utterance_id,
         voice=started.voice,
+        language=started.language,
         encoding=encoding_from(started.audio_format.encoding),
         sample_rate=started.audio_format.sample_rate_hertz,
         seed=started.seed,
@@ -197,6 +204,12 @@ def _timings(timings: pb.ChunkTimings) -> Timings:
         window_tokens=timings.window_tokens,
         lookahead_tokens=timings.lookahead_tokens,
         speculative=timings.speculative,
+        text_cut_ns=timings.text_cut_unix_nanos,
+        t3_busy_ns=timings.t3_busy.ToNanoseconds(),
+        room_ns=timings.room_unix_nanos,
+        loop_lag_from_ns=timings.loop_lag_from_unix_nanos,
+        previous_written_ns=timings.previous_written_unix_nanos,
+        wanted_ns=timings.wanted_unix_nanos,
     )
 
 
@@ -231,15 +244,34 @@ def duration(seconds: float) -> Duration:
 
 
 def voices_from(response: pb.ListVoicesResponse) -> list[Voice]:
-    return [
-        Voice(
-            name=voice.name,
-            description=voice.description,
-            language_codes=tuple(voice.language_codes),
-            is_default=voice.name == response.default_voice,
-        )
-        for voice in response.voices
-    ]
+    return [_voice(voice, is_default=voice.name == response.default_voice) for voice in response.voices]
+
+
+def _voice(voice: pb.Voice, is_default: bool) -> Voice:
+    return Voice(
+        name=voice.name,
+        description=voice.description,
+        language_codes=tuple(voice.language_codes),
+        bytes_held=voice.bytes_held,
+        built_in=voice.built_in,
+        in_memory=voice.in_memory,
+        is_default=is_default,
+    )
+
+
+def new_voice_to(name: str, description: str, audio: bytes) -> Iterator[pb.CreateVoiceRequest]:
+    """The messages of one CreateVoice call."""
+    try:
+        yield pb.CreateVoiceRequest(config=pb.NewVoice(name=name, description=description))
+    except ValueError as error:
+        raise InvalidArgument(f"this name or description cannot be sent, it is not valid Unicode: {error}") from error
+    for at in range(0, len(audio), AUDIO_PIECE_BYTES):
+        yield pb.CreateVoiceRequest(audio=audio[at : at + AUDIO_PIECE_BYTES])
+
+
+def created_voice_from(response: pb.CreateVoiceResponse) -> CreatedVoice:
+    warnings = tuple(warning.message for warning in response.warnings)
+    return CreatedVoice(voice=_voice(response.voice, is_default=False), warnings=warnings)
 
 
 def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
@@ -252,6 +284,8 @@ def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
         native_sample_rate=info.native_sample_rate_hertz,
         sample_rates=tuple(info.sample_rates_hertz),
         encodings=tuple(map(encoding_from, info.encodings)),
+        languages=tuple(info.languages),
+        flow_form=info.flow_form,
         limits=limits_from(info.limits),
         default_sampling=sampling_from(info.default_sampling),
         default_max_lead_s=seconds(info.default_streaming.max_lead),

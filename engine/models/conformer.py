@@ -63,11 +63,12 @@ class RelativeBias:
     """Scores of relative positions for one call at one rate, shared by its layers."""
 
     def __init__(self, width: int, queries: int, keys: int, sight: Sight | None, like: Tensor) -> None:
-        rate = torch.arange(0, width, 2, dtype=torch.float64, device=like.device) * (-math.log(MAX_WAVELENGTH) / width)
+        wide = "cpu" if like.device.type == "mps" else like.device  # Apple's GPUs have no float64
+        rate = torch.arange(0, width, 2, dtype=torch.float64, device=wide) * (-math.log(MAX_WAVELENGTH) / width)
         self.sight = sight
         dtype = torch.float32 if sight is None else torch.float64  # whole sequences may be long, a window is not
         positions = torch.arange(keys, dtype=dtype, device=like.device) if sight is None else sight.positions
-        angles = positions[:, None] * rate.exp().to(dtype)
+        angles = positions[:, None] * rate.exp().to(positions)
         sin, cos = angles.sin().to(like), angles.cos().to(like)
         self.keys = torch.cat((cos, sin), 1).t()  # [C, K]
         self.turns = [(sin[-queries:], cos[-queries:])]  # [T, C / 2]

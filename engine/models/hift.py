@@ -171,7 +171,7 @@ class HiFT(nn.Module):
         `warm_up` off: start from zeros, as an utterance must whose f0 or source is given from outside."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         offsets = self.m_source.offsets(seeds)
-        state = HiFTState(seeds=seeds, offsets=offsets, phase=offsets.new_zeros(len(seeds), dtype=torch.float64))
+        state = HiFTState(seeds=seeds, offsets=offsets, phase=self.m_source.init_phase(len(seeds)))
         frames = self.config.warm_up_frames if warm_up else 0
         if frames == 0:
             return state

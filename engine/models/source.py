@@ -32,7 +32,6 @@ class SourceConfig:
 
 
 class HarmonicSource(nn.Module):
-    steps: Tensor  # [hop] float64, 1 .. hop, in seconds
     orders: Tensor  # [H] float32, 1 .. H
 
     def __init__(self, config: SourceConfig, sample_rate: int, hop: int) -> None:
@@ -43,7 +42,6 @@ class HarmonicSource(nn.Module):
         n_sines = config.harmonics + 1
         self.l_linear = nn.Linear(n_sines, 1)
         # Quirk: the phase of a sample already includes that sample's own step.
-        self.register_buffer("steps", torch.arange(1, hop + 1, dtype=torch.float64) / sample_rate, persistent=False)
         self.register_buffer("orders", torch.arange(1, n_sines + 1, dtype=torch.float32), persistent=False)
 
     @property
@@ -58,12 +56,15 @@ class HarmonicSource(nn.Module):
         rows = [uniform(fold(seed, Stream.PHASE), 0, n_sines, self.orders.device) for seed in seeds]
         return (torch.stack(rows) - 0.5) * (self.orders > 1)
 
+    def init_phase(self, rows: int) -> Tensor:
+        return torch.zeros(rows, dtype=torch.float64, device=_wide(self.orders.device))
+
     def forward(
         self, f0: Tensor, seeds: Sequence[int], frame: int, phase: Tensor, offsets: Tensor
     ) -> tuple[Tensor, Tensor]:
         """`phase` [B] float64, in turns, before the frame numbered `frame`; returns the source and the next phase."""
         config = self.config
-        turns, phase = self._turns(f0.double(), phase)
+        turns, phase = self._turns(f0, phase)
         angle = turns.unsqueeze(-1) * (self.orders * (2 * math.pi))
         if config.random_offsets:
             angle = angle + offsets[:, None, None] * (2 * math.pi)
@@ -82,13 +83,20 @@ class HarmonicSource(nn.Module):
 
     def _turns(self, f0: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
         """The fundamental's place in its turn at each sample [B, T, hop], and after the last frame [B]."""
+        device, f0 = f0.device, f0.to(phase.device).double()
+        steps = torch.arange(1, self.hop + 1, dtype=torch.float64, device=phase.device) / self.sample_rate
         ends = phase.unsqueeze(1) + (f0 * (self.hop / self.sample_rate)).cumsum(dim=1)
         starts = torch.cat((phase.unsqueeze(1), ends[:, :-1]), dim=1) if f0.shape[1] else ends
-        turns = (starts.unsqueeze(-1) + f0.unsqueeze(-1) * self.steps) % 1.0  # f0 is a staircase, as in the reference
-        return turns.float(), ends[:, -1] % 1.0 if f0.shape[1] else phase
+        turns = (starts.unsqueeze(-1) + f0.unsqueeze(-1) * steps) % 1.0  # f0 is a staircase, as in the reference
+        return turns.float().to(device), ends[:, -1] % 1.0 if f0.shape[1] else phase
 
     def _noise(self, seeds: Sequence[int], frame: int, n_frames: int, channels: int) -> Tensor:
         """[B, T, hop, channels] standard normal, addressed by absolute sample and channel."""
         size = self.hop * channels
         rows = [normal(fold(seed, Stream.VOCODER), frame * size, n_frames * size, self.orders.device) for seed in seeds]
         return torch.stack(rows).view(len(seeds), n_frames, self.hop, channels)
+
+
+def _wide(device: torch.device) -> torch.device:
+    """Where float64 is to be had: Apple's GPUs have none."""
+    return torch.device("cpu") if device.type == "mps" else device

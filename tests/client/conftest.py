@@ -51,13 +51,14 @@ def record(*receipts: Receipt, text_ms: Sequence[float] = (0.0,), end_ms: float 
     started = Started(
         utterance_id="u",
         voice="karl",
+        language="en",
         encoding=Encoding.S16,
         sample_rate=RATE,
         seed=7,
         sampling={},
         max_lead_s=10.0,
         max_text_delay_s=0.5,
-        limits=Limits(max_text_chars=1, idle_timeout_s=1, max_utterances=1),
+        limits=Limits(max_text_chars=1, idle_timeout_s=1, max_utterances=1, max_recording_bytes=1),
         traceparent="",
         received_ns=0,
     )

@@ -205,10 +205,32 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         self, request: pb.ListVoicesRequest, context: grpc.ServicerContext
     ) -> pb.ListVoicesResponse:
         voices = [
-            pb.Voice(name="anna", description="A woman.", language_codes=["en"]),
-            pb.Voice(name="karl", description="A man.", language_codes=["en"]),
+            pb.Voice(name="anna", description="A woman.", language_codes=["en", "de", "fr"]),
+            pb.Voice(
+                name="karl",
+                description="A man.",
+                language_codes=["en"],
+                bytes_held=3 << 20,
+                built_in=True,
+                in_memory=True,
+            ),
         ]
         return pb.ListVoicesResponse(voices=voices, default_voice="karl")
+
+    def CreateVoice(  # noqa: N802
+        self, request_iterator: Iterator[pb.CreateVoiceRequest], context: grpc.ServicerContext
+    ) -> pb.CreateVoiceResponse:
+        self._server.uploaded = list(request_iterator)
+        config = self._server.uploaded[0].config
+        voice = pb.Voice(name=config.name, description=config.description, language_codes=["en"])
+        warning = pb.Warning(reason="RECORDING", message="the recording is noisy")
+        return pb.CreateVoiceResponse(voice=voice, warnings=[warning])
+
+    def DeleteVoice(  # noqa: N802
+        self, request: pb.DeleteVoiceRequest, context: grpc.ServicerContext
+    ) -> pb.DeleteVoiceResponse:
+        self._server.deleted.append(request.name)
+        return pb.DeleteVoiceResponse()
 
     def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext
@@ -220,7 +242,9 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             native_sample_rate_hertz=NATIVE_RATE,
             sample_rates_hertz=RATES,
             encodings=[pb.AUDIO_ENCODING_PCM_S16LE, pb.AUDIO_ENCODING_PCM_F32LE],
-            limits=pb.Limits(max_text_chars=1000, max_utterances=4),
+            limits=pb.Limits(max_text_chars=1000, max_utterances=4, max_recording_bytes=1 << 20),
+            languages=["en", "de"],
+            flow_form="cached",
             features=pb.Features(playback_reports=True),
             device="cpu",
         )
@@ -242,6 +266,8 @@ class FakeServer:
     def __init__(self, script: Script = speak) -> None:
         self.script = script
         self.requests: list[pb.SynthesizeRequest] = []
+        self.uploaded: list[pb.CreateVoiceRequest] = []  # of the last CreateVoice
+        self.deleted: list[str] = []
         self.metadata: dict[str, str | bytes] = {}
         self.stream_over = threading.Event()  # some stream ended or was cancelled
         self.clock_shift_ns = 0

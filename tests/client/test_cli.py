@@ -65,6 +65,36 @@ def test_say_writes_a_wav_file_and_one_line_of_json(server: FakeServer, tmp_path
     assert not config.streaming.max_lead.ToNanoseconds()
 
 
+def test_where_the_time_went_is_explained_drawn_and_exported(run: Run, tmp_path: Path) -> None:
+    wav, html, traced = tmp_path / "said.wav", tmp_path / "new" / "said.html", tmp_path / "said.json"
+    flags = ("--out", str(wav), "--explain", "--report", str(html), "--trace", str(traced), "--json")
+    code, out, err = run("say", *flags, "Hello there.")
+    figures = json.loads(out)
+    assert code == 0
+    assert figures["verdict"]["hop"]
+    assert [budget["name"] for budget in figures["budgets"]][:1] == ["first_sound"]
+    assert "from text complete to the first audible sample" in err
+    assert html.read_text().startswith("<!doctype html>")
+    assert json.loads(traced.read_text())["traceEvents"]
+
+
+def test_clean_utterances_teach_what_is_normal(run: Run, tmp_path: Path) -> None:
+    normal, flags = tmp_path / "normal.jsonl", ("--out", str(tmp_path / "said.wav"), "--json")
+    verdicts = [json.loads(run("say", *flags, "--normal", str(normal), "Hello there.")[1])["verdict"] for _ in range(4)]
+    assert [verdict["normal"] for verdict in verdicts[:3]] == ["this utterance"] * 3  # too few to learn from
+    if all(verdict["hop"] == "clean" for verdict in verdicts[:3]):  # else the machine is too busy
+        assert verdicts[3]["normal"] == "learned"
+        assert normal.read_text().count("\n") >= 3
+
+
+def test_a_file_that_teaches_nothing_is_an_error(run: Run, tmp_path: Path) -> None:
+    normal = tmp_path / "normal.jsonl"
+    normal.write_text("{}\n")
+    code, _, err = run("say", "--out", str(tmp_path / "said.wav"), "--normal", str(normal), "Hello there.")
+    assert (code, err.count("\n")) == (1, 1)
+    assert str(normal) in err
+
+
 def test_a_pipe_is_spoken_while_it_is_being_written(server: FakeServer, tmp_path: Path) -> None:
     """The first sentence is with the server while the pipe is still open; a character cut in two arrives whole."""
     process = start("say", "-", "--out", str(tmp_path / "x.wav"), "--json", "--quiet", GAPLESS_ADDRESS=server.address)
@@ -142,11 +172,33 @@ def test_warnings_of_the_server_are_shown(server: FakeServer, run: Run, tmp_path
 def test_voices_and_info_are_printed_for_people_and_for_programs(run: Run) -> None:
     assert "karl" in run("voices")[1]
     assert [voice["name"] for voice in json.loads(run("voices", "--json")[1])] == ["anna", "karl"]
+    table = run("voices")[1]
+    assert "karl            en        model    3.0 MiB     A man. (default)\n" in table
+    assert "anna            3 lang.   created  not loaded  A woman.\n" in table
     assert "playback_reports yes" in run("info")[1]
+    assert "en, de" in run("info")[1]
     assert json.loads(run("info", "--json")[1])["model"] == "tone"
 
 
-@pytest.mark.parametrize("command", [[], ["say"], ["voices"], ["info"]])
+def test_a_voice_is_added_and_removed(server: FakeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(["voice", *arguments, "--address", server.address])
+        return code, *capsys.readouterr()
+
+    file = tmp_path / "mary.wav"
+    file.write_bytes(bytes(range(250)) * 3000)
+    code, out, err = run("add", "mary", str(file), "--description", "Me.")
+    assert (code, err) == (0, "warning: the recording is noisy\n")
+    assert out.startswith("mary ")
+    assert server.uploaded[0].config == pb.NewVoice(name="mary", description="Me.")
+    assert b"".join(request.audio for request in server.uploaded[1:]) == file.read_bytes()
+    assert run("remove", "mary", "--json")[:2] == (0, '{"removed": "mary"}\n')
+    assert server.deleted == ["mary"]
+    code, out, err = run("add", "mary", str(tmp_path / "none.wav"))
+    assert (code, out, err) == (1, "", f"error: cannot read {tmp_path / 'none.wav'}: No such file or directory\n")
+
+
+@pytest.mark.parametrize("command", [[], ["say"], ["voices"], ["voice"], ["voice", "add"], ["info"]])
 def test_help_reads_without_a_server(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main([*command, "--help"])

@@ -53,6 +53,7 @@ async def test_options_reach_the_server_as_the_contract_spells_them(server: Fake
         async for _ in client.say(
             TEXT,
             voice="anna",
+            language="de",
             sample_rate=8000,
             encoding="pcm_f32le",
             seed=0,
@@ -62,7 +63,7 @@ async def test_options_reach_the_server_as_the_contract_spells_them(server: Fake
         ):
             pass
     config = server.requests[0].config
-    assert (config.voice, config.audio_format.sample_rate_hertz) == ("anna", 8000)
+    assert (config.voice, config.language, config.audio_format.sample_rate_hertz) == ("anna", "de", 8000)
     assert config.audio_format.encoding == pb.AUDIO_ENCODING_PCM_F32LE
     assert config.sampling == pb.SamplingConfig(temperature=0.5, top_k=3, seed=0)
     assert config.streaming.HasField("max_lead")

@@ -35,6 +35,7 @@ class Device:
     broken: bool = False
     latency: float = LATENCY_S
     aborted: bool = False
+    active: bool = True
     stopped: bool = False
     heard: list[NDArray[np.float32]] = field(default_factory=list)
     PortAudioError = PortAudioError
@@ -190,3 +191,31 @@ def test_the_models_own_rate_is_asked_for_where_the_device_takes_it() -> None:
     assert choose_rate(24000, offered, 44100, lambda rate: rate in (44100, 8000)) == 8000
     with pytest.raises(PlaybackUnavailable, match="none of the server's rates"):
         choose_rate(24000, offered, 96000, lambda rate: False)
+
+
+async def test_the_log_tells_where_sound_was_missing(device: Device, player: Player) -> None:
+    await player.write(ramp(1, 11), received_ns=now_ns())
+    device.ask(10)
+    device.ask(5)
+    device.ask(5)
+    await player.write(ramp(11, 31), received_ns=now_ns())
+    device.ask(10)
+    log = player.log()
+    assert [(gap.position, gap.missing_samples) for gap in log.underruns] == [(10, 10)]
+    assert [write.end_sample for write in log.writes] == [10, 30]
+    assert log.opening.length_ns > 0
+
+
+async def test_the_log_tells_when_the_device_stood_still(device: Device, player: Player) -> None:
+    await player.write(ramp(1, 31), received_ns=now_ns())
+    device.ask(10)
+    await asyncio.sleep(0.2)
+    device.ask(10)
+    (stall,) = player.log().stalls
+    assert 0.15e9 < stall.length_ns < 0.5e9
+
+
+async def test_a_device_that_still_stands_still_is_in_the_log(device: Device, player: Player) -> None:
+    device.ask(10)
+    await asyncio.sleep(0.2)
+    assert len(player.log().stalls) == 1
