@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# The service in an image: `docker build -t gapless .`, with CUDA: `docker build --build-arg DEVICE=cuda -t gapless .`
-# (the libraries; this version's service itself runs on the CPU). Port 50051; no TLS yet: publish it to loopback only.
+# The service in an image: `docker build -t gapless .`, with CUDA: `docker build --build-arg DEVICE=cuda -t gapless .`.
+# Port 50051; no TLS yet: publish it to loopback only. /data holds created voices and downloaded checkpoints: a volume.
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS build
@@ -18,14 +18,16 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip install '.[service]' && pip uninstall -y gapless
 
 FROM python:${PYTHON}-slim
-RUN useradd --create-home --uid 10001 gapless
+RUN useradd --create-home --uid 10001 gapless && install -d -o gapless /data
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY engine engine
 COPY service service
 COPY pyproject.toml .
 COPY gapless gapless
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GAPLESS_ADDRESS=0.0.0.0:50051
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GAPLESS_ADDRESS=0.0.0.0:50051 \
+    GAPLESS_VOICES=/data/voices HF_HOME=/data/huggingface
+VOLUME /data
 USER gapless
 EXPOSE 50051
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
