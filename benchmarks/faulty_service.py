@@ -1,0 +1,154 @@
+"""A service in a process of its own that can be told to fail: any stage of the engine, or its event loop, at any time.
+
+The engine is the paced one, or the embedded voice with its stages wrapped. Its wall clock can be off by seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from opentelemetry import trace
+
+import engine.clock
+from benchmarks.paced_engine import Pace, PacedEngine
+from engine.messages import Engine
+from service.config import ServiceConfig
+from service.server import Server
+from service.session import Surroundings
+
+LOOP = "server_loop"
+START_LIMIT_S = 120.0
+USUAL_PACE = Pace()
+
+
+class Faults:
+    """Each is armed once and strikes once: the first time that its stage works after its time has come."""
+
+    def __init__(self) -> None:
+        self._armed: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+        self.struck: list[tuple[str, float]] = []
+
+    def arm(self, stage: str, after_s: float, for_s: float) -> None:
+        with self._lock:
+            self._armed[stage] = time.monotonic() + after_s, for_s
+
+    def reset(self) -> None:
+        with self._lock:
+            self._armed.clear()
+            self.struck.clear()
+
+    def __call__(self, stage: str) -> None:
+        with self._lock:
+            at_s, for_s = self._armed.get(stage, (float("inf"), 0.0))
+            if time.monotonic() < at_s:
+                return
+            del self._armed[stage]
+        began_s = time.monotonic()
+        time.sleep(for_s)
+        self.struck.append((stage, time.monotonic() - began_s))
+
+
+class Service:
+    """The end that gives orders."""
+
+    def __init__(self, address: str, orders: Connection) -> None:
+        self.address = address
+        self._orders = orders
+
+    def arm(self, stage: str, *, after_s: float, for_s: float) -> None:
+        """`stage`: server_loop, t3_prefill, t3, tokens, flow, vocoder or channel."""
+        self._orders.send(("arm", stage, after_s, for_s))
+
+    def struck(self) -> list[tuple[str, float]]:
+        """Which faults struck since the last call, and for how many seconds. Disarms the others."""
+        self._orders.send(("struck",))
+        struck: list[tuple[str, float]] = self._orders.recv()
+        return struck
+
+
+@contextlib.contextmanager
+def faulty_service(*, embedded: bool = False, clock_shift_s: float = 0.0, pace: Pace = USUAL_PACE) -> Iterator[Service]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_main, args=[theirs, embedded, clock_shift_s, pace], daemon=True)
+    process.start()
+    try:
+        if not ours.poll(START_LIMIT_S):
+            raise RuntimeError("the service did not start")
+        yield Service(f"127.0.0.1:{ours.recv()}", ours)
+    finally:
+        ours.send(("stop",))
+        process.join(10)
+
+
+def _main(orders: Connection, embedded: bool, clock_shift_s: float, pace: Pace) -> None:
+    engine.clock._UNIX_ANCHOR_NS += round(clock_shift_s * 1e9)
+    asyncio.run(_serve(orders, embedded, pace))
+
+
+async def _serve(orders: Connection, embedded: bool, pace: Pace) -> None:
+    faults = Faults()
+    made: Engine = await asyncio.to_thread(_embedded, faults) if embedded else PacedEngine(pace, faults)
+    config = ServiceConfig(address="127.0.0.1:0")
+    server = Server(config)
+    await server.start(Surroundings(engine=made, config=config, tracer=trace.NoOpTracer()))
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    orders.send(server.port)
+
+    def obey() -> None:
+        while (order := orders.recv())[0] != "stop":
+            if order[0] == "struck":
+                orders.send(list(faults.struck))
+                faults.reset()
+            elif order[1] == LOOP:
+                faults.arm(*order[1:])
+                loop.call_soon_threadsafe(loop.call_later, order[2], faults, LOOP)
+            else:
+                faults.arm(*order[1:])
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=obey, name="service-orders", daemon=True).start()
+    await stop.wait()
+    at_once = asyncio.Event()
+    at_once.set()
+    await server.stop(at_once)
+    await asyncio.to_thread(made.close)
+
+
+def _embedded(faults: Faults) -> Engine:
+    from engine.engine import load
+
+    loaded = load("embedded")
+    t3, flow = loaded._workers
+    t3._stage = _Faulty(t3._stage, faults, {"step": "t3", "feed": "t3_prefill"})
+    flow._stage = _Faulty(flow._stage, faults, {"window": "flow"})
+    return loaded
+
+
+class _Faulty:
+    """A stage whose methods may be held up before they work."""
+
+    def __init__(self, stage: object, faults: Faults, methods: dict[str, str]) -> None:
+        self._stage = stage
+        self._faults = faults
+        self._methods = methods
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._stage, name)
+        if name not in self._methods:
+            return found
+
+        def held_up(*args: Any, **kwargs: Any) -> Any:
+            self._faults(self._methods[name])
+            return found(*args, **kwargs)
+
+        called: Callable[..., Any] = held_up
+        return called

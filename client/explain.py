@@ -1,0 +1,88 @@
+"""An analysis -> the table that `--explain` prints, and what `--json` carries: `verdict` and `budgets`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .budgets import Budget
+from .hops import Hop
+from .verdict import Analysis
+
+_BAR = 30  # characters of the longest bar
+SMALL_MS = 0.05  # less is left out of the table
+
+
+def table(analysis: Analysis) -> str:
+    """For a person: the verdict, both budgets, what was beyond normal."""
+    verdict = analysis.verdict
+    lines = ["verdict", f"  {verdict.sentence}"]
+    if verdict.hop.advice:
+        lines.append(f"  What helps: {verdict.hop.advice}.")
+    for budget in analysis.budgets:
+        lines += ["", *_budget(budget)]
+    if len(verdict.findings) > 1:
+        lines += ["", "also beyond normal"]
+        lines += [f"  {finding.hop.words:<34}{finding.ms:9.1f} ms" for finding in verdict.findings[1:]]
+    return "\n".join([*lines, "", *_grounds(analysis)])
+
+
+def as_json(analysis: Analysis) -> dict[str, Any]:
+    """Milliseconds unless the name says otherwise. Hops are named as in `hops.Hop`."""
+    verdict = analysis.verdict
+    return {
+        "verdict": {
+            "hop": verdict.hop.value,
+            "ms": round(verdict.ms, 2),
+            "audible": verdict.audible,
+            "evidence": verdict.evidence,
+            "others": {finding.hop.value: round(finding.ms, 2) for finding in verdict.findings[1:]},
+            "normal": "learned" if analysis.normal.learned else "this utterance",
+        },
+        "budgets": [
+            {
+                "name": budget.name,
+                "chunk": budget.chunk,
+                "total_ms": round(budget.total_ms, 2),
+                "explained_share": round(budget.explained, 4),
+                "between_segments": budget.between_segments,
+                "hops_ms": {hop.value: round(ms, 2) for hop, ms in budget.ms.items()},
+            }
+            for budget in analysis.budgets
+        ],
+    }
+
+
+def title(budget: Budget) -> str:
+    if budget.name == "first_sound":
+        return f"from text complete to the first audible sample: {budget.total_ms:.1f} ms"
+    where = ", between two sentences" if budget.between_segments else ""
+    return f"chunk {budget.chunk} was late by {budget.total_ms:.1f} ms{where}"
+
+
+def _budget(budget: Budget) -> list[str]:
+    rows = {hop: ms for hop, ms in budget.ms.items() if ms >= SMALL_MS}
+    longest = max(rows.values(), default=1.0)
+    lines = [title(budget)]
+    for hop, ms in rows.items():
+        lines.append(f"  {hop.words:<34}{ms:9.1f} ms  {'█' * max(0, round(_BAR * ms / longest))}".rstrip())
+    lines.append(f"  {'explained':<34}{budget.explained:9.1%}")
+    return lines
+
+
+def _grounds(analysis: Analysis) -> list[str]:
+    """What the verdict stands on."""
+    lines = []
+    bounds, signs = analysis.bounds, analysis.signs
+    if bounds is None:
+        lines.append("  The server told no timings: only what happened in the client is known.")
+    elif bounds.round_trip_ns is not None:
+        offset_ms, error_ms = bounds.offset_ns / 1e6, bounds.round_trip_ns / 2e6
+        lines.append(f"  server's clock {offset_ms:+.3f} ms from ours, within {error_ms:.3f} ms")
+    if signs.exchanges:
+        slowest_ms = max(exchange.round_trip_ns for exchange in signs.exchanges) / 1e6
+        lines.append(f"  {len(signs.exchanges)} questions to the server's clock beside it, {slowest_ms:.1f} ms at most")
+    normal = "earlier clean utterances" if analysis.normal.learned else "this utterance's own steps"
+    lines.append(f"  normal is: the median of {normal}")
+    blocked = [(hop, analysis.blocks.length_ns(hop)) for hop in (Hop.SERVER_LOOP, Hop.CLIENT_LOOP, Hop.CLIENT_READER)]
+    lines += [f"  {hop.words}: {ns / 1e6:.0f} ms in all" for hop, ns in blocked if ns]
+    return lines
