@@ -14,7 +14,7 @@ from benchmarks.injection import KINDS, run
 from benchmarks.relay import Relay, relay
 
 AFTER_S, FOR_S = 0.5, 0.6
-TOLERANCE_MS = 60  # generous: the machine may be busy; the benchmark is strict
+TOLERANCE_MS = 150  # generous: the machine may be busy; the benchmark is strict
 
 pytestmark = pytest.mark.slow
 
