@@ -36,8 +36,8 @@ class ForcedT3:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._t3, name)
 
-    def prefill(self, prefix: Any, text: Tensor, cache: T3Cache, *args: Any, **kwargs: Any) -> Tensor:
-        self._t3.prefill(prefix, text, cache, *args, **kwargs)
+    def feed(self, x: Tensor, cache: T3Cache, rows: Sequence[int]) -> Tensor:
+        self._t3.feed(x, cache, rows)
         return self._said(cache)
 
     def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
@@ -72,7 +72,9 @@ class Speaker:
         config = replace(model.config, tail=replace(model.config.tail, silence_token=None))
         self._muted = model.samples(config.tail.muted_ms)
         self._sound = model.samples(SOUND_MS)
-        self._engine = LocalEngine(replace(model, t3=forced, config=config), EngineOptions(max_utterances=1))
+        self._engine = LocalEngine(
+            replace(model, t3=forced, config=config), EngineOptions(max_utterances=1, by_deadline=False)
+        )
         self._count = 0
 
     def speak(self, text: str) -> Heard:

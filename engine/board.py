@@ -1,7 +1,8 @@
 """The board: all running utterances under one condition. Callers put text on it, the two workers take work from it.
 
-Every field of a `Running` is touched with the board's condition held, except `row` (the t3 thread's own) and `audio`
-(the flow thread's own). What each worker may do next is decided here, as pure logic over the board:
+Every field of a `Running` is touched with the board's condition held, except `row`, `begun_ns` and `feeding_ns` (the t3
+thread's own) and `audio` (the flow thread's own); a thread may read without it what it alone writes. What each worker
+may do next is decided here, as pure logic over the board:
 
     t3:    step every utterance that decodes and has room in its ledger, as one batch; feed at most one new segment
     flow:  of all windows that are ready and whose channel has room, the one whose playback deadline is nearest
@@ -161,7 +162,7 @@ class Board:
             raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
         self.config = config
         self.estimates = Estimates()
-        self.flow_busy = False
+        self.t3_busy = self.flow_busy = False  # whether the worker computes right now
         self.changed = threading.Condition()
         self.closed = False
         self._running: dict[str, Running] = {}
@@ -196,12 +197,15 @@ class Board:
                 self._leaving.append(running)
                 self.changed.notify_all()
 
-    def close(self) -> None:
+    def close(self) -> list[Running]:
+        """Takes no more, and cancels what runs: these."""
         with self.changed:
             self.closed = True
-            for utterance_id in list(self._running):
-                self.cancel(utterance_id)
+            running = list(self._running.values())
+            for one in running:
+                self.cancel(one.request.id)
             self.changed.notify_all()
+            return running
 
     def stats(self) -> EngineStats:
         with self.changed:

@@ -25,12 +25,16 @@ log = logging.getLogger(__name__)
 SENTENCE_ENDS = tuple(".!?…。！？｡؟۔।॥")
 
 
+Share = Callable[[bool], None]
+"""Called on a worker's thread before it computes: whether the other worker has nothing to do."""
+
+
 class Worker:
     """A named thread that runs `_turn` until the board closes."""
 
-    def __init__(self, name: str, board: Board, on_start: Callable[[], None]) -> None:
+    def __init__(self, name: str, board: Board, share: Share) -> None:
         self._board = board
-        self._on_start = on_start
+        self._share = share
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -40,9 +44,14 @@ class Worker:
         self._thread.join()
 
     def _run(self) -> None:
-        self._on_start()
-        while self._turn():
-            pass
+        """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
+        try:
+            while self._turn():
+                pass
+        except Exception as error:
+            log.exception("the %s thread broke", self._thread.name)
+            for running in self._board.close():
+                _emit(running, Failed(error=UtteranceFailed(f"the engine broke: {error}")))
 
     def _turn(self) -> bool:
         raise NotImplementedError
@@ -51,10 +60,10 @@ class Worker:
 class T3Worker(Worker):
     """Owner of the token stage: of T3, its rows and its caches."""
 
-    def __init__(self, board: Board, stage: TokenStage, on_start: Callable[[], None]) -> None:
-        super().__init__("t3", board, on_start)
+    def __init__(self, board: Board, stage: TokenStage, share: Share) -> None:
+        super().__init__("t3", board, share)
         self._stage = stage
-        self._stepped_ns = 0  # when the last step ended, if nothing was waited for since
+        self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
     def _turn(self) -> bool:
         board = self._board
@@ -68,8 +77,11 @@ class T3Worker(Worker):
                 if leaving or starting or feeding or stepping or board.closed:
                     break
                 self._stepped_ns = 0
+                board.t3_busy = False
                 next_cut = board.next_cut_ns()
                 board.changed.wait(None if next_cut is None else max(0, next_cut - now) / NS_PER_S)
+            board.t3_busy, alone = True, not board.flow_busy
+        self._share(alone)
         for running in leaving:
             self._leave(running)
             running.on_leave()
@@ -133,12 +145,12 @@ class T3Worker(Worker):
         started = now_ns()
         complete = self._stage.feed(running.row)
         ended = now_ns()
-        running.t3_ns += ended - started
-        running.feeding_ns += ended - started
-        running.fed_ns = ended
-        if not complete:
-            return
         with self._board.changed:
+            running.t3_ns += ended - started
+            running.feeding_ns += ended - started
+            running.fed_ns = ended
+            if not complete:
+                return
             piece = running.pieces.popleft()
             running.decoding = SegmentTokens(
                 index=running.n_segments,
@@ -166,7 +178,7 @@ class T3Worker(Worker):
         with self._board.changed:
             if self._stepped_ns:
                 self._board.estimates.token_s.add((drawn - self._stepped_ns) / NS_PER_S)
-            self._stepped_ns = drawn
+            self._stepped_ns = drawn if any(token is not None for token in tokens) else 0
             share_ns = (drawn - started) // len(stepping)
             for running, token in zip(stepping, tokens, strict=True):
                 running.t3_ns += share_ns
@@ -198,8 +210,8 @@ class T3Worker(Worker):
 class FlowWorker(Worker):
     """Owner of the audio stage, and the only one that emits audio, ends and errors."""
 
-    def __init__(self, board: Board, stage: AudioStage, on_start: Callable[[], None]) -> None:
-        super().__init__("flow", board, on_start)
+    def __init__(self, board: Board, stage: AudioStage, share: Share) -> None:
+        super().__init__("flow", board, share)
         self._stage = stage
         self._worked_ns = 0  # when the last window ended
 
@@ -213,9 +225,10 @@ class FlowWorker(Worker):
                 if events or job or proposed or board.closed:
                     break
                 board.changed.wait(wait_s)
-            board.flow_busy = job is not None
+            board.flow_busy, alone = job is not None, not board.t3_busy
         for running, event in events:
             _emit(running, event)
+        self._share(alone)
         if job is not None:
             self._guard(job, self._speak)
         elif proposed is not None:
@@ -231,6 +244,8 @@ class FlowWorker(Worker):
             failed = error if isinstance(error, GaplessError) else UtteranceFailed(f"flow failed: {error}")
             with self._board.changed:
                 self._board.flow_busy = False
+                if job.running.cancelled:  # nobody wants to know, and its id may be another's by now
+                    return
                 self._board.cancel(job.running.request.id)
             _emit(job.running, Failed(error=failed))
 
@@ -281,8 +296,6 @@ class FlowWorker(Worker):
             text_received_ns=segment.text.received_ns,
             text_cut_ns=segment.text.cut_ns,
             t3_start_ns=segment.t3_start_ns,
-            t3_first_token_ns=segment.drawn_ns(0),
-            t3_last_token_ns=segment.drawn_ns(len(tokens) - 1),
             flow_start_ns=started,
             flow_end_ns=flow_end,
             vocoder_end_ns=now_ns(),
@@ -309,6 +322,7 @@ class FlowWorker(Worker):
         seen = window.n_new + window.lookahead
         timings = replace(
             done.timings,
+            t3_first_token_ns=segment.drawn_ns(0),
             t3_last_token_ns=segment.complete_ns(seen, window.final),
             t3_busy_ns=segment.take_busy_ns(seen, window.final),
             room_ns=running.room_ns,

@@ -143,7 +143,8 @@ GROUPS = {
             default=None,
             parse=_whole_number_between(1, 1024),
             unit="N",
-            help="torch threads of each stage on a CPU [what suits the model's size]",
+            help="torch threads on a CPU: T3 and flow take half each, or all while the other rests [by the model's "
+            "size: one each, or all cores]",
         ),
         Flag(
             name="no-normalize",

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from engine.errors import ModelError, StorageError, UnknownVoice, Unsupported, VoiceExists
 from engine.voices import files
 from engine.voices.conditionals import Conditionals
@@ -63,7 +65,7 @@ class Library:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             files.write(voice, self._directory / f"{voice.name}.safetensors", self._family)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             raise StorageError(f"voice {voice.name!r} cannot be stored: {error}") from error
         with self._lock:
             self._created[voice.name] = voice

@@ -50,6 +50,7 @@ class Shelf(Generic[K, V]):
         self._coming: dict[K, Future[V]] = {}
         self._pins: Counter[K] = Counter()
         self._lock = threading.Lock()
+        self._closed = False
 
         def start() -> None:
             _stand_back()
@@ -93,30 +94,37 @@ class Shelf(Generic[K, V]):
         return self._submit(work).result()
 
     def _submit(self, work: Callable[[], R]) -> Future[R]:
+        def unless_closed() -> R:
+            if self._closed:
+                raise EngineClosed("the engine is shutting down")
+            return work()
+
         try:
-            return self._thread.submit(work)
+            return self._thread.submit(unless_closed)
         except RuntimeError as error:
             raise EngineClosed("the engine is shutting down") from error
 
     def close(self) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        """What runs is waited for; what waits fails with EngineClosed."""
+        self._closed = True
+        self._thread.shutdown()
 
     def _fetch(self, voice: K) -> V:
         started = time.monotonic()
         try:
             prepared = self._prepare(voice)
+            with self._lock:
+                in_use = self._make_room(prepared.nbytes)
+                if in_use + prepared.nbytes > self._max_bytes:
+                    raise Overloaded(
+                        f"voice {voice.name!r} needs {_mib(prepared.nbytes)}, voices in use hold {_mib(in_use)} "
+                        f"of {_mib(self._max_bytes)} (--voice-memory)",
+                        RETRY_AFTER_S,
+                    )
+                self._held[voice] = prepared
         finally:
             with self._lock:
-                self._coming.pop(voice, None)
-        with self._lock:
-            in_use = self._make_room(prepared.nbytes)
-            if in_use + prepared.nbytes > self._max_bytes:
-                raise Overloaded(
-                    f"voice {voice.name!r} needs {_mib(prepared.nbytes)}, voices in use hold {_mib(in_use)} "
-                    f"of {_mib(self._max_bytes)} (--voice-memory)",
-                    RETRY_AFTER_S,
-                )
-            self._held[voice] = prepared
+                del self._coming[voice]
         log.info("voice %s prepared in %.1f s: %s", voice.name, time.monotonic() - started, _mib(prepared.nbytes))
         return prepared
 

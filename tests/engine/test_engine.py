@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from numpy.typing import NDArray
 from benchmarks.streaming_loss import differences
 from engine.checkpoints import load
 from engine.engine import EngineOptions, LocalEngine
+from engine.engine import load as load_engine
 from engine.errors import InvalidRequest, Overloaded, UnknownVoice, Unsupported, VoiceExists
 from engine.jobs import AudioWindow, SegmentJob
 from engine.messages import AudioChunk, EngineStats, Event, Finished, NewVoice, Utterance
-from engine.model import Model, TailConfig
+from engine.model import Model, TailConfig, Voice
 from engine.speak import events, speak
 from engine.stages import FlowStage, T3Stage
+from engine.voices.conditionals import Conditionals
 from tests.engine.tiny import write_tiny_model
 
 TEXT = "Hello there, my friend. How are you today? Fine."
@@ -157,6 +160,39 @@ def test_a_voice_that_cannot_be_had_ends_that_utterance_alone(model: Model) -> N
         assert engine.stats().utterances == 0
     finally:
         engine.close()
+
+
+def test_an_engine_that_cannot_warm_up_leaves_no_threads(tmp_path: Path) -> None:
+    """Its workers went on waiting for work that nobody could give them any more."""
+    before = set(threading.enumerate())
+    with pytest.raises(Overloaded, match="--voice-memory"):
+        load_engine(str(write_tiny_model(tmp_path / "tiny")), EngineOptions(voice_memory_bytes=1))
+    assert not set(threading.enumerate()) - before
+
+
+def test_a_voice_comes_to_the_utterance_that_asked_for_it(engine: LocalEngine, model: Model) -> None:
+    """The voice of a cancelled utterance, ready at last, went to the next one of the same name."""
+    expected = speak(engine, utterance(voice="two"), "Hello.")
+    slow = LocalEngine(model, EngineOptions(deterministic=True))
+    gate = threading.Event()
+    blocker = threading.Thread(target=slow._shelf.run, args=(gate.wait,))
+    blocker.start()
+    try:
+        slow.submit(utterance(voice="one"), print)
+        slow.cancel("a")
+        threading.Timer(0.2, gate.set).start()
+        held = slow._shelf._prepare
+
+        def prepare(voice: Conditionals) -> Voice:
+            time.sleep(0.2)  # long enough to be heard with the other one
+            return held(voice)
+
+        slow._shelf._prepare = prepare
+        assert np.array_equal(speak(slow, utterance(voice="two"), "Hello."), expected)
+    finally:
+        gate.set()
+        blocker.join()
+        slow.close()
 
 
 def test_a_model_without_a_voice_encoder_says_that_it_cannot_clone(engine: LocalEngine) -> None:

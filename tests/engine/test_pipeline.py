@@ -102,7 +102,7 @@ class Pipeline:
         return False
 
 
-def _nothing() -> None:
+def _nothing(alone: bool) -> None:
     pass
 
 
@@ -407,3 +407,91 @@ def test_a_sequential_board_never_does_two_things_at_once() -> None:
         assert not overlaps
     finally:
         pipeline.close()
+
+
+def test_a_worker_is_told_whether_the_other_one_rests() -> None:
+    """So that T3 and flow share the cores while both work, and whoever works alone takes all."""
+    told: dict[str, list[bool]] = {"t3": [], "flow": []}
+
+    def share(alone: bool) -> None:
+        told[threading.current_thread().name].append(alone)
+
+    board = Board(replace(CONFIG, ledger_tokens=1000, channel_samples=10_000))
+    tokens, audio = ScriptedTokens(step_s=0.002), ScriptedAudio(window_s=0.01)
+    workers = (T3Worker(board, tokens, share), FlowWorker(board, audio, share))
+    pipeline = Pipeline.__new__(Pipeline)
+    pipeline.tokens, pipeline.audio, pipeline.board, pipeline.workers = tokens, audio, board, workers
+    for worker in workers:
+        worker.start()
+    try:
+        caller = Caller(pipeline, "a")
+        caller.say("One sentence that is spoken.")
+        caller.all()
+        assert set(told["t3"]) == {True, False}
+        assert set(told["flow"]) == {True, False}
+    finally:
+        pipeline.close()
+
+
+def test_a_worker_that_breaks_ends_everyone_and_says_so() -> None:
+    """A device that fails takes the giving back of rows with it: the t3 thread died of it, nobody was told, and every
+    utterance, also those submitted afterwards, waited for ever."""
+    pipeline = Pipeline(ScriptedTokens(), ScriptedAudio())
+
+    def broken(row: object) -> None:
+        raise RuntimeError("the device is gone")
+
+    pipeline.tokens.release = broken  # type: ignore[method-assign]
+    try:
+        caller, other = Caller(pipeline, "a"), Caller(pipeline, "b")
+        caller.update(changes.push_text, "Hello there. ")
+        for waiting in (caller, other):
+            *_, failed = waiting.all()
+            assert isinstance(failed, Failed)
+            assert isinstance(failed.error, UtteranceFailed)
+            assert "the device is gone" in str(failed.error)
+        with pytest.raises(EngineClosed):
+            Caller(pipeline, "c")
+    finally:
+        pipeline.close()
+
+
+def test_a_window_that_fails_after_its_cancel_touches_nobody(pipeline: Pipeline) -> None:
+    """The failure ended whoever had the name by then, and told the old listener, who had cancelled."""
+    entered, gate = threading.Event(), threading.Event()
+    plain = pipeline.audio.window
+
+    def failing(*args: Any) -> Any:
+        entered.set()
+        assert gate.wait(5)
+        raise RuntimeError("too late to matter")
+
+    pipeline.audio.window = failing  # type: ignore[assignment, method-assign]
+    caller = Caller(pipeline, "a")
+    caller.say("Hello there.")
+    assert entered.wait(5)
+    pipeline.board.cancel("a")
+    again = Caller(pipeline, "a")
+    pipeline.audio.window = plain  # type: ignore[method-assign]
+    gate.set()
+    again.say("Hello again.")
+    assert spoken(again.all()) == "Hello again."
+    assert caller.nothing_more()
+
+
+def test_what_a_segment_takes_to_begin_is_no_time_of_a_token(pipeline: Pipeline) -> None:
+    """The way from a stop token over the next prefill counted as a token's time, beside `begin_s`: a first window was
+    planned for a T3 many times as slow as it was."""
+    plain = pipeline.tokens.feed
+
+    def slow(row: Any) -> bool:
+        time.sleep(0.3)
+        return plain(row)
+
+    pipeline.tokens.feed = slow  # type: ignore[method-assign]
+    caller = Caller(pipeline, "a")
+    caller.say("One. Two.")
+    caller.all()
+    estimates = pipeline.board.estimates
+    assert estimates.begin_s.value > 0.2
+    assert estimates.token_s.value < 0.005

@@ -147,3 +147,33 @@ def test_after_the_end_nothing_is_begun(preparing: Preparing) -> None:
         shelf.pin(A)
     with pytest.raises(EngineClosed):
         shelf.run(lambda: None)
+
+
+def test_who_waits_when_it_closes_is_told_why(preparing: Preparing) -> None:
+    """Waiting work was cancelled, which asyncio takes for the cancelling of whoever awaits it."""
+    shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=250, on_start=lambda: None)
+    preparing.gate = threading.Event()
+    first, second = shelf.pin(A), shelf.pin(B)
+    closing = threading.Thread(target=shelf.close)
+    closing.start()
+    closing.join(0.05)
+    preparing.gate.set()
+    closing.join(WAIT_S)
+    assert first.result(WAIT_S) == Prepared("a")
+    with pytest.raises(EngineClosed):
+        second.result(WAIT_S)
+    assert preparing.order == ["a"]
+
+
+def test_who_comes_when_a_voice_is_just_ready_takes_that_one(preparing: Preparing) -> None:
+    """For a moment it was neither coming nor held: it was prepared a second time, and counted twice against the
+    room, so that its own utterances could be refused for want of memory."""
+    for _ in range(300):
+        shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=150, on_start=lambda: None)
+        preparing.order.clear()
+        futures = [shelf.pin(A)]
+        while not shelf.bytes_held(A):
+            futures.append(shelf.pin(A))
+        assert {future.result(WAIT_S) for future in futures} == {Prepared("a")}
+        shelf.close()
+        assert preparing.order == ["a"]
