@@ -224,6 +224,8 @@ class FlowWorker(Worker):
                 proposed = None if job or events else board.next_proposal()
                 if events or job or proposed or board.closed:
                     break
+                if board.config.sequential:
+                    board.changed.notify_all()  # T3 may rest for a window whose time has passed
                 board.changed.wait(wait_s)
             board.flow_busy, alone = job is not None, not board.t3_busy
         for running, event in events:

@@ -13,7 +13,6 @@ OFFERED: dict[str, dict[str, tuple[str, ...]]] = {  # stage -> device type -> ar
     "flow": {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16"), "mps": ("float32",)},
     "vocoder": {"cpu": ("float32",), "cuda": ("float32",), "mps": ("float32",)},
 }
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,14 +15,15 @@ import pytest
 
 from engine import board as changes
 from engine.board import Board, BoardConfig, Running
+from engine.clock import now_ns
 from engine.errors import EmptyText, EngineClosed, Overloaded, UtteranceFailed
 from engine.ladder import LadderConfig
-from engine.ledger import Ledger
+from engine.ledger import Ledger, SegmentTokens
 from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, FlushDone, Utterance
 from engine.pipeline import FlowWorker, T3Worker
-from engine.text.segmenter import Segmenter, SegmenterConfig
+from engine.text.segmenter import Segmenter, SegmenterConfig, TextSegment
 from engine.tracing import parent
-from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedAudio, ScriptedTokens
+from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedAudio, ScriptedRow, ScriptedTokens
 
 CONFIG = BoardConfig(
     max_utterances=4,
@@ -495,3 +496,35 @@ def test_what_a_segment_takes_to_begin_is_no_time_of_a_token(pipeline: Pipeline)
     estimates = pipeline.board.estimates
     assert estimates.begin_s.value > 0.2
     assert estimates.token_s.value < 0.005
+
+
+def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
+    """T3 rested, since a window could be run; when the flow came to it, the listener had run out, and a window was to
+    wait for more tokens. Both waited."""
+    config = replace(CONFIG, sequential=True, by_deadline=True, ladder=LadderConfig(sizes=(30,)), ledger_tokens=100)
+    board, tokens = Board(config), ScriptedTokens()
+    board.estimates.token_s.add(0.1)
+    t3, flow = T3Worker(board, tokens, _nothing), FlowWorker(board, ScriptedAudio(), _nothing)
+    pipeline = Pipeline.__new__(Pipeline)
+    pipeline.board = board
+    Caller(pipeline, "a")
+    text = TextSegment(text="x" * 60, begin=0, received_ns=1, cut_ns=1)
+    segment = SegmentTokens(index=0, text=text, spoken=text.text, t3_start_ns=1, prefill_end_ns=1)
+    for _ in range(8):
+        segment.append(ord("x"), 1)
+
+    def decoding(running: Running) -> None:
+        running.row, running.decoding, running.segment_windows = ScriptedRow([ord("x")] * 40, False, 0), segment, 1
+        running.ledger.entries.append(segment)
+        running.runs_out_ns = now_ns() + 30_000_000
+
+    board.update("a", decoding)
+    t3.start()
+    time.sleep(0.1)
+    assert not tokens.steps, "there was a window to run"
+    flow.start()
+    time.sleep(0.2)
+    board.close()
+    t3.join()
+    flow.join()
+    assert tokens.steps
