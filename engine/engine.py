@@ -165,12 +165,9 @@ class LocalEngine:
         model = self._model
         conditionals, warnings = self._shelf.run(lambda: clone(model.cloner, voice, model.config.name))
         self._library.add(conditionals)
-        try:
-            self._shelf.pin(conditionals).result()
-        except GaplessError as error:
+        if error := self._shelf.pin(conditionals).exception():
             warnings = (*warnings, f"stored, and not prepared yet: {error}")
-        finally:
-            self._shelf.unpin(conditionals)
+        self._shelf.unpin(conditionals)
         return CreatedVoice(voice=self._voice_info(conditionals), warnings=warnings)
 
     def delete_voice(self, name: str) -> None:

@@ -195,6 +195,27 @@ def test_a_voice_comes_to_the_utterance_that_asked_for_it(engine: LocalEngine, m
         slow.close()
 
 
+def test_a_voice_that_is_stored_and_cannot_be_prepared_is_created_with_a_warning(model: Model, tmp_path: Path) -> None:
+    """A device without memory for it: the call failed, the voice was there, and another try found the name taken."""
+
+    class Copier:
+        def clone(self, voice: NewVoice) -> tuple[Conditionals, tuple[str, ...]]:
+            return replace(model.voices["one"], name=voice.name), ("a copy",)
+
+    def fails(voice: Conditionals) -> Voice:
+        raise RuntimeError("out of memory")
+
+    cloning = replace(model, cloner=Copier())  # type: ignore[arg-type]
+    engine = LocalEngine(cloning, EngineOptions(voices_dir=tmp_path))
+    try:
+        engine._shelf._prepare = fails
+        created = engine.create_voice(NewVoice(name="me", audio=b""))
+        assert created.warnings == ("a copy", "stored, and not prepared yet: out of memory")
+        assert "me" in [voice.name for voice in engine.voices()]
+    finally:
+        engine.close()
+
+
 def test_a_model_without_a_voice_encoder_says_that_it_cannot_clone(engine: LocalEngine) -> None:
     assert not engine.info().has_cloning
     with pytest.raises(Unsupported, match="cannot clone"):
