@@ -294,7 +294,7 @@ class Board:
         return not waiting or waiting + size <= self.config.channel_samples
 
     def _window(self, running: Running, head: SegmentTokens, now: int) -> Window | float | None:
-        config, index = self.config, running.segment_windows
+        config, index, ends = self.config, running.segment_windows, running.runs_out_ns
         if not config.by_deadline:
             return ladder.next_window(config.ladder, index, head.waiting, head.closed, config.lookahead)
         state = Head(
@@ -302,8 +302,10 @@ class Board:
             closed=head.closed,
             coming=self._coming(head),
             fresh=index == 0,
-            lead_s=(running.runs_out_ns - now) / NS_PER_S if running.runs_out_ns else None,
-            others=sum(1 for other in self._running.values() if other.runs_out_ns < running.runs_out_ns),
+            lead_s=(ends - now) / NS_PER_S if ends else None,
+            others=len(
+                [other for other in self._running.values() if other.ledger.entries and other.runs_out_ns < ends]
+            ),
             rescue=config.speculate,
         )
         return schedule.next_window(state, self.machine, self._least_first)
