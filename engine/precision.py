@@ -51,12 +51,14 @@ def _possible(offered: dict[str, tuple[str, ...]]) -> str:
 
 
 def find_device(name: str) -> torch.device:
-    """ "auto" takes a CUDA device, then Apple's, then the CPU. Raises InvalidConfig for one that is not here."""
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    """The device that `name` says: for "auto" a CUDA device, or else Apple's, or else the CPU.
+
+    Raises InvalidConfig for one that is not here."""
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
+    here = [kind for kind, count in counts.items() if count]
     if name == "auto":
-        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
-    kind = name.partition(":")[0]
-    if not available.get(kind, False):
-        here = ", ".join(kind for kind, present in available.items() if present)
-        raise InvalidConfig(f"--device {name} is not available; on this machine: auto, {here}")
+        return torch.device(here[0])
+    kind, _, index = name.partition(":")
+    if kind not in here or (index and not (index.isdecimal() and int(index) < counts[kind])):
+        raise InvalidConfig(f"--device {name} is not available; on this machine: auto, {', '.join(here)}")
     return torch.device(name)
