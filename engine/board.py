@@ -162,7 +162,7 @@ class Board:
             raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
         self.config = config
         self.estimates = Estimates()
-        self.t3_busy = self.flow_busy = False  # whether the worker computes right now
+        self.flow_busy = False  # whether a window is being run
         self.changed = threading.Condition()
         self.closed = False
         self._running: dict[str, Running] = {}

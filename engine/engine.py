@@ -71,7 +71,7 @@ class EngineOptions:
     speculate: bool = False  # windows with less lookahead to be in time, and run ahead of the stop token
     ladder: tuple[int, ...] | None = None  # tokens of the windows; None: the model's
     sequential: bool = False  # T3 rests while the flow works: the baseline of benchmarks
-    threads: int | None = None  # of torch on a CPU: a worker takes all while the other rests, else half; None: by size
+    threads: int | None = None  # torch threads of each worker on a CPU; None: what suits the model's size
     voices_dir: Path | None = None  # where created voices are stored; None: none can be created
     voice_memory_bytes: int = 4 << 30  # for prepared voices
     max_text_delay_s: float = 1.0
@@ -93,7 +93,7 @@ class LocalEngine:
         self._options = options
         self._threads = options.threads or _threads_for(model)
         self._library = Library(model.voices, model.config.family, options.voices_dir)
-        self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._share_cores)
+        self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._pin_threads)
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
         config = BoardConfig(
@@ -116,15 +116,16 @@ class LocalEngine:
         if wrap is not None:
             tokens, audio = wrap(tokens, audio)
         self._workers = (
-            T3Worker(self._board, tokens, self._share_cores),
-            FlowWorker(self._board, audio, self._share_cores),
+            T3Worker(self._board, tokens, self._pin_threads),
+            FlowWorker(self._board, audio, self._pin_threads),
         )
         for worker in self._workers:
             worker.start()
 
-    def _share_cores(self, alone: bool = False) -> None:
-        """The calling worker's own thread count: stages must not fight for the cores, nor leave them idle."""
-        torch.set_num_threads(self._threads if alone else max(1, self._threads // 2))
+    def _pin_threads(self) -> None:
+        """Each worker's own thread count: the stages must not fight for the cores. Changing it while they run, so that
+        who works alone takes all, made them slower: threads that have nothing to do spin on the other's core."""
+        torch.set_num_threads(self._threads)
 
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
@@ -278,4 +279,4 @@ def warm_up(engine: LocalEngine, voice: str) -> None:
 def _threads_for(model: Model) -> int:
     """Small networks are fastest on one thread each; T3 and the flow of large ones share the cores."""
     is_small = sum(parameter.numel() for parameter in model.flow.parameters()) < SMALL_PARAMETERS
-    return 1 if is_small else os.cpu_count() or 1
+    return 1 if is_small else max(1, (os.cpu_count() or 1) // 2)

@@ -25,16 +25,12 @@ log = logging.getLogger(__name__)
 SENTENCE_ENDS = tuple(".!?…。！？｡؟۔।॥")
 
 
-Share = Callable[[bool], None]
-"""Called on a worker's thread before it computes: whether the other worker has nothing to do."""
-
-
 class Worker:
     """A named thread that runs `_turn` until the board closes."""
 
-    def __init__(self, name: str, board: Board, share: Share) -> None:
+    def __init__(self, name: str, board: Board, on_start: Callable[[], None]) -> None:
         self._board = board
-        self._share = share
+        self._on_start = on_start
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -46,6 +42,7 @@ class Worker:
     def _run(self) -> None:
         """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
         try:
+            self._on_start()
             while self._turn():
                 pass
         except Exception as error:
@@ -60,8 +57,8 @@ class Worker:
 class T3Worker(Worker):
     """Owner of the token stage: of T3, its rows and its caches."""
 
-    def __init__(self, board: Board, stage: TokenStage, share: Share) -> None:
-        super().__init__("t3", board, share)
+    def __init__(self, board: Board, stage: TokenStage, on_start: Callable[[], None]) -> None:
+        super().__init__("t3", board, on_start)
         self._stage = stage
         self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
@@ -77,11 +74,8 @@ class T3Worker(Worker):
                 if leaving or starting or feeding or stepping or board.closed:
                     break
                 self._stepped_ns = 0
-                board.t3_busy = False
                 next_cut = board.next_cut_ns()
                 board.changed.wait(None if next_cut is None else max(0, next_cut - now) / NS_PER_S)
-            board.t3_busy, alone = True, not board.flow_busy
-        self._share(alone)
         for running in leaving:
             self._leave(running)
             running.on_leave()
@@ -210,8 +204,8 @@ class T3Worker(Worker):
 class FlowWorker(Worker):
     """Owner of the audio stage, and the only one that emits audio, ends and errors."""
 
-    def __init__(self, board: Board, stage: AudioStage, share: Share) -> None:
-        super().__init__("flow", board, share)
+    def __init__(self, board: Board, stage: AudioStage, on_start: Callable[[], None]) -> None:
+        super().__init__("flow", board, on_start)
         self._stage = stage
         self._worked_ns = 0  # when the last window ended
 
@@ -227,10 +221,9 @@ class FlowWorker(Worker):
                 if board.config.sequential:
                     board.changed.notify_all()  # T3 may rest for a window whose time has passed
                 board.changed.wait(wait_s)
-            board.flow_busy, alone = job is not None, not board.t3_busy
+            board.flow_busy = job is not None
         for running, event in events:
             _emit(running, event)
-        self._share(alone)
         if job is not None:
             self._guard(job, self._speak)
         elif proposed is not None:

@@ -143,8 +143,7 @@ GROUPS = {
             default=None,
             parse=_whole_number_between(1, 1024),
             unit="N",
-            help="torch threads on a CPU: T3 and flow take half each, or all while the other rests [by the model's "
-            "size: one each, or all cores]",
+            help="torch threads of each stage on a CPU [one for a small model, half the cores for a large one]",
         ),
         Flag(
             name="no-normalize",

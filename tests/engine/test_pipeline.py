@@ -103,7 +103,7 @@ class Pipeline:
         return False
 
 
-def _nothing(alone: bool) -> None:
+def _nothing() -> None:
     pass
 
 
@@ -406,30 +406,6 @@ def test_a_sequential_board_never_does_two_things_at_once() -> None:
         caller.say("One sentence. And another one.")
         assert spoken(caller.all()) == "One sentence.And another one."
         assert not overlaps
-    finally:
-        pipeline.close()
-
-
-def test_a_worker_is_told_whether_the_other_one_rests() -> None:
-    """So that T3 and flow share the cores while both work, and whoever works alone takes all."""
-    told: dict[str, list[bool]] = {"t3": [], "flow": []}
-
-    def share(alone: bool) -> None:
-        told[threading.current_thread().name].append(alone)
-
-    board = Board(replace(CONFIG, ledger_tokens=1000, channel_samples=10_000))
-    tokens, audio = ScriptedTokens(step_s=0.002), ScriptedAudio(window_s=0.01)
-    workers = (T3Worker(board, tokens, share), FlowWorker(board, audio, share))
-    pipeline = Pipeline.__new__(Pipeline)
-    pipeline.tokens, pipeline.audio, pipeline.board, pipeline.workers = tokens, audio, board, workers
-    for worker in workers:
-        worker.start()
-    try:
-        caller = Caller(pipeline, "a")
-        caller.say("One sentence that is spoken.")
-        caller.all()
-        assert set(told["t3"]) == {True, False}
-        assert set(told["flow"]) == {True, False}
     finally:
         pipeline.close()
 
