@@ -17,6 +17,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.figures import percentile
 from benchmarks.machine import describe, machine
 from benchmarks.server import service
 from benchmarks.texts import LONG_TEXT, TEXTS
@@ -51,11 +52,6 @@ def window_costs_ms(record: Record) -> list[float]:
     """Flow and vocoder time of each full window, in order."""
     full = [r.timings for r in record.receipts if r.timings.window_tokens == FULL_WINDOW_TOKENS]
     return [(t.vocoder_end_ns - t.flow_start_ns) / 1e6 for t in full]
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
 
 
 async def run(address: str, utterances: int, voice: str, long: bool) -> dict[str, object]:

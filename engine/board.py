@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -256,17 +256,15 @@ class Board:
     def next_flow_job(self, now: int) -> tuple[FlowJob | None, float | None]:
         """The most urgent window that should be run now; if there is none, in how many seconds one may be."""
         jobs, waits = [], []
-        for running in self._running.values():
-            head = running.ledger.entries[0] if running.ledger.entries else None
-            if isinstance(head, SegmentTokens):
-                window = self._window(running, head, now)
-                if isinstance(window, float):
-                    waits.append(window)
-                    running.wanted_ns = now + round(window * NS_PER_S)
-                elif window is not None and self._has_room(running, window):
-                    jobs.append(FlowJob(running, head, window))
-                elif window is not None:
-                    running.channel_full = True
+        for running, head in self._heads():
+            window = self._window(running, head, now)
+            if isinstance(window, float):
+                waits.append(window)
+                running.wanted_ns = now + round(window * NS_PER_S)
+            elif window is not None and self._has_room(running, window):
+                jobs.append(FlowJob(running, head, window))
+            elif window is not None:
+                running.channel_full = True
         return min(jobs, key=lambda job: _runs_out_ns(job.running), default=None), min(waits, default=None)
 
     def next_proposal(self) -> FlowJob | None:
@@ -276,14 +274,20 @@ class Board:
         if not self.config.speculate or self.estimates.flow_load.value > IDLE_LOAD:
             return None
         jobs = []
-        for running in self._running.values():
-            head = running.ledger.entries[0] if running.ledger.entries else None
-            if isinstance(head, SegmentTokens) and self._may_be_at_its_end(head):
+        for running, head in self._heads():
+            if self._may_be_at_its_end(head):
                 job = FlowJob(running, head, Window(n_new=head.waiting, lookahead=0, final=True))
                 tried = running.proposal is not None and running.proposal.is_for(job)
                 if not tried and self._has_room(running, job.window):
                     jobs.append(job)
         return min(jobs, key=lambda job: _runs_out_ns(job.running), default=None)
+
+    def _heads(self) -> Iterator[tuple[Running, SegmentTokens]]:
+        """The segments whose turn it is."""
+        for running in self._running.values():
+            head = running.ledger.entries[0] if running.ledger.entries else None
+            if isinstance(head, SegmentTokens):
+                yield running, head
 
     def _may_be_at_its_end(self, head: SegmentTokens) -> bool:
         waiting = 0 < head.waiting <= max(self.config.ladder.sizes) + self.config.lookahead

@@ -44,7 +44,7 @@ from engine.speak import speak
 from engine.stages import FlowStage, T3Stage
 from engine.text.segmenter import Segmenter
 from engine.voices.conditionals import Conditionals
-from engine.voices.desk import Desk, clone
+from engine.voices.desk import Desk, clone, voice_info
 from engine.voices.library import Library
 from engine.voices.shelf import Shelf
 from engine.watermark import Watermark
@@ -153,13 +153,7 @@ class LocalEngine:
         return [self._voice_info(voice) for voice in self._library.voices()]
 
     def _voice_info(self, voice: Conditionals) -> VoiceInfo:
-        return VoiceInfo(
-            name=voice.name,
-            description=voice.description,
-            language_codes=self._model.text.languages,
-            bytes_held=self._shelf.bytes_held(voice),
-            built_in=self._library.is_own(voice.name),
-        )
+        return voice_info(self._library, voice, self._model.text.languages, self._shelf.bytes_held(voice))
 
     def create_voice(self, voice: NewVoice) -> CreatedVoice:
         self._library.check_free(voice.name)
@@ -238,8 +232,8 @@ class LocalEngine:
 
 
 def load(model: str = "embedded", options: EngineOptions | None = None) -> LocalEngine:
-    """Loads a model, starts the workers, prepares its own voices and speaks once, so that the first request is as fast
-    as any.
+    """Loads a model, starts the workers and speaks once with each of its own voices, so that the first request is as
+    fast as any.
 
     `model` is "embedded", a directory or a hub id. Raises ModelError."""
     options = options or EngineOptions()

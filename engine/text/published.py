@@ -13,40 +13,29 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.text.frontend import TextConfig, choose_language
+from engine.text.frontend import TextConfig
 from engine.text.languages import LanguageSteps, Step
 from engine.text.normalize import write_out
 from engine.text.punctuation import BASE, GPT2, MULTILINGUAL, Punctuation
 from engine.text.segmenter import split_long
+from engine.text.tokenized import TokenizedText
 from engine.text.tokenizer import SPACE, UNKNOWN, TextTokenizer
 
 GRAPHEMES = ("grapheme_mtl_merged_expanded_v1.json", "mtl_tokenizer.json")
 _CONTROLS = ("[START]", "[STOP]", UNKNOWN, SPACE, "[PAD]", "[SEP]", "[CLS]", "[MASK]", "[cj_.]")
 
 
-class PublishedText:
+class PublishedText(TokenizedText):
     """What the front ends share; `_written` is what they differ in."""
 
     def __init__(self, config: TextConfig, tokenizer: TextTokenizer, punctuation: Punctuation) -> None:
-        self._config = config
-        self._tokenizer = tokenizer
+        super().__init__(config, tokenizer)
         self._punctuation = punctuation
         controls = {*_CONTROLS, *(f"[{code}]" for code in config.languages)}
         self._tags = tokenizer.tags - controls
         known = [re.escape(control) for control in controls if tokenizer.id_of(control) is not None]
         self._controls = re.compile("|".join([*known, r"\[cj_.\]"]), re.IGNORECASE)
         self._has_unknown = tokenizer.id_of(UNKNOWN) is not None
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self._config.languages
-
-    @property
-    def vocab_size(self) -> int:
-        return self._tokenizer.vocab_size
-
-    def language(self, wanted: str) -> str:
-        return choose_language(wanted, self.languages)
 
     def pieces(self, text: str, language: str) -> list[str]:
         text = self._controls.sub(lambda match: match[0][1:-1], text)

@@ -31,13 +31,17 @@ class Desk:
         self._library.remove(name)
 
     def _info(self, voice: Conditionals) -> VoiceInfo:
-        return VoiceInfo(
-            name=voice.name,
-            description=voice.description,
-            language_codes=self._languages,
-            bytes_held=0,
-            built_in=self._library.is_own(voice.name),
-        )
+        return voice_info(self._library, voice, self._languages, bytes_held=0)
+
+
+def voice_info(library: Library, voice: Conditionals, languages: tuple[str, ...], bytes_held: int) -> VoiceInfo:
+    return VoiceInfo(
+        name=voice.name,
+        description=voice.description,
+        language_codes=languages,
+        bytes_held=bytes_held,
+        built_in=library.is_own(voice.name),
+    )
 
 
 def clone(cloner: Cloner | None, voice: NewVoice, model: str) -> tuple[Conditionals, tuple[str, ...]]:
