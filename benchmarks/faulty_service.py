@@ -1,6 +1,7 @@
 """A service in a process of its own that can be told to fail: any stage of the engine, or its event loop, at any time.
 
-The engine is the paced one, or the embedded voice with its stages wrapped. Its wall clock can be off by seconds.
+The engine is the paced one, or the embedded voice with its stages wrapped, and throttled if asked for. Its wall clock
+can be off by seconds.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
@@ -23,9 +25,15 @@ from service.config import ServiceConfig
 from service.server import Server
 from service.session import Surroundings
 
+if TYPE_CHECKING:
+    from benchmarks.throttle import Throttle
+    from engine.jobs import AudioStage, TokenStage
+
 LOOP = "server_loop"
 START_LIMIT_S = 120.0
 USUAL_PACE = Pace()
+_T3_FAULTS = {"step": "t3", "feed": "t3_prefill"}
+_FLOW_FAULTS = {"window": "flow"}
 
 
 class Faults:
@@ -56,6 +64,9 @@ class Faults:
         self.struck.append((stage, time.monotonic() - began_s))
 
 
+MakeEngine = Callable[[Faults], Engine]
+
+
 class Service:
     """The end that gives orders."""
 
@@ -75,10 +86,19 @@ class Service:
 
 
 @contextlib.contextmanager
-def faulty_service(*, embedded: bool = False, clock_shift_s: float = 0.0, pace: Pace = USUAL_PACE) -> Iterator[Service]:
+def faulty_service(
+    *,
+    embedded: bool = False,
+    clock_shift_s: float = 0.0,
+    pace: Pace = USUAL_PACE,
+    throttle: Throttle | None = None,
+    speculate: bool = False,
+) -> Iterator[Service]:
+    """`throttle` and `speculate`: of the embedded voice."""
+    make: MakeEngine = partial(_embedded, throttle, speculate) if embedded else partial(PacedEngine, pace)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_main, args=[theirs, embedded, clock_shift_s, pace], daemon=True)
+    process = context.Process(target=_main, args=[theirs, make, clock_shift_s], daemon=True)
     process.start()
     try:
         if not ours.poll(START_LIMIT_S):
@@ -89,14 +109,14 @@ def faulty_service(*, embedded: bool = False, clock_shift_s: float = 0.0, pace: 
         process.join(10)
 
 
-def _main(orders: Connection, embedded: bool, clock_shift_s: float, pace: Pace) -> None:
+def _main(orders: Connection, make: MakeEngine, clock_shift_s: float) -> None:
     engine.clock._UNIX_ANCHOR_NS += round(clock_shift_s * 1e9)
-    asyncio.run(_serve(orders, embedded, pace))
+    asyncio.run(_serve(orders, make))
 
 
-async def _serve(orders: Connection, embedded: bool, pace: Pace) -> None:
+async def _serve(orders: Connection, make: MakeEngine) -> None:
     faults = Faults()
-    made: Engine = await asyncio.to_thread(_embedded, faults) if embedded else PacedEngine(pace, faults)
+    made = await asyncio.to_thread(make, faults)
     config = ServiceConfig(address="127.0.0.1:0")
     server = Server(config)
     await server.start(Surroundings(engine=made, config=config, tracer=trace.NoOpTracer()))
@@ -123,14 +143,20 @@ async def _serve(orders: Connection, embedded: bool, pace: Pace) -> None:
     await asyncio.to_thread(made.close)
 
 
-def _embedded(faults: Faults) -> Engine:
-    from engine.engine import load
+def _embedded(throttle: Throttle | None, speculate: bool, faults: Faults) -> Engine:
+    from engine.checkpoints import load
+    from engine.engine import EngineOptions, LocalEngine, warm_up
 
-    loaded = load("embedded")
-    t3, flow = loaded._workers
-    t3._stage = _Faulty(t3._stage, faults, {"step": "t3", "feed": "t3_prefill"})
-    flow._stage = _Faulty(flow._stage, faults, {"window": "flow"})
-    return loaded
+    model = load("embedded")
+
+    def wrap(tokens: TokenStage, audio: AudioStage) -> tuple[TokenStage, AudioStage]:
+        faulty: tuple[Any, Any] = _Faulty(tokens, faults, _T3_FAULTS), _Faulty(audio, faults, _FLOW_FAULTS)
+        return throttle.wrap(model)(*faulty) if throttle else faulty
+
+    engine = LocalEngine(model, EngineOptions(speculate=speculate), wrap)
+    for voice in model.voices:
+        warm_up(engine, voice)
+    return engine
 
 
 class _Faulty:
