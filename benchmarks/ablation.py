@@ -53,6 +53,16 @@ CASES = {
         form="cumulative",
         options={"sequential": True, "speculate": False, **FIXED},
     ),
+    "baseline-sizes": Case(
+        title="as it was, but windows by the model's ladder: small ones first",
+        form="cumulative",
+        options={"sequential": True, "speculate": False, "by_deadline": False},
+    ),
+    "baseline-deadline": Case(
+        title="as it was, but windows and pre-buffer by the listener's deadline",
+        form="cumulative",
+        options={"sequential": True, "speculate": False},
+    ),
     "ours": Case(title="ours"),
     "sequential": Case(title="ours, T3 and flow in turns", options={"sequential": True}),
     "cumulative": Case(title="ours, cumulative flow", form="cumulative"),
@@ -61,6 +71,7 @@ CASES = {
     "no-speculation": Case(title="ours, no speculation", options={"speculate": False}),
     "speculation": Case(title="ours, with speculation", options={"speculate": True}),
 }
+DEFAULT = ["baseline", "ours", "sequential", "cumulative", "fixed", "ladder", "no-speculation"]
 ORIGINAL = Throttle(token_s=0.040, call_s=0.180, frame_s=0.001, free_frames=100)
 REGIMES = {"free": Throttle(), "original": ORIGINAL, "rtf13": replace(ORIGINAL, token_s=0.052)}
 
@@ -229,7 +240,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--voice", default="")
-    parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=list(CASES)[:7])
+    parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=DEFAULT)
     parser.add_argument("--regime", choices=sorted(REGIMES), default="free", help="a throttle by name")
     parser.add_argument("--token-ms", type=float, help="T3 draws a token of an utterance no faster")
     parser.add_argument("--flow-ms", type=float, help="a flow call lasts at least so long,")

@@ -12,6 +12,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
@@ -27,26 +28,28 @@ from service.session import Surroundings
 
 if TYPE_CHECKING:
     from benchmarks.throttle import Throttle
-    from engine.jobs import AudioStage, TokenStage
+    from engine.jobs import Stages
 
 LOOP = "server_loop"
+LOOP_PAUSES = 0.6  # of a block's length, between two
 START_LIMIT_S = 120.0
 USUAL_PACE = Pace()
 _T3_FAULTS = {"step": "t3", "feed": "t3_prefill"}
-_FLOW_FAULTS = {"window": "flow"}
+_FLOW_FAULTS = {"run": "flow"}
+_VOCODER_FAULTS = {"run": "vocoder"}
 
 
 class Faults:
-    """Each is armed once and strikes once: the first time that its stage works after its time has come."""
+    """Each strikes the first `times` times that its stage works after its time has come, each time for so long."""
 
     def __init__(self) -> None:
-        self._armed: dict[str, tuple[float, float]] = {}
+        self._armed: dict[str, tuple[float, float, int]] = {}
         self._lock = threading.Lock()
         self.struck: list[tuple[str, float]] = []
 
-    def arm(self, stage: str, after_s: float, for_s: float) -> None:
+    def arm(self, stage: str, after_s: float, for_s: float, times: int) -> None:
         with self._lock:
-            self._armed[stage] = time.monotonic() + after_s, for_s
+            self._armed[stage] = time.monotonic() + after_s, for_s, times
 
     def reset(self) -> None:
         with self._lock:
@@ -55,10 +58,10 @@ class Faults:
 
     def __call__(self, stage: str) -> None:
         with self._lock:
-            at_s, for_s = self._armed.get(stage, (float("inf"), 0.0))
-            if time.monotonic() < at_s:
+            at_s, for_s, left = self._armed.get(stage, (float("inf"), 0.0, 0))
+            if time.monotonic() < at_s or not left:
                 return
-            del self._armed[stage]
+            self._armed[stage] = at_s, for_s, left - 1
         began_s = time.monotonic()
         time.sleep(for_s)
         self.struck.append((stage, time.monotonic() - began_s))
@@ -74,9 +77,10 @@ class Service:
         self.address = address
         self._orders = orders
 
-    def arm(self, stage: str, *, after_s: float, for_s: float) -> None:
-        """`stage`: server_loop, t3_prefill, t3, tokens, flow, vocoder or channel."""
-        self._orders.send(("arm", stage, after_s, for_s))
+    def arm(self, stage: str, *, after_s: float, for_s: float, times: int = 1) -> None:
+        """`stage`: server_loop, t3_prefill, t3, tokens, flow, vocoder or channel. Of the loop, several times have
+        LOOP_PAUSES of rest between them."""
+        self._orders.send(("arm", stage, after_s, for_s, times))
 
     def struck(self) -> list[tuple[str, float]]:
         """Which faults struck since the last call, and for how many seconds. Disarms the others."""
@@ -129,8 +133,11 @@ async def _serve(orders: Connection, make: MakeEngine) -> None:
                 orders.send(list(faults.struck))
                 faults.reset()
             elif order[1] == LOOP:
-                faults.arm(*order[1:])
-                loop.call_soon_threadsafe(loop.call_later, order[2], faults, LOOP)
+                _, stage, after_s, for_s, times = order
+                faults.arm(stage, after_s, for_s, times)
+                for index in range(times):
+                    at_s = after_s + index * (1 + LOOP_PAUSES) * for_s
+                    loop.call_soon_threadsafe(loop.call_later, at_s, faults, LOOP)
             else:
                 faults.arm(*order[1:])
         loop.call_soon_threadsafe(stop.set)
@@ -149,9 +156,12 @@ def _embedded(throttle: Throttle | None, speculate: bool, faults: Faults) -> Eng
 
     model = load("embedded")
 
-    def wrap(tokens: TokenStage, audio: AudioStage) -> tuple[TokenStage, AudioStage]:
-        faulty: tuple[Any, Any] = _Faulty(tokens, faults, _T3_FAULTS), _Faulty(audio, faults, _FLOW_FAULTS)
-        return throttle.wrap(model)(*faulty) if throttle else faulty
+    def wrap(stages: Stages) -> Stages:
+        tokens: Any = _Faulty(stages.tokens, faults, _T3_FAULTS)
+        mel: Any = _Faulty(stages.mel, faults, _FLOW_FAULTS)
+        sound: Any = _Faulty(stages.sound, faults, _VOCODER_FAULTS)
+        faulty = replace(stages, tokens=tokens, mel=mel, sound=sound)
+        return throttle.wrap(model)(faulty) if throttle else faulty
 
     engine = LocalEngine(model, EngineOptions(speculate=speculate), wrap)
     for voice in model.voices:

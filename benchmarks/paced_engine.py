@@ -179,6 +179,9 @@ class PacedEngine:
                 running.changed.notify_all()
             self._running = None
 
+    def on_close(self, tell: Callable[[], None]) -> None:
+        """It never breaks."""
+
     def close(self) -> None:
         if self._running:
             self.cancel(self._running.utterance.id)

@@ -3,7 +3,8 @@
     python -m benchmarks.t3_step --variants nano,turbo --threads 1,2
 
 Beside each time stands its floor: the bytes that a step must read (weights, keys and values so far) over the bandwidth
-at which this machine reads memory with as many threads. The error is the largest difference of a logit to float32 over
+at which this machine reads memory with as many threads, or a GPU copies it. On a GPU a step is measured in both forms:
+its operations launched one by one, and as a graph. The error is the largest difference of a logit to float32 over
 the largest logit, and the share of steps whose likeliest token is the same, over 40 steps that are told float32's
 tokens. Rows stand at the same position: as one utterance, as one guided utterance, as utterances that began together.
 """
@@ -14,13 +15,14 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
 
 from benchmarks.machine import describe, machine
 from engine.checkpoints.variants import VARIANTS
+from engine.models.graphs import Capture, CudaCapture, StepGraphs
 from engine.models.linears import BFloat16Linear, Int8Linear
 from engine.models.t3 import T3, T3Cache, T3Conditioning, T3Prefix
 
@@ -36,6 +38,7 @@ class Figures:
     precision: str
     threads: int
     rows: int
+    form: str  # "launched" one by one, or a "graph"
     conditioning_ms: float  # a voice, once
     prefill_ms: float  # a sentence, one row
     step_ms: float  # the median of `STEPS`
@@ -43,8 +46,8 @@ class Figures:
     floor_ms: float
     weight_mb: float  # read by a step
     cache_mb: float  # read by the last step
-    error: float  # of the logits
-    agreement: float  # of the likeliest tokens
+    error: float | None = None  # of the logits
+    agreement: float | None = None  # of the likeliest tokens
 
 
 def build(variant: str, precision: str, device: torch.device) -> T3:
@@ -75,10 +78,13 @@ def weight_bytes(t3: T3) -> int:
     return total + sum(size[type(m)] * m.n_weights for m in t3.modules() if isinstance(m, Int8Linear | BFloat16Linear))
 
 
-def read_bandwidth(device: torch.device) -> float:
-    """Bytes a second."""
+def bandwidth(device: torch.device) -> float:
+    """Bytes a second that a CPU reads, or that a GPU reads and writes."""
     values = torch.ones(READ_BYTES // 4, device=device)
-    return READ_BYTES / min(timed(values.sum, device) for _ in range(5))
+    if device.type == "cpu":
+        return READ_BYTES / min(timed(values.sum, device) for _ in range(5))
+    target = torch.empty_like(values)
+    return 2 * READ_BYTES / min(timed(lambda: target.copy_(values), device) for _ in range(20))
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
@@ -129,14 +135,16 @@ def speak(t3: T3, utterance: Utterance, told: Sequence[int] | None) -> tuple[Ten
     return torch.cat(seen).float().cpu(), tokens
 
 
-def measure(t3: T3, variant: str, precision: str, rows: int, error: float, agreement: float) -> Figures:
+def measure(t3: T3, variant: str, precision: str, rows: int, capture: Capture | None = None) -> Figures:
+    """`capture`: what makes a graph of the step."""
     utterance, device = Utterance.random(t3), t3.device
     prefix = t3.conditioning(utterance.voice)
     conditioning = min(timed(lambda: t3.conditioning(utterance.voice), device) for _ in range(2))
     cache, _ = utterance.begin(t3, prefix, rows)
     prefill = min(timed(lambda: t3.prefill(prefix, utterance.text, cache), device) for _ in range(2))
-    tokens = torch.full((rows,), 5, device=device)
-    times = sorted(timed(lambda: t3.step(tokens, cache), device) for _ in range(STEPS))
+    stepping = t3 if capture is None else StepGraphs(t3, cache, capture, one_shape=True)
+    tokens = torch.full((rows,), 5)
+    times = sorted(timed(lambda: stepping.step(tokens, cache), device) for _ in range(STEPS))
     length = cache.attention.lengths[0]
     cache_bytes = cache.attention.kv[..., :length, :].numel() * cache.attention.kv.element_size()
     weights = weight_bytes(t3)
@@ -145,16 +153,19 @@ def measure(t3: T3, variant: str, precision: str, rows: int, error: float, agree
         precision=precision,
         threads=torch.get_num_threads(),
         rows=rows,
+        form="launched" if capture is None else "graph",
         conditioning_ms=1e3 * conditioning,
         prefill_ms=1e3 * prefill,
         step_ms=1e3 * times[STEPS // 2],
         fastest_ms=1e3 * times[0],
-        floor_ms=1e3 * (weights + cache_bytes) / read_bandwidth(device),
+        floor_ms=1e3 * (weights + cache_bytes) / bandwidth(device),
         weight_mb=weights / 1e6,
         cache_mb=cache_bytes / 1e6,
-        error=error,
-        agreement=agreement,
     )
+
+
+def captures(device: torch.device) -> list[Capture | None]:
+    return [None, CudaCapture(device)] if device.type == "cuda" else [None]
 
 
 def run(
@@ -176,20 +187,23 @@ def run(
             for n_threads in threads:
                 torch.set_num_threads(n_threads)
                 for n_rows in rows:
-                    yield measure(t3, variant, precision, n_rows, error, agreement)
+                    for capture in captures(device):
+                        found = measure(t3, variant, precision, n_rows, capture)
+                        yield replace(found, error=error, agreement=agreement)
             del t3
 
 
 COLUMNS = (
-    "variant precision threads rows  step ms  fastest  floor  voice ms  prefill ms  weights MB  cache MB  error  agree"
+    "variant precision threads rows     form  step ms  fastest  floor  voice ms  prefill ms  weights MB  cache MB"
+    "  error  agree"
 )
 
 
 def row_of(f: Figures) -> str:
     return (
-        f"{f.variant:>7} {f.precision:>9} {f.threads:>7} {f.rows:>4} {f.step_ms:>8.1f} {f.fastest_ms:>8.1f}"
-        f" {f.floor_ms:>6.1f} {f.conditioning_ms:>9.0f} {f.prefill_ms:>11.1f} {f.weight_mb:>11.0f} {f.cache_mb:>9.0f}"
-        f" {f.error:>6.4f} {f.agreement:>6.2f}"
+        f"{f.variant:>7} {f.precision:>9} {f.threads:>7} {f.rows:>4} {f.form:>8} {f.step_ms:>8.2f} {f.fastest_ms:>8.2f}"
+        f" {f.floor_ms:>6.2f} {f.conditioning_ms:>9.0f} {f.prefill_ms:>11.1f} {f.weight_mb:>11.0f} {f.cache_mb:>9.0f}"
+        f" {f.error or 0:>6.4f} {f.agreement or 0:>6.2f}"
     )
 
 

@@ -12,19 +12,19 @@ so far each time, `windowed` a fixed history, `cached` what is new.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.clock import now_ns
 from engine.engine import Wrap
-from engine.jobs import AudioStage, AudioWindow, Row, SegmentJob, TokenStage
+from engine.jobs import FlowWork, MelStage, Row, SegmentJob, Stages, TokenStage
 from engine.model import Model
+from engine.text.words import WrittenWord
 
-Frames = Callable[[Any, int, AudioWindow], int]  # of (voice, tokens of the segment before the window, the window)
+Frames = Callable[[Any, int, FlowWork], int]  # of (voice, tokens of the segment before the window, the window)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +41,17 @@ class Throttle:
 
     def wrap(self, model: Model) -> Wrap:
         """What `LocalEngine` puts around its stages."""
-        return lambda tokens, audio: (SlowTokens(tokens, self.token_s), SlowAudio(audio, self, frames_of(model)))
+        frames = frames_of(model)
+        return lambda stages: Stages(
+            SlowTokens(stages.tokens, self.token_s), SlowMel(stages.mel, self, frames), stages.sound
+        )
 
 
 def frames_of(model: Model) -> Frames:
     """How many frames the flow's solver runs over in a window."""
     config, ratio = model.config.flow, model.flow.ratio
 
-    def frames(voice: Any, spoken: int, work: AudioWindow) -> int:
+    def frames(voice: Any, spoken: int, work: FlowWork) -> int:
         rest, prompt = voice.flow.rest.tokens.shape[1], voice.flow.whole.tokens.shape[1]
         before = {
             "cached": 0 if spoken else rest,
@@ -68,6 +71,7 @@ class _SlowRow:
     due_s: float = 0.0  # when its last token was due
     warning: str = ""
     error: Exception | None = None
+    attention: NDArray[np.float32] | None = None
 
 
 class SlowTokens:
@@ -79,6 +83,9 @@ class SlowTokens:
 
     def speakable(self, text: str, language: str) -> list[str]:
         return self._stage.speakable(text, language)
+
+    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+        return self._stage.words(text, language)
 
     def begin(self, job: SegmentJob) -> Row:
         return _SlowRow(self._stage.begin(job))
@@ -94,7 +101,7 @@ class SlowTokens:
         for row in rows:
             stood_still = asked_s - row.due_s > self._token_s
             row.due_s = (asked_s if stood_still else row.due_s) + self._token_s
-            row.warning, row.error = row.inner.warning, row.inner.error
+            row.warning, row.error, row.attention = row.inner.warning, row.inner.error, row.inner.attention
         _sleep_until(max((row.due_s for row in rows), default=0.0))
         return tokens
 
@@ -108,13 +115,18 @@ class _Spoken:
 
     inner: Any
     voice: Any
+    segment: int = -1
     tokens: int = 0  # of the segment so far
 
+    def before(self, work: FlowWork) -> int:
+        """Tokens of the segment before the window."""
+        return self.tokens if work.segment == self.segment else 0
 
-class SlowAudio:
-    """An AudioStage whose windows last at least what the throttle says for the frames they compute."""
 
-    def __init__(self, stage: AudioStage, throttle: Throttle, frames: Frames) -> None:
+class SlowMel:
+    """A MelStage whose windows last at least what the throttle says for the frames they compute."""
+
+    def __init__(self, stage: MelStage, throttle: Throttle, frames: Frames) -> None:
         self._stage = stage
         self._throttle = throttle
         self._frames = frames
@@ -122,18 +134,22 @@ class SlowAudio:
     def open(self, voice: Any, seed: int) -> _Spoken:
         return _Spoken(self._stage.open(voice, seed), voice)
 
-    def window(self, state: _Spoken, work: AudioWindow) -> tuple[NDArray[np.float32], _Spoken, int]:
-        started_s, spoken = time.monotonic(), 0 if work.first else state.tokens
-        audio, inner, mel_done_ns = self._stage.window(state.inner, work)
-        least_s = self._throttle.window_s(self._frames(state.voice, spoken, work)) if work.n_new else 0.0
-        if _sleep_until(started_s + least_s):
-            mel_done_ns = now_ns()
-        return audio, _Spoken(inner, state.voice, spoken + work.n_new), mel_done_ns
+    def alike(self, state: _Spoken, work: FlowWork) -> Hashable:
+        return self._stage.alike(state.inner, work)
+
+    def run(self, states: Sequence[_Spoken], works: Sequence[FlowWork]) -> list[tuple[Any, _Spoken]]:
+        started_s = time.monotonic()
+        done = self._stage.run([state.inner for state in states], works)
+        pairs = list(zip(states, works, strict=True))
+        frames = sum(self._frames(state.voice, state.before(work), work) for state, work in pairs if work.n_new)
+        _sleep_until(started_s + (self._throttle.window_s(frames) if frames else 0.0))
+        return [
+            (mel, _Spoken(inner, state.voice, work.segment, state.before(work) + work.n_new))
+            for (mel, inner), (state, work) in zip(done, pairs, strict=True)
+        ]
 
 
-def _sleep_until(instant_s: float) -> bool:
-    """Whether there was anything to sleep for."""
+def _sleep_until(instant_s: float) -> None:
     left_s = instant_s - time.monotonic()
     if left_s > 0:
         time.sleep(left_s)
-    return left_s > 0

@@ -1,4 +1,4 @@
-"""Cost of a flow window over one long segment: a minute of speech tokens without a cut, straight through the stage.
+"""Cost of a window in flow and vocoder over one long segment: a minute of tokens without a cut, straight through.
 
     python -m benchmarks.window_cost --seconds 60
 
@@ -17,23 +17,24 @@ import torch
 
 from benchmarks.machine import describe
 from engine.checkpoints import load
-from engine.jobs import AudioWindow
-from engine.stages import FlowStage
+from engine.jobs import FlowWork, VocoderWork
+from engine.stages import FlowStage, VocoderStage
 
 TOKENS_PER_S = 25
 
 
 def costs_ms(seconds: int, window: int) -> list[float]:
     model = load()
-    stage, codes = FlowStage(model), random.Random(0)
-    state = stage.open(model.prepare(model.voices[model.config.default_voice]), seed=0)
+    flow, vocoder, codes = FlowStage(model), VocoderStage(model), random.Random(0)
+    state, sounding = flow.open(model.prepare(model.voices[model.config.default_voice]), 0), vocoder.open(0)
     ahead = model.flow.lookahead
     costs = []
-    for index in range(seconds * TOKENS_PER_S // window):
+    for _ in range(seconds * TOKENS_PER_S // window):
         tokens = tuple(codes.randrange(model.config.t3.codes) for _ in range(window + ahead))
-        work = AudioWindow(tokens=tokens, n_new=window, segment=0, first=index == 0, final=False, ends_sentence=False)
+        work = FlowWork(tokens=tokens, n_new=window, segment=0, final=False)
         started = time.perf_counter()
-        _, state, _ = stage.window(state, work)
+        ((mel, state),) = flow.run([state], [work])
+        _, sounding = vocoder.run(sounding, VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False))
         costs.append(1e3 * (time.perf_counter() - started))
     return costs
 

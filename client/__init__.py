@@ -55,6 +55,7 @@ from .utterance import Utterance
 from .verdict import Analysis, Verdict, analyse
 from .watch import Watch
 from .wire import Options, Sampling
+from .words import WordsHeard, words_heard
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -96,6 +97,8 @@ __all__ = [
     "Voice",
     "Watch",
     "Word",
+    "WordsHeard",
     "analyse",
     "now_ns",
+    "words_heard",
 ]

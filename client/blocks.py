@@ -24,6 +24,7 @@ _SERVER_TICK_NS = 10_000_000  # of the server's probe: a block begins up to so m
 class Blocks:
     utterance: Span  # what happened before or after is not its business
     spans: dict[Hop, list[Span]]
+    opening_on_reader: tuple[Span, ...] = ()  # the device was opened on the loop that reads: nobody read meanwhile
 
     def of(self, hop: Hop) -> list[Span]:
         return self.spans.get(hop, [])
@@ -47,6 +48,7 @@ def known_blocks(record: Record, signs: Signs, bounds: ClockBounds | None) -> Bl
     opening = [signs.device.opening] if signs.device else []
     tick_ns = round(signs.tick_s * 1e9)
     loop = [part for block in _within(whole, signs.loop_blocks, tick_ns) for part in without(block, opening)]
+    reader = merged([*_within(whole, signs.reader_blocks, tick_ns), *_not_reading(record)])
     writes = signs.device.writes if signs.device else ()
     return Blocks(
         utterance=whole,
@@ -54,11 +56,12 @@ def known_blocks(record: Record, signs: Signs, bounds: ClockBounds | None) -> Bl
             Hop.DEVICE_OPEN: opening,
             Hop.SERVER_LOOP: _within(whole, _server_blocks(record, signs, bounds), _SERVER_TICK_NS),
             Hop.CLIENT_LOOP: loop,
-            Hop.CLIENT_READER: merged([*_within(whole, signs.reader_blocks, tick_ns), *_not_reading(record)]),
+            Hop.CLIENT_READER: [part for block in reader for part in without(block, opening)],
             Hop.PACING: merged(Span(write.asked_ns, write.done_ns) for write in writes),
             Hop.CLIENT_BUFFER: merged(_full(record)),
             Hop.DEVICE: list(signs.device.stalls) if signs.device else [],
         },
+        opening_on_reader=tuple(part for block in reader for one in opening if (part := block.common(one)).length_ns),
     )
 
 

@@ -22,14 +22,22 @@ from .client import DEFAULT_ADDRESS, Client
 from .doctor import doctor
 from .errors import ClientError
 from .events import Voice
+from .playout import start_rule
 from .say import say
 
+_Raw = argparse.RawDescriptionHelpFormatter
+_SAY = """Speaks a text: plays it while it is being made, or writes it into a file. Then
+tells how long the sound took, and what was slow."""
+_DOCTOR = """Checks what speaking needs, one line each, with what to do about it:
+  ok    fine
+  slow  works, and will be heard
+  bad   does not work; the exit status is 1"""
 _EPILOG = """examples:
-  %(prog)s say "Hello there."                        play it
-  %(prog)s say --out hello.wav --json "Hello there." write it, figures as JSON on stdout
-  my-llm | %(prog)s say -                            speak text while it is being written
-  %(prog)s say --explain --report why.html "Hello there."
-  %(prog)s voice add mary mary.wav                   create a voice, then: say --voice mary
+  %(prog)s say "Hello there."                    play it
+  %(prog)s say --out hello.wav "Hello there."    write it into a file
+  %(prog)s say --explain "Hello there."          and say what was slow
+  my-llm | %(prog)s say -                        as it is being written
+  %(prog)s voice add mary mary.wav               then: say --voice mary
 """
 
 
@@ -53,14 +61,16 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m client" if __name__.startswith("client") else "gapless",
         description="Speak text through a Gapless server, streamed, and see where the time went.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Raw,
     )
     commands = root.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    _add_say(commands.add_parser("say", help="speak a text, on the audio device or into a file"))
+    say_it = "speak a text, on the audio device or into a file"
+    _add_say(commands.add_parser("say", help=say_it, description=_SAY, formatter_class=_Raw))
     _add_common(commands.add_parser("voices", help="list the server's voices"))
     _add_voice(commands.add_parser("voice", help="create a voice from a recording, or delete one"))
     _add_common(commands.add_parser("info", help="show what the server serves: model, rates, limits, features"))
-    _add_common(commands.add_parser("doctor", help="check server, network, clock, loops and audio device"))
+    look = "check server, network, clock, loops and audio device"
+    _add_common(commands.add_parser("doctor", help=look, description=_DOCTOR, formatter_class=_Raw))
     return root
 
 
@@ -77,13 +87,27 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 def _add_say(command: argparse.ArgumentParser) -> None:
     command.add_argument("text", nargs="+", help="what to say; - reads standard input as it arrives")
     _add_common(command)
-    command.add_argument("--quiet", action="store_true", help="no table of where the time went")
+    command.add_argument("--quiet", action="store_true", help="print no figures")
     output = command.add_argument_group("output")
     output.add_argument("--out", metavar="FILE.wav", type=Path, help="write a WAV file instead of playing")
+    output.add_argument(
+        "--start",
+        metavar="RULE",
+        type=start_rule,
+        default="hint",
+        help="when playback begins: hint (the server's), adaptive (to the network too), or ms after the first chunk",
+    )
+    output.add_argument(
+        "--words",
+        action="store_true",
+        help="print each word when it sounds, with its time; with --json: list them there. On Ctrl-C: which were heard",
+    )
     where = command.add_argument_group("where the time went")
-    where.add_argument("--explain", action="store_true", help="print which hop is to blame, and both time budgets")
-    where.add_argument("--report", metavar="FILE.html", type=Path, help="write a page that shows it")
-    where.add_argument("--timeline", metavar="FILE.svg", type=Path, help="draw what happened when")
+    where.add_argument(
+        "--explain", action="store_true", help="print what was slow, who is to blame, and a table of each wait"
+    )
+    where.add_argument("--report", metavar="FILE.html", type=Path, help="write the same as a web page, with a timeline")
+    where.add_argument("--timeline", metavar="FILE.svg", type=Path, help="draw the timeline alone")
     where.add_argument("--trace", metavar="FILE.json", type=Path, help="write a trace for ui.perfetto.dev")
     where.add_argument(
         "--normal",
@@ -101,10 +125,10 @@ def _add_say(command: argparse.ArgumentParser) -> None:
     sampling = command.add_argument_group("sampling (absent: the model's default)")
     sampling.add_argument("--seed", metavar="N", type=int, help="same seed and text: same audio")
     sampling.add_argument("--temperature", metavar="X", type=float, help="0 to 2; 0 takes the likeliest token")
-    sampling.add_argument("--top-p", metavar="X", type=float)
-    sampling.add_argument("--min-p", metavar="X", type=float)
-    sampling.add_argument("--top-k", metavar="N", type=int)
-    sampling.add_argument("--repetition-penalty", metavar="X", type=float)
+    sampling.add_argument("--top-p", metavar="X", type=float, help="draw from the likeliest that make up this share")
+    sampling.add_argument("--min-p", metavar="X", type=float, help="none below this share of the likeliest")
+    sampling.add_argument("--top-k", metavar="N", type=int, help="draw from so many of the likeliest")
+    sampling.add_argument("--repetition-penalty", metavar="X", type=float, help="above 1: less repetition")
     sampling.add_argument("--cfg-weight", metavar="X", type=float, help="guidance, for models that have it")
     sampling.add_argument("--exaggeration", metavar="X", type=float, help="emotion, for models that have it")
 

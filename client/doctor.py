@@ -18,8 +18,9 @@ import grpc
 
 from .bounds import clock_bounds
 from .client import Client
+from .device import device_rate
 from .errors import ClientError, PlaybackUnavailable
-from .player import Player, device_rate
+from .player import Player
 from .record import Record
 from .signs import Signs, Span
 

@@ -66,6 +66,7 @@ class Timings:
     loop_lag_from_ns: int = 0
     previous_written_ns: int = 0
     wanted_ns: int = 0
+    vocoder_start_ns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

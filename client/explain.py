@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from .budgets import Budget
+from .headline import headline, why_it_waited
 from .hops import Hop
 from .verdict import Analysis
 
 _BAR = 30  # characters of the longest bar
+_WIDTH = 80  # columns
 SMALL_MS = 0.05  # less is left out of the table
 
 
 def table(analysis: Analysis) -> str:
-    """For a person: the verdict, both budgets, what was beyond normal."""
+    """For a person, 80 columns wide: the verdict, both budgets, what was beyond normal."""
     verdict = analysis.verdict
-    lines = ["verdict", f"  {verdict.sentence}"]
-    if verdict.hop.advice:
-        lines.append(f"  What helps: {verdict.hop.advice}.")
+    advice = f"What helps: {verdict.hop.advice}." if verdict.hop.advice else ""
+    lines = ["what happened", *_wrapped(headline(analysis), verdict.evidence, advice)]
     for budget in analysis.budgets:
         lines += ["", *_budget(budget)]
+        if budget.name == "first_sound":
+            lines += _wrapped(why_it_waited(analysis))
     if len(verdict.findings) > 1:
         lines += ["", "also beyond normal"]
         lines += [f"  {finding.hop.words:<34}{finding.ms:9.1f} ms" for finding in verdict.findings[1:]]
-    return "\n".join([*lines, "", *_grounds(analysis)])
+    return "\n".join([*lines, "", "what this stands on", *_grounds(analysis)])
+
+
+def _wrapped(*paragraphs: str) -> list[str]:
+    return [f"  {line}" for words in paragraphs for line in textwrap.wrap(words, _WIDTH - 2)]
 
 
 def as_json(analysis: Analysis) -> dict[str, Any]:
@@ -31,6 +39,7 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
     verdict = analysis.verdict
     return {
         "verdict": {
+            "headline": headline(analysis),
             "hop": verdict.hop.value,
             "ms": round(verdict.ms, 2),
             "audible": verdict.audible,
@@ -74,15 +83,16 @@ def _grounds(analysis: Analysis) -> list[str]:
     lines = []
     bounds, signs = analysis.bounds, analysis.signs
     if bounds is None:
-        lines.append("  The server told no timings: only what happened in the client is known.")
+        lines.append("  the server told no timings: only what happened in the client is known")
     elif bounds.round_trip_ns is not None:
         offset_ms, error_ms = bounds.offset_ns / 1e6, bounds.round_trip_ns / 2e6
-        lines.append(f"  server's clock {offset_ms:+.3f} ms from ours, within {error_ms:.3f} ms")
+        lines.append(f"  the server's clock is {offset_ms:+.3f} ms from ours, known to {error_ms:.3f} ms")
     if signs.exchanges:
         slowest_ms = max(exchange.round_trip_ns for exchange in signs.exchanges) / 1e6
-        lines.append(f"  {len(signs.exchanges)} questions to the server's clock beside it, {slowest_ms:.1f} ms at most")
+        asked = f"{len(signs.exchanges)} questions to that clock, meanwhile"
+        lines.append(f"  {asked}, were answered within {slowest_ms:.1f} ms")
     normal = "earlier clean utterances" if analysis.normal.learned else "this utterance's own steps"
-    lines.append(f"  normal is: the median of {normal}")
+    lines.append(f"  normal is the median of {normal}")
     blocked = [(hop, analysis.blocks.length_ns(hop)) for hop in (Hop.SERVER_LOOP, Hop.CLIENT_LOOP, Hop.CLIENT_READER)]
     lines += [f"  {hop.words}: {ns / 1e6:.0f} ms in all" for hop, ns in blocked if ns]
     return lines

@@ -21,7 +21,7 @@ STEP_SHARE = 0.15  # and from this share of what is normal on,
 STEP_SPREADS = 5  # and from so many times the usual distance from it on,
 MOST_UNREST = 0.5  # unless that is more than this share of it
 BLOCK_NS = 40_000_000  # a blocked loop counts from here on
-UNREST_SHARE = 0.3  # delays of a hop below this share of its longest are the unrest around it
+UNREST_SHARE = 0.3  # delays of a hop below this share of its longest, and below BLAMED_NS, are the unrest around it
 LONG_PREBUFFER_NS = 300_000_000  # a longer one is there because sound is made too slowly
 UNANSWERED_NS = 500_000_000  # a question without an answer counts from here on
 
@@ -63,7 +63,7 @@ def find(
     found = []
     for hop, every in delays.items():
         longest_ns = max((delay.length_ns for delay in every), default=0)
-        held = [delay for delay in every if delay.length_ns >= UNREST_SHARE * longest_ns]
+        held = [delay for delay in every if delay.length_ns >= min(UNREST_SHARE * longest_ns, BLAMED_NS)]
         spans = merged(span for delay in held for span in delay.spans)
         amount_ns = length_ns(spans)
         if hop is Hop.NETWORK:  # messages wait side by side: it was so slow as for the one that it kept longest

@@ -30,6 +30,7 @@ Sample = tuple[int, int]  # work, ns
 # let pass beyond that.
 _USUAL_MS: Mapping[Key, tuple[float, float]] = {
     (Hop.T3, "first"): (20.0, 130.0),  # beyond its tokens: the prefill
+    (Hop.DEVICE_OPEN, "before"): (10.0, 140.0),  # the first text
     (Hop.DEVICE_OPEN, "open"): (10.0, 140.0),
     (Hop.DEVICE, "start"): (30.0, 50.0),
 }

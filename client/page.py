@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from html import escape
 
 from . import metrics
-from .budgets import AUDIBLE_GAP_NS, Budget
+from .budgets import Budget
 from .explain import SMALL_MS, title
+from .headline import headline, is_late, late_chunks, ms_words, why_it_waited
 from .hops import Hop
-from .page_lanes import HUES, ms_words, origin_ns, timeline, times
+from .hues import HUES
+from .lanes import origin_ns
+from .page_lanes import timeline
 from .page_style import STYLE
-from .passage import Passage
 from .verdict import Analysis
 
-_WORTH_A_WORD = 0.09  # share of a bar from which on its length fits
+_WORTH_A_WORD = 0.075  # share of a bar from which on its length fits,
+_ROOMY = 0.17  # and on a phone
 _SHOWN_BUDGETS = 6
 _SHOWN_CHUNKS = 400
 
@@ -34,7 +37,7 @@ def page(analysis: Analysis) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(_headline(analysis))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(headline(analysis))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         "<h1>Gapless: where the time went, from text to sound</h1>\n" + "\n".join(body) + "\n</body>\n</html>\n"
     )
 
@@ -42,55 +45,43 @@ def page(analysis: Analysis) -> str:
 # ------------------------------------------------------------------------------------------------ the top
 
 
-def _headline(analysis: Analysis) -> str:
-    verdict = analysis.verdict
-    if not analysis.way:
-        return "No sound came."
-    if verdict.hop is Hop.CLEAN:
-        return "Nothing was late, and the sound did not break."
-    late = _late(analysis)
-    silence_ms = sum(passage.late_ns for passage in late) / 1e6
-    broke = (
-        f"The sound broke off {times(len(late))}, for {ms_words(silence_ms)} in all"
-        if late
-        else "The sound did not break"
-    )
-    if verdict.hop is Hop.UNEXPLAINED:
-        return f"{broke}; {ms_words(verdict.ms)} of delay cannot be explained."
-    delay = f"{ms_words(verdict.ms)} too much went into {verdict.hop.words}"
-    if late:
-        return f"{broke}: {delay}."
-    return f"{broke}, but it began later: {delay}." if verdict.audible else f"{broke}, though {delay}."
-
-
 def _verdict(analysis: Analysis) -> str:
     verdict = analysis.verdict
-    mood = "good" if verdict.hop is Hop.CLEAN else "bad" if verdict.audible else "fair"
-    words = [f"<strong>{escape(_headline(analysis))}</strong>"]
-    said = [verdict.hop.meaning if verdict.hop is not Hop.CLEAN else "", verdict.evidence]
+    mood = "good" if verdict.hop is Hop.CLEAN else "bad" if late_chunks(analysis) or not analysis.way else "fair"
+    words = [f"<strong>{escape(headline(analysis))}</strong>"]
+    said = [_went_well(analysis)] if verdict.hop is Hop.CLEAN else [verdict.hop.meaning, verdict.evidence]
     advice = f"What helps: {verdict.hop.advice}." if verdict.hop.advice else ""
     words += [f"<p>{escape(line)}</p>" for line in (" ".join(filter(None, said)), advice) if line]
     return f'<section class="verdict {mood}" aria-label="Verdict">{"".join(words)}</section>'
 
 
+def _went_well(analysis: Analysis) -> str:
+    record, first = analysis.record, _first_sound(analysis)
+    made_s = (record.receipts[-1].received_ns - origin_ns(analysis)) / 1e9
+    after = f"The first sound was heard {ms_words(first.total_ms)} after the text was sent. " if first else ""
+    return f"{after}All {record.audio_s:.1f} s of speech were there after {made_s:.1f} s."
+
+
+def _first_sound(analysis: Analysis) -> Budget | None:
+    return next((budget for budget in analysis.budgets if budget.name == "first_sound"), None)
+
+
 def _facts(analysis: Analysis) -> str:
-    record = analysis.record
-    first = next((budget for budget in analysis.budgets if budget.name == "first_sound"), None)
-    rtf, late = metrics.rtf(record), _late(analysis)
+    record, first = analysis.record, _first_sound(analysis)
+    rtf, late = metrics.rtf(record), late_chunks(analysis)
     facts = [
-        ("text to first sound", ms_words(first.total_ms) if first else "-"),
-        ("speech", f"{record.audio_s:.2f} s"),
-        ("breaks while playing", str(len(late))),
-        ("silence in them", ms_words(sum(passage.late_ns for passage in late) / 1e6)),
-        ("chunks", str(len(analysis.way))),
-        ("work per second", f"{rtf:.2f} s" if rtf is not None else "-"),
+        ("from text to first sound", ms_words(first.total_ms) if first else "-", False),
+        ("breaks while playing", str(len(late)), bool(late)),
+        ("silence in them", ms_words(sum(passage.late_ns for passage in late) / 1e6), bool(late)),
+        ("length of the speech", f"{record.audio_s:.2f} s", False),
+        ("to make 1 s of it took", ms_words(1e3 * rtf) if rtf is not None else "-", rtf is not None and rtf > 1),
+        ("sent in", f"{len(analysis.way)} chunk{'s' if analysis.way[1:] else ''}", False),
     ]
-    cells = (f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    cells = (
+        f"<div><dt>{escape(name)}</dt><dd{' class=poor' if poor else ''}>{escape(value)}</dd></div>"
+        for name, value, poor in facts
+    )
     return f'<dl class="facts">{"".join(cells)}</dl>'
-
-
-def _late(analysis: Analysis) -> list[Passage]:
-    return [passage for passage in analysis.way[1:] if passage.late_ns > AUDIBLE_GAP_NS]
 
 
 # ------------------------------------------------------------------------------------------------ the budgets
@@ -104,6 +95,8 @@ def _budgets(analysis: Analysis) -> Iterator[str]:
     )
     for budget in analysis.budgets[:_SHOWN_BUDGETS]:
         yield _budget(budget)
+        if budget.name == "first_sound" and (why := why_it_waited(analysis)):
+            yield f'<p class="soft">{escape(why)}</p>'
     if left := analysis.budgets[_SHOWN_BUDGETS:]:
         silence = ms_words(sum(one.total_ms for one in left))
         yield f'<p class="soft">And {len(left)} more late chunks, {silence} in all.</p>'
@@ -115,14 +108,17 @@ def _budget(budget: Budget) -> str:
     for hop, ms in budget.ms.items():
         if ms < SMALL_MS:
             continue
-        share = ms / total
-        hue = f' style="--hue:{HUES[hop]};flex-grow:{ms:.4f}"' if hop in HUES else f' style="flex-grow:{ms:.4f}"'
-        kind = "" if hop in HUES else ' class="none"'
+        share, hue = ms / total, HUES[hop]
+        kind = ' class="none"' if hop is Hop.UNEXPLAINED else ""
         words = ms_words(ms) if share > _WORTH_A_WORD else ""
-        parts.append(f'<b{kind}{hue} title="{escape(hop.words)}: {ms:.1f} ms">{words}</b>')
-        swatch = f'<i class="swatch" style="--hue:{HUES.get(hop, "#8b939d")}"></i>'
+        roomy = ' class="roomy"' if share > _ROOMY else ""
+        parts.append(
+            f'<b{kind or roomy} style="--hue:{hue};flex-grow:{ms:.4f}" title="{escape(hop.words)}: {ms:.1f} ms">'
+            f"{words}</b>"
+        )
         rows.append(
-            f'<tr><td>{swatch}{escape(hop.words)}</td><td class="n">{ms:.1f} ms</td><td class="n">{share:.0%}</td>'
+            f'<tr><td class="hop"><i class="swatch" style="--hue:{hue}"></i>{escape(hop.words)}</td>'
+            f'<td class="n">{ms:.1f} ms</td><td class="n">{_percent(share)}</td>'
             f'<td class="soft means">{escape(hop.meaning)}</td></tr>'
         )
     return (
@@ -131,6 +127,10 @@ def _budget(budget: Budget) -> str:
         '<table><thead><tr><th>hop</th><th class="n">time</th><th class="n">share</th><th class="means">'
         f"what happens there</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "&lt; 1%"
 
 
 # ------------------------------------------------------------------------------------------------ the rest
@@ -143,13 +143,10 @@ def _chunks(analysis: Analysis) -> str:
         instants = (passage.t3_last_ns, passage.flow_end_ns, passage.vocoder_end_ns, passage.write_start_ns)
         stamps = [f"{(at - zero_ns) / 1e6:.1f}" if passage.stamped else "-" for at in instants]
         stamps += [f"{(at - zero_ns) / 1e6:.1f}" for at in (passage.received_ns, passage.due_ns, passage.sounded_ns)]
-        late = passage.seq > 0 and passage.late_ns > AUDIBLE_GAP_NS
         cells = "".join(f'<td class="n">{stamp}</td>' for stamp in stamps)
         length_ms = 1e3 * passage.num_samples / analysis.record.sample_rate
-        rows.append(
-            f'<tr{" class=late" if late else ""}><td class="n">{passage.seq}</td><td class="n">{length_ms:.0f}</td>'
-            f"{cells}</tr>"
-        )
+        late = " class=late" if is_late(passage) else ""
+        rows.append(f'<tr{late}><td class="n">{passage.seq}</td><td class="n">{length_ms:.0f}</td>{cells}</tr>')
     names = ("chunk", "length", "tokens", "spectrum", "sound", "sent", "received", "deadline", "heard")
     head = "".join(f'<th class="n">{name}</th>' for name in names)
     return (

@@ -38,6 +38,7 @@ class Passage:
     wanted_ns: int  # since when it was time for it; 0: always
     flow_start_ns: int
     flow_end_ns: int
+    vocoder_start_ns: int  # where it is not told: flow_end_ns
     vocoder_end_ns: int
     taken_ns: int
     write_start_ns: int
@@ -112,6 +113,7 @@ def _passage(receipt: Receipt, before: Passage | None, after: Receipt | None, bo
         wanted_ns=ours(timings.wanted_ns),
         flow_start_ns=flow_start_ns,
         flow_end_ns=flow_end_ns,
+        vocoder_start_ns=ours_or(timings.vocoder_start_ns, flow_end_ns),
         vocoder_end_ns=vocoder_end_ns,
         taken_ns=taken_ns,
         write_start_ns=write_start_ns,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .events import Chunk, Event, Finished, ServerWarning, Started, Timings
+from .events import Alignment, Chunk, Event, Finished, ServerWarning, Started, Timings, Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,7 @@ class Record:
     sent: list[Sent] = field(default_factory=list)
     started: Started | None = None
     receipts: list[Receipt] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)  # where they are in the audio, if that was wanted
     warnings: list[ServerWarning] = field(default_factory=list)
     finished: Finished | None = None
 
@@ -54,6 +55,8 @@ class Record:
                 self.receipts.append(_receipt(event, taken_ns, awaited_ns, buffered_ns))
             case Started():
                 self.started = event
+            case Alignment():
+                self.words += event.words
             case ServerWarning():
                 self.warnings.append(event)
             case Finished():

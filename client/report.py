@@ -54,6 +54,7 @@ def as_json(record: Record, clock: ClockOffset | None, heard: Heard) -> dict[str
         "clock_offset_ms": round(clock.offset_ns / 1e6, 3) if clock else None,
         "clock_error_ms": round(clock.error_ns / 1e6, 3) if clock else None,
         "usage": asdict(record.finished.usage) if record.finished else None,
+        "words": [asdict(word) for word in record.words],
         "warnings": [warning.reason for warning in record.warnings],
     }
 

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from . import audio, report, text_source
 from .client import Client
+from .device import device_rate
 from .errors import ClientError
-from .events import Chunk
-from .player import Player, device_rate, report_playback
-from .tell import Told, normal_from, tell
+from .events import Alignment, Chunk, Word
+from .player import Player, barge_in, report_playback
+from .tell import Told, normal_from, tell, tell_heard, word_line
 from .utterance import Utterance
 from .wire import Options, Sampling
+from .words import Captions, words_heard
 
 SAMPLING_FLAGS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
 
@@ -42,20 +44,31 @@ async def say(arguments: argparse.Namespace) -> None:
         player = None
         if not arguments.out:
             options["sample_rate"] = rate = arguments.sample_rate or _rate_for_device(client)
-            player = await stack.enter_async_context(Player(rate))
+            player = await stack.enter_async_context(Player(rate, start=arguments.start))
         normal = normal_from(arguments.normal) if arguments.normal else None
         onset = Onset()
         async with client.watch() as watch, client.utterance(**options) as utterance:
             if player:
                 utterance.note_span("audio.device_open", *player.opening_ns)
-                await _speak(utterance, arguments, onset, _into_player(player), player)
-                await player.drain()
+                captions = _captions(arguments, utterance, lambda: player.position().played_samples)
+                try:
+                    await _speak(utterance, arguments, onset, _into_player(player), player, captions)
+                    await player.drain()
+                except asyncio.CancelledError:  # Ctrl-C
+                    captions.stop()
+                    position = await barge_in(player, utterance)
+                    if arguments.words:
+                        tell_heard(arguments, words_heard(utterance.words, position.played_samples))
+                    raise
                 if player.started_ns and utterance.record.receipts:
                     given_ns = utterance.record.receipts[0].taken_ns
                     utterance.note_span("audio.first_sample", given_ns, player.started_ns)
             else:
+                captions = _captions(arguments, utterance, lambda: utterance.record.num_samples)
                 with contextlib.ExitStack() as files:
-                    await _speak(utterance, arguments, onset, _into_file(utterance, arguments.out, files), None)
+                    sink = _into_file(utterance, arguments.out, files)
+                    await _speak(utterance, arguments, onset, sink, None, captions)
+            captions.finish()
         signs = watch.signs(player.log() if player else None)
         tell(arguments, Told(utterance.record, clock, signs, _heard(onset, player), normal))
 
@@ -76,6 +89,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         sampling=sampling,
         max_lead=max_lead,
         max_text_delay=arguments.max_text_delay,
+        want_alignment=arguments.words,
     )
 
 
@@ -83,8 +97,24 @@ def _rate_for_device(client: Client) -> int:
     return device_rate(client.server.native_sample_rate, client.server.sample_rates)
 
 
+def _captions(arguments: argparse.Namespace, utterance: Utterance, played: Callable[[], int]) -> Captions:
+    """Shows words on stdout, unless that is for JSON."""
+
+    def show(word: Word) -> None:
+        if not arguments.json:
+            sys.stdout.write(word_line(word, utterance.record.sample_rate))
+            sys.stdout.flush()
+
+    return Captions(show, played, lambda: utterance.record.sample_rate)
+
+
 async def _speak(
-    utterance: Utterance, arguments: argparse.Namespace, onset: Onset, sink: Sink, player: Player | None
+    utterance: Utterance,
+    arguments: argparse.Namespace,
+    onset: Onset,
+    sink: Sink,
+    player: Player | None,
+    captions: Captions,
 ) -> None:
     """Pushes, iterates and reports side by side; the first error ends all three."""
     try:
@@ -92,9 +122,12 @@ async def _speak(
             beside = [group.create_task(_push(utterance, arguments.text))]
             if player:
                 beside.append(group.create_task(report_playback(player, utterance)))
-            async for chunk in utterance:
-                onset.note(chunk)
-                await sink(chunk)
+            async for event in utterance.events():
+                if isinstance(event, Chunk):
+                    onset.note(event)
+                    await sink(event)
+                elif isinstance(event, Alignment):
+                    captions.add(event.words)
             for task in beside:
                 task.cancel()
     except ExceptionGroup as several:
@@ -123,7 +156,12 @@ async def _pieces(text: list[str]) -> AsyncIterator[str]:
 
 def _into_player(player: Player) -> Sink:
     async def sink(chunk: Chunk) -> None:
-        await player.write(chunk.samples, received_ns=chunk.received_ns, prebuffer_hint_s=chunk.prebuffer_hint_s)
+        await player.write(
+            chunk.samples,
+            received_ns=chunk.received_ns,
+            prebuffer_hint_s=chunk.prebuffer_hint_s,
+            sent_ns=chunk.timings.write_start_ns,
+        )
 
     return sink
 

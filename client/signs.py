@@ -73,6 +73,7 @@ class DeviceLog:
     writes: tuple[Write, ...] = ()
     underruns: tuple[Underrun, ...] = ()
     stalls: tuple[Span, ...] = ()  # the device did not ask for sound when it should have
+    losses: tuple[Span, ...] = ()  # there was no device; the stalls around them hold them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from .bounds import ClockBounds
 from .hops import Hop
 from .passage import Passage
 from .record import Record, Sent
-from .signs import Signs, Span
+from .signs import Signs, Span, without
 
 ON_SERVER = (Hop.SERVER_LOOP,)
 ON_THE_WAY_DOWN = (Hop.CLIENT_READER, Hop.CLIENT_BUFFER)
@@ -43,7 +43,7 @@ def steps(record: Record, way: list[Passage], signs: Signs, bounds: ClockBounds 
             found += _engine(passage, before)
             found += _sending(passage, before, blocks)
         found += _receiving(passage, before, blocks)
-    found += _device(way, signs, blocks)
+    found += _device(record, way, signs, blocks)
     return [step for step in found if step.span.length_ns]
 
 
@@ -141,10 +141,12 @@ def _sending(passage: Passage, before: Passage | None, blocks: Blocks) -> Iterat
 
 def on_the_way(span: Span, blocks: Blocks) -> list[tuple[Hop, Span]]:
     """Who had a message during `span`, which ends with its receipt: the network, or a reader that did not read."""
-    pieces = []
-    for hop, part in blocks.label(Hop.NETWORK, span, ON_THE_WAY_DOWN):
-        full = hop is Hop.CLIENT_BUFFER
-        pieces += blocks.label(hop, part, (Hop.CLIENT_LOOP, Hop.PACING)) if full else [(hop, part)]
+    opening = [(Hop.DEVICE_OPEN, part) for one in blocks.opening_on_reader if (part := one.common(span)).length_ns]
+    pieces = list(opening)
+    for rest in without(span, [part for _, part in opening]):
+        for hop, part in blocks.label(Hop.NETWORK, rest, ON_THE_WAY_DOWN):
+            full = hop is Hop.CLIENT_BUFFER
+            pieces += blocks.label(hop, part, (Hop.CLIENT_LOOP, Hop.PACING)) if full else [(hop, part)]
     return pieces
 
 
@@ -160,10 +162,12 @@ def _receiving(passage: Passage, before: Passage | None, blocks: Blocks) -> Iter
     yield from _labelled(Hop.CLIENT_BUFFER, "give", passage, given, blocks, IN_THE_PROGRAM)
 
 
-def _device(way: list[Passage], signs: Signs, blocks: Blocks) -> Iterator[Step]:
+def _device(record: Record, way: list[Passage], signs: Signs, blocks: Blocks) -> Iterator[Step]:
     if signs.device is None:
         return
-    yield Step(hop=Hop.DEVICE_OPEN, kind="open", chunk=None, span=signs.device.opening)
+    opening, first = signs.device.opening, next(iter(record.sent), None)
+    before = first is not None and opening.end_ns <= (first.asked_ns or first.sent_ns)
+    yield Step(hop=Hop.DEVICE_OPEN, kind="before" if before else "open", chunk=None, span=opening)
     for passage in way:
         if passage.seq == 0:
             span = Span(max(passage.due_ns, passage.given_ns), passage.sounded_ns)

@@ -6,12 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import explain, perfetto, report, timeline
 from .clock import ClockOffset
 from .errors import ClientError
+from .events import Word
+from .headline import headline
 from .hops import Hop
 from .normal import ENOUGH, UTTERANCES_KEPT, Normal, Run
 from .page import page
@@ -19,6 +21,7 @@ from .record import Record
 from .report import Heard
 from .signs import Signs
 from .verdict import Analysis, analyse
+from .words import WordsHeard
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ def tell(arguments: argparse.Namespace, told: Told) -> None:
         if arguments.out:
             sys.stderr.write(f"  written to {arguments.out}\n")
         if not arguments.explain and analysis.verdict.hop is not Hop.CLEAN:
-            sys.stderr.write(f"  {analysis.verdict.sentence}\n")
+            sys.stderr.write(f"{headline(analysis)} --explain tells more.\n")
     if arguments.explain:
         sys.stderr.write(explain.table(analysis) + "\n")
-    _write(arguments.timeline, lambda: timeline.svg(record, clock, heard))
+    _write(arguments.timeline, lambda: timeline.svg(analysis))
     _write(arguments.report, lambda: page(analysis))
     _write(arguments.trace, lambda: perfetto.trace(analysis))
     if arguments.normal:
@@ -54,6 +57,21 @@ def tell(arguments: argparse.Namespace, told: Told) -> None:
         figures = report.as_json(record, clock, heard) | explain.as_json(analysis)
         sys.stdout.write(json.dumps(figures) + "\n")
         sys.stdout.flush()
+
+
+def tell_heard(arguments: argparse.Namespace, heard: WordsHeard) -> None:
+    """What a listener who broke off had heard by then."""
+    if arguments.json:
+        sys.stdout.write(json.dumps({"heard": asdict(heard) | {"text_end": heard.text_end}}) + "\n")
+        return
+    words = " ".join(word.word for word in heard.complete) or "nothing"
+    broken = f", broken off in: {heard.broken_off.word}" if heard.broken_off else ""
+    sys.stderr.write(f"heard to character {heard.text_end}: {words}{broken}\n")
+
+
+def word_line(word: Word, sample_rate: int) -> str:
+    """When it begins and ends, in seconds."""
+    return f"{word.start_sample / sample_rate:8.3f} {word.end_sample / sample_rate:8.3f}  {word.word}\n"
 
 
 def _write(path: Path | None, text: Callable[[], str]) -> None:

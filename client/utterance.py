@@ -11,7 +11,7 @@ from gapless.tts.v1 import tts_pb2 as pb
 
 from .clock import now_ns
 from .errors import UtteranceClosed
-from .events import Chunk, Event, Finished, ServerWarning, Started
+from .events import Chunk, Event, Finished, ServerWarning, Started, Word
 from .handover import HandoverClosed
 from .reader import Call, Reader
 from .record import Record, Sent
@@ -47,6 +47,11 @@ class Utterance:
     @property
     def warnings(self) -> list[ServerWarning]:
         return self.record.warnings
+
+    @property
+    def words(self) -> list[Word]:
+        """Where the words so far are in the audio: with the option `want_alignment`, of servers that know it."""
+        return self.record.words
 
     # Text in
 

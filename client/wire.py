@@ -196,6 +196,7 @@ def _timings(timings: pb.ChunkTimings) -> Timings:
         t3_last_token_ns=timings.t3_last_token_unix_nanos,
         flow_start_ns=timings.flow_start_unix_nanos,
         flow_end_ns=timings.flow_end_unix_nanos,
+        vocoder_start_ns=timings.vocoder_start_unix_nanos,
         vocoder_end_ns=timings.vocoder_end_unix_nanos,
         taken_ns=timings.taken_unix_nanos,
         write_start_ns=timings.write_start_unix_nanos,

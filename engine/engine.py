@@ -1,6 +1,6 @@
 """The engine in this process: submit an utterance, push text, receive audio events through a sink.
 
-    submit/push_text/... -> board -> t3 thread -> ledger -> flow thread -> sink
+    submit/push_text/... -> board -> t3 -> ledger -> flow -> mel -> vocoder -> sink
                        \\-> shelf: the voice, prepared on the voices thread unless it is there
 
 `load` is the way in for the service. Callers' threads only touch the board and the shelf.
@@ -14,18 +14,20 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from engine import board as changes
-from engine import checkpoints, tracing
-from engine.board import Board, BoardConfig, Running
+from engine import admission, checkpoints, measure, memory, tracing
+from engine import running as changes
+from engine.board import Board, BoardConfig
+from engine.deadlines import Timing
 from engine.errors import GaplessError, UtteranceFailed
-from engine.jobs import AudioStage, TokenStage
+from engine.jobs import Stages
 from engine.ladder import LadderConfig, largest_peek
 from engine.ledger import Ledger
+from engine.memory import UtteranceMemory
 from engine.messages import (
     Accepted,
     CreatedVoice,
@@ -38,10 +40,13 @@ from engine.messages import (
     VoiceInfo,
 )
 from engine.model import Model, Voice
-from engine.pipeline import FlowWorker, T3Worker
+from engine.models.graphs import Capture, CudaCapture, take_stream
+from engine.models.traces import TraceCapture
+from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
 from engine.precision import Precision, find_device
+from engine.running import Running
 from engine.speak import speak
-from engine.stages import FlowStage, T3Stage
+from engine.stages import FlowStage, T3Stage, VocoderStage
 from engine.text.segmenter import Segmenter
 from engine.voices.conditionals import Conditionals
 from engine.voices.desk import Desk, clone, voice_info
@@ -53,13 +58,17 @@ log = logging.getLogger(__name__)
 
 WARM_UP_TEXT = "Warming up, one two three."
 WARM_UP_LIMIT_S = 300.0
+FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
+MOST_UTTERANCES = 128  # that are measured for
 SMALL_PARAMETERS = 20_000_000  # of the flow
+MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows of the flow in one run
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    max_utterances: int = 8
+    max_utterances: int | None = None  # at once; None: as many as `load` measures to fit in real time
+    utterance_memory_bytes: int | None = None  # for all utterances; None: what max_utterances need, or half of the rest
     device: str = "auto"
     dtype: str = ""  # see `Precision.parse`; "" = the device's defaults
     form: str | None = None  # of the flow; None: what the checkpoint is made for
@@ -71,6 +80,7 @@ class EngineOptions:
     speculate: bool = False  # windows with less lookahead to be in time, and run ahead of the stop token
     ladder: tuple[int, ...] | None = None  # tokens of the windows; None: the model's
     sequential: bool = False  # T3 rests while the flow works: the baseline of benchmarks
+    graphs: bool = True  # T3's steps are captured and replayed; False: for debugging
     threads: int | None = None  # torch threads of each worker on a CPU; None: what suits the model's size
     voices_dir: Path | None = None  # where created voices are stored; None: none can be created
     voice_memory_bytes: int = 4 << 30  # for prepared voices
@@ -78,11 +88,11 @@ class EngineOptions:
     channel_s: float = 2.0  # audio that may wait for its listener, per utterance
 
     def __post_init__(self) -> None:
-        if self.max_utterances < 1 or self.channel_s <= 0 or self.max_text_delay_s < 0:
+        if self.max_utterances == 0 or self.channel_s <= 0 or self.max_text_delay_s < 0:
             raise ValueError("max_utterances and channel_s must be positive, max_text_delay_s not negative")
 
 
-Wrap = Callable[[TokenStage, AudioStage], tuple[TokenStage, AudioStage]]
+Wrap = Callable[[Stages], Stages]
 
 
 class LocalEngine:
@@ -92,33 +102,56 @@ class LocalEngine:
         self._model = model
         self._options = options
         self._threads = options.threads or _threads_for(model)
-        self._library = Library(model.voices, model.config.family, options.voices_dir)
+        self._library = Library(model.voices, model.config, options.voices_dir)
         self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._pin_threads)
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
+        text = model.config.text
+        pauses = [model.samples(pause_ms) for pause_ms in (text.sentence_pause_ms, text.clause_pause_ms)]
+        mark = Watermark.load() if options.watermark else None
+        ledger_tokens = LEDGER_WINDOWS * largest_peek(ladder, lookahead)
+        channel_samples = round(options.channel_s * model.config.sample_rate)
+        self._memory = memory.of_utterance(
+            model,
+            ledger_tokens=ledger_tokens,
+            channel_samples=channel_samples,
+            proposals=options.speculate,
+            watermark=mark,
+        )
+        places, self._memory_limit = _places(options, self._memory, model.device)
         config = BoardConfig(
-            max_utterances=options.max_utterances,
+            max_utterances=places,
             ladder=ladder,
             by_deadline=options.by_deadline and not options.deterministic,
             speculate=options.speculate,
             sequential=options.sequential,
-            lookahead=lookahead,
-            sample_rate=model.config.sample_rate,
-            samples_per_token=model.samples_per_token,
-            held_back_samples=model.hift.hold_back_samples,
-            pause_samples=model.samples(min(model.config.text.sentence_pause_ms, model.config.text.clause_pause_ms)),
-            ledger_tokens=LEDGER_WINDOWS * largest_peek(ladder, lookahead),
-            channel_samples=round(options.channel_s * model.config.sample_rate),
+            max_batch=1 if options.deterministic or options.sequential else MAX_BATCH.get(model.device.type, 1),
+            timing=Timing(
+                sample_rate=model.config.sample_rate,
+                samples_per_token=model.samples_per_token,
+                lookahead=lookahead,
+                largest=max(ladder.sizes),
+                held_back_samples=model.hift.hold_back_samples,
+                pause_samples=min(pauses),
+            ),
+            longest_pause_samples=max(pauses),
+            ledger_tokens=ledger_tokens,
+            channel_samples=channel_samples,
         )
         self._board = Board(config)
-        tokens: TokenStage = T3Stage(model, options.max_utterances, fixed_batch=options.deterministic)
-        audio: AudioStage = FlowStage(model, Watermark.load() if options.watermark else None)
-        if wrap is not None:
-            tokens, audio = wrap(tokens, audio)
-        self._workers = (
-            T3Worker(self._board, tokens, self._pin_threads),
-            FlowWorker(self._board, audio, self._pin_threads),
+        stages = Stages(
+            tokens=T3Stage(
+                model,
+                places,
+                fixed_batch=options.deterministic,
+                capture=_capture(model.device) if options.graphs else None,
+            ),
+            mel=FlowStage(model),
+            sound=VocoderStage(model, mark),
         )
+        if wrap is not None:
+            stages = wrap(stages)
+        self._workers = self._arranged(stages)
         for worker in self._workers:
             worker.start()
 
@@ -126,6 +159,26 @@ class LocalEngine:
         """Each worker's own thread count: the stages must not fight for the cores. Changing it while they run, so that
         who works alone takes all, made them slower: threads that have nothing to do spin on the other's core."""
         torch.set_num_threads(self._threads)
+
+    def _arranged(self, stages: Stages) -> list[Worker]:
+        """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:
+        flow and vocoder of such a model are faster one after the other than side by side."""
+        board = self._board
+        t3, flow = T3Duty(board, stages.tokens), FlowDuty(board, stages.mel)
+        vocoder = VocoderDuty(board, stages.sound)
+        workers = [Worker("t3", board, [t3], self._start_t3)]
+        if _is_small(self._model):
+            return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads)]
+        return [
+            *workers,
+            Worker("flow", board, [flow], self._pin_threads),
+            Worker("vocoder", board, [vocoder], self._pin_threads),
+        ]
+
+    def _start_t3(self) -> None:
+        self._pin_threads()
+        if self._model.device.type == "cuda":
+            take_stream(self._model.device)
 
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
@@ -139,9 +192,12 @@ class LocalEngine:
             default_voice=config.default_voice,
             default_sampling=config.sampling.subset(config.used_sampling),
             default_max_text_delay_s=self._options.max_text_delay_s,
-            max_utterances=self._options.max_utterances,
+            max_utterances=self._board.limit,
+            utterance_bytes=self._memory.total,
+            utterance_memory_bytes=self._memory_limit,
             has_guidance=config.t3.guidance,
             has_emotion=config.t3.emotion,
+            has_alignment=model.has_alignment,
             has_prebuffer_hint=self._board.config.by_deadline,
             has_playback_scheduling=self._board.config.by_deadline,
             has_speculation=self._options.speculate,
@@ -183,7 +239,7 @@ class LocalEngine:
             max_text_delay_s=delay_s,
         )
         running = Running(
-            request=utterance,
+            request=replace(utterance, want_alignment=utterance.want_alignment and self._model.has_alignment),
             accepted=accepted,
             sink=sink,
             trace=tracing.parent(utterance.traceparent),
@@ -218,11 +274,26 @@ class LocalEngine:
         self._board.update(utterance_id, lambda running: changes.release(running, num_samples))
 
     def playback(self, utterance_id: str, playback: Playback) -> None:
-        rate = self._model.config.sample_rate
-        self._board.update(utterance_id, lambda running: changes.hear(running, playback.played_samples, rate))
+        hear = self._board.deadlines.hear
+        self._board.update(utterance_id, lambda running: hear(running, playback.played_samples))
 
     def cancel(self, utterance_id: str) -> None:
         self._board.cancel(utterance_id)
+
+    def let_in_what_fits(self) -> None:
+        """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
+        voice, most = self._model.config.default_voice, self._board.limit
+
+        def measured(crowd: int) -> float:
+            rate = measure.audio_per_s(self, voice, crowd, WARM_UP_LIMIT_S)
+            log.info("%d at once: %.1f s of audio in a second", crowd, rate)
+            return rate
+
+        self._board.limit = admission.streams_that_fit(measured, most)
+        log.info("up to %d utterances at once", self._board.limit)
+
+    def on_close(self, tell: Callable[[], None]) -> None:
+        self._board.on_close(tell)
 
     def close(self) -> None:
         self._board.close()
@@ -251,6 +322,8 @@ def load(model: str = "embedded", options: EngineOptions | None = None) -> Local
     try:
         for voice in loaded.voices:
             warm_up(engine, voice)
+        if options.max_utterances is None and not options.deterministic:
+            engine.let_in_what_fits()
     except BaseException:
         engine.close()
         raise
@@ -261,7 +334,7 @@ def load(model: str = "embedded", options: EngineOptions | None = None) -> Local
 def open_voices(model: str, options: EngineOptions) -> Desk:
     """For work on stored voices alone. Raises ModelError."""
     voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
-    library = Library(voices.own, voices.config.family, options.voices_dir)
+    library = Library(voices.own, voices.config, options.voices_dir)
     return Desk(library, voices.cloner, voices.config.text.languages, voices.config.name)
 
 
@@ -270,7 +343,27 @@ def warm_up(engine: LocalEngine, voice: str) -> None:
     speak(engine, Utterance(id=f"warm-up-{voice}", voice=voice, seed=0), WARM_UP_TEXT, WARM_UP_LIMIT_S)
 
 
+def _places(options: EngineOptions, one: UtteranceMemory, device: torch.device) -> tuple[int, int]:
+    """Utterances that there is room for, and the bytes that all of them may hold. Raises ModelError."""
+    wanted = options.max_utterances or (FIXED_UTTERANCES if options.deterministic else MOST_UTTERANCES)
+    limit = options.utterance_memory_bytes
+    if limit is None and options.max_utterances is not None:
+        limit = wanted * one.total
+    if limit is None:
+        limit = max(one.total, round(memory.FREE_SHARE * memory.free_bytes(device)))
+    return min(wanted, memory.places(one, limit)), limit
+
+
+def _capture(device: torch.device) -> Capture | None:
+    by_kind: dict[str, Callable[[], Capture]] = {"cuda": lambda: CudaCapture(device), "cpu": TraceCapture}
+    make = by_kind.get(device.type)
+    return make() if make else None
+
+
+def _is_small(model: Model) -> bool:
+    return sum(parameter.numel() for parameter in model.flow.parameters()) < SMALL_PARAMETERS
+
+
 def _threads_for(model: Model) -> int:
     """Small networks are fastest on one thread each; T3 and the flow of large ones share the cores."""
-    is_small = sum(parameter.numel() for parameter in model.flow.parameters()) < SMALL_PARAMETERS
-    return 1 if is_small else max(1, (os.cpu_count() or 1) // 2)
+    return 1 if _is_small(model) else max(1, (os.cpu_count() or 1) // 2)

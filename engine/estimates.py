@@ -21,7 +21,7 @@ class Average:
 
 @dataclass
 class WindowCost:
-    """Seconds of a flow window, vocoder included: a + b * tokens, by least squares with forgetting.
+    """Seconds of a window in one stage: a + b * tokens, by least squares with forgetting.
 
     Until windows of different sizes were seen, the whole cost counts as proportional to the tokens."""
 
@@ -56,6 +56,7 @@ class Estimates:
 
     token_s: Average = field(default_factory=lambda: Average(0.02))  # of one utterance, from a token to its next
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
-    window_s: WindowCost = field(default_factory=lambda: WindowCost(0.004))
+    flow_s: WindowCost = field(default_factory=lambda: WindowCost(0.003))
+    vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
     flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow is busy
     tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters

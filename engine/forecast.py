@@ -32,13 +32,18 @@ class Machine:
 
     token_s: float  # T3, from one token to the next
     begin_s: float = 0.0  # T3, from a segment's stop token to where the next segment's tokens begin
-    window_s: Callable[[int], float]  # flow and vocoder, a window of so many tokens
+    flow_s: Callable[[int], float]  # a window of so many tokens
+    vocoder_s: Callable[[int], float] = lambda tokens: 0.0  # the same; beside the flow, which goes on meanwhile
     audio_s: float  # what a token lasts
     pause_s: float = 0.0  # silence between two segments
     held_back_s: float  # audio that the vocoder keeps until its segment ends
     lookahead: int  # tokens
     largest: int  # window
     first_lookahead: int | None = None  # of an utterance's first window; None: as all others
+
+    def window_s(self, tokens: int) -> float:
+        """From a window's tokens to its audio."""
+        return self.flow_s(tokens) + self.vocoder_s(tokens)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
     free: a first window of `first` tokens (0: no special one), then up to `largest`."""
     ready: list[float] = []
     durations: list[float] = []
-    t3_s = free_s = 0.0  # when T3 begins to draw the segment's coming tokens; when the flow is free
+    t3_s = free_s = 0.0  # when T3 begins to draw the segment's coming tokens; when the flow is free,
+    done_s = 0.0  # and the vocoder
     for index, stretch in enumerate(stretches):
         total, spoken, begins_at = stretch.waiting + stretch.coming, 0, len(ready)
         stop_s = t3_s + (stretch.coming + 1) * machine.token_s if stretch.coming else 0.0
@@ -74,9 +80,10 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
                 drawn = int((free_s - t3_s) / machine.token_s + 1e-9) if machine.token_s else stretch.coming
                 size = max(least, min(size, stretch.waiting + max(0, drawn) - lookahead - spoken))
             size = min(size, total - spoken)
-            free_s += machine.window_s(size)
+            free_s += machine.flow_s(size)
+            done_s = max(done_s, free_s) + machine.vocoder_s(size)
             spoken += size
-            ready.append(free_s)
+            ready.append(done_s)
             durations.append(size * machine.audio_s)
         if total:
             durations[begins_at] -= 0.0 if stretch.begun else machine.held_back_s

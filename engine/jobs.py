@@ -1,13 +1,15 @@
-"""What the workers ask of the stages: plain data and two protocols, so that the pipeline knows no tensor."""
+"""What the workers ask of the stages: plain data and three protocols, so that the pipeline knows no tensor."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.text.words import WrittenWord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,7 @@ class SegmentJob:
     sampling: Mapping[str, float]
     seed: int
     segment: int
+    aligned: bool = False  # each token's attention over the text is wanted
 
 
 class Row(Protocol):
@@ -27,6 +30,7 @@ class Row(Protocol):
 
     warning: str  # what the listener should know once the row has stopped; "" = nothing
     error: Exception | None  # what broke it in a step; the other rows of that step are as they should be
+    attention: NDArray[np.float32] | None  # [N] of the last token over T3's text; None: not wanted, or not known
 
 
 class TokenStage(Protocol):
@@ -34,6 +38,10 @@ class TokenStage(Protocol):
 
     def speakable(self, text: str, language: str) -> list[str]:
         """Prepared pieces, none longer than a segment may be; none at all where nothing can be spoken."""
+        ...
+
+    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+        """The words of the text in T3's text of each of `speakable(text, language)`, for models with alignment."""
         ...
 
     def begin(self, job: SegmentJob) -> Row:
@@ -52,22 +60,57 @@ class TokenStage(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AudioWindow:
-    """A window to speak: `n_new` tokens, followed by the lookahead that is known."""
+class FlowWork:
+    """A window: `n_new` tokens, followed by the lookahead that is known."""
 
     tokens: tuple[int, ...]
     n_new: int
     segment: int
-    first: bool  # of its segment
-    final: bool  # of its segment
-    ends_sentence: bool
+    final: bool  # the segment's last
 
 
-class AudioStage(Protocol):
-    """Speech tokens -> audio. The state of an utterance is the stage's own affair."""
+class MelStage(Protocol):
+    """Speech tokens -> mel. An utterance's state and the mel are the stage's own affair."""
 
     def open(self, voice: Any, seed: int) -> Any: ...
 
-    def window(self, state: Any, work: AudioWindow) -> tuple[NDArray[np.float32], Any, int]:
-        """Audio, the state that follows (the one given stays as it is), and when the mel was complete."""
+    def alike(self, state: Any, work: FlowWork) -> Hashable:
+        """Windows of several utterances for which this is equal may be run together."""
         ...
+
+    def run(self, states: Sequence[Any], works: Sequence[FlowWork]) -> list[tuple[Any, Any]]:
+        """(mel, the state that follows) of each window; the states given stay as they are."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocoderWork:
+    """The mel of a committed window."""
+
+    mel: Any
+    segment: int
+    final: bool  # the segment's last
+    ends_sentence: bool  # what the segment is; the pause behind it depends on it
+
+
+class SoundStage(Protocol):
+    """Mel -> audio."""
+
+    def open(self, seed: int) -> Any: ...
+
+    def pause(self, state: Any) -> int:
+        """Samples of silence that the next audio begins with."""
+        ...
+
+    def run(self, state: Any, work: VocoderWork) -> tuple[NDArray[np.float32], Any]:
+        """Audio, possibly none, and the state that follows."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What the three workers own, one each."""
+
+    tokens: TokenStage
+    mel: MelStage
+    sound: SoundStage

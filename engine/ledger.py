@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from engine.alignment import SegmentAlignment
+from engine.errors import GaplessError
 from engine.text.segmenter import TextSegment
 
 
@@ -27,6 +29,7 @@ class SegmentTokens:
     traced: bool = False  # its text and prefill are in the trace
     warning: str = ""  # what a listener should know about it; "" = nothing
     drawn: int = 0  # tokens so far
+    alignment: SegmentAlignment | None = None  # None: nobody asked when its words are spoken
     _tokens: deque[int] = field(default_factory=deque)
     _drawn_ns: deque[int] = field(default_factory=deque)
     _busy_ns: deque[int] = field(default_factory=deque)  # `busy_ns` when the token was drawn
@@ -74,12 +77,19 @@ class FlushMark:
     flush_id: int
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Stands behind the segments that were drawn before something broke."""
+
+    error: GaplessError
+
+
 @dataclass
 class Ledger:
     """One utterance's segments and marks in order; bounded in tokens."""
 
     capacity: int
-    entries: deque[SegmentTokens | FlushMark] = field(default_factory=deque)
+    entries: deque[SegmentTokens | FlushMark | Failure] = field(default_factory=deque)
 
     @property
     def waiting(self) -> int:

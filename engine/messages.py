@@ -8,8 +8,8 @@ Audio is float32 mono at the model's rate. Instants are `engine.clock.now_ns()`;
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import numpy as np
@@ -69,10 +69,12 @@ class ChunkTimings:
     wanted_ns: int = 0  # it was time to run the window; 0: it was never too early
     flow_start_ns: int = 0
     flow_end_ns: int = 0
+    vocoder_start_ns: int = 0
     vocoder_end_ns: int = 0
     window_tokens: int = 0
     lookahead_tokens: int = 0
     speculative: bool = False
+    flow_batch: int = 1  # windows that the flow ran together, this one included
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,13 @@ class Usage:
     windows: int = 0
     windows_discarded: int = 0
     t3_ns: int = 0
-    flow_ns: int = 0
+    flow_ns: int = 0  # flow and vocoder
+    vocoder_ns: int = 0  # part of flow_ns
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    parts = list(usages)
+    return Usage(**{one.name: sum(getattr(usage, one.name) for usage in parts) for one in fields(Usage)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +196,8 @@ class EngineInfo:
     default_sampling: Mapping[str, float]  # only what the model uses
     default_max_text_delay_s: float
     max_utterances: int
+    utterance_bytes: int = 0  # that one utterance holds at most, its voice not counted
+    utterance_memory_bytes: int = 0  # that all utterances may hold together
     has_alignment: bool = False
     has_prebuffer_hint: bool = False
     has_playback_scheduling: bool = False
@@ -206,6 +216,8 @@ class EngineStats:
     tokens_waiting: int
     samples_unreleased: int
     slots_in_use: int
+    # By all utterances since the start, the warm-up's included. It only grows, so it is no part of what is held.
+    done: Usage = field(default_factory=Usage, compare=False)
 
 
 class Engine(Protocol):
@@ -249,6 +261,11 @@ class Engine(Protocol):
 
     def cancel(self, utterance_id: str) -> None:
         """Frees everything within one token. No event follows this call's return except one already on its way."""
+        ...
+
+    def on_close(self, tell: Callable[[], None]) -> None:
+        """`tell` is called when the engine takes no more work, because it was closed or broke; at once if it is over.
+        On any thread, perhaps more than once. It returns at once and never raises."""
         ...
 
     def close(self) -> None:

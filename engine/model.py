@@ -84,6 +84,11 @@ class Model:
     cloner: Cloner | None = None  # None: this model cannot clone
 
     @property
+    def has_alignment(self) -> bool:
+        """Whether it can tell when words are spoken."""
+        return bool(self.config.t3.aligned_heads) and self.text.knows_words
+
+    @property
     def samples_per_token(self) -> int:
         return self.flow.ratio * self.config.hift.hop
 
@@ -104,4 +109,7 @@ class Model:
         heard = T3Conditioning(speaker=voice.speaker.to(device), prompt=voice.t3_prompt.to(device))
         token, feat, embedding = (part.to(device) for part in (voice.prompt_token, voice.prompt_feat, voice.embedding))
         seed = noise.fold(0, *voice.name.encode())
-        return Voice(t3=self.t3.conditioning(heard), flow=self.flow.prepare_prompt(token, feat, embedding, seed))
+        prepared = Voice(t3=self.t3.conditioning(heard), flow=self.flow.prepare_prompt(token, feat, embedding, seed))
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()  # its readers have streams of their own
+        return prepared

@@ -8,6 +8,7 @@ draws the same noise for the same frame, sample or token.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from enum import IntEnum
 
 import torch
@@ -29,7 +30,8 @@ class Stream(IntEnum):
     T3 = 5  # index: (segment, token) folded by `fold`, then the vocabulary id
 
 
-def _signed(value: int) -> int:
+def signed(value: int) -> int:
+    """The same 64 bits as an int64 says them."""
     value &= _MASK
     return value - (1 << 64) if value >> 63 else value
 
@@ -47,8 +49,8 @@ def _shift(value: Tensor, bits: int) -> Tensor:
 
 
 def _mix(value: Tensor) -> Tensor:
-    value = (value ^ _shift(value, 30)) * _signed(_MIX_1)
-    value = (value ^ _shift(value, 27)) * _signed(_MIX_2)
+    value = (value ^ _shift(value, 30)) * signed(_MIX_1)
+    value = (value ^ _shift(value, 27)) * signed(_MIX_2)
     return value ^ _shift(value, 31)
 
 
@@ -60,9 +62,19 @@ def fold(seed: int, *parts: int) -> int:
     return key
 
 
-def _bits(key: int, start: int, count: int, device: torch.device | None) -> Tensor:
+def fold_all(keys: Tensor, part: Tensor) -> Tensor:
+    """`fold` of one more part into many keys at once: int64 [R], [R] -> [R]."""
+    return _mix((keys + signed(_GOLDEN)) ^ (part * signed(_MIX_1)))
+
+
+def as_tensor(keys: Sequence[int], device: torch.device | None = None) -> Tensor:
+    """[R] int64 of the same bits."""
+    return torch.tensor([signed(key) for key in keys], device=device)
+
+
+def _bits(key: int | Tensor, start: int, count: int, device: torch.device | None) -> Tensor:
     index = torch.arange(start, start + count, dtype=torch.int64, device=device)
-    return _mix(index * _signed(_GOLDEN) + _signed(key))
+    return _mix(index * signed(_GOLDEN) + (signed(key) if isinstance(key, int) else key[:, None]))
 
 
 def _open_unit(bits: Tensor) -> Tensor:
@@ -70,8 +82,10 @@ def _open_unit(bits: Tensor) -> Tensor:
     return (_shift(bits, 41).to(torch.float32) + 0.5) * 2.0**-23
 
 
-def uniform(key: int, start: int, count: int, device: torch.device | None = None) -> Tensor:
-    """[count] float32, uniform on the open interval (0, 1); element i belongs to the address start + i."""
+def uniform(key: int | Tensor, start: int, count: int, device: torch.device | None = None) -> Tensor:
+    """[count] float32, uniform on the open interval (0, 1); element i belongs to the address start + i.
+
+    With keys [R] as a tensor, a row for each: [R, count]. The same holds for `gumbel`."""
     return _open_unit(_bits(key, start, count, device))
 
 
@@ -83,6 +97,6 @@ def normal(key: int, start: int, count: int, device: torch.device | None = None)
     return (-2.0 * radius.log()).sqrt() * (2.0 * math.pi * angle).cos()
 
 
-def gumbel(key: int, start: int, count: int, device: torch.device | None = None) -> Tensor:
+def gumbel(key: int | Tensor, start: int, count: int, device: torch.device | None = None) -> Tensor:
     """[count] float32, standard Gumbel: argmax(logits + gumbel) samples softmax(logits)."""
-    return -(-uniform(key, start, count, device).log()).log()
+    return uniform(key, start, count, device).log_().neg_().log_().neg_()

@@ -11,13 +11,15 @@ from engine.errors import InvalidConfig
 OFFERED: dict[str, dict[str, tuple[str, ...]]] = {  # stage -> device type -> arithmetic, the default first
     "t3": {"cpu": ("float32", "bfloat16", "int8"), "cuda": ("bfloat16", "float32"), "mps": ("float32",)},
     "flow": {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16"), "mps": ("float32",)},
-    "vocoder": {"cpu": ("float32",), "cuda": ("float32",), "mps": ("float32",)},
+    "vocoder": {"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16"), "mps": ("float32",)},
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """One name a stage. "int8": weights in int8 with one scale a row, everything else float32 or bfloat16."""
+    """One name a stage. "int8": weights in int8 with one scale a row, everything else float32 or bfloat16.
+
+    What a stage hands on is float32 in every case. Of the vocoder only residual blocks' convolutions are rounded."""
 
     t3: str = "float32"
     flow: str = "float32"

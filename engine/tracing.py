@@ -5,7 +5,7 @@ The engine knows the OpenTelemetry API only; without an SDK, or for an unsampled
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -23,8 +23,10 @@ def parent(traceparent: str) -> Context:
     return _W3C.extract({"traceparent": traceparent}, context=Context())
 
 
-def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk) -> None:
-    """The way of one window from text to audio, as children of the utterance's span."""
+def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk, batch: Sequence[Context] = ()) -> None:
+    """The way of one window from text to audio, as children of the utterance's span.
+
+    `batch`: the parents of the utterances whose windows the flow ran together, in their order."""
     if not trace.get_current_span(parent).get_span_context().trace_flags.sampled:
         return
     timings = chunk.timings
@@ -45,9 +47,11 @@ def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk) ->
         _span(parent, "t3.prefill", segment.t3_start_ns, segment.prefill_end_ns, common)
     _span(parent, "t3.decode", timings.t3_first_token_ns, timings.t3_last_token_ns, window)
     _span(parent, "queue.tokens", timings.t3_last_token_ns, timings.flow_start_ns, common)
-    _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, window)
+    run = {**window, "tts.batch.size": timings.flow_batch, "tts.batch.id": timings.flow_start_ns}
+    _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, run, _links(batch, parent))
+    _span(parent, "queue.mel", timings.flow_end_ns, timings.vocoder_start_ns, common)
     audio = {**common, "tts.audio.samples": chunk.num_samples}
-    _span(parent, "vocoder", timings.flow_end_ns, timings.vocoder_end_ns, audio)
+    _span(parent, "vocoder", timings.vocoder_start_ns, timings.vocoder_end_ns, audio)
 
 
 def record_discarded(parent: Context, segment: int, timings: ChunkTimings) -> None:
@@ -63,7 +67,20 @@ def record_discarded(parent: Context, segment: int, timings: ChunkTimings) -> No
         _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, window)
 
 
-def _span(parent: Context, name: str, start_ns: int, end_ns: int, attributes: Mapping[str, int | bool]) -> None:
+def _links(batch: Sequence[Context], own: Context) -> list[trace.Link]:
+    """To the other utterances of a batch."""
+    spans = [trace.get_current_span(context).get_span_context() for context in batch if context is not own]
+    return [trace.Link(span) for span in spans if span.is_valid]
+
+
+def _span(
+    parent: Context,
+    name: str,
+    start_ns: int,
+    end_ns: int,
+    attributes: Mapping[str, int | bool],
+    links: Sequence[trace.Link] = (),
+) -> None:
     if start_ns and end_ns:
-        span = _TRACER.start_span(name, context=parent, start_time=start_ns, attributes=attributes)
+        span = _TRACER.start_span(name, context=parent, start_time=start_ns, attributes=attributes, links=links)
         span.end(end_time=max(start_ns, end_ns))

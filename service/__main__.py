@@ -21,7 +21,9 @@ from opentelemetry import trace
 from engine.errors import GaplessError, InvalidRequest
 from engine.messages import Engine
 from service import tracing, voice_command
-from service.options import EngineSettings, Options, VoiceCommand, is_loopback, read_options
+from service.config import ServiceConfig
+from service.metrics import Exposition, Metrics
+from service.options import EngineSettings, Options, VoiceCommand, host_of, is_loopback, read_options
 from service.server import AddressError, Server
 from service.session import Surroundings
 
@@ -60,11 +62,15 @@ async def _serve(options: Options) -> None:
     if provider is not None:
         trace.set_tracer_provider(provider)
     server = Server(options.service)
+    metrics = Metrics()
+    exposition = _expose(metrics, options.service)
     stop, at_once = _signals()
     engine = await asyncio.to_thread(_load, options.engine)
     try:
         await server.start(
-            Surroundings(engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"))
+            Surroundings(
+                engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"), metrics=metrics
+            )
         )
         await asyncio.to_thread(_announce, engine, options.service.address, server.port)
         await stop.wait()
@@ -72,8 +78,22 @@ async def _serve(options: Options) -> None:
         await server.stop(at_once)
     finally:
         await asyncio.to_thread(engine.close)
+        if exposition is not None:
+            await asyncio.to_thread(exposition.close)
         if provider is not None:
             await asyncio.to_thread(tracing.shut_down, provider)
+
+
+def _expose(metrics: Metrics, config: ServiceConfig) -> Exposition | None:
+    if config.metrics_port is None:
+        return None
+    host = host_of(config.address)
+    try:
+        exposition = Exposition(metrics.registry, host, config.metrics_port)
+    except OSError as error:
+        raise AddressError(f"cannot serve metrics on {host}:{config.metrics_port}: {error.strerror}") from None
+    _log.info("metrics on http://%s:%d/metrics", host if ":" not in host else f"[{host}]", exposition.port)
+    return exposition
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:

@@ -1,4 +1,4 @@
-"""The only file that crosses threads: events of one utterance, from the engine's threads to the asyncio loop.
+"""The only file that crosses threads: what the engine's threads have to say, to the asyncio loop.
 
 The queue needs no bound of its own: the engine bounds the audio that was not released, and all else is a few events.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.messages import Event
@@ -17,7 +18,20 @@ class Stopped:
     """The listener stopped listening: what waits is not sent any more."""
 
 
+def on_this_loop(call: Callable[[], None]) -> Callable[[], None]:
+    """For other threads: has the running loop call `call`. After the loop has closed nobody is left to tell."""
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(call)
+
+    return tell
+
+
 class Bridge:
+    """Events of one utterance."""
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Event | Stopped] = asyncio.Queue()

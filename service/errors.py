@@ -130,9 +130,18 @@ def root_cause(error: Exception) -> Exception:
     return error
 
 
+def reason_of(error: Exception) -> str:
+    """As ErrorInfo has it."""
+    return _rule(error).reason
+
+
+def _rule(error: Exception) -> _Rule:
+    return next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
+
+
 def to_grpc_status(error: Exception, kind: str, call_id: str) -> grpc.Status:
     """What `context.abort_with_status` takes: code, message and details of the error. `kind`: "utterance", "call"."""
-    rule = next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
+    rule = _rule(error)
     message = f"internal error in {kind} {call_id}; the server's log tells more" if rule is _BUG else str(error)
     status = status_pb2.Status(code=rule.code, message=message)
     info = error_details_pb2.ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata={f"{kind}_id": call_id})

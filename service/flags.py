@@ -15,6 +15,7 @@ from typing import Any
 from service.config import ServiceConfig
 
 _DEFAULTS = ServiceConfig()
+AUTO = "auto"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -60,6 +61,15 @@ def _whole_number_between(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _number_of_utterances(text: str) -> int | str:
+    if text.strip().lower() == AUTO:
+        return AUTO
+    try:
+        return _whole_number_between(1, 10_000)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, nor {AUTO}") from None
 
 
 def _one_of(*names: str) -> Callable[[str], str]:
@@ -199,14 +209,31 @@ GROUPS = {
             unit="HOST:PORT",
             help="address to listen on; port 0 takes a free one",
         ),
+        Flag(
+            name="metrics-port",
+            default=_DEFAULTS.metrics_port,
+            parse=_whole_number_between(0, 65_535),
+            unit="PORT",
+            help="metrics for Prometheus over HTTP on this port, at /metrics, on the host of --address; 0 takes a free "
+            "one [not served]",
+        ),
     ),
     "limits": (
         Flag(
             name="max-utterances",
-            default=8,
-            parse=_whole_number_between(1, 10_000),
+            default=AUTO,
+            parse=_number_of_utterances,
             unit="N",
-            help="utterances at once; more are refused with RESOURCE_EXHAUSTED and a retry hint",
+            help="utterances at once; more are refused with RESOURCE_EXHAUSTED and a retry hint; auto measures at "
+            "start how many fit in real time, and is 8 with --deterministic",
+        ),
+        Flag(
+            name="utterance-memory",
+            default=None,
+            parse=_number_between(0.001, 1_000_000),
+            unit="GIB",
+            help="memory for the states of all utterances, voices not counted; no more are let in than fit "
+            "[as much as --max-utterances need; with auto half of what is free]",
         ),
         Flag(
             name="max-text-chars",

@@ -22,6 +22,7 @@ from service.session import Session, Surroundings
 from service.voices import VoiceDesk
 
 SERVICE = "tts.v1.TextToSpeechService"
+_UTTERANCE = "utterance"
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         self._around = around
         self._engine = around.engine
         self._config = around.config
-        self._loop_lag = LoopLag(around.config.lag_interval_s)
+        self.metrics = around.metrics
+        self._loop_lag = LoopLag(around.config.lag_interval_s, around.metrics.loop_lag)
         self._voices = VoiceDesk(around.engine, around.info, around.config)
         self._drain = Drain(around.config.drain_timeout_s)
 
@@ -54,7 +56,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         parent = tracing.parent_context(_metadata(context), orders.read_trace_context(first))
         with tracing.server_span(self._around.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
             span.set_attribute("tts.utterance.id", utterance_id)
-            async with self._border(context, span, "utterance", utterance_id, tts_pb2.SynthesizeRequest):
+            async with self._border(context, span, _UTTERANCE, utterance_id, tts_pb2.SynthesizeRequest):
                 await self._synthesize(first, utterance_id, context, span)
 
     async def _first_message(self, context: Context) -> tts_pb2.SynthesisConfig | GaplessError:
@@ -119,6 +121,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
             yield
         except asyncio.CancelledError:
             tracing.set_grpc_status(span, "CANCELLED")
+            self._count(what, "CANCELLED", "")
             _log.info("%s %s: cancelled", what, call_id)
             raise
         except Exception as group:
@@ -129,11 +132,17 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
                 _log.info("%s %s: %s", what, call_id, error)
             status = errors.to_grpc_status(error, what, call_id)
             tracing.set_grpc_status(span, status.code.name, str(error))
+            self._count(what, status.code.name, errors.reason_of(error))
             if kind is not None:
                 await hear_out(context, kind)
             await context.abort(status.code, status.details, status.trailing_metadata)
         tracing.set_grpc_status(span, "OK")
         _log.info("%s %s: done in %.2f s", what, call_id, (now_ns() - began_ns) / 1e9)
+
+    def _count(self, what: str, code: str, reason: str) -> None:
+        """A call that did not end well; the session counts those that did, and knows how."""
+        if what == _UTTERANCE:
+            self.metrics.ended(code, reason)
 
     # ---------------------------------------------------------------------------------------------------- information
 

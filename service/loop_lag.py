@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -49,8 +49,10 @@ class LagWatch:
 
 
 class LoopLag:
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, observe: Callable[[float], None] = lambda lag_s: None) -> None:
+        """`observe` is given the lag of every tick."""
         self._interval_s = interval_s
+        self._observe = observe
         self._watches: set[LagWatch] = set()
         self._due_s = 0.0
         self._ticking = False
@@ -105,6 +107,7 @@ class LoopLag:
 
     def _tick(self) -> None:
         lag = self.overdue
+        self._observe(lag.s)
         for watch in self._watches:
             watch.see(lag)
         if lag.from_ns:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from service.config import ServiceConfig
-from service.flags import GROUPS, Flag
+from service.flags import AUTO, GROUPS, Flag
 
 VOICE_FLAGS = ("model", "variant", "device", "voices", "log-level")  # what `voice ...` takes of them
 
@@ -34,7 +34,8 @@ class EngineSettings:
     speculate: bool
     voices_dir: Path | None
     voice_memory_bytes: int
-    max_utterances: int
+    max_utterances: int | None
+    utterance_memory_bytes: int | None
     max_text_delay_s: float
     channel_s: float
 
@@ -80,6 +81,7 @@ def _service_config(values: Mapping[str, Any], version: str) -> ServiceConfig:
     return ServiceConfig(
         address=values["address"],
         version=version,
+        metrics_port=values["metrics-port"],
         max_text_chars=values["max-text-chars"],
         idle_timeout_s=values["idle-timeout"],
         max_lead_s=values["max-lead"],
@@ -101,10 +103,15 @@ def _engine_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> E
         speculate=values["speculate"],
         voices_dir=values["voices"] or _default_voices_dir(environ),
         voice_memory_bytes=round(values["voice-memory"] * 2**30),
-        max_utterances=values["max-utterances"],
+        max_utterances=None if values["max-utterances"] == AUTO else values["max-utterances"],
+        utterance_memory_bytes=_bytes(values["utterance-memory"]),
         max_text_delay_s=values["max-text-delay"],
         channel_s=values["channel"],
     )
+
+
+def _bytes(gib: float | None) -> int | None:
+    return None if gib is None else round(gib * 2**30)
 
 
 def _default_voices_dir(environ: Mapping[str, str]) -> Path | None:
@@ -115,11 +122,15 @@ def _default_voices_dir(environ: Mapping[str, str]) -> Path | None:
     return (Path(data) if data else Path(str(home)) / ".local" / "share") / "gapless" / "voices"
 
 
+def host_of(address: str) -> str:
+    """The host of `address` (host:port, or unix:path, which is this machine)."""
+    is_unix = address.startswith(("unix:", "unix-abstract:"))
+    return "127.0.0.1" if is_unix else address.rpartition(":")[0].strip("[]")
+
+
 def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach `address` (host:port, or unix:path)."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
+    """Whether only this machine can reach `address`."""
+    host = host_of(address)
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -14,8 +14,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gapless.tts.v1 import tts_pb2_grpc
+from service.bridge import on_this_loop
 from service.config import ServiceConfig
 from service.handler import SERVICE, TextToSpeechHandler
+from service.metrics import Metrics
 from service.session import Surroundings
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -32,6 +34,7 @@ class Server:
     def __init__(self, config: ServiceConfig) -> None:
         self._server = grpc.aio.server(options=_options(config))
         self._health = health.aio.HealthServicer()
+        self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None
         try:
             self.port = self._server.add_insecure_port(config.address)
@@ -46,14 +49,26 @@ class Server:
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(self._server)
-        for name in ("", SERVICE):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._say(around.metrics, serves=True)
+        around.metrics.watch(around.engine, around.info, around.config.version)
+        around.engine.on_close(on_this_loop(lambda: self._engine_closed(around.metrics)))
         await self._server.start()
+
+    def _engine_closed(self, metrics: Metrics) -> None:
+        """It broke, or it was closed by somebody else: nothing can be spoken any more, and whoever watches is told."""
+        self._telling = asyncio.create_task(self._say(metrics, serves=False))
+
+    async def _say(self, metrics: Metrics, *, serves: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        for name in ("", SERVICE):
+            await self._health.set(name, status.SERVING if serves else status.NOT_SERVING)
+        metrics.serving(serves)
 
     async def stop(self, at_once: asyncio.Event) -> None:
         """Drains first; `at_once` ends the drain."""
         await self._health.enter_graceful_shutdown()
         if self._handler is not None:
+            self._handler.metrics.serving(False)
             draining = asyncio.create_task(self._handler.drain())
             hurry = asyncio.create_task(at_once.wait())
             await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from google.protobuf.message import Message
@@ -26,7 +26,9 @@ from service.calls import Context, read
 from service.config import ServiceConfig
 from service.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong
 from service.loop_lag import LagWatch
+from service.metrics import Metrics
 from service.pacing import Pacer
+from service.slack import Slack
 
 _NS_PER_S = 1_000_000_000
 _DRAINING = Warned(
@@ -42,6 +44,7 @@ class Surroundings:
     engine: Engine
     config: ServiceConfig
     tracer: Tracer
+    metrics: Metrics = field(default_factory=Metrics)
 
     @cached_property
     def info(self) -> EngineInfo:
@@ -68,11 +71,14 @@ class Session:
         self._engine = around.engine
         self._config = around.config
         self._tracer = around.tracer
+        self._metrics = around.metrics
         self._span = span
         self._lag = lag
         self._bridge = Bridge()
+        self._native_rate = info.sample_rate
         self._encoder = AudioEncoder(order.audio_format, info.sample_rate)
         self._pacer = Pacer(max_lead_s=order.max_lead_s, sample_rate=order.audio_format.sample_rate, now_ns=now_ns)
+        self._slack = Slack(order.audio_format.sample_rate)
         self._writing = asyncio.Lock()
         self._listener_moved = asyncio.Event()
         self._stopped = False
@@ -145,6 +151,7 @@ class Session:
     def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
         self._engine.playback(self._id, orders.read_playback(report, self._pacer.sent, self._encoder))
         self._pacer.report(report.played_samples)
+        self._slack.heard(report.played_samples, now_ns())
         if report.stopped:
             self._stopped = True
             self._engine.cancel(self._id)
@@ -187,6 +194,7 @@ class Session:
                 case Failed(error=error):
                     raise error
                 case Finished(usage=usage):
+                    self._metrics.spoken(usage, self._native_rate)
                     return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)
                 case Stopped():
                     usage = Usage(input_characters=self._text_chars)
@@ -200,13 +208,14 @@ class Session:
         taken_ns = now_ns()
         encoded = self._encoder.encode(chunk.samples, chunk.end_of_segment)
         if encoded.num_samples:  # else the resampler kept it all
-            audio = wire.to_audio(chunk, encoded)
-            if chunk.prebuffer_hint_s is not None:
-                audio.prebuffer_hint.CopyFrom(wire.to_duration(chunk.prebuffer_hint_s + self._encoder.held_s))
-            await self._send_audio(audio, taken_ns)
+            audio, hint_s = wire.to_audio(chunk, encoded), chunk.prebuffer_hint_s
+            if hint_s is not None:
+                hint_s += self._encoder.held_s
+                audio.prebuffer_hint.CopyFrom(wire.to_duration(hint_s))
+            await self._send_audio(audio, hint_s, taken_ns)
         self._engine.release(self._id, chunk.num_samples)
 
-    async def _send_audio(self, audio: tts_pb2.Audio, taken_ns: int) -> None:
+    async def _send_audio(self, audio: tts_pb2.Audio, hint_s: float | None, taken_ns: int) -> None:
         paced_s = await self._pace(audio.num_samples)
         if self._stopped:
             return
@@ -221,9 +230,12 @@ class Session:
             timings.loop_lag_max.CopyFrom(wire.to_duration(lag.s))
             timings.loop_lag_from_unix_nanos = lag.from_ns
             timings.previous_written_unix_nanos = self._written_ns
+            slack_s = self._slack.send(audio.num_samples, hint_s, now_ns())
             timings.write_start_unix_nanos = now_ns()
             await self._send(tts_pb2.SynthesizeResponse(audio=audio))
             self._written_ns = now_ns()
+        text_to_write_s = (timings.write_start_unix_nanos - timings.text_received_unix_nanos) / _NS_PER_S
+        self._metrics.chunk(slack_s=slack_s, text_to_write_s=text_to_write_s)
         attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
         tracing.record_chunk(self._tracer, self._span, timings, attributes)
 
@@ -240,6 +252,7 @@ class Session:
     async def _finish(self, reason: tts_pb2.FinishReason, usage: Usage) -> None:
         totals = wire.to_usage(usage, self._pacer.sent, self._order.audio_format.sample_rate)
         await self._write(finished=tts_pb2.Finished(reason=reason, usage=totals))
+        self._metrics.ended("OK", tts_pb2.FinishReason.Name(reason).removeprefix("FINISH_REASON_"))
 
     async def _write(self, **event: Message) -> None:
         async with self._writing:

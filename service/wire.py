@@ -67,9 +67,11 @@ def _to_timings(timings: messages.ChunkTimings) -> tts_pb2.ChunkTimings:
         t3_last_token_unix_nanos=timings.t3_last_token_ns,
         flow_start_unix_nanos=timings.flow_start_ns,
         flow_end_unix_nanos=timings.flow_end_ns,
+        vocoder_start_unix_nanos=timings.vocoder_start_ns,
         vocoder_end_unix_nanos=timings.vocoder_end_ns,
         window_tokens=timings.window_tokens,
         lookahead_tokens=timings.lookahead_tokens,
+        flow_batch=timings.flow_batch,
         speculative=timings.speculative,
     )
 
@@ -105,6 +107,7 @@ def to_usage(usage: messages.Usage, samples: int, sample_rate: int) -> tts_pb2.U
         windows_discarded=usage.windows_discarded,
         t3_time=to_duration(usage.t3_ns / _NS_PER_S),
         flow_time=to_duration(usage.flow_ns / _NS_PER_S),
+        vocoder_time=to_duration(usage.vocoder_ns / _NS_PER_S),
     )
 
 
@@ -138,6 +141,8 @@ def to_server_info(
         device=info.device,
         languages=info.languages,
         flow_form=info.form,
+        utterance_bytes=info.utterance_bytes,
+        utterance_memory_bytes=info.utterance_memory_bytes,
     )
 
 

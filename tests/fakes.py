@@ -8,10 +8,11 @@ on a thread of its own; every voice is a `Script` that says how fast it speaks a
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +32,7 @@ from engine.errors import (
 )
 from engine.messages import (
     Accepted,
+    Aligned,
     AudioChunk,
     ChunkTimings,
     CreatedVoice,
@@ -46,11 +48,14 @@ from engine.messages import (
     Usage,
     Utterance,
     VoiceInfo,
+    Word,
+    total,
 )
 from tests.recordings import CLONING, Cloning
 
 SAMPLE_RATE = 24_000  # Hz
 TOKEN_SAMPLES = 960  # 40 ms
+UTTERANCE_BYTES = 1_000_000
 LANGUAGES = ("en", "de")
 DEFAULT_SAMPLING = {"temperature": 0.8, "top_p": 0.95, "min_p": 0.0, "top_k": 0.0, "repetition_penalty": 1.2}
 
@@ -89,6 +94,7 @@ def speech_of_text(text: str, *, seed: int, voice: str) -> NDArray[np.float32]:
 @dataclass(frozen=True)
 class _Word:
     text: str
+    begin: int  # in the utterance's text
     received_ns: int
 
 
@@ -123,8 +129,12 @@ class _Running:
 
     def push(self, text: str) -> None:
         self.counts.characters += len(text)
-        *complete, self.unfinished_word = _split_keeping_open_word(self.unfinished_word + text)
-        self.items.extend(_Word(word, now_ns()) for word in complete if is_speakable(word))
+        text = self.unfinished_word + text
+        begin = self.counts.characters - len(text)
+        *complete, self.unfinished_word = _split_keeping_open_word(text)
+        for word, match in zip(complete, re.finditer(r"\S+", text), strict=False):
+            if is_speakable(word):
+                self.items.append(_Word(word, begin + match.start(), now_ns()))
 
     def close_word(self) -> None:
         self.push(" ")
@@ -147,7 +157,8 @@ class _Running:
             self._stop_if_cancelled()
             return self.items.popleft() if self.items else None
 
-    def _speak_word(self, word: _Word) -> Iterator[AudioChunk]:
+    def _speak_word(self, word: _Word) -> Iterator[Event]:
+        first = self.counts.samples
         samples = speech_of(word.text, seed=self.accepted.seed, voice=self.accepted.voice)
         window = self.script.window_tokens * TOKEN_SAMPLES
         for start in range(0, len(samples), window):
@@ -167,6 +178,13 @@ class _Running:
             counts.chunks += 1
             counts.samples += len(piece)
         self.counts.words += 1
+        if self.utterance.want_alignment:
+            yield Aligned(words=(self._place(word, first),))
+
+    def _place(self, word: _Word, first: int) -> Word:
+        end = first + len(word.text) * TOKEN_SAMPLES
+        stop = word.begin + len(word.text)
+        return Word(word=word.text, start_sample=first, end_sample=end, text_begin=word.begin, text_end=stop)
 
     def _work(self, word: _Word, tokens: int) -> ChunkTimings:
         start_ns = now_ns()
@@ -233,11 +251,13 @@ class ScriptedEngine:
         max_utterances: int = 4,
         channel_s: float = 2.0,
         cloning: Cloning | None = CLONING,
+        has_alignment: bool = False,
     ) -> None:
         self._scripts = dict(voices or {"anna": Script(), "karl": Script()})
         self._own = frozenset(self._scripts)
         self._descriptions = {name: f"scripted {name}" for name in self._scripts}
         self._cloning = cloning
+        self._has_alignment = has_alignment
         self._one_at_a_time = threading.Lock()
         self._capacity = round(channel_s * SAMPLE_RATE)
         largest = max(script.window_tokens for script in self._scripts.values()) * TOKEN_SAMPLES
@@ -248,6 +268,8 @@ class ScriptedEngine:
         self._running: dict[str, _Running] = {}
         self._threads: dict[str, threading.Thread] = {}
         self._closed = False
+        self._tells: list[Callable[[], None]] = []
+        self._done = Usage()  # by utterances that were spoken to their end
         self.submitted: list[Utterance] = []
         self.playbacks: list[Playback] = []
         self.cloned: list[NewVoice] = []  # begun, in order
@@ -265,6 +287,9 @@ class ScriptedEngine:
             default_sampling=DEFAULT_SAMPLING,
             default_max_text_delay_s=0.5,
             max_utterances=self._max_utterances,
+            utterance_bytes=UTTERANCE_BYTES,
+            utterance_memory_bytes=UTTERANCE_BYTES * self._max_utterances,
+            has_alignment=self._has_alignment,
             has_cloning=self._cloning is not None,
         )
 
@@ -310,6 +335,7 @@ class ScriptedEngine:
             tokens_waiting=sum(len(word.text) + 1 for word in waiting),
             samples_unreleased=sum(one.unreleased for one in running),
             slots_in_use=len(running),
+            done=self._done,
         )
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
@@ -356,6 +382,8 @@ class ScriptedEngine:
         with self._lock:
             del self._running[running.utterance.id]
             del self._threads[running.utterance.id]
+            if isinstance(last, Finished):
+                self._done = total([self._done, last.usage])
         if last is not None and not running.cancelled:
             running.sink(last)
 
@@ -395,10 +423,19 @@ class ScriptedEngine:
                 running.cancelled = True
                 running.changed.notify_all()
 
+    def on_close(self, tell: Callable[[], None]) -> None:
+        with self._lock:
+            self._tells.append(tell)
+            closed = self._closed
+        if closed:
+            tell()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
             ids, threads = list(self._running), list(self._threads.values())
+        for tell in self._tells:
+            tell()
         for utterance_id in ids:
             self.cancel(utterance_id)
         for thread in threads:

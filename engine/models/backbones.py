@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.models.cache import KVCache, reserve
+from engine.models.cache import KVCache, Window, reserve
 from engine.models.linears import LinearBuilder
 
 
@@ -93,14 +93,18 @@ class Backbone(nn.Module):
         cache: KVCache | None = None,
         rows: slice | None = None,
         queries: list[Tensor] | None = None,
-        at: Tensor | None = None,
     ) -> Tensor:
-        """`rows` of the cache take x [R, S, C] in; every layer's queries [R, H, S, D] are added to `queries`.
+        """`rows` of the cache take x [R, S, C] in; every layer's queries [R, H, S, D] are added to `queries`."""
+        if cache is None:
+            return self.run(x, None, queries)
+        rows = rows or slice(0, x.shape[0])
+        hidden = self.run(x, cache.window(rows, x.shape[1]), queries)
+        cache.advance(rows, x.shape[1])
+        return hidden
 
-        `at`: the lengths of these rows on their device, for a caller that has them there."""
-        n_new = x.shape[1]
-        window = None if cache is None else cache.window(rows or slice(0, x.shape[0]), n_new, at)
-        x, rotation = self.enter(x, slice(0, n_new) if window is None else window.positions)
+    def run(self, x: Tensor, window: Window | None, queries: list[Tensor] | None = None) -> Tensor:
+        """The same in the room of a window, whose rows are not advanced."""
+        x, rotation = self.enter(x, slice(0, x.shape[1]) if window is None else window.positions)
         for index, layer in enumerate(self.blocks()):
             q, k, v = layer.qkv(x, rotation)
             if window is None:
@@ -112,9 +116,6 @@ class Backbone(nn.Module):
             if queries is not None:
                 queries.append(q)
             x = layer.finish(x, attended)
-        if cache is not None:
-            for row in range(*(rows or slice(0, x.shape[0])).indices(len(cache.lengths))):
-                cache.lengths[row] += n_new
         return self.leave(x)
 
     def fuse(self, build: LinearBuilder | None = None) -> None:

@@ -55,7 +55,11 @@ class KVCache:
             return Window(kv, lengths[0], n_new)
         if n_new != 1:
             raise ValueError(f"rows at different positions advance by one, not by {n_new}")
-        return RaggedWindow(kv, max(lengths), torch.tensor(lengths, device=kv.device) if at is None else at)
+        return RaggedWindow(kv, max(lengths) + 1, torch.tensor(lengths, device=kv.device) if at is None else at)
+
+    def advance(self, rows: slice, n_new: int) -> None:
+        for row in range(*rows.indices(len(self.lengths))):
+            self.lengths[row] += n_new
 
 
 class Window:
@@ -79,14 +83,15 @@ class Window:
 
 
 class RaggedWindow(Window):
-    """Rows at different positions, one new position each: attention over the longest, masked beyond each row's own."""
+    """Rows at different positions, one new position each: attention over `end` positions, which hold the longest row,
+    masked beyond each row's own. Shapes depend on `end` alone, so that a graph can be captured."""
 
-    def __init__(self, kv: Tensor, longest: int, at: Tensor) -> None:
-        super().__init__(kv, longest, 1)
+    def __init__(self, kv: Tensor, end: int, at: Tensor) -> None:
+        super().__init__(kv, end - 1, 1)
         self.at = at  # [R]
         self.rows = torch.arange(kv.shape[2], device=kv.device)
         self.positions = at[:, None]
-        written = torch.arange(self.end, device=kv.device) <= at[:, None]  # [R, T]
+        written = torch.arange(end, device=kv.device) <= at[:, None]  # [R, T]
         self.mask = written[:, None, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

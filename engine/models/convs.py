@@ -96,8 +96,13 @@ class StreamConv1d(nn.Conv1d):
         self.right = right
         self.span = (kernel_size - 1) * dilation + 1
 
+    def arrange(self, dtype: torch.dtype) -> None:
+        """Weights in `dtype`, which inputs are rounded to, and in memory as joined channels want them: by tap."""
+        self.to(dtype)
+        self.weight.data = self.weight.data.mT.contiguous().mT
+
     def forward(self, x: Tensor, walk: Walk) -> Tensor:  # type: ignore[override]
-        x = walk.extend(x, self.left)
+        x = walk.extend(x.to(self.weight.dtype), self.left)
         if walk.final:
             x = padded(x, 0, self.right)
         stride = self.stride[0]

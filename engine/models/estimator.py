@@ -11,7 +11,7 @@ also knows the end of the step (arXiv 2510.07979 for the mixing of the two embed
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models.conformer import causal
-from engine.models.windows import Sight, attend, gather, remember
+from engine.models.keys import Attended, Keep, Keys, joined, parted
+from engine.models.windows import Sight, attend
 
 KERNEL = 3
 TAIL = KERNEL - 1  # frames
@@ -41,43 +42,44 @@ class EstimatorConfig:
 
 @dataclass(frozen=True)
 class EstimatorState:
-    """One solver step's memory; R rows: utterances, twice with guidance."""
+    """One solver step's memory; R rows: utterances, with guidance two each."""
 
-    tails: tuple[Tensor, ...]  # per convolution [R, 2, C], its last inputs
-    keys: tuple[Tensor, ...]  # per transformer block [2, R, H, K, D], K at most `history` frames
+    tails: Tensor  # [R, 2, sum of C]: of each convolution its last inputs
+    keys: Keys
 
     def without_history(self) -> EstimatorState:
-        return EstimatorState(self.tails, tuple(keys[:, :, :, :0] for keys in self.keys))
+        return EstimatorState(self.tails, self.keys.nothing)
 
     def tensors(self) -> list[Tensor]:
-        return [*self.tails, *self.keys]
+        return [self.tails, *self.keys.parts]
+
+    @staticmethod
+    def joined(states: Sequence[EstimatorState]) -> EstimatorState:
+        tails = joined([state.tails for state in states], 0)
+        return EstimatorState(tails, Keys.joined([state.keys for state in states]))
+
+    def parted(self, count: int) -> list[EstimatorState]:
+        parts = zip(parted(self.tails, count, 0), self.keys.parted(count), strict=True)
+        return [EstimatorState(*part) for part in parts]
 
 
 class _Run:
     """One pass over the state in the order of the layers: what each takes, and what it leaves for the next window."""
 
-    def __init__(self, state: EstimatorState, prompt: EstimatorState, keep: int | None, sight: Sight | None) -> None:
+    def __init__(self, tails: Sequence[Tensor], attended: Attended, sight: Sight | None) -> None:
+        self.attended = attended
         self.sight = sight
-        self._keep = keep
-        self._tails: Iterator[Tensor] = iter(state.tails)
-        self._keys = zip(prompt.keys, state.keys, strict=True)
+        self._tails: Iterator[Tensor] = iter(tails)
         self._next_tails: list[Tensor] = []
-        self._next_keys: list[Tensor] = []
 
     def extend(self, x: Tensor) -> Tensor:
         """[R, T, C] -> [R, 2 + T, C]."""
         x = torch.cat((next(self._tails), x), 1)
-        self._next_tails.append(x[:, -TAIL:].clone())
+        self._next_tails.append(x[:, -TAIL:])
         return x
 
-    def gather(self, own: Tensor) -> Tensor:
-        prompt, history = next(self._keys)
-        keys = gather(prompt, history, own)
-        self._next_keys.append(remember(keys, prompt.shape[3], self._keep))
-        return keys
-
     def following(self) -> EstimatorState:
-        return EstimatorState(tuple(self._next_tails), tuple(self._next_keys))
+        return EstimatorState(torch.cat(self._next_tails, 2), self.attended.following)
 
 
 class ConvBlock(nn.Module):
@@ -123,7 +125,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, run: _Run) -> Tensor:
         qkv = self.to_qkv(self.norm1(x)).unflatten(2, self.shape).permute(2, 0, 3, 1, 4)  # [3, R, H, T, D]
-        x = x + self.to_out(attend(qkv[0], run.gather(qkv[1:]), None, run.sight))
+        x = x + self.to_out(attend(qkv[0], run.attended(qkv[1:]), None, run.sight))
         return x + self.ff_out(F.gelu(self.ff_in(self.norm3(x))))  # type: ignore[no-any-return]
 
 
@@ -171,6 +173,9 @@ class Estimator(nn.Module):
         self.up_conv = nn.Conv1d(channels, channels, KERNEL)
         self.final_block = ConvBlock(channels, channels)
         self.final_proj = nn.Conv1d(channels, mel_bins, 1)
+        # Inputs of the convolutions, in the order of their definition, which is the order in which they run.
+        convs = [module for module in self.modules() if isinstance(module, nn.Conv1d)]
+        self._widths = [conv.in_channels for conv in convs if conv.kernel_size[0] > 1]
 
     @property
     def stages(self) -> list[Stage]:
@@ -178,12 +183,10 @@ class Estimator(nn.Module):
 
     def init_state(self, like: Tensor) -> EstimatorState:
         """The state before the first frame; `like` [R, ...] gives rows, dtype and device."""
-        config, rows = self.config, like.shape[0]
-        # In the order of their definition, which is the order in which they run.
-        convs = [module for module in self.modules() if isinstance(module, nn.Conv1d) and module.kernel_size[0] > 1]
+        config = self.config
         blocks = config.blocks * len(self.stages)
-        none = like.new_zeros(2, rows, config.heads, 0, config.head_width)
-        return EstimatorState(tuple(like.new_zeros(rows, TAIL, conv.in_channels) for conv in convs), (none,) * blocks)
+        tails = like.new_zeros(like.shape[0], TAIL, sum(self._widths))
+        return EstimatorState(tails, Keys.none(blocks, config.heads, config.head_width, like))
 
     def shifts(self, time: Tensor, end: Tensor) -> list[Tensor]:
         """What the time of a solver step (and its end, for mean-flow) adds in each stage: [N] -> [N, 1, C] each."""
@@ -199,11 +202,12 @@ class Estimator(nn.Module):
         shifts: list[Tensor],
         state: EstimatorState,
         prompt: EstimatorState,
-        keep: int | None,
+        keep: Keep,
         sight: Sight | None = None,
     ) -> tuple[Tensor, EstimatorState]:
-        """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; keeps `keep` frames of history."""
-        run = _Run(state, prompt, keep, sight)
+        """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; `keep` is in frames."""
+        attended = Attended(prompt.keys, state.keys, x.shape[1], keep)
+        run = _Run(state.tails.split(self._widths, 2), attended, sight)
         skip = self.down(x, shifts[0], run)
         x = causal(self.down_conv, run.extend(skip))
         for stage, shift in zip(self.mid, shifts[1:-1], strict=True):

@@ -22,7 +22,7 @@ Structure of S3Gen's flow (CosyVoice 2, arXiv 2412.10117); engine/checkpoints/na
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -34,11 +34,13 @@ from engine.errors import ModelError
 from engine.models.conformer import EncoderConfig, EncoderState, UpsampleConformerEncoder
 from engine.models.estimator import Estimator, EstimatorConfig, EstimatorState
 from engine.models.flow_state import Context, FlowPrompt, FlowState, Memory
+from engine.models.keys import Keep, joined
 from engine.models.windows import Commit, Plan, Sight
 
 SCHEDULES = ("cosine", "linear")
 PREDICTIONS = ("velocity", "mel")
 FORMS = ("cached", "windowed", "cumulative")
+WINDOW_ROOM = 32  # new tokens of a window that has room behind the prompt; larger ones are gathered by copying
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,38 +115,57 @@ class Flow(nn.Module):
         memory = self._no_memory(speaker)
         if block:
             known = whole.mel[:, : self.ratio * block]
-            mu, encoder = self._mu(whole.tokens, block, memory.encoder, memory.encoder, None)
+            # Room for the largest window that a service takes: what it runs again, its history, its own tokens.
+            keep = Keep(None, self.lookahead + self.config.history_tokens + WINDOW_ROOM)
+            mu, encoder = self._mu(whole.tokens, block, memory.encoder, memory.encoder, keep)
             static = self._conditions(mu, speaker, known)
-            _, solver = self._solve(values[:, : known.shape[1]], static, shifts, memory.solver, memory.solver, None)
+            _, solver = self._solve(values[:, : known.shape[1]], static, shifts, memory.solver, memory.solver, keep)
             memory = Memory(encoder, solver)
         return FlowPrompt(whole, block, speaker, shifts, memory, memory.without_history())
 
     def init_state(self, prompt: FlowPrompt, seed: int) -> FlowState:
         return FlowState(prompt, seed, 0, prompt.rest, prompt.start)
 
-    @torch.inference_mode()
     def window(self, tokens: Tensor, n_new: int, state: FlowState, final: bool = False) -> tuple[Tensor, FlowState]:
         """tokens [1, n_new + lookahead seen] -> mel [1, F, 2 * n_new] and the following state; `state` is unchanged.
 
         `final` says that the segment ends here, so that nothing may have been left as lookahead."""
+        mel, following = self.windows(tokens, n_new, [state], final)
+        return mel, following[0]
+
+    def batch_key(self, state: FlowState, n_new: int, seen: int, final: bool) -> Hashable:
+        """Windows whose keys are equal may run together: all their tensors have the same shapes, so nothing is padded.
+
+        Voices may differ; their prepared prompts are then as long as one another."""
+        return (*state.lengths, n_new, seen, final)
+
+    @torch.inference_mode()
+    def windows(
+        self, tokens: Tensor, n_new: int, states: Sequence[FlowState], final: bool = False
+    ) -> tuple[Tensor, list[FlowState]]:
+        """Windows of several segments whose `batch_key` is the same: tokens [B, n_new + lookahead seen] -> mel
+        [B, F, 2 * n_new] and the following states. Each segment gets what it would get alone, but for rounding."""
         seen = tokens.shape[1] - n_new
         if n_new < 0 or not 0 <= seen <= (0 if final else self.lookahead):
             raise ValueError(f"{tokens.shape[1]} tokens for a window of {n_new}, final = {final}")
-        prompt, context, ratio = state.prompt, state.context, self.ratio
+        if any(state.lengths != states[0].lengths for state in states) or len(states) != len(tokens):
+            raise ValueError(f"{len(tokens)} rows of tokens for {len(states)} states, or states of several batch keys")
+        prompts = [state.prompt for state in states]
+        context = Context.joined([state.context for state in states])
         if n_new == 0:
-            return self.spectrogram(context.mel[:, :0]), state
-        own = self._noise(
-            noise.fold(state.seed, noise.Stream.FLOW), ratio * state.position, ratio * n_new, tokens.device
-        )
+            return self.spectrogram(context.mel[:, :0]), list(states)
+        prompt, memory = Memory.joined([one.memory for one in prompts]), Memory.joined([one.memory for one in states])
+        own = joined([self._own_noise(state, n_new, tokens.device) for state in states], 0)
         run = torch.cat((context.tokens, tokens), 1)
-        keep = self.config.history_tokens if self.config.form == "cached" else 0
-        mu, encoder = self._mu(run, run.shape[1] - seen, state.memory.encoder, prompt.memory.encoder, keep)
-        static = self._conditions(mu, prompt.speaker, context.mel)
+        keep = Keep(self.config.history_tokens if self.config.form == "cached" else 0)
+        mu, encoder = self._mu(run, run.shape[1] - seen, memory.encoder, prompt.encoder, keep)
+        static = self._conditions(mu, joined([one.speaker for one in prompts], 0), context.mel)
         x = torch.cat((context.noise, own), 1)
-        x, solver = self._solve(x, static, prompt.shifts, state.memory.solver, prompt.memory.solver, ratio * keep)
+        x, solver = self._solve(x, static, prompts[0].shifts, memory.solver, prompt.solver, keep)
         mel = x[:, context.noise.shape[1] :]
-        following = self._following(state, Context(tokens[:, :n_new], own, mel), Memory(encoder, solver))
-        return self.spectrogram(mel), following
+        spoken = Context(tokens[:, :n_new], own, mel).parted(len(states))
+        memories = Memory(encoder, solver).parted(len(states))
+        return self.spectrogram(mel), [self._following(*parts) for parts in zip(states, spoken, memories, strict=True)]
 
     def _following(self, state: FlowState, new: Context, memory: Memory) -> FlowState:
         """The state after a window that made the mel of `new`. Here the three forms part."""
@@ -179,20 +200,20 @@ class Flow(nn.Module):
         x = torch.cat((whole.noise, own), 1)
         static = self._conditions(self.masked_mu(sequence, plan), prompt.speaker, whole.mel)
         empty = (self.estimator.init_state(static),) * self.config.steps
-        x, _ = self._solve(x, static, prompt.shifts, empty, empty, 0, plan.sight(ratio))
+        x, _ = self._solve(x, static, prompt.shifts, empty, empty, Keep(0), plan.sight(ratio))
         return self.spectrogram(x[:, ratio * n_prompt :])
 
     def masked_mu(self, tokens: Tensor, plan: Plan) -> Tensor:
         """[B, T] -> mu [B, 2T, F], normalised, under the plan's masks."""
         empty = self.encoder.init_state(self.input_embedding(tokens[:, :1]))
-        mu, _ = self._mu(tokens, tokens.shape[1], empty, empty, 0, plan)
+        mu, _ = self._mu(tokens, tokens.shape[1], empty, empty, Keep(0), plan)
         return mu
 
     def masked_estimate(self, x: Tensor, static: Tensor, time: Tensor, end: Tensor, sight: Sight) -> Tensor:
         """x [B, 2T, F] at times [B] (mean-flow: to `end` [B]), conditions [B, 2T, 3F] -> the estimator's output."""
         empty = self.estimator.init_state(x)
         shifts = self.estimator.shifts(time, end)
-        velocity, _ = self.estimator(torch.cat((x, static), 2), shifts, empty, empty, 0, sight)
+        velocity, _ = self.estimator(torch.cat((x, static), 2), shifts, empty, empty, Keep(0), sight)
         return velocity  # type: ignore[no-any-return]
 
     # --- parts ---
@@ -224,16 +245,16 @@ class Flow(nn.Module):
         count: int,
         state: EncoderState,
         prompt: EncoderState,
-        keep: int | None,
+        keep: Keep,
         plan: Plan | None = None,
     ) -> tuple[Tensor, EncoderState]:
         hidden, state = self.encoder(self.input_embedding(tokens), count, state, prompt, keep, plan)
         return self.encoder_proj(hidden), state
 
     def _conditions(self, mu: Tensor, speaker: Tensor, known: Tensor) -> Tensor:
-        """With guidance, a second row in which every condition is zero."""
+        """With guidance, a second row for each in which every condition is zero."""
         static = self.conditions(mu, speaker, known)
-        return torch.cat((static, torch.zeros_like(static))) if self._guided else static
+        return torch.stack((static, torch.zeros_like(static)), 1).flatten(0, 1) if self._guided else static
 
     def times(self) -> list[float]:
         """The solver's grid, steps + 1 times from 0 to 1."""
@@ -252,26 +273,31 @@ class Flow(nn.Module):
         shifts: tuple[tuple[Tensor, ...], ...],
         states: tuple[EstimatorState, ...],
         prompts: tuple[EstimatorState, ...],
-        keep: int | None,
+        keep: Keep,
         sight: Sight | None = None,
     ) -> tuple[Tensor, tuple[EstimatorState, ...]]:
         """Euler steps from noise x [B, T, F] to the normalised mel; one state per step."""
         times, following = self.times(), []
         mu = static[..., : self.config.mel_bins].float()
         for step, (shift, state, prompt) in enumerate(zip(shifts, states, prompts, strict=True)):
-            rows = torch.cat((x.to(static.dtype).expand(len(static), -1, -1), static), 2)
-            output, after = self.estimator(rows, shift, state, prompt, keep, sight)
-            velocity = self._velocity(output.float(), x, mu, times[step])
+            noisy = x.repeat_interleave(2, 0) if self._guided else x
+            rows = torch.cat((noisy.to(static.dtype), static), 2)
+            output, after = self.estimator(rows, shift, state, prompt, keep.at(self.ratio), sight)
+            velocity = self._velocity(output.float(), noisy, mu, times[step])
             if self._guided:
-                given, nothing = velocity.chunk(2)
+                given, nothing = velocity.unflatten(0, (-1, 2)).unbind(1)
                 velocity = (1.0 + self.config.guidance) * given - self.config.guidance * nothing
             x = x + (times[step + 1] - times[step]) * velocity
             following.append(after)
         return x, tuple(following)
 
     def _velocity(self, output: Tensor, x: Tensor, mu: Tensor, time: float) -> Tensor:
-        """The estimator's output [R, T, F] for x [1, T, F] at `time`, with mu [R, T, F] -> velocity [R, T, F]."""
+        """The estimator's output [R, T, F] for x [R, T, F] at `time`, with mu [R, T, F] -> velocity [R, T, F]."""
         return output if self.config.prediction == "velocity" else (mu + output - x) / (1.0 - time)
+
+    def _own_noise(self, state: FlowState, n_new: int, device: torch.device) -> Tensor:
+        key = noise.fold(state.seed, noise.Stream.FLOW)
+        return self._noise(key, self.ratio * state.position, self.ratio * n_new, device)
 
     def _noise(self, key: int, start: int, frames: int, device: torch.device) -> Tensor:
         """[1, frames, F] float32, addressed by (key, frame, bin)."""

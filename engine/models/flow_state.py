@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from engine.models.conformer import EncoderState
 from engine.models.estimator import EstimatorState
+from engine.models.keys import joined, parted
 from engine.models.windows import nbytes
 
 
@@ -16,9 +18,9 @@ from engine.models.windows import nbytes
 class Context:
     """Tokens that are run in front of new ones, with their noise and what is given of their mel."""
 
-    tokens: Tensor  # [1, K]
-    noise: Tensor  # [1, 2K, F] float32
-    mel: Tensor  # [1, <= 2K, F] float32, normalised; of the first frames
+    tokens: Tensor  # [B, K]; of one voice or one segment, B is 1
+    noise: Tensor  # [B, 2K, F] float32
+    mel: Tensor  # [B, <= 2K, F] float32, normalised; of the first frames
 
     def since(self, token: int) -> Context:
         """Without the first tokens."""
@@ -28,6 +30,15 @@ class Context:
     def then(self, other: Context) -> Context:
         pairs = ((self.tokens, other.tokens), (self.noise, other.noise), (self.mel, other.mel))
         return Context(*(torch.cat(pair, 1) for pair in pairs))
+
+    @staticmethod
+    def joined(contexts: Sequence[Context]) -> Context:
+        fields = [(one.tokens, one.noise, one.mel) for one in contexts]
+        return Context(*(joined(rows, 0) for rows in zip(*fields, strict=True)))
+
+    def parted(self, count: int) -> list[Context]:
+        fields = [parted(rows, count, 0) for rows in (self.tokens, self.noise, self.mel)]
+        return [Context(*rows) for rows in zip(*fields, strict=True)]
 
     @property
     def nbytes(self) -> int:
@@ -43,6 +54,20 @@ class Memory:
 
     def without_history(self) -> Memory:
         return Memory(self.encoder.without_history(), tuple(step.without_history() for step in self.solver))
+
+    @staticmethod
+    def joined(memories: Sequence[Memory]) -> Memory:
+        if len(memories) == 1:
+            return memories[0]
+        steps = zip(*(memory.solver for memory in memories), strict=True)
+        encoder = EncoderState.joined([memory.encoder for memory in memories])
+        return Memory(encoder, tuple(EstimatorState.joined(step) for step in steps))
+
+    def parted(self, count: int) -> list[Memory]:
+        if count == 1:
+            return [self]
+        steps = zip(*(step.parted(count) for step in self.solver), strict=True)
+        return [Memory(*parts) for parts in zip(self.encoder.parted(count), steps, strict=True)]
 
     @property
     def nbytes(self) -> int:
@@ -79,6 +104,12 @@ class FlowState:
     position: int  # tokens committed
     context: Context  # what the next window runs in front of its new tokens
     memory: Memory
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """What the shapes of this state's tensors follow from: prompt block, tokens and mel run again, frames held."""
+        tokens, mel, held = self.context.tokens, self.context.mel, self.memory.solver[0].keys
+        return (self.prompt.block, tokens.shape[1], mel.shape[1], held.length)
 
     @property
     def nbytes(self) -> int:

@@ -96,8 +96,9 @@ class Snake(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         alpha = self.alpha[:, None]
-        sine = (x * alpha).sin_()
-        return torch.addcmul(x, sine, sine * (1.0 / (alpha + 1e-9)))
+        scale = (1.0 / (alpha + 1e-9)).to(x.dtype)
+        sine = (x * alpha.to(x.dtype)).sin_()
+        return torch.addcmul(x, sine.square(), scale)
 
 
 class ResBlock(nn.Module):
@@ -164,6 +165,18 @@ class HiFT(nn.Module):
         )
         for kernel in config.resblock_kernel_sizes:
             self.resblocks.append(ResBlock(width, kernel, config.resblock_dilations, config.causal))
+
+    def arrange(self, dtype: torch.dtype) -> None:
+        """Makes the network ready to run, with weights where this machine's convolutions want them.
+
+        `dtype`: of the convolutions in residual blocks, which are nearly all of the work. What they add to, and all
+        the rest (pitch, source, spectra, first and last layer), stays float32."""
+        for module in self.modules():
+            if isinstance(module, StreamConv1d):
+                module.arrange(torch.float32)
+        for block in (*self.source_resblocks, *self.resblocks):
+            for conv in (*block.convs1, *block.convs2):
+                conv.arrange(dtype)
 
     def init_state(self, seed: int | Sequence[int], *, warm_up: bool = True) -> HiFTState:
         """The state before the first frame; a sequence of seeds makes a batch.

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.backbones import BackboneConfig, build_backbone
-from engine.models.cache import KVCache
+from engine.models.cache import KVCache, Window
 from engine.models.linears import LOW_PRECISION, bfloat16_is_fast
 from engine.models.perceiver import Perceiver
 
@@ -105,6 +105,12 @@ class T3Cache:
         self.attention.lengths[target] = length
         self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
         self.clear(source)
+
+    def advance(self, n_rows: int) -> None:
+        """The first rows have taken one speech token each."""
+        self.attention.advance(slice(0, n_rows), 1)
+        for row in range(n_rows):
+            self.spoken[row] += 1
 
     def take_back(self, rows: Sequence[int]) -> None:
         """These rows did not mean the last step: they stand where they stood before it."""
@@ -208,12 +214,16 @@ class T3(nn.Module):
             x = x + self.text_pos_emb.emb.weight[: text.shape[1]]
         return x  # type: ignore[no-any-return]
 
-    def embed_speech(self, tokens: Tensor, first: int) -> Tensor:
-        """[R, K] -> [R, K, C]; the first token stands at speech position `first`."""
+    def embed_speech(self, tokens: Tensor, first: int | Tensor) -> Tensor:
+        """[R, K] -> [R, K, C]; the first token stands at speech position `first`. As a tensor [R], with K = 1: each
+        row's token at its own."""
         x = self.speech_emb(tokens).to(self.dtype)
-        if self.speech_pos_emb is not None:
-            x = x + self.speech_pos_emb.emb.weight[first : first + tokens.shape[1]]
-        return x  # type: ignore[no-any-return]
+        if self.speech_pos_emb is None:
+            return x  # type: ignore[no-any-return]
+        places = self.speech_pos_emb.emb
+        if isinstance(first, int):
+            return x + places.weight[first : first + tokens.shape[1]]  # type: ignore[no-any-return]
+        return x + places(first[:, None])  # type: ignore[no-any-return]
 
     def embed_start(self, rows: int) -> Tensor:
         """[rows, start_count, C]: what makes the model speak."""
@@ -274,6 +284,8 @@ class T3(nn.Module):
         if prefix.length + x.shape[1] > cache.attention.capacity:
             raise ValueError(f"cache of {cache.attention.capacity} positions: {prefix.length} + {x.shape[1]} new")
         cache.attention.kv[:, :, rows, :, : prefix.length] = prefix.kv
+        if prefix.kv.is_cuda:  # made on another stream than this one, perhaps: its memory stays until it is read
+            prefix.kv.record_stream(torch.cuda.current_stream(prefix.kv.device))
         first = prefix.length + parts[0].shape[1]
         for r in range(row, row + n_rows):
             cache.attention.lengths[r] = prefix.length
@@ -295,37 +307,51 @@ class T3(nn.Module):
         return self._advance(tokens, cache, None)
 
     @torch.inference_mode()
-    def step_aligned(self, tokens: Tensor, cache: T3Cache) -> tuple[Tensor, list[Tensor]]:
-        """`step`, and for each row how the coming token is spread over the text: [N] adding up to 1."""
+    def step_aligned(
+        self, tokens: Tensor, cache: T3Cache, rows: Sequence[int] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`step`, and for each of `rows` (None: all) how the coming token is spread over its text: [N], sum 1."""
         queries: list[Tensor] = []
         logits = self._advance(tokens, cache, queries)
-        return logits, [self._alignment(queries, cache, row) for row in range(tokens.shape[0])]
+        return logits, self.alignment(queries, cache, rows or range(len(tokens)))
 
     def _advance(self, tokens: Tensor, cache: T3Cache, queries: list[Tensor] | None) -> Tensor:
         n_rows = tokens.shape[0]
         spoken, lengths = cache.spoken[:n_rows], cache.attention.lengths[:n_rows]
+        places: int | Tensor = spoken[0]
         at = None
-        if min(spoken) == max(spoken) and min(lengths) == max(lengths):
-            x = self.embed_speech(tokens[:, None], spoken[0])
-        else:
-            places, at = torch.tensor([spoken, lengths], device=tokens.device)  # the one copy of a step to the device
-            x = self.speech_emb(tokens[:, None]).to(self.dtype)
-            if self.speech_pos_emb is not None:
-                x = x + self.speech_pos_emb.emb(places[:, None])
-        hidden = self.tfmr(x, cache.attention, slice(0, n_rows), queries, at)
-        for row in range(n_rows):
-            cache.spoken[row] += 1
+        if min(spoken) < max(spoken) or min(lengths) < max(lengths):
+            places, at = torch.tensor([spoken, lengths], device=self.device)  # the one copy of a step to the device
+        window = cache.attention.window(slice(0, n_rows), 1, at)
+        logits = self.predict(tokens.to(self.device), places, window, queries)
+        cache.advance(n_rows)
+        return logits
+
+    def predict(
+        self, tokens: Tensor, places: int | Tensor, window: Window, queries: list[Tensor] | None = None
+    ) -> Tensor:
+        """A step in the room of a window, whose rows are not advanced: tokens [R] at speech positions `places`."""
+        hidden = self.tfmr.run(self.embed_speech(tokens[:, None], places), window, queries)
         return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]
 
-    def _alignment(self, queries: list[Tensor], cache: T3Cache, row: int) -> Tensor:
-        """Mean over the aligned heads of their attention over the row's text only."""
-        span = cache.text[row]
-        total = torch.zeros(span.stop - span.start, device=self.device)
+    def alignment(
+        self, queries: Sequence[Tensor] | Mapping[int, Tensor], cache: T3Cache, rows: Sequence[int]
+    ) -> list[Tensor]:
+        """Mean over the aligned heads of their attention over each row's text only, from a step's queries by layer;
+        [N] on the CPU for each of `rows`."""
+        spans, last = [cache.text[row] for row in rows], max(rows) + 1
+        begin, end = min(span.start for span in spans), max(span.stop for span in spans)
+        edges = torch.tensor([[span.start, span.stop] for span in spans], device=self.device)
+        positions = torch.arange(begin, end, device=self.device)
+        outside = (positions < edges[:, :1]) | (positions >= edges[:, 1:])
+        total = torch.zeros(outside.shape, device=self.device)
         for layer, head in self.config.aligned_heads:
-            query = queries[layer][row, head, -1]
-            scores = cache.attention.kv[layer, 0, row, head, span] @ query * query.shape[0] ** -0.5
-            total += scores.float().softmax(0)
-        return total / max(1, len(self.config.aligned_heads))
+            query = queries[layer][:last, head, -1]
+            keys = cache.attention.kv[layer, 0, :last, head, begin:end]
+            scores = (keys @ query[:, :, None])[rows, :, 0].float() * query.shape[1] ** -0.5
+            total += scores.masked_fill(outside, -torch.inf).softmax(1)
+        total = (total / max(1, len(self.config.aligned_heads))).cpu()
+        return [row[span.start - begin : span.stop - begin] for row, span in zip(total, spans, strict=True)]
 
 
 UNUSED = ("text_head.", "tfmr.embed_tokens.", "tfmr.wte.")  # in the published files, not at inference
@@ -336,7 +362,7 @@ def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in weights.items() if not name.startswith(UNUSED)}
 
 
-def combine_guidance(logits: Tensor, weight: float) -> Tensor:
-    """[2, V] with and without text -> [1, V]."""
-    with_text, without = logits[:1], logits[1:]
+def combine_guidance(logits: Tensor, weight: Tensor | float) -> Tensor:
+    """[2 R, V] with text, then the same rows without -> float32 [R, V]; `weight` may be one a row, [R, 1]."""
+    with_text, without = logits.float().chunk(2)
     return with_text + weight * (with_text - without)

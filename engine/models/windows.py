@@ -3,7 +3,7 @@
 A sequence is [prompt block | window | window | ...]. The prompt block sees itself. A frame of a window sees the whole
 prompt block, the `history` positions before its window, and all of its own window, never more: work and memory per
 second are constant. The same rule in two forms:
-- one window at a time: keys are [prompt | history | own], gathered from the prepared voice and the state, all visible;
+- one window at a time: keys are [prompt | history | own], of the prepared voice and the state (keys.py), all visible;
 - a whole sequence at once (training, replay): a `Plan` from the record of committed windows, as masks (`Sight`).
 
 Relative positions: history and own frames are at their true distance. The prompt block is pinned: it always ends
@@ -93,20 +93,6 @@ def _rows(prompt: int, record: Sequence[Commit], history: int, length: int) -> l
         limit += [commit.end + commit.seen] * count
         start = commit.end
     return [begin, end, limit]
-
-
-def gather(prompt: Tensor, history: Tensor, own: Tensor) -> Tensor:
-    """Keys and values a window attends to: [2, B, H, P | K | T, D] -> [2, B, H, P + K + T, D].
-
-    One copy of bounded size; merging three partial attentions by their log-sum-exp costs more calls than it saves."""
-    parts = [part.expand(-1, own.shape[1], -1, -1, -1) for part in (prompt, history) if part.shape[3]]
-    return torch.cat((*parts, own), 3) if parts else own
-
-
-def remember(keys: Tensor, prompt: int, keep: int | None) -> Tensor:
-    """The last `keep` positions after the prompt block, as the history of the next window (None: everything)."""
-    begin = prompt if keep is None else max(prompt, keys.shape[3] - keep)
-    return keys[:, :, :, begin:].clone()
 
 
 def attend(query: Tensor, keys: Tensor, bias: Tensor | None, sight: Sight | None) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from engine.errors import InvalidRequest
 from engine.text.segmenter import SegmenterConfig
+from engine.text.words import WrittenWord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,15 @@ class TextFrontEnd(Protocol):
 
     def pieces(self, text: str, language: str) -> list[str]:
         """Prepared text, cut so that each piece fits into a segment of T3; none at all where nothing is speakable."""
+        ...
+
+    @property
+    def knows_words(self) -> bool:
+        """Whether `words` can tell. If so, a piece has one text token a character."""
+        ...
+
+    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+        """The words of the text in each of `pieces(text, language)`."""
         ...
 
     def encode(self, piece: str, language: str) -> list[int]:

@@ -1,10 +1,11 @@
 """English text as people and language models write it -> text that can be spoken.
 
-Two pure functions, str -> str, over one list of rules (rules.py): numbers, times, dates, money, units, abbreviations
-and symbols become words.
+Pure functions over one list of rules (rules.py): numbers, times, dates, money, units, abbreviations and symbols become
+words.
 
   normalize   for a voice that knows letters only: nothing but a-z, space and ' . , ? ! comes out. Acronyms are spelled,
               what cannot be spoken (emoji, other scripts, markup) is dropped; text with nothing speakable becomes "".
+  traced      the same, and where in the text every character of it came from.
   write_out   for the published models: capitals, accents, punctuation and the model's own tags stay as they are.
 """
 
@@ -16,20 +17,31 @@ from collections.abc import Callable
 from re import Match
 
 from engine.text.rules import RULES, Replacement
+from engine.text.traced import Traced
 from engine.text.vocabulary import LETTERS, SIGNS
 
 _SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
 _CASED_CHARACTERS = str.maketrans(SIGNS)
+_SPOKEN = frozenset("abcdefghijklmnopqrstuvwxyz'.,?! ")
+_LETTER = re.compile("[a-z]")
+_LOOSE_APOSTROPHES = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
+_MARKS = re.compile(r"[\s,.?!]*[,.?!][\s,.?!]*")
+_SPACES, _EDGES = re.compile(" +"), re.compile("^[,.?! ]+| +$")
 _FIRST_PLACE = 0xE000  # of the private use area: characters that stand for tags while the rules run
 
 
 def normalize(text: str) -> str:
     """Speakable text, or "" when there is nothing to speak."""
-    text = unicodedata.normalize("NFKC", text.translate(_SPELLED_CHARACTERS))
+    return traced(text).text
+
+
+def traced(text: str) -> Traced:
+    """`normalize`, knowing where in `text` everything came from."""
+    spoken = Traced.of(text).each(lambda char: char.translate(_SPELLED_CHARACTERS)).normalized("NFKC")
     for rule in RULES:
         if rule.style != "cased":
-            text = rule.pattern.sub(rule.replacement, text)
-    return _tidy(_folded(text))
+            spoken = spoken.sub(rule.pattern, rule.replacement)
+    return _tidy(_folded(spoken))
 
 
 def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
@@ -63,20 +75,21 @@ def _fitted(replacement: Replacement) -> Callable[[Match[str]], str]:
     return fitted
 
 
-def _folded(text: str) -> str:
+def _folded(spoken: Traced) -> Traced:
     """Accents taken off, lower case, everything else unspeakable replaced by a space."""
-    plain = unicodedata.normalize("NFKD", text)
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return re.sub(r"[^a-z'.,?! ]", " ", plain.lower())
+    return spoken.normalized("NFKD").each(lambda char: "" if unicodedata.combining(char) else _plain(char.lower()))
 
 
-def _tidy(text: str) -> str:
+def _plain(char: str) -> str:
+    return char if char in _SPOKEN else " "
+
+
+def _tidy(spoken: Traced) -> Traced:
     """One mark between words, the strongest of those written, and apostrophes inside or before words only."""
-    if not re.search("[a-z]", text):
-        return ""
-    text = re.sub(r"(?<![a-z])'+|'+(?![a-z])", " ", text)
-    text = re.sub(r"[\s,.?!]*[,.?!][\s,.?!]*", lambda m: _strongest(m[0]) + " ", text)
-    return " ".join(text.split()).lstrip(",.?! ")
+    if not _LETTER.search(spoken.text):
+        return spoken.cut(0, 0)
+    spoken = spoken.sub(_LOOSE_APOSTROPHES, " ").sub(_MARKS, lambda match: _strongest(match[0]) + " ")
+    return spoken.sub(_SPACES, " ").sub(_EDGES, "")
 
 
 def _strongest(marks: str) -> str:

@@ -69,8 +69,13 @@ def _clock_12(match: Match[str], half: str) -> str:
     return numbers.clock(match[1], match[2] or "00", half) + ("." if ends else "")
 
 
+def _small(word: str) -> str:
+    """Small letters, of those too that a pattern takes for i and s when it ignores case."""
+    return word.replace("İ", "i").replace("ı", "i").replace("ſ", "s").lower()
+
+
 def _abbreviation(match: Match[str]) -> str:
-    spoken = CAPITAL_ABBREVIATIONS.get(match[1]) or ABBREVIATIONS[match[1].lower()]
+    spoken = CAPITAL_ABBREVIATIONS.get(match[1]) or ABBREVIATIONS[_small(match[1])]
     return spoken + _final_dot(match)
 
 
@@ -98,7 +103,7 @@ def _slash_date(match: Match[str]) -> str:
 
 
 def _unit(match: Match[str]) -> str:
-    one, many = UNITS[match[2].lower()]
+    one, many = UNITS[_small(match[2])]
     return f"{numbers.number(match[1])} {one if match[1] == '1' else many}"
 
 
@@ -185,11 +190,11 @@ RULES = (
     _rule(r"\b(\d{1,2})[/.](\d{1,2})[/.]((?:19|20)\d\d)\b", _slash_date),
     _rule(
         rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]?\d)",
-        lambda m: f"{MONTHS[m[1].lower()]} {numbers.ordinal(m[2])}",
+        lambda m: f"{MONTHS[_small(m[1])]} {numbers.ordinal(m[2])}",
     ),
     _rule(
         rf"\b(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?(?!\w)(?=\s+\d{{4}}|[\s,.!?]|$)",
-        lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[m[2].lower()]}{_final_dot(m)}",
+        lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[_small(m[2])]}{_final_dot(m)}",
     ),
     # abbreviations, initials, roman numbers
     _rule(r"\b(?:no|nr)\.\s?(?=\d)|#\s?(?=\d)", "number "),

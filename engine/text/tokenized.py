@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.text.frontend import TextConfig, choose_language
 from engine.text.tokenizer import TextTokenizer
+from engine.text.words import WrittenWord
 
 
 class TokenizedText:
@@ -23,6 +24,13 @@ class TokenizedText:
 
     def language(self, wanted: str) -> str:
         return choose_language(wanted, self.languages)
+
+    @property
+    def knows_words(self) -> bool:
+        return False
+
+    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+        raise NotImplementedError
 
     def encode(self, piece: str, language: str) -> list[int]:
         return self._tokenizer.encode(piece)

@@ -10,6 +10,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from engine.errors import ModelError, StorageError, UnknownVoice, Unsupported, VoiceExists
+from engine.model import ModelConfig
 from engine.voices import files
 from engine.voices.conditionals import Conditionals
 
@@ -19,16 +20,18 @@ log = logging.getLogger(__name__)
 class Library:
     """Conditionals by name; a created voice is a file from the moment it exists."""
 
-    def __init__(self, own: Mapping[str, Conditionals], family: str, directory: Path | None = None) -> None:
-        """Reads the stored voices of this `family`; a file that cannot be read is logged and left alone."""
+    def __init__(self, own: Mapping[str, Conditionals], config: ModelConfig, directory: Path | None = None) -> None:
+        """Reads the stored voices of this model's family; what it cannot read or use is logged and left alone."""
         self._own = dict(own)
-        self._family = family
-        self._directory = None if directory is None else directory / family
+        self._family = config.family
+        self._directory = None if directory is None else directory / config.family
         self._created: dict[str, Conditionals] = {}
         self._lock = threading.Lock()
         for path in sorted(self._directory.glob("*.safetensors")) if self._directory else ():
             try:
-                self._created[path.stem] = files.read(path, family)
+                voice = files.read(path, config.family)
+                files.check_fits(voice, config, path)
+                self._created[path.stem] = voice
             except ModelError as error:
                 log.warning("voice left out: %s", error)
 

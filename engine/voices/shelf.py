@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
 
-from engine.errors import EngineClosed, Overloaded
+from engine.errors import EngineClosed, Overloaded, Unsupported
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ class Shelf(Generic[K, V]):
     def pin(self, voice: K) -> Future[V]:
         """The prepared voice, which stays until `unpin`, to be called once for every pin, whatever the future brings.
 
-        It fails with Overloaded when the voices in use leave no room, or with what preparing raised."""
+        It fails with Overloaded when the voices in use leave no room, with Unsupported when there never is room for it,
+        or with what preparing raised."""
         with self._lock:
             self._pins[voice] += 1
             if prepared := self._held.get(voice):
@@ -113,6 +114,11 @@ class Shelf(Generic[K, V]):
         started = time.monotonic()
         try:
             prepared = self._prepare(voice)
+            if prepared.nbytes > self._max_bytes:
+                raise Unsupported(
+                    f"voice {voice.name!r} needs {_mib(prepared.nbytes)}, more than there is for voices: "
+                    f"{_mib(self._max_bytes)} (--voice-memory)"
+                )
             with self._lock:
                 in_use = self._make_room(prepared.nbytes)
                 if in_use + prepared.nbytes > self._max_bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.throttle import SlowAudio, SlowTokens, Throttle
-from engine.jobs import AudioWindow, SegmentJob
-from tests.engine.scripted import ScriptedAudio, ScriptedTokens
+from benchmarks.throttle import SlowMel, SlowTokens, Throttle
+from engine.jobs import FlowWork, SegmentJob
+from tests.engine.scripted import ScriptedMel, ScriptedTokens
 
 TOKEN_S = 0.02
 
@@ -43,18 +43,16 @@ def test_a_window_lasts_what_its_frames_cost() -> None:
     assert throttle.window_s(10) == 0.02
     seen = []
 
-    def frames(voice: object, spoken: int, work: AudioWindow) -> int:
+    def frames(voice: object, spoken: int, work: FlowWork) -> int:
         seen.append(spoken)
         return 2 * (spoken + work.n_new)
 
-    stage = SlowAudio(ScriptedAudio(), throttle, frames)
+    stage = SlowMel(ScriptedMel(), throttle, frames)
     state, tooks = stage.open("voice", 0), []
-    for index in range(2):
-        work = AudioWindow(
-            tokens=(1,) * 10, n_new=10, segment=0, first=index == 0, final=False, ends_sentence=False
-        )  # fmt: skip
+    for _ in range(2):
+        work = FlowWork(tokens=(1,) * 10, n_new=10, segment=0, final=False)
         began = time.monotonic()
-        _, state, _ = stage.window(state, work)
+        ((_, state),) = stage.run([state], [work])
         tooks.append(time.monotonic() - began)
     assert seen == [0, 10]
     assert 0.03 <= tooks[0] < 0.045

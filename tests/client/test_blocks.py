@@ -6,7 +6,8 @@ import random
 
 from client.blocks import Blocks, known_blocks
 from client.hops import Hop
-from client.signs import NOTHING, Signs, Span, length_ns
+from client.signs import NOTHING, DeviceLog, Signs, Span, length_ns
+from client.steps import on_the_way
 from tests.client.conftest import MS, receipt, record
 
 CAUSES = (Hop.SERVER_LOOP, Hop.CLIENT_READER, Hop.CLIENT_LOOP)
@@ -45,3 +46,22 @@ def test_a_full_buffer_is_the_program_s_affair() -> None:
     waited = record(receipt(0, 0, 1000, 500))
     waited.receipts[0] = type(waited.receipts[0])(**{**vars(waited.receipts[0]), "buffered_ns": 700 * MS})
     assert known_blocks(waited, NOTHING, None).of(Hop.CLIENT_BUFFER) == [Span(500 * MS, 700 * MS)]
+
+
+def opened_while_reading(opening: Span, blocked: Span) -> Blocks:
+    device = DeviceLog(opening=opening, sample_rate=24_000)
+    return known_blocks(record(receipt(0, 0, 1000, 500)), Signs(reader_blocks=(blocked,), device=device), None)
+
+
+def test_a_device_that_was_opened_on_the_reading_loop_is_to_blame_for_what_waited_there() -> None:
+    """The original pattern opened the device on the loop that read: the reader was named, which only obeyed."""
+    blocks = opened_while_reading(Span(100 * MS, 400 * MS), Span(90 * MS, 450 * MS))
+    held = on_the_way(Span(200 * MS, 460 * MS), blocks)
+    assert sum(part.length_ns for hop, part in held if hop is Hop.DEVICE_OPEN) == 200 * MS
+    assert sum(part.length_ns for hop, part in held if hop is Hop.CLIENT_READER) == 50 * MS
+    assert sum(part.length_ns for _, part in held) == 260 * MS
+
+
+def test_a_device_that_was_opened_beside_the_reader_delays_no_message() -> None:
+    blocks = opened_while_reading(Span(100 * MS, 400 * MS), Span(500 * MS, 600 * MS))
+    assert on_the_way(Span(200 * MS, 300 * MS), blocks) == [(Hop.NETWORK, Span(200 * MS, 300 * MS))]

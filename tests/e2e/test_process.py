@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from tests.engine.tiny import write_tiny_model
 from tests.recordings import recording
 
 READY = re.compile(r"gapless: serving (\S+) \(voices (.+)\) on (127\.0\.0\.1:\d+)\n")
+METRICS = re.compile(r"http://127\.0\.0\.1:\d+/metrics")
 FOREIGN_DEVICE = "cuda" if sys.platform == "darwin" else "mps"
 
 
@@ -81,6 +84,33 @@ def test_sigterm_lets_a_running_utterance_finish(process: subprocess.Popen[str])
         more_text.set()
         assert list(call)[-1].finished.reason == pb.FINISH_REASON_COMPLETED
     assert process.wait(timeout=40) == 0
+
+
+def test_metrics_of_a_process_are_scraped_and_end_with_it(model: Path) -> None:
+    flags = ["--address", "127.0.0.1:0", "--metrics-port", "0", "--model", str(model)]
+    command = [sys.executable, "-m", "service", *flags]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        url = next(found[0] for line in process.stderr if (found := METRICS.search(line)))
+        drain = threading.Thread(target=process.stderr.read, daemon=True)
+        drain.start()
+        with grpc.insecure_channel(address_of(process)) as channel:
+            stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+            text = pb.SynthesizeRequest(text=pb.Text(text="Hello there."))
+            list(stub.Synthesize(iter([pb.SynthesizeRequest(config=pb.SynthesisConfig()), text]), timeout=30))
+            limit = stub.GetServerInfo(pb.GetServerInfoRequest()).limits.max_utterances
+        page = urllib.request.urlopen(url, timeout=5).read().decode()
+        assert 'gapless_utterances_total{code="OK",reason="COMPLETED"} 1.0' in page
+        assert f"gapless_utterances_limit {limit}.0" in page
+        assert "gapless_t3_busy_seconds_total" in page
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=40) == 0
+        drain.join()
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)
 
 
 def test_a_second_signal_stops_at_once(process: subprocess.Popen[str]) -> None:

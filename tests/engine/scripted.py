@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.clock import now_ns
+from engine.jobs import FlowWork, VocoderWork
+from engine.text.words import WrittenWord
 
 SAMPLES_PER_TOKEN = 4
 TOKENS_PER_CHAR = 2
@@ -23,6 +24,7 @@ class ScriptedRow:
     to_feed: int
     warning: str = ""
     error: Exception | None = None
+    attention: NDArray[np.float32] | None = None
 
 
 @dataclass
@@ -41,7 +43,10 @@ class ScriptedTokens:
 
     def speakable(self, text: str, language: str) -> list[str]:
         text = text.strip()
-        return [text] if any(char.isalnum() or char in "@#" for char in text) else []
+        return [text] if any(char.isalnum() or char in "@#$" for char in text) else []
+
+    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+        raise AssertionError("asked for nothing but alignment")
 
     def begin(self, job: object) -> ScriptedRow:
         text = job.text  # type: ignore[attr-defined]
@@ -77,19 +82,44 @@ class ScriptedTokens:
 
 
 @dataclass
-class ScriptedAudio:
-    """A window's audio is its new tokens; "!" fails."""
+class ScriptedMel:
+    """A window's mel is its new tokens; "!" fails."""
 
     window_s: float = 0.0
     windows: list[tuple[int, int, bool]] = field(default_factory=list)  # new tokens, lookahead, final
+    batches: list[int] = field(default_factory=list)  # windows of each run
 
     def open(self, voice: object, seed: int) -> int:
         return 0
 
-    def window(self, state: int, work: object) -> tuple[NDArray[np.float32], int, int]:
-        tokens, n_new = work.tokens, work.n_new  # type: ignore[attr-defined]
-        if ord("!") in tokens[:n_new]:
+    def alike(self, state: int, work: FlowWork) -> Hashable:
+        return work.n_new, len(work.tokens), work.final
+
+    def run(self, states: Sequence[int], works: Sequence[FlowWork]) -> list[tuple[list[int], int]]:
+        if any(ord("!") in work.tokens[: work.n_new] for work in works):
             raise RuntimeError("scripted window failure")
         time.sleep(self.window_s)
-        self.windows.append((n_new, len(tokens) - n_new, work.final))  # type: ignore[attr-defined]
-        return np.repeat(np.array(tokens[:n_new], np.float32), SAMPLES_PER_TOKEN), state + n_new, now_ns()
+        self.batches.append(len(works))
+        self.windows += [(work.n_new, len(work.tokens) - work.n_new, work.final) for work in works]
+        return [
+            (list(work.tokens[: work.n_new]), state + work.n_new) for state, work in zip(states, works, strict=True)
+        ]
+
+
+@dataclass
+class ScriptedSound:
+    """The audio of a token is its number, repeated; "$" fails."""
+
+    window_s: float = 0.0
+
+    def open(self, seed: int) -> int:
+        return 0
+
+    def pause(self, state: int) -> int:
+        return 0
+
+    def run(self, state: int, work: VocoderWork) -> tuple[NDArray[np.float32], int]:
+        if ord("$") in work.mel:
+            raise RuntimeError("scripted vocoder failure")
+        time.sleep(self.window_s)
+        return np.repeat(np.array(work.mel, np.float32), SAMPLES_PER_TOKEN), state + len(work.mel)

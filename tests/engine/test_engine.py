@@ -10,18 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.streaming_loss import differences
 from engine.checkpoints import load
 from engine.engine import EngineOptions, LocalEngine
 from engine.engine import load as load_engine
-from engine.errors import InvalidRequest, Overloaded, UnknownVoice, Unsupported, VoiceExists
-from engine.jobs import AudioWindow, SegmentJob
+from engine.errors import InvalidRequest, UnknownVoice, Unsupported, VoiceExists
+from engine.jobs import FlowWork, SegmentJob, VocoderWork
 from engine.messages import AudioChunk, EngineStats, Event, Finished, NewVoice, Utterance
 from engine.model import Model, TailConfig, Voice
 from engine.speak import events, speak
-from engine.stages import FlowStage, T3Stage
+from engine.stages import FlowStage, T3Stage, VocoderStage
 from engine.voices.conditionals import Conditionals
 from tests.engine.tiny import write_tiny_model
 
@@ -83,23 +84,25 @@ def test_a_window_leaves_the_state_it_was_given_untouched(model: Model) -> None:
     stage = FlowStage(model)
     state = stage.open(model.prepare(model.voices["one"]), 3)
     tokens = tuple(range(12))
-    work = AudioWindow(tokens=tokens, n_new=9, segment=0, first=True, final=False, ends_sentence=True)
-    audio, following, _ = stage.window(state, work)
-    shorter = AudioWindow(tokens=tokens[:5], n_new=5, segment=0, first=False, final=True, ends_sentence=True)
-    stage.window(following, shorter)
-    again, _, _ = stage.window(state, work)
-    assert np.array_equal(audio, again)
+    work = FlowWork(tokens=tokens, n_new=9, segment=0, final=False)
+    ((mel, following),) = stage.run([state], [work])
+    stage.run([following], [FlowWork(tokens=tokens[:5], n_new=5, segment=0, final=True)])
+    ((again, _),) = stage.run([state], [work])
+    assert torch.equal(mel, again)
 
 
 def spoken(model: Model, tail: TailConfig, tokens: tuple[int, ...], *cuts: int) -> NDArray[np.float32]:
-    """One segment through the stage, in windows that end at `cuts` with the lookahead that is there."""
-    stage = FlowStage(replace(model, config=replace(model.config, tail=tail)))
-    state, audio, begin = stage.open(model.prepare(model.voices["one"]), 3), [], 0
+    """One segment through flow and vocoder, in windows that end at `cuts` with the lookahead that is there."""
+    model = replace(model, config=replace(model.config, tail=tail))
+    flow, vocoder = FlowStage(model), VocoderStage(model)
+    state, sounding = flow.open(model.prepare(model.voices["one"]), 3), vocoder.open(3)
+    audio, begin = [], 0
     for end in (*cuts, len(tokens)):
         final = end == len(tokens)
         seen = tokens[begin : end + model.flow.lookahead] if not final else tokens[begin:]
-        work = AudioWindow(tokens=seen, n_new=end - begin, segment=0, first=begin == 0, final=final, ends_sentence=True)
-        samples, state, _ = stage.window(state, work)
+        ((mel, state),) = flow.run([state], [FlowWork(tokens=seen, n_new=end - begin, segment=0, final=final)])
+        work = VocoderWork(mel=mel, segment=0, final=final, ends_sentence=True)
+        samples, sounding = vocoder.run(sounding, work)
         audio.append(samples)
         begin = end
     return np.concatenate(audio)
@@ -136,7 +139,13 @@ def test_an_utterance_waits_for_its_voice_and_others_do_not(model: Model) -> Non
     blocker.start()
     try:
         arrived: list[Event] = []
-        engine.submit(utterance("late", voice="two"), arrived.append)
+
+        def sink(event: Event) -> None:
+            arrived.append(event)
+            if isinstance(event, AudioChunk):
+                engine.release("late", event.num_samples)
+
+        engine.submit(utterance("late", voice="two"), sink)
         engine.push_text("late", TEXT)
         engine.end_input("late")
         assert len(speak(engine, utterance("early", voice="one"), TEXT)) > 0
@@ -155,7 +164,7 @@ def test_an_utterance_waits_for_its_voice_and_others_do_not(model: Model) -> Non
 def test_a_voice_that_cannot_be_had_ends_that_utterance_alone(model: Model) -> None:
     engine = LocalEngine(model, EngineOptions(voice_memory_bytes=1))
     try:
-        with pytest.raises(Overloaded, match="--voice-memory"):
+        with pytest.raises(Unsupported, match="--voice-memory"):
             speak(engine, utterance(), TEXT)
         assert engine.stats().utterances == 0
     finally:
@@ -165,7 +174,7 @@ def test_a_voice_that_cannot_be_had_ends_that_utterance_alone(model: Model) -> N
 def test_an_engine_that_cannot_warm_up_leaves_no_threads(tmp_path: Path) -> None:
     """Its workers went on waiting for work that nobody could give them any more."""
     before = set(threading.enumerate())
-    with pytest.raises(Overloaded, match="--voice-memory"):
+    with pytest.raises(Unsupported, match="--voice-memory"):
         load_engine(str(write_tiny_model(tmp_path / "tiny")), EngineOptions(voice_memory_bytes=1))
     assert not set(threading.enumerate()) - before
 

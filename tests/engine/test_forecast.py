@@ -12,7 +12,7 @@ TOKEN_S = 0.04
 def machine(token_s: float, window_s: float = 0.0, held_back_s: float = 0.0, largest: int = 25) -> Machine:
     return Machine(
         token_s=token_s,
-        window_s=lambda tokens: window_s,
+        flow_s=lambda tokens: window_s,
         audio_s=TOKEN_S,
         held_back_s=held_back_s,
         lookahead=3,
@@ -78,7 +78,7 @@ def test_an_utterance_shorter_than_a_first_window_starts_when_it_is_there() -> N
 def test_every_segment_costs_a_beginning_and_its_lookahead_anew() -> None:
     """A forecast that merged segments hinted at 166 ms where 252 ms were needed: stop token, prefill, lookahead."""
     near = Machine(
-        token_s=0.04, begin_s=0.05, window_s=lambda n: 0.02, audio_s=0.04, held_back_s=0.04, lookahead=3, largest=25
+        token_s=0.04, begin_s=0.05, flow_s=lambda n: 0.02, audio_s=0.04, held_back_s=0.04, lookahead=3, largest=25
     )
     one = lateness(*windows(near, [Stretch(3, 90, begun=True)]), from_s=0.1)
     three = lateness(*windows(near, [Stretch(3, 30, begun=True), Stretch(0, 30), Stretch(0, 30)]), from_s=0.1)

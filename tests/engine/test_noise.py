@@ -46,3 +46,12 @@ def test_keys_differ_where_any_part_differs() -> None:
 def test_large_seeds_and_positions_are_fine() -> None:
     key = noise.fold(2**64 - 1, noise.Stream.VOCODER)
     assert torch.isfinite(noise.normal(key, 2**40, 10)).all()
+
+
+def test_many_keys_at_once_draw_what_each_draws_alone() -> None:
+    prefixes = [noise.fold(seed, noise.Stream.T3, 3) for seed in (0, 7, 2**63 + 5)]
+    keys = noise.fold_all(noise.as_tensor(prefixes), torch.tensor([0, 9, 400]))
+    alone = [noise.fold(seed, noise.Stream.T3, 3, index) for seed, index in ((0, 0), (7, 9), (2**63 + 5, 400))]
+    assert torch.equal(keys, noise.as_tensor(alone))
+    rows = noise.gumbel(keys, 4, 50)
+    assert torch.equal(rows, torch.stack([noise.gumbel(key, 4, 50) for key in alone]))

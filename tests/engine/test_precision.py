@@ -16,12 +16,12 @@ def test_nothing_said_is_the_safe_default_of_the_device() -> None:
 
 
 def test_one_name_is_for_every_stage_that_offers_it() -> None:
-    assert Precision.parse("bfloat16", CPU) == Precision(t3="bfloat16", flow="bfloat16", vocoder="float32")
+    assert Precision.parse("bfloat16", CPU) == Precision(t3="bfloat16", flow="bfloat16", vocoder="bfloat16")
     assert Precision.parse("int8", CPU) == Precision(t3="int8")
 
 
 def test_stages_are_named_one_by_one() -> None:
-    assert Precision.parse("t3=int8, flow=bfloat16", CPU) == Precision(t3="int8", flow="bfloat16")
+    assert Precision.parse("t3=int8, vocoder=bfloat16", CPU) == Precision(t3="int8", vocoder="bfloat16")
 
 
 @pytest.mark.parametrize("text", ["float8", "t3=float16", "flow=int8", "t4=int8", "t3"])

@@ -12,7 +12,7 @@ from engine.ladder import Window
 from engine.schedule import SLACK_S, Head, next_window
 
 MACHINE = Machine(
-    token_s=0.02, window_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
+    token_s=0.02, flow_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
 )
 LEAST = 4
 RUNNING = Head(waiting=10, closed=False, coming=50, fresh=False, lead_s=1.0, others=0)
@@ -58,7 +58,7 @@ def test_a_first_window_is_as_small_as_gap_free_playback_allows() -> None:
     first = replace(RUNNING, fresh=True, lead_s=None, waiting=0)
     sizes = {}
     for name, window_s in (("fast", 0.002), ("slow", 0.15)):
-        machine = replace(MACHINE, window_s=partial(_costs, window_s))
+        machine = replace(MACHINE, flow_s=partial(_costs, window_s))
         windows = [plan(replace(first, waiting=waiting), machine) for waiting in range(28)]
         sizes[name] = next(window.n_new for window in windows if isinstance(window, Window))
     assert LEAST <= sizes["fast"] < sizes["slow"]

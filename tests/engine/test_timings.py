@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from engine import board as changes
+from engine import running as changes
 from engine.clock import now_ns
 from engine.ledger import SegmentTokens
 from engine.messages import AudioChunk
 from engine.text.segmenter import TextSegment
-from tests.engine.scripted import ScriptedAudio, ScriptedTokens
+from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.test_pipeline import Caller, Pipeline
 
 TEXT = "These words are spoken."
@@ -49,9 +49,9 @@ def chunks(caller: Caller) -> list[AudioChunk]:
 
 
 def test_t3_s_work_is_about_the_time_that_its_steps_took() -> None:
-    pipeline = Pipeline(ScriptedTokens(step_s=0.004), ScriptedAudio())
+    pipeline = Pipeline(ScriptedTokens(step_s=0.004), ScriptedMel())
     try:
-        caller = Caller(pipeline, "a")
+        caller = Caller(pipeline.board, "a")
         caller.say(TEXT)
         worked_s = sum(chunk.timings.t3_busy_ns for chunk in chunks(caller)) / 1e9
     finally:
@@ -61,9 +61,9 @@ def test_t3_s_work_is_about_the_time_that_its_steps_took() -> None:
 
 def test_a_full_channel_is_told_from_a_slow_flow() -> None:
     """The listener takes nothing for a while: the window that waited tells since when there was room again."""
-    pipeline = Pipeline(ScriptedTokens(), ScriptedAudio())
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
-        caller = Caller(pipeline, "a", reads=False)
+        caller = Caller(pipeline.board, "a", reads=False)
         caller.say(TEXT)
         waiting = [_chunk(caller) for _ in range(3)]  # as much as the channel holds
         assert caller.nothing_more()
@@ -79,9 +79,9 @@ def test_a_full_channel_is_told_from_a_slow_flow() -> None:
 
 
 def test_a_segment_tells_when_it_was_cut() -> None:
-    pipeline = Pipeline(ScriptedTokens(), ScriptedAudio())
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
-        caller = Caller(pipeline, "a")
+        caller = Caller(pipeline.board, "a")
         caller.update(changes.push_text, "These words")
         time.sleep(0.03)
         caller.update(changes.end_input)

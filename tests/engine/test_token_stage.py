@@ -12,8 +12,10 @@ import torch
 from engine.checkpoints import load
 from engine.jobs import SegmentJob
 from engine.model import Model, Voice
+from engine.models.graphs import Capture
 from engine.models.t3 import T3
-from engine.stages import Row, T3Stage
+from engine.stages.t3 import Row, T3Stage
+from tests.engine.recording import record
 from tests.engine.tiny import write_tiny_model
 
 TEXTS = ("hello there.", "a text of another length, and longer.", "yes.", "one two three four.", "so it goes.")
@@ -51,11 +53,14 @@ def spoken_alone(model: Model, voice: Voice, index: int) -> list[int]:
     return row.tokens
 
 
+@pytest.mark.parametrize("capture", [None, record], ids=["launched", "captured"])
 @pytest.mark.parametrize("fixed_batch", [False, True])
-def test_a_row_among_others_says_what_it_says_alone(model: Model, voice: Voice, fixed_batch: bool) -> None:
-    """Rows join, stand still, are fed in pieces, stop and are cancelled at random."""
+def test_a_row_among_others_says_what_it_says_alone(
+    model: Model, voice: Voice, fixed_batch: bool, capture: Capture | None
+) -> None:
+    """Rows join, stand still, are fed in pieces, stop and are cancelled at random; the step may be a graph."""
     rng, names = random.Random(3), itertools.count()
-    stage = T3Stage(model, 4, fixed_batch=fixed_batch)
+    stage = T3Stage(model, 4, fixed_batch=fixed_batch, capture=capture)
     feeding: dict[int, Row] = {}
     running: dict[int, Row] = {}
     said: dict[int, list[int]] = {}
@@ -102,3 +107,36 @@ def test_beside_others_a_text_is_fed_in_pieces_and_alone_at_once(model: Model, v
     while not stage.feed(second):
         feeds += 1
     assert feeds > 1
+
+
+def test_rows_that_want_it_know_what_of_their_text_each_token_is(model: Model, voice: Voice) -> None:
+    """Beside others, moved to another slot and after standing still it is the same as alone; the others have none."""
+    aligned = T3(replace(model.config.t3, aligned_heads=((0, 0), (0, 1)))).eval().requires_grad_(False)
+    aligned.load_state_dict(model.t3.state_dict())
+    model = replace(model, t3=aligned, config=replace(model.config, t3=aligned.config))
+    voice = model.prepare(model.voices["one"])
+
+    def attention(company: int) -> list[list[float]]:
+        stage = T3Stage(model, 1 + company)
+        others = [stage.begin(job(voice, index)) for index in range(company)]
+        row = stage.begin(replace(job(voice, company), aligned=True, seed=7, text=TEXTS[0], sampling={}))
+        for one in (*others, row):
+            while not stage.feed(one):
+                pass
+        seen: list[list[float]] = []
+        for step in range(12):
+            stage.step(others if step % 3 == 1 else [*others, row])
+            if step % 3 != 1:
+                assert (row.attention is None) == (not seen and step == 0)
+                seen.append([] if row.attention is None else row.attention.tolist())
+            if step == 6 and others:
+                stage.release(others.pop(0))
+        assert all(other.attention is None for other in others)
+        return seen
+
+    alone, beside = attention(0), attention(2)
+    assert alone[0] == beside[0] == []
+    for one, other in zip(alone[1:], beside[1:], strict=True):
+        assert sum(one) == pytest.approx(1.0, abs=1e-5)
+        assert len(one) == len(TEXTS[0]) + 2
+        assert one == pytest.approx(other, abs=1e-4)

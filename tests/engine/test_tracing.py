@@ -18,7 +18,7 @@ from engine.text.segmenter import TextSegment
 from tests.engine.scripted import SAMPLES_PER_TOKEN
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-HOPS = ["text.segment", "queue.text", "t3.prefill", "t3.decode", "queue.tokens", "flow.window", "vocoder"]
+HOPS = ["text.segment", "queue.text", "t3.prefill", "t3.decode", "queue.tokens", "flow.window", "queue.mel", "vocoder"]
 
 
 @pytest.fixture
@@ -42,7 +42,8 @@ def segment_and_chunk() -> tuple[SegmentTokens, AudioChunk]:
         t3_last_token_ns=at[3],
         flow_start_ns=at[4],
         flow_end_ns=at[5],
-        vocoder_end_ns=at[6],
+        vocoder_start_ns=at[6],
+        vocoder_end_ns=at[7],
         window_tokens=6,
         lookahead_tokens=3,
     )
@@ -62,6 +63,16 @@ def test_a_window_leaves_one_span_per_hop_in_the_utterances_trace(exported: InMe
     flow = spans[HOPS.index("flow.window")]
     assert flow.attributes is not None
     assert (flow.attributes["tts.window.tokens"], flow.attributes["tts.window.lookahead"]) == (6, 3)
+
+
+def test_a_window_of_a_batch_links_to_the_other_utterances(exported: InMemorySpanExporter) -> None:
+    segment, chunk = segment_and_chunk()
+    own, untraced = tracing.parent(f"00-{TRACE_ID}-{SPAN_ID}-01"), tracing.parent("")
+    other = tracing.parent(f"00-{TRACE_ID[::-1]}-{SPAN_ID[::-1]}-01")
+    tracing.record_window(own, segment, chunk, (own, other, untraced))
+    spans = {span.name: span for span in exported.get_finished_spans()}
+    assert [f"{link.context.trace_id:032x}" for link in spans["flow.window"].links] == [TRACE_ID[::-1]]
+    assert not spans["vocoder"].links
 
 
 def test_text_and_prefill_are_told_once_per_segment(exported: InMemorySpanExporter) -> None:

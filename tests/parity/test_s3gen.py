@@ -16,13 +16,13 @@ from torch import Tensor
 from engine import noise
 from engine.checkpoints import names
 from engine.checkpoints.weights import blank
-from engine.jobs import AudioWindow
+from engine.jobs import FlowWork, VocoderWork
 from engine.model import Model, ModelConfig, TailConfig, Voice
 from engine.models.flow import Flow
 from engine.models.flow_state import FlowPrompt
 from engine.models.hift import HiFT
 from engine.precision import Precision
-from engine.stages import FlowStage
+from engine.stages import FlowStage, VocoderStage
 from tests.parity.conftest import Check
 from tests.parity.harness import FULL, SEEDS, Answer, Case, Reference
 from tests.parity.sizes import flow_config, hift_config, published, s3gen_overrides
@@ -178,7 +178,9 @@ def spoken(sides: Sides, tail: TailConfig) -> Tensor:
         voices={},
     )
     tokens = tuple(sides.tensors["tokens"][0, :TOKENS].tolist())
-    work = AudioWindow(tokens=tokens, n_new=TOKENS, segment=0, first=True, final=True, ends_sentence=True)
-    stage, voice = FlowStage(model), Voice(t3=cast(Any, None), flow=sides.prompt)
-    audio, _, _ = stage.window(stage.open(voice, sides.utterance.seed), work)
+    flow, vocoder, voice = FlowStage(model), VocoderStage(model), Voice(t3=cast(Any, None), flow=sides.prompt)
+    work = FlowWork(tokens=tokens, n_new=TOKENS, segment=0, final=True)
+    ((mel, _),) = flow.run([flow.open(voice, sides.utterance.seed)], [work])
+    sounding = vocoder.open(sides.utterance.seed)
+    audio, _ = vocoder.run(sounding, VocoderWork(mel=mel, segment=0, final=True, ends_sentence=True))
     return torch.from_numpy(audio)

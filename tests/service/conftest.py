@@ -13,6 +13,7 @@ from opentelemetry import trace
 
 from gapless.tts.v1 import tts_pb2_grpc
 from service.config import ServiceConfig
+from service.metrics import Metrics
 from service.server import Server
 from service.session import Surroundings
 from tests.fakes import Script, ScriptedEngine
@@ -34,6 +35,7 @@ class Served:
     address: str
     channel: grpc.aio.Channel
     stub: tts_pb2_grpc.TextToSpeechServiceStub
+    metrics: Metrics
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
@@ -46,20 +48,28 @@ async def serve_scripted(
     max_utterances: int = 4,
     channel_s: float = 2.0,
     cloning: Cloning | None = CLONING,
+    has_alignment: bool = False,
     tracer: trace.Tracer | None = None,
     **config: float,
 ) -> AsyncIterator[Served]:
-    engine = ScriptedEngine(voices, max_utterances=max_utterances, channel_s=channel_s, cloning=cloning)
+    engine = ScriptedEngine(
+        voices,
+        max_utterances=max_utterances,
+        channel_s=channel_s,
+        cloning=cloning,
+        has_alignment=has_alignment,
+    )
     settings = ServiceConfig(address="127.0.0.1:0", version="test", **config)  # type: ignore[arg-type]
     server = Server(settings)
     tracer = tracer or trace.NoOpTracer()
-    await server.start(Surroundings(engine=engine, config=settings, tracer=tracer))
+    metrics = Metrics()
+    await server.start(Surroundings(engine=engine, config=settings, tracer=tracer, metrics=metrics))
     address = f"127.0.0.1:{server.port}"
     at_once = asyncio.Event()
     at_once.set()
     try:
         async with grpc.aio.insecure_channel(address) as channel:
-            yield Served(engine, server, address, channel, tts_pb2_grpc.TextToSpeechServiceStub(channel))
+            yield Served(engine, server, address, channel, tts_pb2_grpc.TextToSpeechServiceStub(channel), metrics)
     finally:
         await server.stop(at_once)
         engine.close()

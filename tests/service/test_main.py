@@ -17,7 +17,16 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_help_tells_every_flag() -> None:
     result = run("--help")
     assert result.returncode == 0
-    for flag in ("--address", "--model", "--max-utterances", "--max-lead", "--drain-timeout", "GAPLESS_MAX_LEAD"):
+    for flag in (
+        "--address",
+        "--model",
+        "--metrics-port",
+        "--max-utterances",
+        "--utterance-memory",
+        "--max-lead",
+        "--drain-timeout",
+        "GAPLESS_MAX_LEAD",
+    ):
         assert flag in result.stdout
 
 
@@ -25,6 +34,14 @@ async def test_a_taken_port_is_a_clear_error(served: Served) -> None:
     result = run("--address", served.address)
     assert result.returncode == 1
     assert f"cannot listen on {served.address}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+async def test_a_taken_port_for_metrics_is_a_clear_error(served: Served) -> None:
+    port = served.address.rpartition(":")[2]
+    result = run("--address", "127.0.0.1:0", "--metrics-port", port)
+    assert result.returncode == 1
+    assert f"cannot serve metrics on 127.0.0.1:{port}" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -32,7 +32,8 @@ def test_without_anything_the_defaults_hold() -> None:
         speculate=False,
         voices_dir=None,
         voice_memory_bytes=4 << 30,
-        max_utterances=8,
+        max_utterances=None,
+        utterance_memory_bytes=None,
         max_text_delay_s=1.0,
         channel_s=2.0,
     )
@@ -59,8 +60,21 @@ def test_created_voices_are_stored_where_the_user_keeps_his_data() -> None:
     assert options(GAPLESS_VOICES="/there").engine.voices_dir == Path("/there")
 
 
+def test_metrics_are_served_only_when_asked_for() -> None:
+    assert options().service.metrics_port is None
+    assert options("--metrics-port", "9464").service.metrics_port == 9464
+    assert options(GAPLESS_METRICS_PORT="0").service.metrics_port == 0
+
+
 def test_units_of_memory_are_said_in_the_help_and_kept() -> None:
     assert options("--voice-memory", "0.5").engine.voice_memory_bytes == 1 << 29
+    assert options("--utterance-memory", "2").engine.utterance_memory_bytes == 2 << 30
+
+
+def test_how_many_fit_is_measured_unless_a_number_is_given() -> None:
+    assert options("--max-utterances", "auto").engine.max_utterances is None
+    assert options("--max-utterances", "auto", GAPLESS_MAX_UTTERANCES="3").engine.max_utterances is None
+    assert options(GAPLESS_MAX_UTTERANCES="3").engine.max_utterances == 3
 
 
 def test_voice_commands_take_the_flags_of_the_service_that_matter() -> None:
@@ -83,7 +97,12 @@ def test_a_flag_wins_over_its_variable_and_that_over_the_default() -> None:
     [
         (["--max-lead", "-1"], {}, "argument --max-lead: '-1' is not a number from 0 to 3600"),
         (["--max-lead", "nan"], {}, "argument --max-lead: 'nan' is not a number"),
-        (["--max-utterances", "0"], {}, "argument --max-utterances: '0' is not a whole number from 1"),
+        (
+            ["--max-utterances", "0"],
+            {},
+            "argument --max-utterances: '0' is not a whole number from 1 to 10000, nor auto",
+        ),
+        (["--metrics-port", "66000"], {}, "argument --metrics-port: '66000' is not a whole number from 0 to 65535"),
         (["--address", "localhost"], {}, "argument --address: 'localhost' is not host:port"),
         (["--address", "::1:5"], {}, "for example 127.0.0.1:50051 or [::1]:50051"),
         (["--log-level", "loud"], {}, "'loud' is not one of debug, info, warning, error"),

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from gapless.tts.v1 import tts_pb2 as pb
 from service.handler import SERVICE
+from tests.fakes import UTTERANCE_BYTES
 from tests.service.conftest import Served
 
 
@@ -28,6 +29,7 @@ async def test_server_info_tells_what_acts_and_what_does_not(served: Served) -> 
     assert list(info.sample_rates_hertz) == [8_000, 16_000, 22_050, 24_000, 44_100, 48_000]
     assert sorted(info.encodings) == [1, 2, 3, 4]
     assert info.limits.max_utterances == 4
+    assert (info.utterance_bytes, info.utterance_memory_bytes) == (UTTERANCE_BYTES, 4 * UTTERANCE_BYTES)
     assert info.default_streaming.max_lead.seconds == 10
     assert info.default_sampling.HasField("temperature")
     assert not info.default_sampling.HasField("cfg_weight")

@@ -225,7 +225,7 @@ class Audio(_message.Message):
     def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., pcm: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ...) -> None: ...
 
 class ChunkTimings(_message.Message):
-    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos")
+    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos", "vocoder_start_unix_nanos", "flow_batch")
     TEXT_RECEIVED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_FIRST_TOKEN_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
@@ -246,6 +246,8 @@ class ChunkTimings(_message.Message):
     LOOP_LAG_FROM_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_WRITTEN_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     WANTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    VOCODER_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    FLOW_BATCH_FIELD_NUMBER: _ClassVar[int]
     text_received_unix_nanos: int
     t3_start_unix_nanos: int
     t3_first_token_unix_nanos: int
@@ -266,7 +268,9 @@ class ChunkTimings(_message.Message):
     loop_lag_from_unix_nanos: int
     previous_written_unix_nanos: int
     wanted_unix_nanos: int
-    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ...) -> None: ...
+    vocoder_start_unix_nanos: int
+    flow_batch: int
+    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ..., vocoder_start_unix_nanos: _Optional[int] = ..., flow_batch: _Optional[int] = ...) -> None: ...
 
 class FlushDone(_message.Message):
     __slots__ = ("flush_id", "end_sample")
@@ -325,7 +329,7 @@ class Finished(_message.Message):
     def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("input_characters", "segments", "speech_tokens", "samples", "audio_duration", "windows", "windows_discarded", "t3_time", "flow_time")
+    __slots__ = ("input_characters", "segments", "speech_tokens", "samples", "audio_duration", "windows", "windows_discarded", "t3_time", "flow_time", "vocoder_time")
     INPUT_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     SEGMENTS_FIELD_NUMBER: _ClassVar[int]
     SPEECH_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -335,6 +339,7 @@ class Usage(_message.Message):
     WINDOWS_DISCARDED_FIELD_NUMBER: _ClassVar[int]
     T3_TIME_FIELD_NUMBER: _ClassVar[int]
     FLOW_TIME_FIELD_NUMBER: _ClassVar[int]
+    VOCODER_TIME_FIELD_NUMBER: _ClassVar[int]
     input_characters: int
     segments: int
     speech_tokens: int
@@ -344,7 +349,8 @@ class Usage(_message.Message):
     windows_discarded: int
     t3_time: _duration_pb2.Duration
     flow_time: _duration_pb2.Duration
-    def __init__(self, input_characters: _Optional[int] = ..., segments: _Optional[int] = ..., speech_tokens: _Optional[int] = ..., samples: _Optional[int] = ..., audio_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_discarded: _Optional[int] = ..., t3_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., flow_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    vocoder_time: _duration_pb2.Duration
+    def __init__(self, input_characters: _Optional[int] = ..., segments: _Optional[int] = ..., speech_tokens: _Optional[int] = ..., samples: _Optional[int] = ..., audio_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_discarded: _Optional[int] = ..., t3_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., flow_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., vocoder_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ListVoicesRequest(_message.Message):
     __slots__ = ()
@@ -413,7 +419,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "languages", "flow_form")
+    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "languages", "flow_form", "utterance_bytes", "utterance_memory_bytes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -428,6 +434,8 @@ class GetServerInfoResponse(_message.Message):
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     FLOW_FORM_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: str
     variant: str
@@ -442,7 +450,9 @@ class GetServerInfoResponse(_message.Message):
     device: str
     languages: _containers.RepeatedScalarFieldContainer[str]
     flow_form: str
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ...) -> None: ...
+    utterance_bytes: int
+    utterance_memory_bytes: int
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ...) -> None: ...
 
 class Features(_message.Message):
     __slots__ = ("alignment", "playback_reports", "playback_scheduling", "prebuffer_hint", "speculation", "guidance", "emotion", "voice_cloning", "deterministic")

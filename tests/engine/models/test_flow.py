@@ -84,7 +84,7 @@ def test_bytes_of_a_state_are_its_own_and_not_the_prompts(form: str) -> None:
     """A voice is held once for all its segments: what they attend to in it is not counted as theirs."""
     flow = tiny_flow(replace(PLAIN, form=form))
     prompt, frame = random_prompt(flow, 12), 4 * 2 * PLAIN.mel_bins  # noise and mel
-    keys = sum(part.numel() for step in prompt.memory.solver for part in step.keys)
+    keys = sum(part.numel() for step in prompt.memory.solver for part in step.keys.parts)
     assert prompt.nbytes > 4 * keys
     assert (keys == 0) == (form == "cumulative")
     run = 12 if form == "cumulative" else flow.lookahead
@@ -182,7 +182,7 @@ def test_networks_in_bfloat16_stay_within_one_percent(way: FlowConfig, form: str
     assert mel.dtype == torch.float32
     assert (mel - expected).abs().max() < 1e-2 * expected.abs().max()
     prompt = random_prompt(half)
-    assert {keys.dtype for step in prompt.memory.solver for keys in step.keys} == {torch.bfloat16}
+    assert {part.dtype for step in prompt.memory.solver for part in step.keys.parts} == {torch.bfloat16}
     assert prompt.nbytes < random_prompt(whole).nbytes
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from engine.errors import EngineClosed, Overloaded
+from engine.errors import EngineClosed, Overloaded, Unsupported
 from engine.voices.shelf import Shelf
 
 WAIT_S = 10.0
@@ -99,6 +99,14 @@ def test_a_voice_in_use_stays_and_the_newcomer_is_refused(shelf: Shelf[Stored, P
     shelf.unpin(C)
     shelf.unpin(A)
     assert shelf.pin(C).result(WAIT_S) == Prepared("c")
+
+
+def test_a_voice_that_never_fits_is_not_worth_another_try(preparing: Preparing) -> None:
+    """It was refused with "retry in 5 s", at start as well."""
+    shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=99, on_start=lambda: None)
+    with pytest.raises(Unsupported, match=r"voice 'a' needs .*, more than there is for voices: .* \(--voice-memory\)"):
+        shelf.pin(A).result(WAIT_S)
+    shelf.close()
 
 
 def test_a_failure_reaches_who_waits_and_the_next_try_starts_anew(

@@ -1,0 +1,51 @@
+"""The edges of a gap in the sound, without clicks: before it the sound dies away, after it it rises again.
+
+Nobody knows that a sample is the last one before a gap until the next one is missing. So nothing that was sent is
+changed in front of a gap: the last 5 ms are played once more, backwards, and die away. Only what follows a gap is
+faded in. Sound without a gap passes unchanged. All arrays are made once; the audio callback allocates none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .ring import Ring, Samples
+
+FADE_S = 0.005
+
+
+class Fade:
+    def __init__(self, sample_rate: int) -> None:
+        self.length = max(1, round(FADE_S * sample_rate))  # samples
+        falling = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, self.length + 1) / (self.length + 1))
+        self._down: Samples = falling.astype(np.float32)
+        self._up: Samples = self._down[::-1].copy()
+        self._heard: Samples = np.zeros(self.length, dtype=np.float32)  # before the gap
+        self._echo: Samples = np.zeros(self.length, dtype=np.float32)  # what is played at its beginning
+        self._to_die = 0  # samples of the echo that are still to be played
+        self._to_rise = 0  # samples that are still to be faded in
+
+    def break_off(self, ring: Ring) -> None:
+        """No sample follows the last one of `ring`, for now."""
+        ring.before(self._heard)
+        np.multiply(self._heard[::-1], self._down, out=self._echo)
+        if self._to_rise:
+            self._echo *= self._up[-self._to_rise]  # so loud was the sound by now
+        self._to_die, self._to_rise = self.length, 0
+
+    def resume(self) -> None:
+        """Sound follows a gap."""
+        self._to_rise = self.length
+
+    def die(self, out: Samples) -> int:
+        """Fills the beginning of `out` with what is left of a sound that broke off; how many samples that were."""
+        count, at = min(self._to_die, len(out)), self.length - self._to_die
+        out[:count] = self._echo[at : at + count]
+        self._to_die -= count
+        return count
+
+    def rise(self, out: Samples) -> None:
+        """Fades `out` in, as far as it follows a gap."""
+        count, at = min(self._to_rise, len(out)), self.length - self._to_rise
+        out[:count] *= self._up[at : at + count]
+        self._to_rise -= count

@@ -1,0 +1,47 @@
+"""How many utterances are let in, and when whoever was not should come again. Pure: rates and counts in, a number out.
+
+Measured admission: crowds of utterances speak as fast as they can (engine/measure.py). What they make together, in
+seconds of audio per second, is how many listeners could be fed in real time; MARGIN of it is promised. A larger crowd
+gets more out of the machine, because T3 steps all of it at once, so crowds grow until the promise is near what spoke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+MARGIN = 0.75  # of what the machine makes: utterances come in bunches, and begin with small windows
+FIRST_CROWD = 4  # utterances
+GROWTH = 2  # of a crowd, at most
+WORTH_ANOTHER = 1.25  # of a crowd: a promise that is larger is measured, a smaller one is near enough to what was
+LEAST_WAIT_S = 0.2
+MOST_WAIT_S = 10.0
+OPEN_WAIT_S = 1.0  # where nobody's text is complete, so that nobody's end is known
+
+
+def streams_that_fit(audio_per_s: Callable[[int], float], most: int) -> int:
+    """At least 1, at most `most`. `audio_per_s`: seconds of audio that so many utterances make in a second."""
+    crowd, best = 1, 0.0
+    while True:
+        best = max(best, audio_per_s(crowd))  # the first crowd of a size may wait for what is made for it once
+        promised = min(most, int(MARGIN * best))
+        if promised < WORTH_ANOTHER * crowd or crowd == most:
+            return max(1, promised)
+        crowd = min(promised, max(FIRST_CROWD, GROWTH * crowd))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rest:
+    """What an utterance has yet to say."""
+
+    tokens: float
+    is_open: bool  # more text may come
+    in_real_time: bool  # its audio waits for its listener
+
+
+def retry_after_s(rests: Sequence[Rest], token_s: float, audio_s: float) -> float:
+    """When the first place is likely to be free: the shortest rest of those whose text is complete.
+
+    `token_s`: what a token of one of them takes at this load; `audio_s`: what it lasts."""
+    ends = [rest.tokens * (audio_s if rest.in_real_time else token_s) for rest in rests if not rest.is_open]
+    return min(max(LEAST_WAIT_S, min(ends, default=OPEN_WAIT_S)), MOST_WAIT_S)

@@ -1,0 +1,148 @@
+"""What one utterance may hold at most, in bytes, and what there is: the arithmetic of admission by memory.
+
+Counted is what stays between two steps and two windows, from the shapes of the loaded networks. Not counted: the voice
+(`--voice-memory` bounds those), the text, and what a step or a window needs while it is run, which is once per worker.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import ModelError
+from engine.model import Model
+from engine.models.hift import HiFT
+from engine.models.keys import Keys
+from engine.stages.t3 import positions
+from engine.watermark import Watermark
+
+TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
+FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows and the system
+MEMINFO = Path("/proc/meminfo")
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
+
+
+@dataclass(frozen=True, kw_only=True)
+class UtteranceMemory:
+    """Bytes."""
+
+    t3: int  # its rows of the cache, full
+    flow: int  # states of a segment
+    vocoder: int  # tails, and the mark's
+    waiting: int  # tokens, mel and audio in the bounded buffers
+
+    @property
+    def total(self) -> int:
+        return self.t3 + self.flow + self.vocoder + self.waiting
+
+
+def tensors(state: Any) -> Iterator[Tensor]:
+    """All tensors of a state: dataclasses and tuples of them."""
+    if isinstance(state, Tensor):
+        yield state
+    elif is_dataclass(state):
+        for field in fields(state):
+            yield from tensors(getattr(state, field.name))
+    elif isinstance(state, tuple | list):
+        for part in state:
+            yield from tensors(part)
+
+
+def nbytes(state: Any) -> int:
+    return sum(tensor.nbytes for tensor in tensors(state))
+
+
+def of_utterance(
+    model: Model, *, ledger_tokens: int, channel_samples: int, proposals: bool, watermark: Watermark | None = None
+) -> UtteranceMemory:
+    """`proposals`: whether a second state of the flow may wait to be committed."""
+    channel_tokens = -(-channel_samples // model.samples_per_token)
+    return UtteranceMemory(
+        t3=_t3(model),
+        flow=_flow(model) * (2 if proposals else 1),
+        vocoder=_vocoder(model) + (nbytes(watermark.init_state()) if watermark else 0),
+        waiting=ledger_tokens * TOKEN_BYTES + channel_samples * 4 + channel_tokens * _mel(model, model.flow.ratio),
+    )
+
+
+def free_bytes(device: torch.device) -> int:
+    """Of the device; of this machine, or its container, for any other than CUDA."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    limits = [_available(), *_container()]
+    return min(limits)
+
+
+def places(one: UtteranceMemory, limit_bytes: int) -> int:
+    """Utterances that fit into `limit_bytes`. Raises ModelError if none does."""
+    if one.total > limit_bytes:
+        needed, given = one.total / 2**20, limit_bytes / 2**20
+        raise ModelError(f"one utterance holds up to {needed:.1f} MiB; --utterance-memory gives all {given:.1f} MiB")
+    return limit_bytes // one.total
+
+
+def _t3(model: Model) -> int:
+    rows = 2 if model.t3.config.guidance else 1
+    return nbytes(model.t3.init_cache(rows, positions(model.config)))
+
+
+def _flow(model: Model) -> int:
+    flow, config, ratio = model.flow, model.flow.config, model.flow.ratio
+    encoder = flow.encoder.init_state(torch.zeros(1, config.encoder.width, dtype=flow.dtype))
+    step = flow.estimator.init_state(torch.zeros(2 if config.guidance else 1, 1, dtype=flow.dtype))
+    tails, history, closing = nbytes(encoder) + config.steps * nbytes(step), config.history_tokens, flow.lookahead
+    if config.form == "cached":
+        keys = _keys(encoder.keys, history) + _keys(encoder.up_keys, ratio * history)
+        return tails + keys + config.steps * _keys(step.keys, ratio * history) + closing * _context(model)
+    if config.form == "windowed":
+        return (closing + history) * _context(model)
+    prompt = max((voice.prompt_token.shape[1] for voice in model.voices.values()), default=0)
+    return (prompt + model.config.text.max_tokens) * _context(model)
+
+
+def _context(model: Model) -> int:
+    """A token that is run again: itself, its noise and its mel."""
+    return 8 + 2 * _mel(model, model.flow.ratio)
+
+
+def _mel(model: Model, frames: int) -> int:
+    return frames * model.flow.config.mel_bins * 4
+
+
+def _keys(keys: Keys, length: int) -> int:
+    """Bytes of keys like these, of so many positions."""
+    return sum(math.prod((*part.shape[:-2], length, part.shape[-1])) * part.element_size() for part in keys.parts)
+
+
+def _vocoder(model: Model) -> int:
+    """Asked of the layers, with tensors that have no data; in float32, the widest that they may be run in."""
+    config = model.config.hift
+    with torch.device("meta"), torch.no_grad():
+        probe = HiFT(config)
+        frames = 64 + 2 * config.pre_kernel_size
+        _, state = probe(torch.empty(1, config.mel_bins, frames), probe.init_state(0))
+    return nbytes(state)
+
+
+def _available() -> int:
+    """Memory that can be had without swapping."""
+    try:
+        lines = MEMINFO.read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):  # not Linux
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _container() -> list[int]:
+    try:
+        text = CGROUP_LIMIT.read_text().strip()
+    except OSError:
+        return []
+    return [int(text)] if text.isdecimal() else []

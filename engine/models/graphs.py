@@ -1,0 +1,165 @@
+"""A step of T3 as graphs: tokens of R rows in, logits [R, V] float32 out, launched as one.
+
+A step is hundreds of small operations; launching them one by one takes a GPU longer than they run, and on a CPU
+Python's lock each time (`engine.models.traces`). A graph is launched at once, but its shapes and
+addresses are those of its capture. So there is one graph for each of
+
+    rows       1, 2, 4, 8 ... rows of the cache: those beyond the ones asked for are computed and not advanced
+    positions  256, 512 ... that attention looks at, masked beyond each row's own
+
+and what changes from step to step (tokens, speech positions, cache positions) is read from one tensor that stands
+still. On a GPU everything is captured before the first request. `T3.step` on the same cache gives the same logits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from engine.models.cache import RaggedWindow
+from engine.models.t3 import T3, T3Cache
+
+POSITIONS = 256  # a bucket of attended positions: reading up to so many more costs less than another launch
+
+
+class Capture(Protocol):
+    def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
+        """Runs `work(*memory)`, and returns what repeats its tensor operations on the same memory. What `work` reads
+        and is not given must not change."""
+        ...
+
+
+class CudaCapture:
+    """Graphs that share one pool of memory: one replay comes after the other, and what one leaves behind for its
+    reader lies in tensors of its own."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+        self._free = self._free_bytes()
+
+    def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(self._stream):
+            work(*memory)  # libraries choose their kernels and set up their workspaces, which a capture must not see
+        self._stream.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        # The other threads go on using the device meanwhile.
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            work(*memory)
+        return graph.replay
+
+    @property
+    def nbytes(self) -> int:
+        """Of device memory taken since; true as long as nobody else takes any."""
+        return max(0, self._free - self._free_bytes())
+
+    def _free_bytes(self) -> int:
+        torch.cuda.synchronize(self._device)
+        torch.cuda.empty_cache()
+        return torch.cuda.mem_get_info(self._device)[0]
+
+
+def take_stream(device: torch.device) -> None:
+    """Gives this thread a stream of its own whose kernels go ahead of other streams': the short ones of a step must not
+    queue behind a window of the flow. What was begun before is over."""
+    torch.cuda.synchronize(device)
+    torch.cuda.set_stream(torch.cuda.Stream(device, priority=-1))
+
+
+def row_buckets(rows: int) -> list[int]:
+    """1, 2, 4 ... up to `rows`, which is the last one."""
+    return [1 << power for power in range((rows - 1).bit_length())] + [rows]
+
+
+def position_buckets(capacity: int, size: int) -> list[int]:
+    """`size`, 2 * `size` ... up to `capacity`, which is the last one."""
+    return [*range(size, capacity, size), capacity]
+
+
+class StepGraphs:
+    """`T3.step` over one cache. Owns the tensors that its graphs read from and write to, and nothing of a request."""
+
+    def __init__(
+        self,
+        t3: T3,
+        cache: T3Cache,
+        capture: Capture,
+        *,
+        at_start: bool = True,
+        one_shape: bool = False,
+        bucket: int = POSITIONS,
+    ) -> None:
+        """`at_start`: captures every graph now, the largest first, so that the others find its memory in the pool; else
+        each when it is first needed. `one_shape`: every step is the largest one, so that a row's numbers do not depend
+        on how many others there are."""
+        self._t3, self._cache = t3, cache
+        self._rows, self._ends = row_buckets(cache.rows), position_buckets(cache.attention.capacity, bucket)
+        if one_shape:
+            self._rows, self._ends = self._rows[-1:], self._ends[-1:]
+        is_cuda = t3.device.type == "cuda"
+        self._host = torch.zeros(3, cache.rows, dtype=torch.int64, pin_memory=is_cuda)
+        self._inputs = torch.zeros(3, cache.rows, dtype=torch.int64, device=t3.device)  # token, place, position
+        self._logits = torch.zeros(cache.rows, t3.config.speech_vocab, device=t3.device)
+        layers = sorted({layer for layer, _ in t3.config.aligned_heads})
+        kv = cache.attention.kv
+        self._queries = {layer: kv.new_zeros(cache.rows, kv.shape[3], 1, kv.shape[5]) for layer in layers}
+        self._capture = capture
+        self._graphs: dict[tuple[int, int], Callable[[], None]] = {}
+        for shape in product(reversed(self._rows), reversed(self._ends)) if at_start else ():
+            self._graph(*shape)
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
+        """The first len(tokens) rows of its own cache each take one speech token [R]; logits [R, V] of the one after,
+        good until the next step."""
+        self._replay(tokens, cache)
+        return self._logits[: len(tokens)]
+
+    @torch.inference_mode()
+    def step_aligned(
+        self, tokens: Tensor, cache: T3Cache, rows: Sequence[int] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`step`, and for each of `rows` (None: all) how the coming token is spread over its text: [N], sum 1."""
+        self._replay(tokens, cache)
+        return self._logits[: len(tokens)], self._t3.alignment(self._queries, cache, rows or range(len(tokens)))
+
+    def _replay(self, tokens: Tensor, cache: T3Cache) -> None:
+        if cache is not self._cache:
+            raise ValueError("a graph reads and writes the cache that it was captured with")
+        count, lengths = len(tokens), cache.attention.lengths
+        longest = max(lengths[:count]) + 1
+        if longest > cache.attention.capacity:
+            raise ValueError(f"cache of {cache.attention.capacity} positions is full")
+        rows = self._rows[bisect_left(self._rows, count)]
+        end = self._ends[bisect_left(self._ends, longest)]
+        self._host[0, :count] = tokens
+        self._host[1:, :rows] = torch.tensor([cache.spoken[:rows], lengths[:rows]])
+        self._inputs.copy_(self._host, non_blocking=True)  # the one copy of a step to the device
+        self._graph(rows, end)()
+        cache.advance(count)
+
+    def _graph(self, rows: int, end: int) -> Callable[[], None]:
+        if (rows, end) not in self._graphs:
+            memory = (self._inputs, self._cache.attention.kv, self._logits, *self._queries.values())
+            self._graphs[rows, end] = self._capture(partial(self._predict, rows, end), *memory)
+        return self._graphs[rows, end]
+
+    @torch.inference_mode()
+    def _predict(self, rows: int, end: int, inputs: Tensor, kv: Tensor, logits: Tensor, *kept: Tensor) -> None:
+        """What is captured: nothing here may depend on a value that the host knows, except `rows` and `end`."""
+        tokens, places, positions = inputs[:, :rows].unbind()
+        queries: list[Tensor] = []
+        logits[:rows] = self._t3.predict(tokens, places, RaggedWindow(kv[:, :, :rows], end, positions), queries)
+        for layer, own in zip(self._queries, kept, strict=True):
+            own[:rows] = queries[layer]

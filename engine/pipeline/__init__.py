@@ -1,0 +1,13 @@
+"""The work of the three stages: `t3` turns text into speech tokens, `flow` tokens into mel, `vocoder` mel into audio.
+
+They meet only on the board. T3 waits for the flow only where ledgers are full; the flow waits for its tokens and their
+lookahead, and for the vocoder only where the audio channel is full. Which threads do it is the engine's choice. All
+wait on the board's condition; an exception of one utterance ends that utterance alone.
+"""
+
+from engine.pipeline.flow import FlowDuty
+from engine.pipeline.t3 import T3Duty
+from engine.pipeline.vocoder import VocoderDuty
+from engine.pipeline.worker import Worker
+
+__all__ = ["FlowDuty", "T3Duty", "VocoderDuty", "Worker"]

@@ -1,0 +1,167 @@
+"""The flow's duty: speech tokens -> mel, the most urgent window first and with it those that fit into its batch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from engine import tracing
+from engine.board import Board
+from engine.clock import now_ns
+from engine.deadlines import NS_PER_S
+from engine.jobs import FlowWork, MelStage
+from engine.messages import ChunkTimings
+from engine.pipeline.worker import Duty, reported
+from engine.running import FlowJob, Proposal, Running, VocoderJob, fail
+
+log = logging.getLogger(__name__)
+
+
+class FlowDuty(Duty):
+    """Owner of the mel stage: runs windows and commits them."""
+
+    def __init__(self, board: Board, stage: MelStage) -> None:
+        self._board = board
+        self._stage = stage
+        self._worked_ns = 0  # when the last window ended
+
+    def take(self) -> Callable[[], None] | float | None:
+        board = self._board
+        jobs, wait_s = board.next_flow_jobs(now_ns())
+        if jobs:
+            board.flow_busy = True
+            return partial(self._speak, jobs)
+        if proposed := board.next_proposal():
+            return partial(self._guard, [proposed], self._propose)
+        if board.config.sequential:
+            board.changed.notify_all()  # T3 may rest for a window whose time has passed
+        return wait_s
+
+    def _speak(self, jobs: list[FlowJob]) -> None:
+        self._guard(self._batch(jobs), self._commit_all)
+        with self._board.changed:
+            self._board.flow_busy = False
+            self._board.changed.notify_all()
+
+    def _batch(self, jobs: list[FlowJob]) -> list[FlowJob]:
+        """The most urgent window, and those that can be run with it."""
+        first, most = jobs[0], self._board.config.max_batch
+        if most == 1 or _has_proposal(first):
+            return [first]
+        kind = self._alike(first)
+        return [first, *(job for job in jobs[1:] if not _has_proposal(job) and self._alike(job) == kind)][:most]
+
+    def _alike(self, job: FlowJob) -> Hashable:
+        return self._stage.alike(self._state(job), _work(job))
+
+    def _state(self, job: FlowJob) -> Any:
+        running = job.running
+        return running.flow or self._stage.open(running.voice, running.accepted.seed)
+
+    def _guard(self, jobs: list[FlowJob], work: Callable[[list[FlowJob]], None]) -> None:
+        """Border of the stage: whatever breaks, breaks one utterance. Of a batch that broke, each is tried alone."""
+        try:
+            work(jobs)
+        except Exception as error:
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._guard([job], work)
+                return
+            running = jobs[0].running
+            log.exception("the flow failed on utterance %s", running.request.id)
+            with self._board.changed:
+                running.ledger.entries.clear()
+                fail(running, reported(error, "the flow"))
+                self._board.changed.notify_all()
+
+    def _commit_all(self, jobs: list[FlowJob]) -> None:
+        """Windows that were proposed before count as they are, the others are run now."""
+        proposal = jobs[0].running.proposal
+        done = [proposal] if proposal is not None and proposal.is_for(jobs[0]) else self._run_windows(jobs)
+        with self._board.changed:
+            for one in done:
+                self._discard(one.job.running, one)
+                self._commit(one)
+            self._board.changed.notify_all()
+
+    def _propose(self, jobs: list[FlowJob]) -> None:
+        (proposal,) = self._run_windows(jobs, speculative=True)
+        with self._board.changed:
+            self._discard(proposal.job.running, proposal)
+            proposal.job.running.proposal = proposal
+
+    def _discard(self, running: Running, instead: Proposal) -> None:
+        """A proposal that is not `instead` came to nothing: counted, and visible in the trace."""
+        dropped, running.proposal = running.proposal, None
+        if dropped is not None and dropped is not instead:
+            running.n_discarded += 1
+            tracing.record_discarded(running.trace, dropped.job.segment.index, dropped.timings)
+
+    def _run_windows(self, jobs: list[FlowJob], *, speculative: bool = False) -> list[Proposal]:
+        started = now_ns()
+        done = self._stage.run([self._state(job) for job in jobs], [_work(job) for job in jobs])
+        ended = now_ns()
+        with self._board.changed:
+            estimates = self._board.estimates
+            if n_new := sum(job.window.n_new for job in jobs):
+                estimates.flow_s.add(n_new, (ended - started) / NS_PER_S)
+            estimates.flow_load.add((ended - started) / max(ended - started, ended - self._worked_ns))
+            self._worked_ns = ended
+            for job in jobs:
+                job.running.flow_ns += (ended - started) // len(jobs)
+        batch = tuple(job.running.trace for job in jobs)
+        return [
+            Proposal(job, mel, state, _timings(job, started, ended, len(jobs), speculative), batch)
+            for job, (mel, state) in zip(jobs, done, strict=True)
+        ]
+
+    def _commit(self, done: Proposal) -> None:
+        """Replaces the state and hands the mel on, unless nobody wants it any more."""
+        running, segment, window = done.job.running, done.job.segment, done.job.window
+        if running.cancelled:
+            return
+        running.flow = done.state
+        seen = window.n_new + window.lookahead
+        timings = replace(
+            done.timings,
+            t3_first_token_ns=segment.drawn_ns(0),
+            t3_last_token_ns=segment.complete_ns(seen, window.final),
+            t3_busy_ns=segment.take_busy_ns(seen, window.final),
+            room_ns=running.room_ns,
+            wanted_ns=running.wanted_ns,
+        )
+        running.room_ns = running.wanted_ns = 0
+        segment.advance(window.n_new)
+        running.n_windows += 1
+        running.segment_windows += 1
+        running.mels.append(VocoderJob(running, segment, window, done.mel, timings, done.batch))
+        if window.final:
+            running.ledger.entries.popleft()
+            running.segment_windows = 0
+        self._board.pass_on(running)
+
+
+def _work(job: FlowJob) -> FlowWork:
+    return FlowWork(tokens=job.tokens, n_new=job.window.n_new, segment=job.segment.index, final=job.window.final)
+
+
+def _has_proposal(job: FlowJob) -> bool:
+    return job.running.proposal is not None and job.running.proposal.is_for(job)
+
+
+def _timings(job: FlowJob, started: int, ended: int, batch: int, speculative: bool) -> ChunkTimings:
+    text = job.segment.text
+    return ChunkTimings(
+        text_received_ns=text.received_ns,
+        text_cut_ns=text.cut_ns,
+        t3_start_ns=job.segment.t3_start_ns,
+        flow_start_ns=started,
+        flow_end_ns=ended,
+        flow_batch=batch,
+        window_tokens=job.window.n_new,
+        lookahead_tokens=job.window.lookahead,
+        speculative=speculative,
+    )

@@ -1,0 +1,175 @@
+"""T3's duty: text -> speech tokens, one for every running utterance in each step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from engine.alignment import SegmentAlignment
+from engine.board import Board
+from engine.clock import now_ns
+from engine.deadlines import NS_PER_S
+from engine.jobs import SegmentJob, TokenStage
+from engine.ledger import FlushMark, SegmentTokens
+from engine.pipeline.worker import Duty, reported
+from engine.running import Running, Spoken, fail
+from engine.text.segmenter import TextSegment
+
+log = logging.getLogger(__name__)
+
+
+class T3Duty(Duty):
+    """Owner of the token stage: of T3, its rows and its caches."""
+
+    def __init__(self, board: Board, stage: TokenStage) -> None:
+        self._board = board
+        self._stage = stage
+        self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
+
+    def take(self) -> Callable[[], None] | float | None:
+        board, now = self._board, now_ns()
+        board.cut_overdue(now)
+        leaving, starting = board.take_leaving(), board.to_speak()
+        feeding, stepping = board.to_feed(), board.to_step()
+        if leaving or starting or feeding or stepping:
+            return partial(self._do, leaving, starting, feeding, stepping)
+        self._stepped_ns = 0
+        next_cut = board.next_cut_ns()
+        return None if next_cut is None else max(0, next_cut - now) / NS_PER_S
+
+    def _do(
+        self, leaving: list[Running], starting: Running | None, feeding: Running | None, stepping: list[Running]
+    ) -> None:
+        for running in leaving:
+            self._leave(running)
+            running.on_leave()
+        if starting is not None:
+            self._guard(starting, self._begin)
+        if feeding is not None:
+            self._guard(feeding, self._feed)
+        if stepping:
+            self._step(stepping)
+
+    def _leave(self, running: Running) -> None:
+        row, running.row = running.row, None
+        if row is not None:
+            self._stage.release(row)
+
+    def _guard(self, running: Running, work: Callable[[Running], None]) -> None:
+        """Border of the stage: whatever breaks, breaks one utterance."""
+        try:
+            work(running)
+        except Exception as error:
+            self._fail(running, error)
+
+    def _fail(self, running: Running, error: Exception) -> None:
+        log.error("t3 failed on utterance %s", running.request.id, exc_info=error)
+        self._leave(running)
+        with self._board.changed:
+            if running.decoding is not None:
+                running.decoding.closed, running.decoding = True, None
+            fail(running, reported(error, "T3"))
+            self._board.changed.notify_all()
+
+    def _begin(self, running: Running) -> None:
+        """Makes the next text speakable, or takes a row for the next speakable piece."""
+        if running.pieces:
+            running.begun_ns, running.feeding_ns = now_ns(), 0
+            running.row = self._stage.begin(
+                SegmentJob(
+                    text=running.pieces[0].text,
+                    voice=running.voice,
+                    language=running.accepted.language,
+                    sampling=running.accepted.sampling,
+                    seed=running.accepted.seed,
+                    segment=running.n_segments,
+                    aligned=running.request.want_alignment,
+                )
+            )
+            return
+        text = running.texts[0]  # it stays there until what follows from it stands in its place
+        spoken = [] if isinstance(text, FlushMark) else self._pieces(running, text)
+        with self._board.changed:
+            running.texts.popleft()
+            running.pieces += spoken
+            if isinstance(text, FlushMark):
+                running.ledger.entries.append(text)
+            self._board.changed.notify_all()
+
+    def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
+        language = running.accepted.language
+        pieces = self._stage.speakable(text.text, language)
+        words = self._stage.words(text.text, language) if running.request.want_alignment else [()] * len(pieces)
+        return [Spoken(text, *piece) for piece in zip(pieces, words, strict=True)]
+
+    def _feed(self, running: Running) -> None:
+        started = now_ns()
+        complete = self._stage.feed(running.row)
+        ended = now_ns()
+        with self._board.changed:
+            running.t3_ns += ended - started
+            running.feeding_ns += ended - started
+            running.fed_ns = ended
+            if not complete:
+                return
+            piece = running.pieces.popleft()
+            per_token = self._board.config.timing.samples_per_token
+            running.decoding = SegmentTokens(
+                index=running.n_segments,
+                text=piece.segment,
+                spoken=piece.text,
+                t3_start_ns=running.begun_ns,
+                prefill_end_ns=ended,
+                busy_ns=running.feeding_ns,
+                alignment=SegmentAlignment(piece.words, piece.segment, per_token) if piece.words else None,
+            )
+            self._board.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
+            running.n_segments += 1
+            running.ledger.entries.append(running.decoding)
+            self._board.changed.notify_all()
+
+    def _step(self, stepping: list[Running]) -> None:
+        """One token for everyone; who stops or breaks gives back its row."""
+        started = now_ns()
+        try:
+            tokens = self._stage.step([running.row for running in stepping])
+        except Exception as error:  # of the batch as a whole: nothing tells whose it is
+            for running in stepping:
+                self._fail(running, error)
+            return
+        drawn = now_ns()
+        with self._board.changed:
+            if self._stepped_ns:
+                self._board.estimates.token_s.add((drawn - self._stepped_ns) / NS_PER_S)
+            self._stepped_ns = drawn if any(token is not None for token in tokens) else 0
+            share_ns = (drawn - started) // len(stepping)
+            for running, token in zip(stepping, tokens, strict=True):
+                running.t3_ns += share_ns
+                self._take(running, token, drawn, share_ns)
+            self._board.changed.notify_all()
+        for running, token in zip(stepping, tokens, strict=True):
+            if token is None:
+                broke = running.row.error if running.row else None
+                if broke is None:
+                    self._leave(running)
+                else:
+                    self._fail(running, broke)
+
+    def _take(self, running: Running, token: int | None, drawn: int, busy_ns: int) -> None:
+        segment, row = running.decoding, running.row
+        if running.cancelled or segment is None or row is None:
+            return
+        segment.busy_ns += busy_ns
+        if token is not None:
+            segment.append(token, drawn)
+            running.n_tokens += 1
+            if segment.alignment:
+                segment.alignment.append(row.attention)
+        elif row.error is None:
+            segment.warning = row.warning
+            if segment.alignment:
+                segment.alignment.close(complete=not row.warning)
+            segment.closed, segment.closed_ns, running.decoding = True, drawn, None
+            if segment.drawn:
+                self._board.estimates.tokens_per_char.add(segment.drawn / len(segment.spoken))

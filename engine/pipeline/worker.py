@@ -1,0 +1,75 @@
+"""What the stages' work has in common: the threads that do it until the board closes, and how events leave."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from engine.board import Board
+from engine.errors import GaplessError, UtteranceFailed
+from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
+from engine.running import Running
+
+log = logging.getLogger(__name__)
+
+
+class Duty:
+    """One stage's work. Its methods run on the thread that has it."""
+
+    def take(self) -> Callable[[], None] | float | None:
+        """With the board's condition held: what to do now, or in how many seconds there may be something, or None:
+        not before something changes."""
+        raise NotImplementedError
+
+
+class Worker:
+    """A named thread that does its duties, the first of them first, until the board closes."""
+
+    def __init__(self, name: str, board: Board, duties: Sequence[Duty], on_start: Callable[[], None]) -> None:
+        self._board = board
+        self._duties = duties
+        self._on_start = on_start
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _run(self) -> None:
+        """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
+        try:
+            self._on_start()
+            while work := self._next():
+                work()
+        except Exception as error:
+            log.exception("the %s thread broke", self._thread.name)
+            for running in self._board.close():
+                emit(running, Failed(error=UtteranceFailed(f"the engine broke: {error}")))
+
+    def _next(self) -> Callable[[], None] | None:
+        """What to do, waited for; None once the board has closed and nothing is left."""
+        with self._board.changed:
+            while True:
+                waits: list[float] = []
+                for duty in self._duties:
+                    found = duty.take()
+                    if callable(found):
+                        return found
+                    if found is not None:
+                        waits.append(found)
+                if self._board.closed:
+                    return None
+                self._board.changed.wait(min(waits, default=None))
+
+
+def reported(error: Exception, stage: str) -> GaplessError:
+    """What the caller is told of an error in a stage."""
+    return error if isinstance(error, GaplessError) else UtteranceFailed(f"{stage} failed: {error}")
+
+
+def emit(running: Running, event: Event) -> None:
+    if not running.cancelled or not isinstance(event, AudioChunk | Aligned | Warned):
+        running.sink(event)

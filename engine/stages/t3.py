@@ -1,0 +1,174 @@
+"""Text -> speech tokens: T3, its cache and its sampler, for all running segments at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.clock import now_ns
+from engine.jobs import SegmentJob
+from engine.model import Model, ModelConfig
+from engine.models.graphs import Capture, StepGraphs
+from engine.models.t3 import T3
+from engine.sampling import Sampler, SamplingParams
+from engine.sampling_graphs import SlotSampler
+from engine.text.words import WrittenWord
+
+FRAMING = 2  # T3's start and stop around the text
+FIRST_FEED = 16  # positions of a text that are run at once beside other rows, until it is known what they cost
+
+
+@dataclass(eq=False)
+class Row:
+    """One segment in T3."""
+
+    params: SamplingParams
+    key: tuple[int, int]  # (seed, segment)
+    max_tokens: int
+    slots: list[int]  # of the cache: with text and, where guidance acts, without
+    to_feed: torch.Tensor  # [1 or 2, N, C] what is left of the conditioned text
+    logits: torch.Tensor | None = None  # [1 or 2, V] behind its text, until its first token is drawn
+    tokens: list[int] = field(default_factory=list)
+    warning: str = ""
+    error: Exception | None = None
+    aligned: bool = False  # its attention over the text is wanted
+    attention: NDArray[np.float32] | None = None  # [N] of the last token over the framed text, where it is known
+
+
+def positions(config: ModelConfig) -> int:
+    """Of the longest segment: conditioning, text, speech."""
+    t3, text = config.t3, config.text
+    return t3.prefix_len + FRAMING + text.max_text_tokens + t3.start_count + text.max_tokens
+
+
+class T3Stage:
+    """Owns the cache of T3, allocated once, so that memory is bounded at start. Slots in use are the first ones.
+
+    All rows step together: a step costs little more for ten than for one. A row that stands still is computed and not
+    advanced, so that nobody is copied; `fixed_batch` steps all slots, used or not, and makes a row's numbers
+    independent of how many others there are."""
+
+    def __init__(
+        self, model: Model, max_rows: int, *, fixed_batch: bool = False, capture: Capture | None = None
+    ) -> None:
+        """`capture`: what makes graphs of a step; None: its operations are launched one by one."""
+        self._model = model
+        self._t3 = model.t3
+        self._cache = model.t3.init_cache(max_rows * (2 if model.t3.config.guidance else 1), positions(model.config))
+        sampler = Sampler(model.t3.config, model.device)
+        self._steps: T3 | StepGraphs = model.t3
+        self._sampler: Sampler | SlotSampler = sampler
+        if capture is not None:
+            at_start = model.device.type == "cuda"
+            self._steps = StepGraphs(model.t3, self._cache, capture, at_start=at_start, one_shape=fixed_batch)
+            self._sampler = SlotSampler(sampler, model.config, self._cache.rows, capture, at_start=at_start)
+        self._owners: list[Row] = []  # of each slot in use
+        self._fixed_batch = fixed_batch
+        self._feed = FIRST_FEED  # positions that take about as long as a step
+        self._step_s = 0.0
+
+    def speakable(self, text: str, language: str) -> list[str]:
+        return self._model.text.pieces(text, language)
+
+    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+        shift = 0 if self._t3.config.start_text is None else 1
+        pieces = self._model.text.words(text, language)
+        return [tuple(replace(w, begin=w.begin + shift, end=w.end + shift) for w in words) for words in pieces]
+
+    def begin(self, job: SegmentJob) -> Row:
+        params = self._model.sampling(job.sampling)
+        ids = self._model.text.encode(job.text, job.language)
+        text = self._t3.frame_text(torch.tensor([ids], device=self._model.device))
+        guided = self._t3.config.guidance and params.cfg_weight > 0
+        slots = [len(self._owners) + part for part in range(2 if guided else 1)]
+        x = self._t3.begin(job.voice.t3, text, self._cache, slots[0], guided=guided, emotion=params.exaggeration)
+        guard = self._model.config.text
+        budget = min(guard.base_tokens + round(guard.tokens_per_text_token * len(ids)), guard.max_tokens)
+        key = (job.seed, job.segment)
+        row = Row(params=params, key=key, max_tokens=budget, slots=slots, to_feed=x, aligned=job.aligned)
+        self._owners += [row] * len(slots)
+        return row
+
+    def feed(self, row: Row) -> bool:
+        """Alone on the machine a text is run at once, and on a GPU, where a short one costs no less; beside others in
+        pieces that cost about as much as a step."""
+        alone = len(self._owners) == len(row.slots)
+        count = row.to_feed.shape[1] if alone or self._model.device.type == "cuda" else self._feed
+        started = now_ns()
+        logits = self._t3.feed(row.to_feed[:, :count], self._cache, row.slots)
+        seconds = (now_ns() - started) / 1e9
+        if not alone and self._step_s:
+            longer = seconds < self._step_s
+            self._feed = max(FIRST_FEED, 2 * self._feed if longer else self._feed // 2)
+        row.to_feed = row.to_feed[:, count:]
+        row.logits = logits
+        return not row.to_feed.shape[1]
+
+    @torch.inference_mode()
+    def step(self, rows: Sequence[Row]) -> list[int | None]:
+        running = [row for row in rows if not self._is_over(row)]
+        stale = [row for row in running if row.tokens]
+        logits = self._run(stale) if stale else None
+        drawn = self._draw(running, logits) if running else {}
+        return [drawn.get(row) for row in rows]
+
+    def release(self, row: Row) -> None:
+        """The last slots take the place of those that become free, so that those in use stay the first ones."""
+        for slot in sorted(row.slots, reverse=True):
+            last = len(self._owners) - 1
+            owner = self._owners[last]
+            if slot != last:
+                self._cache.move(last, slot)
+                self._owners[slot] = owner
+                owner.slots[owner.slots.index(last)] = slot
+            else:
+                self._cache.clear(slot)
+            self._owners.pop()
+
+    def _is_over(self, row: Row) -> bool:
+        if len(row.tokens) < row.max_tokens:
+            return False
+        row.warning = f"speech was cut after {len(row.tokens)} tokens: more than the text can need"
+        return True
+
+    def _run(self, rows: Sequence[Row]) -> torch.Tensor:
+        """The last token of `rows` through T3; everyone else's slots stand still. Logits [S, V] of all slots."""
+        started = now_ns()
+        count = self._cache.rows if self._fixed_batch else len(self._owners)
+        tokens, still = [0] * count, [True] * count
+        for row in rows:
+            for slot in row.slots:
+                tokens[slot], still[slot] = row.tokens[-1], False
+        logits = self._advance(torch.tensor(tokens), [row for row in rows if row.aligned])
+        self._cache.take_back([slot for slot in range(count) if still[slot]])
+        self._step_s = (now_ns() - started) / 1e9
+        return logits
+
+    def _advance(self, tokens: torch.Tensor, aligned: Sequence[Row]) -> torch.Tensor:
+        """Logits of a step of all slots; `aligned` rows get to know what of their text the coming token is."""
+        if not aligned:
+            return self._steps.step(tokens, self._cache)
+        logits, attention = self._steps.step_aligned(tokens, self._cache, [row.slots[0] for row in aligned])
+        for row, over_text in zip(aligned, attention, strict=True):
+            row.attention = over_text.cpu().numpy()
+        return logits
+
+    def _draw(self, rows: Sequence[Row], logits: torch.Tensor | None) -> dict[Row, int]:
+        """The next token of each row that goes on, from the logits of a step or, for its first one, of its text."""
+        for row in rows:
+            if row.logits is not None:
+                if logits is None:
+                    logits = row.logits.new_empty(len(self._owners), row.logits.shape[1])
+                logits[row.slots] = row.logits.to(logits.dtype)
+                row.logits = None
+        assert logits is not None
+        drawn = {}
+        for row, token in zip(rows, self._sampler.draw(logits, rows), strict=True):
+            if token != self._t3.config.stop_speech:
+                drawn[row] = token
+                row.tokens.append(token)
+        return drawn

@@ -1,0 +1,75 @@
+"""Mel -> audio: the vocoder, pauses between segments, the fade-in of an utterance, its mark.
+
+The vocoder starts anew with every segment, and its speech ends with it: nothing is held back for a sentence that is yet
+to come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine import noise
+from engine.jobs import VocoderWork
+from engine.model import Model
+from engine.models.hift import HiFTState
+from engine.watermark import Watermark, WatermarkState
+
+
+@dataclass(frozen=True)
+class SoundState:
+    """One utterance between two pieces of mel."""
+
+    seed: int
+    vocoder: HiFTState | None = None  # None: its segment has had none
+    spoken: int = 0  # samples of speech so far
+    owed_pause: int = 0  # samples of silence that come before the next segment
+    mark: WatermarkState | None = None  # None: audio is not marked
+
+
+class VocoderStage:
+    def __init__(self, model: Model, watermark: Watermark | None = None) -> None:
+        self._model = model
+        self._watermark = watermark
+        text, tail = model.config.text, model.config.tail
+        self._pauses = {True: model.samples(text.sentence_pause_ms), False: model.samples(text.clause_pause_ms)}
+        self._fade = _fade_in(model.samples(tail.muted_ms), model.samples(tail.fade_in_ms))
+
+    def open(self, seed: int) -> SoundState:
+        return SoundState(seed, mark=self._watermark.init_state() if self._watermark else None)
+
+    def pause(self, state: SoundState) -> int:
+        """Samples of silence that the next audio begins with."""
+        return state.owed_pause
+
+    @torch.inference_mode()
+    def run(self, state: SoundState, work: VocoderWork) -> tuple[NDArray[np.float32], SoundState]:
+        """[N] float32 audio and the state that follows."""
+        model = self._model
+        vocoder = state.vocoder or model.hift.init_state(noise.fold(state.seed, work.segment))
+        wav, vocoder = model.hift(work.mel, vocoder, final=work.final)
+        if work.final and model.config.tail.drop_last_token:  # of the wave: without its mel the end would be mel of 0
+            wav = wav[:, : -model.samples_per_token]
+        speech = self._faded(wav[0].float().cpu().numpy(), state.spoken)
+        audio = np.concatenate([np.zeros(state.owed_pause, np.float32), speech])
+        mark = state.mark
+        if self._watermark is not None and mark is not None:
+            audio, mark = self._watermark(audio, mark)
+        following = replace(state, vocoder=vocoder, spoken=state.spoken + len(speech), owed_pause=0, mark=mark)
+        if work.final:
+            following = replace(following, vocoder=None, owed_pause=self._pauses[work.ends_sentence])
+        return audio, following
+
+    def _faded(self, speech: NDArray[np.float32], begin: int) -> NDArray[np.float32]:
+        """Speech that begins at sample `begin` of the utterance's, under the fade-in of the utterance's start."""
+        gain = self._fade[begin : begin + len(speech)]
+        return np.concatenate([speech[: len(gain)] * gain, speech[len(gain) :]]) if len(gain) else speech
+
+
+def _fade_in(muted: int, rising: int) -> NDArray[np.float32]:
+    """Gain of an utterance's first samples: nothing, then a raised cosine."""
+    curve = (1 - np.cos(np.linspace(0, np.pi, rising))) / 2
+    return np.concatenate([np.zeros(muted), curve]).astype(np.float32)
