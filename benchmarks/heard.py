@@ -76,6 +76,7 @@ class Heard:
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     text: str
+    others: int  # utterances that the server was at when this one began
     audio_s: float
     player: Heard | None  # None: it was not found in the recording
     control: Heard | None
@@ -146,6 +147,7 @@ class Control:
 async def utterance(
     client: Client, sink: Sink, sounddevice: ModuleType, text: str, seed: int, start: str, one_shot: Samples
 ) -> Outcome:
+    others = (await client.info()).active_utterances
     begin = sink.recorded_samples
     pieces: list[Samples] = []
     async with Player(RATE, start=start_rule(start)) as player, client.utterance(seed=seed) as spoken:
@@ -173,6 +175,7 @@ async def utterance(
     allowed_ns = max(received_ns, log.allowed_ns or 0)
     return Outcome(
         text=text,
+        others=others,
         audio_s=len(played) / RATE,
         player=heard,
         control=control,
@@ -238,12 +241,15 @@ def _one_shots(texts: Sequence[str]) -> list[Samples]:
 
 
 @contextlib.contextmanager
-def crowd(address: str, streams: int) -> Iterator[None]:
-    """So many other listeners, in a process of their own."""
+def crowd(address: str, streams: int) -> Iterator[Callable[[], bool]]:
+    """So many other listeners, in a process of their own; whether they are still there."""
+    if not streams:
+        yield lambda: True
+        return
     process = multiprocessing.get_context("spawn").Process(target=_crowd, args=[address, streams], daemon=True)
     process.start()
     try:
-        yield
+        yield process.is_alive
     finally:
         process.kill()
         process.join()
@@ -282,7 +288,7 @@ async def measure(arguments: argparse.Namespace, address: str, sink: Sink, tell:
     spoken = [] if arguments.barge_in else one_shots(texts)
     chance = random.Random(0)
     outcomes: list[Any] = []
-    with crowd(address, arguments.parallel) if arguments.parallel else contextlib.nullcontext():
+    with crowd(address, arguments.parallel) as listening:
         await asyncio.sleep(5.0 if arguments.parallel else 0.0)
         async with Client(address) as client:
             for seed, text in enumerate(texts):
@@ -292,6 +298,8 @@ async def measure(arguments: argparse.Namespace, address: str, sink: Sink, tell:
                     one_shot = spoken[seed]
                     outcomes.append(await utterance(client, sink, sounddevice, text, seed, arguments.start, one_shot))
                 tell(str(outcomes[-1]))
+                if not listening():
+                    raise RuntimeError("the other listeners broke off; see above")
     return outcomes
 
 
@@ -300,6 +308,7 @@ def figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     beyond = [one for one in found if one.player and one.control and one.control.whole and not one.player.whole]
     return {
         "utterances": len(outcomes),
+        "others_at_once": round(statistics.mean(one.others for one in outcomes), 1),
         "audio_s": round(sum(one.audio_s for one in outcomes), 2),
         "not_found": len(outcomes) - len(found),
         "equal": sum(one.player is not None and one.player.whole for one in outcomes),

@@ -2,8 +2,8 @@
 
     found = compare(played, recorded, tolerance)
 
-The recording begins before the sound does. From its first loud tenth of a second on the two are laid over each other and must
-agree sample by sample; where they cease to, the rest is looked for further on: what lies between is a gap.
+The recording begins before the sound does. From its first loud tenth of a second on the two are laid over each other
+and must agree sample by sample; where they cease to, the rest is looked for further on: what lies between is a gap.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ SPEECH = 10 ** (-40 / 20)  # what is so loud in one rendering may not be silent 
 _HEAD_S = 0.1  # is looked for at the beginning
 _PIECE_S = 0.04  # is looked for after a gap
 _GAP_S = 3.0  # no longer gap is looked for
+_SKIP_S = 0.2  # and no longer part that was skipped: a device that was late drops what it holds
 
 
 @dataclass(frozen=True)
 class Gap:
-    """What was played went on so much later; 0: it was only altered."""
+    """What was played went on so much later; 0: it was only altered; below 0: a part was skipped."""
 
     at: int  # sample of what was played
     length: int  # samples
@@ -60,12 +61,15 @@ def compare(played: Samples, recorded: Samples, rate: int, tolerance: float) -> 
         if at >= len(played):
             break
         after = _first_loud(played, at + piece // 4)  # the edges of a gap are faded
-        moved = _find(played[after : after + piece], _at(recorded, after + lag, piece + round(_GAP_S * rate)))
+        back = min(round(_SKIP_S * rate), after + lag)
+        where = _at(recorded, after + lag - back, back + piece + round(_GAP_S * rate))
+        found = _find(played[after : after + piece], where)
+        moved = None if found is None else found - back
         lag += moved or 0
         over = min(len(played), after + piece)
         differs = int((np.abs(_at(recorded, at + lag, over - at) - played[at:over]) > tolerance).sum())
         altered += differs
-        lost += 0 if moved is not None else differs
+        lost += differs if moved is None else max(0, -moved)
         gaps.append(Gap(at, moved or 0))
         at = over
     return Compared(begins=begins, gaps=tuple(gaps), altered=altered, lost=lost, greatest_error=greatest)

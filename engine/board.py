@@ -27,6 +27,7 @@ from engine.running import FlowJob, Running, VocoderJob
 from engine.schedule import Head
 
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy if it is to run what may come to nothing
+FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes it up, if others are short of time
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
 
@@ -62,7 +63,9 @@ class Board:
         self._done = Usage()  # by those that have left
         self._running: dict[str, Running] = {}
         self._leaving: list[Running] = []  # cancelled, their row not yet given back
-        self._low = max(needed, config.ledger_tokens - 2 * config.timing.largest)  # tokens
+        # Tokens that an utterance may wait with: below `low` T3 begins to fill, and it fills all up to `high` at least.
+        self._low = max(needed, config.ledger_tokens - 2 * config.timing.largest)
+        self._high = max(needed, config.ledger_tokens - config.timing.largest)
         self._filling = False
 
     # ------------------------------------------------------------------------------------------ callers
@@ -161,7 +164,7 @@ class Board:
             if running.voice is not None and running.row is None and not running.failed
             and (running.texts or running.pieces) and running.ledger.has_room
         ]  # fmt: skip
-        return min(waiting, key=_runs_out_ns, default=None)
+        return min(waiting, key=_due_ns, default=None)
 
     def to_feed(self) -> Running | None:
         """An utterance whose segment has begun and whose text T3 has not run in full; they take turns."""
@@ -169,17 +172,14 @@ class Board:
         return min(feeding, key=lambda running: running.fed_ns, default=None)
 
     def to_step(self) -> list[Running]:
-        """Everyone who decodes and has room, once one of them needs it, until all are full: a step for many costs
-        little more than for one, so they are filled together rather than each as its own window leaves."""
+        """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many
+        costs little more than for one, so they are filled together rather than each as its own window leaves."""
         if self.config.sequential and (self.flow_busy or self._in_vocoder or self.next_flow_jobs(now_ns())[0]):
             return []
         rows = [running for running in self._running.values() if running.decoding and running.ledger.has_room]
-        self._filling = bool(rows) and (self._filling or any(self._hungry(running) for running in rows))
+        enough = self._high if self._filling else self._low
+        self._filling = any(not running.channel_full and running.ledger.waiting < enough for running in rows)
         return rows if self._filling else []
-
-    def _hungry(self, running: Running) -> bool:
-        """Whether the flow will soon have nothing to do for it."""
-        return not running.channel_full and running.ledger.waiting < self._low
 
     # ------------------------------------------------------------------------------------------ flow thread
 
@@ -197,7 +197,7 @@ class Board:
                 jobs.append(_job(running, head, window))
             elif window is not None:
                 running.channel_full = True
-        return sorted(jobs, key=lambda job: _runs_out_ns(job.running)), min(waits, default=None)
+        return sorted(jobs, key=lambda job: _due_ns(job.running)), min(waits, default=None)
 
     def next_proposal(self) -> FlowJob | None:
         """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
@@ -212,7 +212,7 @@ class Board:
                 tried = running.proposal is not None and running.proposal.is_for(job)
                 if not tried and self._has_room(running, job.window):
                     jobs.append(job)
-        return min(jobs, key=lambda job: _runs_out_ns(job.running), default=None)
+        return min(jobs, key=lambda job: _due_ns(job.running), default=None)
 
     def pass_on(self, running: Running) -> None:
         """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
@@ -272,7 +272,7 @@ class Board:
     def next_vocoder_job(self) -> VocoderJob | None:
         heads = [running.mels[0] for running in self._running.values() if running.mels]
         jobs = [job for job in heads if isinstance(job, VocoderJob)]
-        return min(jobs, key=lambda job: _runs_out_ns(job.running), default=None)
+        return min(jobs, key=lambda job: _due_ns(job.running), default=None)
 
     @property
     def _in_vocoder(self) -> bool:
@@ -301,5 +301,6 @@ def _job(running: Running, head: SegmentTokens, window: Window) -> FlowJob:
     return FlowJob(running, head, window, tuple(head.peek(window.n_new + window.lookahead)))
 
 
-def _runs_out_ns(running: Running) -> int:
-    return running.runs_out_ns
+def _due_ns(running: Running) -> int:
+    """When its listener runs out. Who has heard nothing yet waits a little for others, rather than break their sound."""
+    return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS

@@ -47,11 +47,9 @@ class _Float(IntEnum):
 class SlotSampler:
     """Owns the tensors that its graphs read from and write to, and knows which row speaks from which slot."""
 
-    def __init__(
-        self, sampler: Sampler, config: ModelConfig, slots: int, capture: Capture, *, at_start: bool = True
-    ) -> None:
-        """`at_start`: captures a graph for every number of rows now, with and without the sorting that top-k and top-p
-        need; else each when it is first needed."""
+    def __init__(self, sampler: Sampler, config: ModelConfig, slots: int, capture: Capture) -> None:
+        """Captures graphs with and without the sorting that top-k and top-p need; one for every number of rows, unless
+        the capture takes any."""
         self._sampler, self._penalty_last = sampler, config.sampling.penalty_last
         self._max_tokens, vocab, device = config.text.max_tokens, config.t3.speech_vocab, sampler.device
         self._host = torch.zeros(len(_Int) + len(_Float), slots, dtype=torch.int64, pin_memory=device.type == "cuda")
@@ -68,10 +66,16 @@ class SlotSampler:
         self._chosen = torch.zeros(slots, dtype=torch.int64, device=device)
         self._speaking: list[Speaking | None] = [None] * slots
         self._rows = row_buckets(slots)
-        self._capture = capture
+        memory = (self._block, self._block_floats, self._logits, self._said, self._chosen)
+        self._size = torch.tensor([min(2, slots)])  # rows, of a graph of any shape; Quirk: a trace keeps a one
+        self._any: dict[bool, Callable[[], None]] = {}
         self._graphs: dict[tuple[int, bool], Callable[[], None]] = {}
-        for shape in product(reversed(self._rows), (True, False)) if at_start else ():
-            self._graph(*shape)
+        if capture.any_shape:
+            for sorts in (True, False):
+                self._any[sorts] = capture(partial(self._choose, sorts), self._size, *memory)
+            return
+        for rows, sorts in product(reversed(self._rows), (True, False)):
+            self._graphs[rows, sorts] = capture(partial(self._choose, sorts, (rows,)), *memory)
 
     @torch.inference_mode()
     def draw(self, logits: Tensor, rows: Sequence[Speaking]) -> list[int]:
@@ -85,15 +89,13 @@ class SlotSampler:
         self._block.copy_(self._host, non_blocking=True)
         self._logits[: len(logits)] = logits
         sorts = any(row.params.top_k > 0 or row.params.top_p < 1 for row in rows)
-        self._graph(self._rows[bisect_left(self._rows, len(logits))], sorts)()
+        if self._any:
+            self._size[0] = len(logits)
+            self._any[sorts]()
+        else:
+            self._graphs[self._rows[bisect_left(self._rows, len(logits))], sorts]()
         chosen = self._chosen.tolist()  # what the step waits for
         return [chosen[row.slots[0]] for row in rows]
-
-    def _graph(self, rows: int, sorts: bool) -> Callable[[], None]:
-        if (rows, sorts) not in self._graphs:
-            memory = (self._block, self._block_floats, self._logits, self._said, self._chosen)
-            self._graphs[rows, sorts] = self._capture(partial(self._choose, rows, sorts), *memory)
-        return self._graphs[rows, sorts]
 
     def _enter(self, slot: int, row: Speaking) -> None:
         """A row that is new, or has moved here; it never moves back to a slot that it was in."""
@@ -120,9 +122,18 @@ class SlotSampler:
 
     @torch.inference_mode()
     def _choose(
-        self, rows: int, sorts: bool, block: Tensor, block_floats: Tensor, logits: Tensor, said: Tensor, chosen: Tensor
+        self,
+        sorts: bool,
+        size: tuple[int] | Tensor,
+        block: Tensor,
+        block_floats: Tensor,
+        logits: Tensor,
+        said: Tensor,
+        chosen: Tensor,
     ) -> None:
-        """What is captured: nothing here may depend on a value that the host knows, except `rows` and `sorts`."""
+        """What is captured: nothing here may depend on a value that the host knows, except on `sorts`, and on `size`
+        where it does."""
+        rows = size[0]
         ints, floats = block[: len(_Int), :rows], block_floats[:, :rows, None].float()
         count, window = ints[_Int.COUNT][:, None], ints[_Int.WINDOW][:, None]
         said, places = said[:rows], torch.arange(self._max_tokens + 1, device=said.device)
@@ -141,4 +152,4 @@ class SlotSampler:
         both = torch.cat([logits[:rows], logits[ints[_Int.WITHOUT]]])
         drawn = self._sampler.choose(combine_guidance(both, floats[_Float.WEIGHT]), choice, self._penalty_last)
         said.scatter_(1, count, drawn[:, None])
-        chosen[:rows] = drawn
+        chosen[:rows].copy_(drawn)

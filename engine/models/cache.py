@@ -66,11 +66,12 @@ class Window:
     """Rows that stand at the same position: slices, no index tensors, a mask only inside a prefill."""
 
     def __init__(self, kv: Tensor, start: int, n_new: int) -> None:
-        self.kv, self.start, self.end = kv, start, start + n_new
-        self.positions: Tensor | slice = slice(start, self.end)
+        self.kv, self.start = kv, start
+        self.end: int | Tensor = start + n_new
+        self.positions: Tensor | slice = slice(start, start + n_new)
         self.mask: Tensor | None = None
         if n_new > 1 and start > 0:
-            keys = torch.arange(self.end, device=kv.device)
+            keys = torch.arange(start + n_new, device=kv.device)
             self.mask = keys <= torch.arange(start, self.end, device=kv.device)[:, None]
         self.is_causal = n_new > 1 and start == 0
 
@@ -84,14 +85,15 @@ class Window:
 
 class RaggedWindow(Window):
     """Rows at different positions, one new position each: attention over `end` positions, which hold the longest row,
-    masked beyond each row's own. Shapes depend on `end` alone, so that a graph can be captured."""
+    masked beyond each row's own. Shapes depend on `end` alone, so that a graph can be captured; a trace may take it
+    from a tensor."""
 
-    def __init__(self, kv: Tensor, end: int, at: Tensor) -> None:
-        super().__init__(kv, end - 1, 1)
+    def __init__(self, kv: Tensor, end: int | Tensor, at: Tensor) -> None:
+        self.kv, self.end, self.is_causal = kv, end, False
         self.at = at  # [R]
         self.rows = torch.arange(kv.shape[2], device=kv.device)
         self.positions = at[:, None]
-        written = torch.arange(end, device=kv.device) <= at[:, None]  # [R, T]
+        written = torch.arange(end, device=kv.device) <= at[:, None]  # type: ignore[arg-type]  # [R, T]
         self.mask = written[:, None, None]
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:

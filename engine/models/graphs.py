@@ -8,7 +8,8 @@ addresses are those of its capture. So there is one graph for each of
     positions  256, 512 ... that attention looks at, masked beyond each row's own
 
 and what changes from step to step (tokens, speech positions, cache positions) is read from one tensor that stands
-still. On a GPU everything is captured before the first request. `T3.step` on the same cache gives the same logits.
+still. Where a capture takes any shape, one graph does for all, and computes nothing beyond what is asked for.
+Everything is captured before the first request. `T3.step` on the same cache gives the same logits.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ POSITIONS = 256  # a bucket of attended positions: reading up to so many more co
 
 
 class Capture(Protocol):
+    any_shape: bool  # slices may begin and end where a tensor says: one graph is enough
+
     def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
         """Runs `work(*memory)`, and returns what repeats its tensor operations on the same memory. What `work` reads
         and is not given must not change."""
@@ -38,6 +41,8 @@ class Capture(Protocol):
 class CudaCapture:
     """Graphs that share one pool of memory: one replay comes after the other, and what one leaves behind for its
     reader lies in tensors of its own."""
+
+    any_shape = False
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -93,15 +98,14 @@ class StepGraphs:
         cache: T3Cache,
         capture: Capture,
         *,
-        at_start: bool = True,
         one_shape: bool = False,
         bucket: int = POSITIONS,
     ) -> None:
-        """`at_start`: captures every graph now, the largest first, so that the others find its memory in the pool; else
-        each when it is first needed. `one_shape`: every step is the largest one, so that a row's numbers do not depend
-        on how many others there are."""
+        """Captures every graph, the largest first, so that the others find its memory in the pool. `one_shape`: every
+        step is the largest one, so that a row's numbers do not depend on how many others there are."""
         self._t3, self._cache = t3, cache
         self._rows, self._ends = row_buckets(cache.rows), position_buckets(cache.attention.capacity, bucket)
+        self._one_shape = one_shape
         if one_shape:
             self._rows, self._ends = self._rows[-1:], self._ends[-1:]
         is_cuda = t3.device.type == "cuda"
@@ -111,10 +115,16 @@ class StepGraphs:
         layers = sorted({layer for layer, _ in t3.config.aligned_heads})
         kv = cache.attention.kv
         self._queries = {layer: kv.new_zeros(cache.rows, kv.shape[3], 1, kv.shape[5]) for layer in layers}
-        self._capture = capture
+        self._sizes = torch.zeros(2, dtype=torch.int64)  # rows, positions: of a graph of any shape
+        memory = (self._inputs, kv, self._logits, *self._queries.values())
         self._graphs: dict[tuple[int, int], Callable[[], None]] = {}
-        for shape in product(reversed(self._rows), reversed(self._ends)) if at_start else ():
-            self._graph(*shape)
+        self._any: Callable[[], None] | None = None
+        if capture.any_shape:
+            self._sizes[:] = torch.tensor([min(2, cache.rows), min(2, self._ends[-1])])  # Quirk: a trace keeps ones
+            self._any = capture(self._predict, self._sizes, *memory)
+            return
+        for sizes in product(reversed(self._rows), reversed(self._ends)):
+            self._graphs[sizes] = capture(partial(self._predict, sizes), *memory)
 
     def __len__(self) -> int:
         return len(self._graphs)
@@ -141,25 +151,29 @@ class StepGraphs:
         longest = max(lengths[:count]) + 1
         if longest > cache.attention.capacity:
             raise ValueError(f"cache of {cache.attention.capacity} positions is full")
-        rows = self._rows[bisect_left(self._rows, count)]
-        end = self._ends[bisect_left(self._ends, longest)]
+        if self._any is None:
+            rows, end = self._rows[bisect_left(self._rows, count)], self._ends[bisect_left(self._ends, longest)]
+        else:
+            rows, end = count, self._ends[-1] if self._one_shape else longest
         self._host[0, :count] = tokens
         self._host[1:, :rows] = torch.tensor([cache.spoken[:rows], lengths[:rows]])
         self._inputs.copy_(self._host, non_blocking=True)  # the one copy of a step to the device
-        self._graph(rows, end)()
+        if self._any is None:
+            self._graphs[rows, end]()
+        else:
+            self._sizes[0], self._sizes[1] = rows, end
+            self._any()
         cache.advance(count)
 
-    def _graph(self, rows: int, end: int) -> Callable[[], None]:
-        if (rows, end) not in self._graphs:
-            memory = (self._inputs, self._cache.attention.kv, self._logits, *self._queries.values())
-            self._graphs[rows, end] = self._capture(partial(self._predict, rows, end), *memory)
-        return self._graphs[rows, end]
-
     @torch.inference_mode()
-    def _predict(self, rows: int, end: int, inputs: Tensor, kv: Tensor, logits: Tensor, *kept: Tensor) -> None:
-        """What is captured: nothing here may depend on a value that the host knows, except `rows` and `end`."""
+    def _predict(
+        self, sizes: tuple[int, int] | Tensor, inputs: Tensor, kv: Tensor, logits: Tensor, *kept: Tensor
+    ) -> None:
+        """What is captured: nothing here may depend on a value that the host knows, except on `sizes` where it does."""
+        rows, end = sizes[0], sizes[1]
         tokens, places, positions = inputs[:, :rows].unbind()
         queries: list[Tensor] = []
-        logits[:rows] = self._t3.predict(tokens, places, RaggedWindow(kv[:, :, :rows], end, positions), queries)
+        window = RaggedWindow(kv[:, :, :rows], end, positions)
+        logits[:rows].copy_(self._t3.predict(tokens, places, window, queries))
         for layer, own in zip(self._queries, kept, strict=True):
-            own[:rows] = queries[layer]
+            own[:rows].copy_(queries[layer])

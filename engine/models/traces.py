@@ -16,7 +16,9 @@ from torch.jit._fuser import optimized_execution
 
 
 class TraceCapture:
-    """An `engine.models.graphs.Capture`."""
+    """An `engine.models.graphs.Capture`. Sizes that come from a tensor of the memory may differ in every run."""
+
+    any_shape = True
 
     def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
         def whole(*tensors: Tensor) -> Tensor:

@@ -63,9 +63,8 @@ class T3Stage:
         self._steps: T3 | StepGraphs = model.t3
         self._sampler: Sampler | SlotSampler = sampler
         if capture is not None:
-            at_start = model.device.type == "cuda"
-            self._steps = StepGraphs(model.t3, self._cache, capture, at_start=at_start, one_shape=fixed_batch)
-            self._sampler = SlotSampler(sampler, model.config, self._cache.rows, capture, at_start=at_start)
+            self._steps = StepGraphs(model.t3, self._cache, capture, one_shape=fixed_batch)
+            self._sampler = SlotSampler(sampler, model.config, self._cache.rows, capture)
         self._owners: list[Row] = []  # of each slot in use
         self._fixed_batch = fixed_batch
         self._feed = FIRST_FEED  # positions that take about as long as a step

@@ -48,6 +48,14 @@ def test_samples_that_were_changed_are_counted(played: Samples) -> None:
     assert (found.gaps, found.altered, found.lost) == ((Gap(9000, 0),), 30, 0)
 
 
+def test_a_part_that_was_skipped_is_lost(played: Samples) -> None:
+    found = compare(played, recording(played[:9000], played[9300:]), RATE, TOLERANCE)
+    assert found is not None
+    assert found.gaps[0].at == 9000
+    assert sum(gap.length for gap in found.gaps) == -300
+    assert found.lost >= 300
+
+
 def test_another_sound_is_not_found(played: Samples) -> None:
     assert compare(played, recording(played[::-1].copy()), RATE, TOLERANCE) is None
 

@@ -45,10 +45,17 @@ def _memory(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
 
 
-def record(work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
+class Recording:
     """An `engine.models.graphs.Capture`."""
-    work(*memory)
-    with _Tape() as tape:
+
+    any_shape = False
+
+    def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
         work(*memory)
-    replay: Callable[[], None] = tape.replay
-    return replay
+        with _Tape() as tape:
+            work(*memory)
+        replay: Callable[[], None] = tape.replay
+        return replay
+
+
+record = Recording()

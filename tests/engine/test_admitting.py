@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from engine.admission import LEAST_WAIT_S, MOST_WAIT_S, OPEN_WAIT_S
 from engine.checkpoints import load
 from engine.engine import FIXED_UTTERANCES, EngineOptions, LocalEngine
 from engine.engine import load as load_engine
@@ -130,3 +132,31 @@ def test_who_asks_after_the_end_is_told_at_once(model: Model) -> None:
     told = threading.Event()
     engine.on_close(told.set)
     assert told.is_set()
+
+
+def refusal(engine: LocalEngine) -> float:
+    with pytest.raises(Overloaded) as refused:
+        engine.submit(Utterance(id="next"), lambda event: None)
+    return refused.value.retry_after_s
+
+
+def test_the_hint_tells_how_long_the_one_that_runs_will_take(model: Model) -> None:
+    """Nobody reads what it says, so it goes on as its listener would: in real time."""
+    engine = LocalEngine(model, EngineOptions(max_utterances=1, channel_s=0.5))
+    try:
+        hints = []
+        for sentences in (2, 40):
+            name = str(sentences)
+            waiting = threading.Event()
+            engine.submit(Utterance(id=name, seed=1), lambda event, heard=waiting: heard.set())  # type: ignore[misc]
+            assert refusal(engine) == OPEN_WAIT_S
+            engine.push_text(name, "Hello there, my friend. " * sentences)
+            engine.end_input(name)
+            assert waiting.wait(10)
+            while not engine._board._running[name].channel_full:
+                time.sleep(0.002)
+            hints.append(refusal(engine))
+            engine.cancel(name)
+        assert LEAST_WAIT_S < hints[0] < hints[1] <= MOST_WAIT_S
+    finally:
+        engine.close()

@@ -93,10 +93,13 @@ def test_captured_choices_are_the_ordinary_ones(penalty_last: bool, window: int,
 def test_a_captured_choice_asks_no_tensor_for_its_values() -> None:
     seen = []
 
-    def run(work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
-        work(*memory)
-        seen.append(work)
-        return partial(work, *memory)
+    class Counting:
+        any_shape = False
 
-    SlotSampler(Sampler(PLAIN.t3, torch.device("meta")), PLAIN, SLOTS, run)
+        def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
+            work(*memory)
+            seen.append(work)
+            return partial(work, *memory)
+
+    SlotSampler(Sampler(PLAIN.t3, torch.device("meta")), PLAIN, SLOTS, Counting())
     assert len(seen) == 2 * len(row_buckets(SLOTS))
