@@ -12,7 +12,8 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine import admission, ladder, schedule
@@ -20,6 +21,7 @@ from engine.clock import now_ns
 from engine.deadlines import NS_PER_S, Deadlines, Timing
 from engine.errors import EmptyText, EngineClosed, Overloaded
 from engine.estimates import Estimates
+from engine.forecast import Machine
 from engine.ladder import LadderConfig, Window, largest_peek
 from engine.ledger import Failure, SegmentTokens
 from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
@@ -43,6 +45,27 @@ class BoardConfig:
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """All whose next window the flow could run, at one moment."""
+
+    machine: Machine
+    dues: list[int]  # when their listeners run out, in order
+    horizon_ns: int  # by when each could have been given a full window
+
+    @staticmethod
+    def of(heads: Sequence[tuple[Running, SegmentTokens]], now: int, machine: Machine) -> Crowd:
+        dues = sorted(_due_ns(running) for running, _ in heads)
+        return Crowd(machine, dues, now + round(len(dues) * machine.window_s(machine.largest) * NS_PER_S))
+
+    def before(self, due_ns: int) -> int:
+        return bisect_left(self.dues, due_ns)
+
+    def urgent_besides(self, due_ns: int) -> int:
+        """How many others run out within the horizon."""
+        return bisect_left(self.dues, self.horizon_ns) - (due_ns < self.horizon_ns)
 
 
 class Board:
@@ -188,8 +211,10 @@ class Board:
         jobs, waits = [], []
         if self.config.sequential and self._in_vocoder:
             return [], None
-        for running, head in self._heads():
-            window = self._window(running, head, now)
+        heads = list(self._heads())
+        crowd = Crowd.of(heads, now, self.deadlines.machine)
+        for running, head in heads:
+            window = self._window(running, head, now, crowd)
             if isinstance(window, float):
                 waits.append(window)
                 running.wanted_ns = now + round(window * NS_PER_S)
@@ -249,23 +274,21 @@ class Board:
         """Audio that waits for its listener, or will."""
         return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
 
-    def _window(self, running: Running, head: SegmentTokens, now: int) -> Window | float | None:
+    def _window(self, running: Running, head: SegmentTokens, now: int, crowd: Crowd) -> Window | float | None:
         config, deadlines, index = self.config, self.deadlines, running.segment_windows
         if not config.by_deadline:
             return ladder.next_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
-        ends = running.runs_out_ns
         state = Head(
             waiting=head.waiting,
             closed=head.closed,
             coming=deadlines.coming(head),
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
-            others=len(
-                [other for other in self._running.values() if other.ledger.entries and other.runs_out_ns < ends]
-            ),
+            others=crowd.before(_due_ns(running)),
+            urgent=crowd.urgent_besides(_due_ns(running)),
             rescue=config.speculate,
         )
-        return schedule.next_window(state, deadlines.machine, config.timing.least_first)
+        return schedule.next_window(state, crowd.machine, config.timing.least_first)
 
     # ------------------------------------------------------------------------------------------ vocoder thread
 
@@ -302,5 +325,5 @@ def _job(running: Running, head: SegmentTokens, window: Window) -> FlowJob:
 
 
 def _due_ns(running: Running) -> int:
-    """When its listener runs out. Who has heard nothing yet waits a little for others, rather than break their sound."""
+    """When its listener runs out. Who has heard nothing yet waits a little rather than break the sound of others."""
     return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS

@@ -16,6 +16,7 @@ from engine.ladder import Window
 SLACK_S = 0.05  # a chunk is to be ready so long before its turn: threads wake late, packets travel
 WORTH_S = 0.04  # a start that comes sooner by less is not worth a worse first window
 CATCHES_UP = 0.75  # of real time: T3 at this pace makes up for a missing lookahead within a few windows
+FAIRNESS = 1.5  # times the round of all who are short of time that a window should last
 WORTH_WAITING_S = 0.1  # a gap that is shorter is let be, where it comes
 FORESIGHT = 100  # tokens of a segment that its first window's size depends on: what comes later changes little
 
@@ -30,6 +31,7 @@ class Head:
     fresh: bool  # no window of this segment was run yet
     lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
     others: int  # utterances whose windows stand in front: their listeners run out sooner
+    urgent: int = 0  # other utterances whose listeners run out before all could be given a full window
     rescue: bool = False  # whether a window may be run without its whole lookahead, to be in time
 
 
@@ -37,12 +39,13 @@ def next_window(head: Head, machine: Machine, least_first: int) -> Window | floa
     """A window to run now, or how long to wait before asking again, or None: more tokens are needed first.
 
     `least_first`: tokens of the shortest first chunk that is any sound at all."""
-    if head.closed and head.waiting <= machine.largest + machine.lookahead:
+    enough = _until_next_turn(head, machine)
+    if head.closed and head.waiting <= enough + machine.lookahead:
         return Window(n_new=head.waiting, lookahead=0, final=True)
     if head.lead_s is None:
-        return _first(head, machine, least_first)
-    ready = min(head.waiting - machine.lookahead, machine.largest)
-    if ready == machine.largest:
+        return _first(head, machine, max(least_first, min(enough, machine.largest)) if head.urgent else least_first)
+    ready = min(head.waiting - machine.lookahead, enough)
+    if ready == enough:
         return Window(n_new=ready, lookahead=machine.lookahead, final=False)
     if (head.fresh or head.lead_s < 0) and _deficit_s(head, machine) > WORTH_WAITING_S:
         return None  # one wait now, between segments if it can be, instead of many small ones inside words
@@ -70,9 +73,18 @@ def _first(head: Head, machine: Machine, least_first: int) -> Window | None:
     if ready < least_first:
         return None
     coming = min(head.coming + head.waiting, FORESIGHT)
-    if ready < forecast.first_window(machine, coming, least_first, SLACK_S):
+    size = forecast.first_window(machine, coming, least_first, SLACK_S)
+    if ready < size:
         return None
-    return Window(n_new=ready, lookahead=lookahead, final=False)
+    return Window(n_new=size if head.urgent else ready, lookahead=lookahead, final=False)
+
+
+def _until_next_turn(head: Head, machine: Machine) -> int:
+    """The most tokens of a window: where others are short of time, as many as last until all had their turn; a full one
+    would be one listener's gain and the others' gap."""
+    turns = FAIRNESS * (1 + head.urgent)
+    enough = (n for n in range(1, machine.largest) if n * machine.audio_s >= turns * machine.window_s(n))
+    return next(enough, machine.largest) if head.urgent else machine.largest
 
 
 def _catches_up(machine: Machine) -> bool:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.keys import Attended, Keep, Keys, joined, parted
+from engine.models.keys import Attended, Keys, joined, parted
 from engine.models.windows import Plan, Sight, attend
 
 MAX_WAVELENGTH = 10_000.0  # of the sinusoids, over 2 pi
@@ -227,16 +227,16 @@ class UpsampleConformerEncoder(nn.Module):
         count: int,
         state: EncoderState,
         prompt: EncoderState,
-        keep: Keep,
+        keep: int | None,
         plan: Plan | None = None,
     ) -> tuple[Tensor, EncoderState]:
-        """x [B, count + lookahead seen, C] -> [B, ratio * count, C]; `keep` is in tokens."""
+        """x [B, count + lookahead seen, C] -> [B, ratio * count, C]; keeps `keep` tokens of history (None: all)."""
         ratio = self.config.ratio
         x, ahead = self.pre_lookahead_layer(self.embed(x), count, state.ahead, plan)
         attended = Attended(prompt.keys, state.keys, count, keep)
         x = self._run(self.encoders, x, attended, plan.sight(1) if plan else None)
         x, upsampled = self.up_layer(x, state.upsampled)
-        up_attended = Attended(prompt.up_keys, state.up_keys, ratio * count, keep.at(ratio))
+        up_attended = Attended(prompt.up_keys, state.up_keys, ratio * count, None if keep is None else ratio * keep)
         x = self._run(self.up_encoders, self.up_embed(x), up_attended, plan.sight(ratio) if plan else None)
         return self.after_norm(x), EncoderState(ahead, attended.following, upsampled, up_attended.following)
 

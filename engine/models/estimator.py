@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models.conformer import causal
-from engine.models.keys import Attended, Keep, Keys, joined, parted
+from engine.models.keys import Attended, Keys, joined, parted
 from engine.models.windows import Sight, attend
 
 KERNEL = 3
@@ -202,10 +202,10 @@ class Estimator(nn.Module):
         shifts: list[Tensor],
         state: EstimatorState,
         prompt: EstimatorState,
-        keep: Keep,
+        keep: int | None,
         sight: Sight | None = None,
     ) -> tuple[Tensor, EstimatorState]:
-        """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; `keep` is in frames."""
+        """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; keeps `keep` frames of history."""
         attended = Attended(prompt.keys, state.keys, x.shape[1], keep)
         run = _Run(state.tails.split(self._widths, 2), attended, sight)
         skip = self.down(x, shifts[0], run)

@@ -34,13 +34,12 @@ from engine.errors import ModelError
 from engine.models.conformer import EncoderConfig, EncoderState, UpsampleConformerEncoder
 from engine.models.estimator import Estimator, EstimatorConfig, EstimatorState
 from engine.models.flow_state import Context, FlowPrompt, FlowState, Memory
-from engine.models.keys import Keep, joined
+from engine.models.keys import joined
 from engine.models.windows import Commit, Plan, Sight
 
 SCHEDULES = ("cosine", "linear")
 PREDICTIONS = ("velocity", "mel")
 FORMS = ("cached", "windowed", "cumulative")
-WINDOW_ROOM = 32  # new tokens of a window that has room behind the prompt; larger ones are gathered by copying
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,11 +114,9 @@ class Flow(nn.Module):
         memory = self._no_memory(speaker)
         if block:
             known = whole.mel[:, : self.ratio * block]
-            # Room for the largest window that a service takes: what it runs again, its history, its own tokens.
-            keep = Keep(None, self.lookahead + self.config.history_tokens + WINDOW_ROOM)
-            mu, encoder = self._mu(whole.tokens, block, memory.encoder, memory.encoder, keep)
+            mu, encoder = self._mu(whole.tokens, block, memory.encoder, memory.encoder, None)
             static = self._conditions(mu, speaker, known)
-            _, solver = self._solve(values[:, : known.shape[1]], static, shifts, memory.solver, memory.solver, keep)
+            _, solver = self._solve(values[:, : known.shape[1]], static, shifts, memory.solver, memory.solver, None)
             memory = Memory(encoder, solver)
         return FlowPrompt(whole, block, speaker, shifts, memory, memory.without_history())
 
@@ -157,11 +154,11 @@ class Flow(nn.Module):
         prompt, memory = Memory.joined([one.memory for one in prompts]), Memory.joined([one.memory for one in states])
         own = joined([self._own_noise(state, n_new, tokens.device) for state in states], 0)
         run = torch.cat((context.tokens, tokens), 1)
-        keep = Keep(self.config.history_tokens if self.config.form == "cached" else 0)
+        keep = self.config.history_tokens if self.config.form == "cached" else 0
         mu, encoder = self._mu(run, run.shape[1] - seen, memory.encoder, prompt.encoder, keep)
         static = self._conditions(mu, joined([one.speaker for one in prompts], 0), context.mel)
         x = torch.cat((context.noise, own), 1)
-        x, solver = self._solve(x, static, prompts[0].shifts, memory.solver, prompt.solver, keep)
+        x, solver = self._solve(x, static, prompts[0].shifts, memory.solver, prompt.solver, self.ratio * keep)
         mel = x[:, context.noise.shape[1] :]
         spoken = Context(tokens[:, :n_new], own, mel).parted(len(states))
         memories = Memory(encoder, solver).parted(len(states))
@@ -200,20 +197,20 @@ class Flow(nn.Module):
         x = torch.cat((whole.noise, own), 1)
         static = self._conditions(self.masked_mu(sequence, plan), prompt.speaker, whole.mel)
         empty = (self.estimator.init_state(static),) * self.config.steps
-        x, _ = self._solve(x, static, prompt.shifts, empty, empty, Keep(0), plan.sight(ratio))
+        x, _ = self._solve(x, static, prompt.shifts, empty, empty, 0, plan.sight(ratio))
         return self.spectrogram(x[:, ratio * n_prompt :])
 
     def masked_mu(self, tokens: Tensor, plan: Plan) -> Tensor:
         """[B, T] -> mu [B, 2T, F], normalised, under the plan's masks."""
         empty = self.encoder.init_state(self.input_embedding(tokens[:, :1]))
-        mu, _ = self._mu(tokens, tokens.shape[1], empty, empty, Keep(0), plan)
+        mu, _ = self._mu(tokens, tokens.shape[1], empty, empty, 0, plan)
         return mu
 
     def masked_estimate(self, x: Tensor, static: Tensor, time: Tensor, end: Tensor, sight: Sight) -> Tensor:
         """x [B, 2T, F] at times [B] (mean-flow: to `end` [B]), conditions [B, 2T, 3F] -> the estimator's output."""
         empty = self.estimator.init_state(x)
         shifts = self.estimator.shifts(time, end)
-        velocity, _ = self.estimator(torch.cat((x, static), 2), shifts, empty, empty, Keep(0), sight)
+        velocity, _ = self.estimator(torch.cat((x, static), 2), shifts, empty, empty, 0, sight)
         return velocity  # type: ignore[no-any-return]
 
     # --- parts ---
@@ -245,7 +242,7 @@ class Flow(nn.Module):
         count: int,
         state: EncoderState,
         prompt: EncoderState,
-        keep: Keep,
+        keep: int | None,
         plan: Plan | None = None,
     ) -> tuple[Tensor, EncoderState]:
         hidden, state = self.encoder(self.input_embedding(tokens), count, state, prompt, keep, plan)
@@ -273,7 +270,7 @@ class Flow(nn.Module):
         shifts: tuple[tuple[Tensor, ...], ...],
         states: tuple[EstimatorState, ...],
         prompts: tuple[EstimatorState, ...],
-        keep: Keep,
+        keep: int | None,
         sight: Sight | None = None,
     ) -> tuple[Tensor, tuple[EstimatorState, ...]]:
         """Euler steps from noise x [B, T, F] to the normalised mel; one state per step."""
@@ -282,7 +279,7 @@ class Flow(nn.Module):
         for step, (shift, state, prompt) in enumerate(zip(shifts, states, prompts, strict=True)):
             noisy = x.repeat_interleave(2, 0) if self._guided else x
             rows = torch.cat((noisy.to(static.dtype), static), 2)
-            output, after = self.estimator(rows, shift, state, prompt, keep.at(self.ratio), sight)
+            output, after = self.estimator(rows, shift, state, prompt, keep, sight)
             velocity = self._velocity(output.float(), noisy, mu, times[step])
             if self._guided:
                 given, nothing = velocity.unflatten(0, (-1, 2)).unbind(1)

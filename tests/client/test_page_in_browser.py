@@ -15,7 +15,7 @@ from client.signs import Span
 from client.verdict import Analysis, analyse
 from tests.client.utterances import Model, utter
 
-pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium here")
+pytestmark = [pytest.mark.hardware, pytest.mark.skipif(executable() is None, reason="no Chromium here")]
 
 MODELS = {
     "good": Model(),
