@@ -11,6 +11,7 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 
 from __future__ import annotations
 
+import math
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -52,13 +53,16 @@ class Crowd:
     """All whose next window the flow could run, at one moment."""
 
     machine: Machine
+    now: int
     dues: list[int]  # when their listeners run out, in order
+    turn_s: float  # that a short window takes
     horizon_ns: int  # by when each could have been given a full window
 
     @staticmethod
-    def of(heads: Sequence[tuple[Running, SegmentTokens]], now: int, machine: Machine) -> Crowd:
+    def of(heads: Sequence[tuple[Running, SegmentTokens]], now: int, machine: Machine, least: int) -> Crowd:
         dues = sorted(_due_ns(running) for running, _ in heads)
-        return Crowd(machine, dues, now + round(len(dues) * machine.window_s(machine.largest) * NS_PER_S))
+        horizon_ns = now + round(len(dues) * machine.window_s(machine.largest) * NS_PER_S)
+        return Crowd(machine, now, dues, machine.window_s(least), horizon_ns)
 
     def before(self, due_ns: int) -> int:
         return bisect_left(self.dues, due_ns)
@@ -66,6 +70,13 @@ class Crowd:
     def urgent_besides(self, due_ns: int) -> int:
         """How many others run out within the horizon."""
         return bisect_left(self.dues, self.horizon_ns) - (due_ns < self.horizon_ns)
+
+    def spare_s(self, due_ns: int) -> float:
+        """How long one may take before another is late, if all others take short turns then."""
+        own = bisect_left(self.dues, due_ns)
+        others = self.dues[:own] + self.dues[own + 1 :]
+        spares = ((due - self.now) / NS_PER_S - turn * self.turn_s for turn, due in enumerate(others, 1))
+        return min(spares, default=math.inf)
 
 
 class Board:
@@ -212,7 +223,7 @@ class Board:
         if self.config.sequential and self._in_vocoder:
             return [], None
         heads = list(self._heads())
-        crowd = Crowd.of(heads, now, self.deadlines.machine)
+        crowd = Crowd.of(heads, now, self.deadlines.machine, self.config.timing.least_first)
         for running, head in heads:
             window = self._window(running, head, now, crowd)
             if isinstance(window, float):
@@ -286,6 +297,7 @@ class Board:
             lead_s=deadlines.lead_s(running, now),
             others=crowd.before(_due_ns(running)),
             urgent=crowd.urgent_besides(_due_ns(running)),
+            spare_s=crowd.spare_s(_due_ns(running)),
             rescue=config.speculate,
         )
         return schedule.next_window(state, crowd.machine, config.timing.least_first)

@@ -7,6 +7,7 @@ is the other way: sizes that depend on the tokens alone. Pure: seconds and token
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from engine import forecast
@@ -32,6 +33,7 @@ class Head:
     lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
     others: int  # utterances whose windows stand in front: their listeners run out sooner
     urgent: int = 0  # other utterances whose listeners run out before all could be given a full window
+    spare_s: float = math.inf  # how long the flow may be busy with this one before another one's audio comes late
     rescue: bool = False  # whether a window may be run without its whole lookahead, to be in time
 
 
@@ -80,11 +82,14 @@ def _first(head: Head, machine: Machine, least_first: int) -> Window | None:
 
 
 def _until_next_turn(head: Head, machine: Machine) -> int:
-    """The most tokens of a window: where others are short of time, as many as last until all had their turn; a full one
-    would be one listener's gain and the others' gap."""
+    """The most tokens of a window: where others are short of time, as many as nobody is late for, and at least as many
+    as last until all had their turn; a full one would be one listener's gain and the others' gap."""
     turns = FAIRNESS * (1 + head.urgent)
-    enough = (n for n in range(1, machine.largest) if n * machine.audio_s >= turns * machine.window_s(n))
-    return next(enough, machine.largest) if head.urgent else machine.largest
+    if not head.urgent:
+        return machine.largest
+    sizes = range(1, machine.largest + 1)
+    lasting = next((n for n in sizes if n * machine.audio_s >= turns * machine.window_s(n)), machine.largest)
+    return max([lasting, *(n for n in sizes if machine.window_s(n) <= head.spare_s)])
 
 
 def _catches_up(machine: Machine) -> bool:

@@ -77,13 +77,15 @@ def test_a_machine_slower_than_speech_waits_between_segments_and_not_inside_them
 def test_where_others_are_short_of_time_a_window_lasts_until_its_next_turn_and_no_longer() -> None:
     """Ten utterances began at once: each was given a full window in turn, and the last ones had run out long before."""
     machine = replace(MACHINE, flow_s=partial(_line, 0.008, 0.0014))
-    crowded = replace(RUNNING, waiting=40, lead_s=0.1, urgent=7)
+    crowded = replace(RUNNING, waiting=40, lead_s=0.1, urgent=7, spare_s=0.0)
     window = plan(crowded, machine)
     assert isinstance(window, Window)
     round_s = 8 * machine.window_s(window.n_new)
     assert round_s < window.n_new * machine.audio_s < 2 * round_s
     assert plan(replace(crowded, urgent=0), machine) == Window(n_new=25, lookahead=3, final=False)
     assert plan(replace(crowded, urgent=40), machine) == Window(n_new=25, lookahead=3, final=False), "hopeless anyway"
+    spare = plan(replace(crowded, spare_s=machine.window_s(18)), machine)
+    assert spare == Window(n_new=18, lookahead=3, final=False), "as much as nobody is late for"
     first = replace(crowded, lead_s=None, fresh=True)
     assert plan(replace(first, waiting=3 + window.n_new), machine) == replace(window, n_new=max(LEAST, window.n_new))
 
