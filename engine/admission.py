@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-MARGIN = 0.75  # of what the machine makes: utterances come in bunches, and begin with small windows
+MARGIN = 0.6  # of what the machine makes: utterances come in bunches, and begin with small windows
 FIRST_CROWD = 4  # utterances
 GROWTH = 2  # of a crowd, at most
 WORTH_ANOTHER = 1.25  # of a crowd: a promise that is larger is measured, a smaller one is near enough to what was
-LEAST_WAIT_S = 0.2
+LEAST_WAIT_S = 1.0  # asking again sooner is seldom worth it, and costs those who speak
 MOST_WAIT_S = 10.0
 OPEN_WAIT_S = 1.0  # where nobody's text is complete, so that nobody's end is known
 

@@ -34,7 +34,7 @@ def test_crowds_grow_as_batching_pays_and_never_beyond_what_was_promised() -> No
     """Alone it would look like 6 streams; together many more fit."""
     machine = Machine(8.0, 40.0)
     assert streams_that_fit(machine, 1000) == int(MARGIN * 40.0)
-    assert machine.crowds == [1, 4, 8, 16, 30]
+    assert machine.crowds == [1, 4, 8, 16, 24]
 
 
 def test_one_slow_measurement_takes_nothing_back() -> None:
