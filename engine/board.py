@@ -11,18 +11,16 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 
 from __future__ import annotations
 
-import math
 import threading
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine import admission, ladder, schedule
 from engine.clock import now_ns
+from engine.crowd import Crowd, due_ns
 from engine.deadlines import NS_PER_S, Deadlines, Timing
 from engine.errors import EmptyText, EngineClosed, Overloaded
 from engine.estimates import Estimates
-from engine.forecast import Machine
 from engine.ladder import LadderConfig, Window, largest_peek
 from engine.ledger import Failure, SegmentTokens
 from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
@@ -30,7 +28,6 @@ from engine.running import FlowJob, Running, VocoderJob
 from engine.schedule import Head
 
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy if it is to run what may come to nothing
-FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes it up, if others are short of time
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
 
@@ -46,37 +43,6 @@ class BoardConfig:
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """All whose next window the flow could run, at one moment."""
-
-    machine: Machine
-    now: int
-    dues: list[int]  # when their listeners run out, in order
-    turn_s: float  # that a short window takes
-    horizon_ns: int  # by when each could have been given a full window
-
-    @staticmethod
-    def of(heads: Sequence[tuple[Running, SegmentTokens]], now: int, machine: Machine, least: int) -> Crowd:
-        dues = sorted(_due_ns(running) for running, _ in heads)
-        horizon_ns = now + round(len(dues) * machine.window_s(machine.largest) * NS_PER_S)
-        return Crowd(machine, now, dues, machine.window_s(least), horizon_ns)
-
-    def before(self, due_ns: int) -> int:
-        return bisect_left(self.dues, due_ns)
-
-    def urgent_besides(self, due_ns: int) -> int:
-        """How many others run out within the horizon."""
-        return bisect_left(self.dues, self.horizon_ns) - (due_ns < self.horizon_ns)
-
-    def spare_s(self, due_ns: int) -> float:
-        """How long one may take before another is late, if all others take short turns then."""
-        own = bisect_left(self.dues, due_ns)
-        others = self.dues[:own] + self.dues[own + 1 :]
-        spares = ((due - self.now) / NS_PER_S - turn * self.turn_s for turn, due in enumerate(others, 1))
-        return min(spares, default=math.inf)
 
 
 class Board:
@@ -198,7 +164,7 @@ class Board:
             if running.voice is not None and running.row is None and not running.failed
             and (running.texts or running.pieces) and running.ledger.has_room
         ]  # fmt: skip
-        return min(waiting, key=_due_ns, default=None)
+        return min(waiting, key=due_ns, default=None)
 
     def to_feed(self) -> Running | None:
         """An utterance whose segment has begun and whose text T3 has not run in full; they take turns."""
@@ -223,7 +189,7 @@ class Board:
         if self.config.sequential and self._in_vocoder:
             return [], None
         heads = list(self._heads())
-        crowd = Crowd.of(heads, now, self.deadlines.machine, self.config.timing.least_first)
+        crowd = Crowd.of([running for running, _ in heads], now, self.deadlines.machine, self.config.timing.least_first)
         for running, head in heads:
             window = self._window(running, head, now, crowd)
             if isinstance(window, float):
@@ -233,7 +199,7 @@ class Board:
                 jobs.append(_job(running, head, window))
             elif window is not None:
                 running.channel_full = True
-        return sorted(jobs, key=lambda job: _due_ns(job.running)), min(waits, default=None)
+        return sorted(jobs, key=lambda job: due_ns(job.running)), min(waits, default=None)
 
     def next_proposal(self) -> FlowJob | None:
         """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
@@ -248,7 +214,7 @@ class Board:
                 tried = running.proposal is not None and running.proposal.is_for(job)
                 if not tried and self._has_room(running, job.window):
                     jobs.append(job)
-        return min(jobs, key=lambda job: _due_ns(job.running), default=None)
+        return min(jobs, key=lambda job: due_ns(job.running), default=None)
 
     def pass_on(self, running: Running) -> None:
         """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
@@ -295,9 +261,9 @@ class Board:
             coming=deadlines.coming(head),
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
-            others=crowd.before(_due_ns(running)),
-            urgent=crowd.urgent_besides(_due_ns(running)),
-            spare_s=crowd.spare_s(_due_ns(running)),
+            others=crowd.before(due_ns(running)),
+            urgent=crowd.urgent_besides(due_ns(running)),
+            spare_s=crowd.spare_s(due_ns(running)),
             rescue=config.speculate,
         )
         return schedule.next_window(state, crowd.machine, config.timing.least_first)
@@ -307,7 +273,7 @@ class Board:
     def next_vocoder_job(self) -> VocoderJob | None:
         heads = [running.mels[0] for running in self._running.values() if running.mels]
         jobs = [job for job in heads if isinstance(job, VocoderJob)]
-        return min(jobs, key=lambda job: _due_ns(job.running), default=None)
+        return min(jobs, key=lambda job: due_ns(job.running), default=None)
 
     @property
     def _in_vocoder(self) -> bool:
@@ -334,8 +300,3 @@ class Board:
 
 def _job(running: Running, head: SegmentTokens, window: Window) -> FlowJob:
     return FlowJob(running, head, window, tuple(head.peek(window.n_new + window.lookahead)))
-
-
-def _due_ns(running: Running) -> int:
-    """When its listener runs out. Who has heard nothing yet waits a little rather than break the sound of others."""
-    return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS
