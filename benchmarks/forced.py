@@ -73,7 +73,7 @@ class Speaker:
         self._muted = model.samples(config.tail.muted_ms)
         self._sound = model.samples(SOUND_MS)
         self._engine = LocalEngine(
-            replace(model, t3=forced, config=config), EngineOptions(max_utterances=1, by_deadline=False)
+            replace(model, t3=forced, config=config), EngineOptions(max_utterances=1, by_deadline=False, graphs=False)
         )
         self._count = 0
 
