@@ -154,14 +154,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def ProbeClock(self, request: tts_pb2.ProbeClockRequest, context: Context) -> tts_pb2.ProbeClockResponse:  # noqa: N802
         received_ns = now_ns()
         self._loop_lag.keep_watching()
-        lag = self._loop_lag.recent()
-        return tts_pb2.ProbeClockResponse(
-            client_send_unix_nanos=request.client_send_unix_nanos,
-            server_receive_unix_nanos=received_ns,
-            loop_lag_max=wire.to_duration(lag.s) if lag.s else None,
-            loop_lag_from_unix_nanos=lag.from_ns,
-            server_send_unix_nanos=now_ns(),
-        )
+        return wire.to_clock_reply(request, received_ns, self._loop_lag.recent())
 
 
 def _metadata(context: Context) -> dict[str, str | bytes]:

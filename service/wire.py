@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from google.protobuf.duration_pb2 import Duration
 
 from engine import messages
+from engine.clock import now_ns
 from gapless.tts.v1 import tts_pb2
 from service.audio import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoded, Encoding
 from service.config import ServiceConfig
+from service.loop_lag import Lag
 
 _NS_PER_S = 1_000_000_000
 ENCODINGS = {
@@ -198,3 +200,13 @@ def to_duration(seconds: float) -> Duration:
 
 def sample_rates(native_rate: int) -> list[int]:
     return sorted({*SAMPLE_RATES, native_rate})
+
+
+def to_clock_reply(request: tts_pb2.ProbeClockRequest, received_ns: int, lag: Lag) -> tts_pb2.ProbeClockResponse:
+    return tts_pb2.ProbeClockResponse(
+        client_send_unix_nanos=request.client_send_unix_nanos,
+        server_receive_unix_nanos=received_ns,
+        loop_lag_max=to_duration(lag.s) if lag.s else None,
+        loop_lag_from_unix_nanos=lag.from_ns,
+        server_send_unix_nanos=now_ns(),
+    )

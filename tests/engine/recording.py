@@ -7,6 +7,7 @@ make the host wait for the device is an error, and so is one that takes new valu
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -59,3 +60,17 @@ class Recording:
 
 
 record = Recording()
+
+
+class Counting:
+    """A capture that only runs what it is given, and keeps it."""
+
+    any_shape = False
+
+    def __init__(self) -> None:
+        self.seen: list[Callable[..., None]] = []
+
+    def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
+        work(*memory)
+        self.seen.append(work)
+        return partial(work, *memory)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import pytest
 import torch
-from torch import Tensor
 
 from engine.config import build
 from engine.model import ModelConfig
@@ -17,7 +14,7 @@ from engine.models.graphs import Capture, row_buckets
 from engine.models.traces import TraceCapture
 from engine.sampling import Sampler, SamplingParams
 from engine.sampling_graphs import SlotSampler
-from tests.engine.recording import record
+from tests.engine.recording import Counting, record
 from tests.engine.tiny import CONFIG
 
 SLOTS = 6
@@ -91,15 +88,6 @@ def test_captured_choices_are_the_ordinary_ones(penalty_last: bool, window: int,
 
 
 def test_a_captured_choice_asks_no_tensor_for_its_values() -> None:
-    seen = []
-
-    class Counting:
-        any_shape = False
-
-        def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
-            work(*memory)
-            seen.append(work)
-            return partial(work, *memory)
-
-    SlotSampler(Sampler(PLAIN.t3, torch.device("meta")), PLAIN, SLOTS, Counting())
-    assert len(seen) == 2 * len(row_buckets(SLOTS))
+    counting = Counting()
+    SlotSampler(Sampler(PLAIN.t3, torch.device("meta")), PLAIN, SLOTS, counting)
+    assert len(counting.seen) == 2 * len(row_buckets(SLOTS))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from functools import partial
 
 import pytest
 import torch
@@ -15,7 +13,7 @@ from engine.models.graphs import Capture, CudaCapture, StepGraphs, position_buck
 from engine.models.t3 import T3, T3Cache
 from engine.models.traces import TraceCapture
 from tests.engine.models.test_t3 import KINDS, build, voice, written
-from tests.engine.recording import record
+from tests.engine.recording import Counting, record
 
 ROWS = 5
 STEPS = 60
@@ -144,14 +142,5 @@ def test_shapes_of_a_captured_step_follow_from_its_buckets_alone(kind: str) -> N
     """Tensors without values: nobody can ask for one, or mix in one of the host's. In bfloat16, as on a GPU."""
     t3 = build(kind).to("meta", torch.bfloat16)
     t3.tfmr.fuse()
-    seen = []
-
-    class Counting:
-        any_shape = False
-
-        def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
-            work(*memory)
-            seen.append(work)
-            return partial(work, *memory)
-
-    assert len(StepGraphs(t3, t3.init_cache(ROWS), Counting(), bucket=BUCKET)) == len(seen) > 4
+    counting = Counting()
+    assert len(StepGraphs(t3, t3.init_cache(ROWS), counting, bucket=BUCKET)) == len(counting.seen) > 4
