@@ -15,39 +15,42 @@ import torch
 from torch import Tensor
 
 from engine.engine import EngineOptions, LocalEngine
+from engine.jobs import Stages, TokenStage
 from engine.messages import AudioChunk, Event, Failed, Finished, Utterance
 from engine.model import Model
-from engine.models.t3 import T3, T3Cache, T3Conditioning
+from engine.models.t3 import T3Conditioning
+from engine.stages.t3 import Row
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": 0.0, "repetition_penalty": 1.0}
 SOUND_MS = 40  # of sound make the first audio
 LIMIT_S = 300.0
+OPTIONS = EngineOptions(max_utterances=1, by_deadline=False)  # the ladder's windows: the same in every run
 
 
-class ForcedT3:
-    """A T3 in whose logits only the next token of the list is possible, and the stop after the last one."""
+class Told:
+    """A TokenStage whose rows say the tokens of a list and then stop: drawn and put in place of what T3 drew, so that
+    its next step is told them too."""
 
-    def __init__(self, t3: T3, tokens: Sequence[int]) -> None:
-        self._t3 = t3
-        self._logits = torch.full((len(tokens) + 1, t3.config.speech_vocab), -torch.inf)
-        for step, token in enumerate([*tokens, t3.config.stop_speech]):
-            self._logits[step, token] = 0.0
+    def __init__(self, stage: TokenStage, tokens: Sequence[int]) -> None:
+        self._stage = stage
+        self._tokens = tokens
+        self._said: dict[Row, int] = {}
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._t3, name)
+        return getattr(self._stage, name)
 
-    def feed(self, x: Tensor, cache: T3Cache, rows: Sequence[int]) -> Tensor:
-        self._t3.feed(x, cache, rows)
-        return self._said(cache)
+    def step(self, rows: Sequence[Row]) -> list[int | None]:
+        self._stage.step(rows)
+        return [self._next(row) for row in rows]
 
-    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
-        self._t3.step(tokens, cache)
-        return self._said(cache)
+    def release(self, row: Row) -> None:
+        self._said.pop(row, None)
+        self._stage.release(row)
 
-    def _said(self, cache: T3Cache) -> Tensor:
-        """One row, which stands at the speech position of its next token; positions start at 1."""
-        step = cache.spoken[0] - 1
-        return self._logits[step : step + 1]
+    def _next(self, row: Row) -> int | None:
+        count = self._said[row] = self._said.get(row, 0) + 1
+        row.tokens[:] = self._tokens[:count]
+        return self._tokens[count - 1] if count <= len(self._tokens) else None
 
 
 @dataclass
@@ -66,15 +69,17 @@ class Heard:
 class Speaker:
     """An engine over a model, for one utterance at a time."""
 
-    def __init__(self, model: Model, tokens: Sequence[int]) -> None:
-        forced = cast(T3, ForcedT3(model.t3, tokens))
-        # No silence is appended: what is spoken is the list.
-        config = replace(model.config, tail=replace(model.config.tail, silence_token=None))
+    def __init__(self, model: Model, tokens: Sequence[int], options: EngineOptions = OPTIONS) -> None:
+        # No silence is appended, and nothing is cut: what is spoken is the list.
+        text = replace(model.config.text, base_tokens=len(tokens) + 1, tokens_per_text_token=0.0)
+        config = replace(model.config, text=text, tail=replace(model.config.tail, silence_token=None))
         self._muted = model.samples(config.tail.muted_ms)
         self._sound = model.samples(SOUND_MS)
-        self._engine = LocalEngine(
-            replace(model, t3=forced, config=config), EngineOptions(max_utterances=1, by_deadline=False, graphs=False)
-        )
+
+        def told(stages: Stages) -> Stages:
+            return replace(stages, tokens=cast(TokenStage, Told(stages.tokens, tokens)))
+
+        self._engine = LocalEngine(replace(model, config=config), options, told)
         self._count = 0
 
     def speak(self, text: str) -> Heard:

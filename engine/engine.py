@@ -41,6 +41,7 @@ from engine.messages import (
 )
 from engine.model import Model, Voice
 from engine.models.graphs import Capture, CudaCapture, take_stream
+from engine.models.linears import packed_weights
 from engine.models.traces import TraceCapture
 from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
 from engine.precision import Precision, find_device
@@ -144,7 +145,7 @@ class LocalEngine:
                 model,
                 places,
                 fixed_batch=options.deterministic,
-                capture=_capture(model.device) if options.graphs else None,
+                capture=_capture(model) if options.graphs else None,
             ),
             mel=FlowStage(model),
             sound=VocoderStage(model, mark),
@@ -354,9 +355,12 @@ def _places(options: EngineOptions, one: UtteranceMemory, device: torch.device) 
     return min(wanted, memory.places(one, limit)), limit
 
 
-def _capture(device: torch.device) -> Capture | None:
-    by_kind: dict[str, Callable[[], Capture]] = {"cuda": lambda: CudaCapture(device), "cpu": TraceCapture}
-    make = by_kind.get(device.type)
+def _capture(model: Model) -> Capture | None:
+    by_kind: dict[str, Callable[[], Capture]] = {
+        "cuda": lambda: CudaCapture(model.device),
+        "cpu": lambda: TraceCapture(packed_weights(model.t3)),
+    }
+    make = by_kind.get(model.device.type)
     return make() if make else None
 
 

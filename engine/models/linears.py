@@ -9,7 +9,9 @@ weight can neither be moved nor saved.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -52,10 +54,7 @@ class Int8Linear(nn.Module):
         largest = x.abs().amax(-1, keepdim=True).clamp_(min=TINY)
         rounded = torch.addcdiv(self.middle, x, largest, value=INT8_MAX).to(torch.uint8)
         if self.packed:
-            y = torch.ops.onednn.qlinear_pointwise(
-                rounded, 1.0, ZERO, self.weight, self.scale, self.zero_point,
-                None, 1.0, 0, torch.float32, "none", [], "",
-            )  # fmt: skip
+            y = _int8_product(rounded, ZERO, self.weight, self.scale, self.zero_point)
         else:
             y = F.linear(rounded.float() - ZERO, self.weight.float()) * self.scale
         return y.mul_(largest) if self.bias is None else torch.addcmul(self.bias, y, largest)
@@ -75,8 +74,31 @@ class BFloat16Linear(nn.Module):
         x = x.to(torch.bfloat16)
         if not self.packed:
             return F.linear(x, self.weight, self.bias)
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
-        return y
+        return _bfloat16_product(x, self.weight, self.bias)
+
+
+def _compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """For engine/models/traces.py: a trace has no way to write down these operations' lists."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # as of traces, whose form this is
+        return cast(Callable[..., Tensor], torch.jit.script(function))
+
+
+@_compiled
+def _int8_product(x: Tensor, zero: int, weight: Tensor, scale: Tensor, zero_point: Tensor) -> Tensor:
+    return torch.ops.onednn.qlinear_pointwise(  # type: ignore[no-any-return]
+        x, 1.0, zero, weight, scale, zero_point, None, 1.0, 0, torch.float32, "none", [], ""
+    )
+
+
+@_compiled
+def _bfloat16_product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+def packed_weights(module: nn.Module) -> list[Tensor]:
+    """Weights that only oneDNN can read."""
+    return [m.weight for m in module.modules() if isinstance(m, Int8Linear | BFloat16Linear) and m.packed]
 
 
 LOW_PRECISION: dict[str, LinearBuilder] = {"bfloat16": BFloat16Linear, "int8": Int8Linear}

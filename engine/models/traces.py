@@ -8,7 +8,7 @@ as long as alone, and so did the flow. A trace takes the lock once.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -20,17 +20,22 @@ class TraceCapture:
 
     any_shape = True
 
+    def __init__(self, packed: Sequence[Tensor] = ()) -> None:
+        """`packed`: what work reads in a layout that a trace cannot keep (engine/models/linears.py)."""
+        self._packed = packed
+
     def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
         def whole(*tensors: Tensor) -> Tensor:
-            work(*tensors)
+            work(*tensors[: len(memory)])
             return tensors[0]
 
+        inputs = (*memory, *self._packed)  # a trace knows them again where work uses them
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # shapes are meant to be constants
-            trace = torch.jit.trace(whole, memory, check_trace=False)
+            trace = torch.jit.trace(whole, inputs, check_trace=False)
 
         def replay() -> None:
             with optimized_execution(False):  # which would run the first few times slowly, to learn
-                trace(*memory)
+                trace(*inputs)
 
         return replay

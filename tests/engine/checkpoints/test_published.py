@@ -1,5 +1,6 @@
 """Published checkpoints of every variant, at a reduced size, become models that speak."""
 
+import contextlib
 import io
 import logging
 import shutil
@@ -11,10 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.checkpoints import load
+from engine.engine import EngineOptions, LocalEngine
 from engine.errors import InvalidConfig, ModelError
-from engine.messages import NewVoice
+from engine.messages import AudioChunk, Finished, NewVoice, Utterance
 from engine.model import Model
-from engine.precision import Precision
+from engine.precision import OFFERED, Precision
+from engine.speak import events
 from tests.engine.checkpoints.conftest import Make
 from tests.engine.voices.speech import speech_like
 
@@ -57,6 +60,16 @@ def test_lower_precision_changes_little(pristine: Make, name: str, precision: Pr
     exact, lower = load(pristine(name)), load(pristine(name), precision=precision)
     assert float((logits(exact) - logits(lower)).abs().max()) < 0.1 * float(logits(exact).abs().max())
     assert float((audio(exact) - audio(lower)).abs().max()) < 0.1 * float(audio(exact).abs().max())
+
+
+@pytest.mark.parametrize("t3", OFFERED["t3"]["cpu"])
+@pytest.mark.parametrize("name", ["base", "nano"])
+def test_the_engine_speaks_in_every_precision(published: Make, name: str, t3: str) -> None:
+    engine = LocalEngine(load(published(name), precision=Precision(t3=t3)), EngineOptions(max_utterances=2))
+    with contextlib.closing(engine):
+        spoken = events(engine, Utterance(id="a", seed=0), "A sentence.", 60.0)
+    assert isinstance(spoken[-1], Finished)
+    assert any(isinstance(event, AudioChunk) for event in spoken)
 
 
 @pytest.mark.parametrize("precision", [Precision(), Precision(t3="int8")], ids=str)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.models.graphs import Capture, CudaCapture, StepGraphs, position_buckets, row_buckets
+from engine.models.linears import LOW_PRECISION, packed_weights
 from engine.models.t3 import T3, T3Cache
 from engine.models.traces import TraceCapture
 from tests.engine.models.test_t3 import KINDS, build, voice, written
@@ -87,6 +88,14 @@ def test_replayed_steps_give_the_logits_of_ordinary_ones(kind: str, capture: Cap
     t3 = build(kind)
     t3.tfmr.fuse()
     same_over_many_steps(Both(t3, capture), t3.config.guidance, seed, 1e-5)
+
+
+@pytest.mark.parametrize("kind", ["base", "turbo"])
+@pytest.mark.parametrize("precision", sorted(LOW_PRECISION))
+def test_traced_steps_of_lower_precision_give_the_logits_of_ordinary_ones(kind: str, precision: str) -> None:
+    t3 = build(kind)
+    t3.quantize(precision)
+    same_over_many_steps(Both(t3, TraceCapture(packed_weights(t3))), t3.config.guidance, 0, 1e-5)
 
 
 def test_with_one_shape_too() -> None:
