@@ -6,6 +6,8 @@ The same random weights (a full-size checkpoint, written where there is none yet
 100 speech tokens, so that sampling plays no part. The reference speaks in one shot in float32, in a process of its own
 (`make reference`); we stream, T3 and flow side by side, through the engine as it is. The two take turns, never at once.
 First audio is 40 ms of sound behind the muted start. The voice is prepared, and each side has spoken once, before.
+Every way is also run with its stages in turns: what each takes while nothing else runs, which bounds what any
+arrangement on this machine's cores can reach.
 """
 
 from __future__ import annotations
@@ -17,13 +19,14 @@ import os
 import random
 import statistics
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 
 from benchmarks import random_checkpoint
-from benchmarks.forced import Deviation, Heard, Speaker, deviation
+from benchmarks.forced import OPTIONS, Deviation, Heard, Speaker, deviation
 from benchmarks.machine import describe, machine
 from engine import checkpoints
 from engine.checkpoints.variants import VARIANTS
@@ -38,6 +41,8 @@ FAST = "t3=int8,flow=bfloat16"
 # What is wanted, as shares of the reference's total: form, whether in float32 -> share.
 TOTALS = {("windowed", True): 0.8, ("cached", True): 0.65, ("windowed", False): 0.6, ("cached", False): 0.4}
 FIRST_AUDIO = 0.1
+STAGES = ("t3_s", "flow_s", "vocoder_s")
+IN_TURNS = replace(OPTIONS, sequential=True)
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ class Way:
     form: str
     dtype: str
     runs: list[Heard] = field(default_factory=list)
+    in_turns: list[Heard] = field(default_factory=list)
     deviation: Deviation | None = None  # from float32
 
     @property
@@ -104,9 +110,7 @@ class Comparison:
 
     def lines(self) -> list[str]:
         total = _median([run.total_s for run in self.reference])
-        stages = [
-            _median([getattr(run, f"{stage}_s") for run in self.reference]) for stage in ("t3", "flow", "vocoder")
-        ]
+        stages = _stages(self.reference)
         lines = [
             f"{self.kind}, {TOKENS / 25:.1f} s of audio, medians of {len(self.reference)} rounds",
             "",
@@ -120,8 +124,7 @@ class Comparison:
 
     def _line(self, way: Way, total: float) -> str:
         first, whole, t3, flow, vocoder = (
-            _median([getattr(run, f"{part}_s") for run in way.runs])
-            for part in ("first_audio", "total", "t3", "flow", "vocoder")
+            _median([getattr(run, part) for run in way.runs]) for part in ("first_audio_s", "total_s", *STAGES)
         )
         wanted = TOTALS[way.form, way.dtype == "float32"]
         windows = " ".join(str(window) for window in way.runs[-1].windows)
@@ -129,6 +132,22 @@ class Comparison:
             f"| {way.name} | {first:.2f} s | {first / total:.2f} | {whole:.2f} s | {whole / total:.2f} | "
             f"{FIRST_AUDIO}, {wanted} | {t3:.2f} s | {flow:.2f} s | {vocoder:.2f} s | {windows} |"
         )
+
+    def bounds(self) -> list[str]:
+        """What is possible at best, if no stage slowed down another."""
+        lines, cores, total = [], os.cpu_count() or 1, _median([run.total_s for run in self.reference])
+        for way in self.ways:
+            alone, beside = (
+                [_median([getattr(run, stage) for run in runs]) for stage in STAGES]
+                for runs in (way.in_turns, way.runs)
+            )
+            least, (t3, flow, vocoder) = max(*alone, sum(alone) / cores), alone
+            lines.append(
+                f"{way.name}: alone T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, at least "
+                f"{least:.2f} s ({least / total:.2f}) on {cores} cores; side by side the same work takes "
+                f"{sum(beside):.2f} s ({sum(beside) / sum(alone):.2f} x)"
+            )
+        return lines
 
     def notes(self) -> list[str]:
         """What the faster precisions change."""
@@ -138,6 +157,10 @@ class Comparison:
             for way in self.ways
             if (found := way.deviation) is not None
         ]
+
+
+def _stages(runs: Sequence[OneShot | Heard]) -> list[float]:
+    return [_median([getattr(run, stage) for run in runs]) for stage in STAGES]
 
 
 def _median(values: list[float]) -> float:
@@ -169,17 +192,18 @@ def compare(kind: str, directory: Path, rounds: int, fast: str) -> Comparison:
             way.deviation = deviation(model, exact, TEXT, tokens)
     text = models[0].text.encode(TEXT, models[0].text.languages[0])
     reference = ReferenceProcess(kind, directory)
-    speakers = [Speaker(model, tokens) for model in models]
+    speakers = [(way.runs, Speaker(model, tokens)) for way, model in zip(ways, models, strict=True)]
+    speakers += [(way.in_turns, Speaker(model, tokens, IN_TURNS)) for way, model in zip(ways, models, strict=True)]
     reference.speak(text, tokens)
-    for speaker in speakers:
+    for _, speaker in speakers:
         speaker.speak(TEXT)
     spoken = []
     for _ in range(rounds):
         spoken.append(reference.speak(text, tokens))
-        for way, speaker in zip(ways, speakers, strict=True):
-            way.runs.append(speaker.speak(TEXT))
+        for runs, speaker in speakers:
+            runs.append(speaker.speak(TEXT))
     reference.close()
-    for speaker in speakers:
+    for _, speaker in speakers:
         speaker.close()
     found = {run.samples for run in spoken} | {run.samples for way in ways for run in way.runs}
     if found != {TOKENS * TOKEN_SAMPLES}:
@@ -201,7 +225,7 @@ def main() -> None:
     comparisons = []
     for kind in arguments.models:
         found = compare(kind, arguments.checkpoints / kind, arguments.rounds, arguments.fast)
-        print("\n".join([*found.lines(), "", *found.notes(), ""]))
+        print("\n".join([*found.lines(), "", *found.bounds(), "", *found.notes(), ""]))
         comparisons.append(found)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

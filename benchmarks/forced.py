@@ -60,7 +60,7 @@ class Heard:
     first_audio_s: float = 0.0
     total_s: float = 0.0
     samples: int = 0
-    t3_s: float = 0.0
+    t3_s: float = 0.0  # of work, as the two others
     flow_s: float = 0.0
     vocoder_s: float = 0.0
     windows: list[int] = field(default_factory=list)  # tokens of each
@@ -115,9 +115,9 @@ class Speaker:
         if not heard.first_audio_s and heard.samples >= self._muted + self._sound:
             heard.first_audio_s = now
         timings = chunk.timings
-        heard.t3_s = (timings.t3_last_token_ns - timings.t3_start_ns) / 1e9
+        heard.t3_s += timings.t3_busy_ns / 1e9
         heard.flow_s += (timings.flow_end_ns - timings.flow_start_ns) / 1e9
-        heard.vocoder_s += (timings.vocoder_end_ns - timings.flow_end_ns) / 1e9
+        heard.vocoder_s += (timings.vocoder_end_ns - timings.vocoder_start_ns) / 1e9
         heard.windows.append(timings.window_tokens)
 
     def close(self) -> None:
