@@ -137,14 +137,11 @@ class Comparison:
         """What is possible at best, if no stage slowed down another."""
         lines, cores, total = [], os.cpu_count() or 1, _median([run.total_s for run in self.reference])
         for way in self.ways:
-            alone, beside = (
-                [_median([getattr(run, stage) for run in runs]) for stage in STAGES]
-                for runs in (way.in_turns, way.runs)
-            )
+            alone, beside = (_stages(runs) for runs in (way.in_turns, way.runs))
             least, (t3, flow, vocoder) = max(*alone, sum(alone) / cores), alone
             lines.append(
-                f"{way.name}: alone T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, at least "
-                f"{least:.2f} s ({least / total:.2f}) on {cores} cores; side by side the same work takes "
+                f"{way.name}: alone T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, at "
+                f"least {least:.2f} s ({least / total:.2f}) on {cores} cores; side by side the same work takes "
                 f"{sum(beside):.2f} s ({sum(beside) / sum(alone):.2f} x)"
             )
         return lines
