@@ -27,7 +27,6 @@ from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usa
 from engine.running import FlowJob, Running, VocoderJob
 from engine.schedule import Head
 
-IDLE_LOAD = 0.5  # share of its time that the flow may be busy if it is to run what may come to nothing
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
 
@@ -54,7 +53,7 @@ class Board:
             raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
         self.config = config
         self.estimates = Estimates()
-        self.deadlines = Deadlines(config.timing, self.estimates, hints=config.by_deadline)
+        self.deadlines = Deadlines(config.timing, self.estimates, hints=config.by_deadline, rescue=config.speculate)
         self.flow_busy = False  # whether a window is being run
         self.changed = threading.Condition()
         self.closed = False
@@ -205,7 +204,7 @@ class Board:
         """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
 
         For idle times only: the flow's load must leave room."""
-        if not self.config.speculate or self.estimates.flow_load.value > IDLE_LOAD:
+        if not self.config.speculate or not self.estimates.flow_has_time:
             return None
         jobs = []
         for running, head in self._heads():
@@ -264,7 +263,6 @@ class Board:
             others=crowd.before(due_ns(running)),
             urgent=crowd.urgent_besides(due_ns(running)),
             spare_s=crowd.spare_s(due_ns(running)),
-            rescue=config.speculate,
         )
         return schedule.next_window(state, crowd.machine, config.timing.least_first)
 

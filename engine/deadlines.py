@@ -7,7 +7,7 @@ A listener is where his last report says, or, without reports, where real-time p
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine import forecast, schedule
 from engine.clock import now_ns
@@ -40,16 +40,18 @@ class Timing:
 
 
 class Deadlines:
-    def __init__(self, timing: Timing, estimates: Estimates, *, hints: bool) -> None:
-        """`hints`: whether listeners are told how long to wait before they begin."""
+    def __init__(self, timing: Timing, estimates: Estimates, *, hints: bool, rescue: bool = False) -> None:
+        """`hints`: whether listeners are told how long to wait before they begin. `rescue`: whether windows may do
+        without lookahead to be in time."""
         self.timing = timing
         self._estimates = estimates
         self._hints = hints
+        self._rescue = rescue
 
     @property
     def machine(self) -> Machine:
         timing, estimates = self.timing, self._estimates
-        return Machine(
+        machine = Machine(
             token_s=estimates.token_s.value,
             begin_s=estimates.begin_s.value,
             flow_s=estimates.flow_s,
@@ -60,6 +62,9 @@ class Deadlines:
             lookahead=timing.lookahead,
             largest=timing.largest,
         )
+        if self._rescue and estimates.flow_has_time:
+            return replace(machine, spare_lookahead=schedule.spare_lookahead(machine))
+        return machine
 
     def lead_s(self, running: Running, now: int) -> float | None:
         """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""

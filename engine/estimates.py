@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
+IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
 
 
 @dataclass
@@ -60,3 +61,8 @@ class Estimates:
     vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
     flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow is busy
     tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters
+
+    @property
+    def flow_has_time(self) -> bool:
+        """For work that may come to nothing, and for windows that are smaller than they could be."""
+        return self.flow_load.value <= IDLE_LOAD

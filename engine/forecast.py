@@ -39,7 +39,11 @@ class Machine:
     held_back_s: float  # audio that the vocoder keeps until its segment ends
     lookahead: int  # tokens
     largest: int  # window
-    first_lookahead: int | None = None  # of an utterance's first window; None: as all others
+    spare_lookahead: int = 0  # tokens of it that a window may do without, to be in time
+
+    @property
+    def least_lookahead(self) -> int:
+        return self.lookahead - self.spare_lookahead
 
     def window_s(self, tokens: int) -> float:
         """From a window's tokens to its audio."""
@@ -68,17 +72,14 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
         while spoken < total:
             is_first = not ready and first > 0
             least = first if is_first else 1
-            lookahead = machine.lookahead
-            if is_first and machine.first_lookahead is not None:
-                lookahead = machine.first_lookahead
-            needed = spoken + least + lookahead - stretch.waiting  # of the coming tokens
+            needed = spoken + least + machine.least_lookahead - stretch.waiting  # of the coming tokens
             complete = needed > stretch.coming
             at = stop_s if complete else t3_s + needed * machine.token_s if needed > 0 else 0.0
             free_s = max(free_s, at)
             size = min(machine.largest, total - spoken)
             if free_s < stop_s:
                 drawn = int((free_s - t3_s) / machine.token_s + 1e-9) if machine.token_s else stretch.coming
-                size = max(least, min(size, stretch.waiting + max(0, drawn) - lookahead - spoken))
+                size = max(least, min(size, stretch.waiting + max(0, drawn) - machine.least_lookahead - spoken))
             size = min(size, total - spoken)
             free_s += machine.flow_s(size)
             done_s = max(done_s, free_s) + machine.vocoder_s(size)

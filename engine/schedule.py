@@ -8,7 +8,7 @@ is the other way: sizes that depend on the tokens alone. Pure: seconds and token
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine import forecast
 from engine.forecast import Machine, Stretch
@@ -34,7 +34,6 @@ class Head:
     others: int  # utterances whose windows stand in front: their listeners run out sooner
     urgent: int = 0  # other utterances whose listeners run out before all could be given a full window
     spare_s: float = math.inf  # how long the flow may be busy with this one before another one's audio comes late
-    rescue: bool = False  # whether a window may be run without its whole lookahead, to be in time
 
 
 def next_window(head: Head, machine: Machine, least_first: int) -> Window | float | None:
@@ -54,46 +53,46 @@ def next_window(head: Head, machine: Machine, least_first: int) -> Window | floa
     spare_s = head.lead_s - (1 + head.others) * machine.window_s(max(1, ready)) - SLACK_S
     if ready >= 1:
         return spare_s if spare_s > 0 else Window(n_new=ready, lookahead=machine.lookahead, final=False)
-    if head.waiting and head.rescue and _catches_up(machine):
-        # Its deadline would be missed: sound goes on with the lookahead that is there, which is none.
+    if head.waiting > machine.least_lookahead:
+        # Its deadline would be missed: sound goes on with as much of the lookahead as can be had.
+        size = min(_lasting(machine, FAIRNESS), head.waiting - machine.least_lookahead)
         spare_s += SLACK_S / 2
-        return spare_s if spare_s > 0 else Window(n_new=head.waiting, lookahead=0, final=False)
+        return spare_s if spare_s > 0 else Window(n_new=size, lookahead=head.waiting - size, final=False)
     return None
 
 
-def first_lookahead(machine: Machine) -> int:
-    """Tokens that a first window waits for beyond its own. None of them, where T3 makes the listener wait for them and
-    is fast enough to have them for the next window; near real time the lack would stay."""
+def spare_lookahead(machine: Machine) -> int:
+    """Tokens of the lookahead that windows may do without to be in time. All of them, where T3 makes the listener wait
+    for them and makes up for the lack within a few windows; near real time the lack would stay."""
     worth_it = machine.lookahead * machine.token_s >= WORTH_S
-    return 0 if worth_it and _catches_up(machine) else machine.lookahead
+    return machine.lookahead if worth_it and machine.token_s <= CATCHES_UP * machine.audio_s else 0
 
 
 def _first(head: Head, machine: Machine, least_first: int) -> Window | None:
-    lookahead = first_lookahead(machine) if head.rescue else machine.lookahead
-    machine = replace(machine, first_lookahead=lookahead)
-    ready = min(head.waiting - lookahead, machine.largest)
-    if ready < least_first:
+    if head.waiting - machine.least_lookahead < least_first:
         return None
     coming = min(head.coming + head.waiting, FORESIGHT)
     size = forecast.first_window(machine, coming, least_first, SLACK_S)
-    if ready < size:
+    if head.waiting - machine.least_lookahead < size:
         return None
-    return Window(n_new=size if head.urgent else ready, lookahead=lookahead, final=False)
+    if not head.urgent:
+        size = max(size, min(head.waiting - machine.lookahead, machine.largest))
+    return Window(n_new=size, lookahead=min(machine.lookahead, head.waiting - size), final=False)
 
 
 def _until_next_turn(head: Head, machine: Machine) -> int:
     """The most tokens of a window: where others are short of time, as many as nobody is late for, and at least as many
     as last until all had their turn; a full one would be one listener's gain and the others' gap."""
-    turns = FAIRNESS * (1 + head.urgent)
     if not head.urgent:
         return machine.largest
-    sizes = range(1, machine.largest + 1)
-    lasting = next((n for n in sizes if n * machine.audio_s >= turns * machine.window_s(n)), machine.largest)
-    return max([lasting, *(n for n in sizes if machine.window_s(n) <= head.spare_s)])
+    in_time = (n for n in range(1, machine.largest + 1) if machine.window_s(n) <= head.spare_s)
+    return max(_lasting(machine, FAIRNESS * (1 + head.urgent)), *in_time, 0)
 
 
-def _catches_up(machine: Machine) -> bool:
-    return machine.token_s <= CATCHES_UP * machine.audio_s
+def _lasting(machine: Machine, turns: float) -> int:
+    """Tokens of the smallest window whose audio lasts for so many windows like it; the largest, if there is none."""
+    sizes = range(1, machine.largest)
+    return next((n for n in sizes if n * machine.audio_s >= turns * machine.window_s(n)), machine.largest)
 
 
 def _deficit_s(head: Head, machine: Machine) -> float:
