@@ -9,7 +9,7 @@ import pytest
 
 from engine.forecast import Machine
 from engine.ladder import Window
-from engine.schedule import SLACK_S, Head, next_window
+from engine.schedule import SLACK_S, Head, next_window, spare_lookahead
 
 MACHINE = Machine(
     token_s=0.02, flow_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
@@ -92,3 +92,37 @@ def test_where_others_are_short_of_time_a_window_lasts_until_its_next_turn_and_n
 
 def _line(a: float, b: float, tokens: int) -> float:
     return a + b * tokens
+
+
+IN_NEED = replace(MACHINE, token_s=0.025, spare_lookahead=3)
+
+
+@pytest.mark.parametrize(("waiting", "seen"), [(1, 0), (2, 1), (3, 2)])
+def test_a_window_that_would_come_late_goes_without_the_lookahead_that_is_not_there(waiting: int, seen: int) -> None:
+    late = replace(RUNNING, waiting=waiting, lead_s=0.03)
+    assert plan(late) is None
+    assert plan(late, IN_NEED) == Window(n_new=1, lookahead=seen, final=False)
+    assert isinstance(plan(replace(late, lead_s=0.5), IN_NEED), float)
+
+
+def test_it_keeps_some_lookahead_where_not_all_may_be_missing() -> None:
+    two_missing = replace(MACHINE, spare_lookahead=2)
+    assert plan(replace(RUNNING, waiting=1, lead_s=0.0), two_missing) is None
+    assert plan(replace(RUNNING, waiting=2, lead_s=0.0), two_missing) == Window(n_new=1, lookahead=1, final=False)
+
+
+def test_a_window_without_its_lookahead_still_lasts_longer_than_it_takes() -> None:
+    slow = replace(IN_NEED, flow_s=lambda tokens: 0.05)
+    assert plan(replace(RUNNING, waiting=3, lead_s=0.0), slow) == Window(n_new=2, lookahead=1, final=False)
+
+
+def test_a_first_window_need_not_wait_for_its_lookahead() -> None:
+    first = replace(RUNNING, fresh=True, lead_s=None, waiting=LEAST)
+    assert plan(first) is None
+    assert plan(first, IN_NEED) == Window(n_new=LEAST, lookahead=0, final=False)
+    assert plan(replace(first, waiting=LEAST + 2), IN_NEED) == Window(n_new=LEAST, lookahead=2, final=False)
+
+
+def test_lookahead_is_spared_where_it_is_waited_for_and_made_up_for() -> None:
+    at = {token_s: spare_lookahead(replace(MACHINE, token_s=token_s)) for token_s in (0.003, 0.02, 0.03, 0.033, 0.05)}
+    assert at == {0.003: 0, 0.02: 3, 0.03: 3, 0.033: 0, 0.05: 0}
