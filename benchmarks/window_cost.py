@@ -34,7 +34,7 @@ def costs_ms(seconds: int, window: int) -> list[float]:
         work = FlowWork(tokens=tokens, n_new=window, segment=0, final=False)
         started = time.perf_counter()
         ((mel, state),) = flow.run([state], [work])
-        _, sounding = vocoder.run(sounding, VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False))
+        ((_, sounding),) = vocoder.run([sounding], [VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False)])
         costs.append(1e3 * (time.perf_counter() - started))
     return costs
 

@@ -4,7 +4,7 @@ What each worker may do next is decided here, as pure logic over the utterances 
 
     t3:       step every utterance that decodes and has room in its ledger, as one batch; feed at most one new segment
     flow:     of all windows that are ready and whose channel has room, those whose playback deadlines are nearest
-    vocoder:  of all mel that was committed, the one whose playback deadline is nearest
+    vocoder:  of all mel that was committed, those whose playback deadlines are nearest
 
 Marks, errors and ends travel in order with the data: from the ledger through the vocoder's queue to the listener.
 """
@@ -37,7 +37,7 @@ class BoardConfig:
     by_deadline: bool = False  # windows as schedule.py picks them; else the ladder's
     speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
     sequential: bool = False  # T3 rests while flow and vocoder have work: the baseline of benchmarks
-    max_batch: int = 1  # windows of the flow that are run together
+    max_batch: int = 1  # windows that the flow, or the vocoder, runs together
     timing: Timing
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
@@ -268,10 +268,11 @@ class Board:
 
     # ------------------------------------------------------------------------------------------ vocoder thread
 
-    def next_vocoder_job(self) -> VocoderJob | None:
+    def next_vocoder_jobs(self) -> list[VocoderJob]:
+        """Of every utterance the next mel, the most urgent first."""
         heads = [running.mels[0] for running in self._running.values() if running.mels]
         jobs = [job for job in heads if isinstance(job, VocoderJob)]
-        return min(jobs, key=lambda job: due_ns(job.running), default=None)
+        return sorted(jobs, key=lambda job: due_ns(job.running))
 
     @property
     def _in_vocoder(self) -> bool:

@@ -102,8 +102,12 @@ class SoundStage(Protocol):
         """Samples of silence that the next audio begins with."""
         ...
 
-    def run(self, state: Any, work: VocoderWork) -> tuple[NDArray[np.float32], Any]:
-        """Audio, possibly none, and the state that follows."""
+    def alike(self, state: Any, work: VocoderWork) -> Hashable:
+        """Mels of several utterances for which this is equal may be run together."""
+        ...
+
+    def run(self, states: Sequence[Any], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], Any]]:
+        """(audio, possibly none, the state that follows) of each mel."""
         ...
 
 

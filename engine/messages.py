@@ -74,7 +74,8 @@ class ChunkTimings:
     window_tokens: int = 0
     lookahead_tokens: int = 0
     speculative: bool = False
-    flow_batch: int = 1  # windows that the flow ran together, this one included
+    flow_batch: int = 1  # windows that the flow ran together, this one included,
+    vocoder_batch: int = 1  # and the vocoder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,10 +23,16 @@ def parent(traceparent: str) -> Context:
     return _W3C.extract({"traceparent": traceparent}, context=Context())
 
 
-def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk, batch: Sequence[Context] = ()) -> None:
+def record_window(
+    parent: Context,
+    segment: SegmentTokens,
+    chunk: AudioChunk,
+    flow_batch: Sequence[Context] = (),
+    vocoder_batch: Sequence[Context] = (),
+) -> None:
     """The way of one window from text to audio, as children of the utterance's span.
 
-    `batch`: the parents of the utterances whose windows the flow ran together, in their order."""
+    Batches: the parents of the utterances whose windows the flow, and the vocoder, ran together, in their order."""
     if not trace.get_current_span(parent).get_span_context().trace_flags.sampled:
         return
     timings = chunk.timings
@@ -48,10 +54,11 @@ def record_window(parent: Context, segment: SegmentTokens, chunk: AudioChunk, ba
     _span(parent, "t3.decode", timings.t3_first_token_ns, timings.t3_last_token_ns, window)
     _span(parent, "queue.tokens", timings.t3_last_token_ns, timings.flow_start_ns, common)
     run = {**window, "tts.batch.size": timings.flow_batch, "tts.batch.id": timings.flow_start_ns}
-    _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, run, _links(batch, parent))
+    _span(parent, "flow.window", timings.flow_start_ns, timings.flow_end_ns, run, _links(flow_batch, parent))
     _span(parent, "queue.mel", timings.flow_end_ns, timings.vocoder_start_ns, common)
-    audio = {**common, "tts.audio.samples": chunk.num_samples}
-    _span(parent, "vocoder", timings.vocoder_start_ns, timings.vocoder_end_ns, audio)
+    run = {**common, "tts.batch.size": timings.vocoder_batch, "tts.batch.id": timings.vocoder_start_ns}
+    audio = {**run, "tts.audio.samples": chunk.num_samples}
+    _span(parent, "vocoder", timings.vocoder_start_ns, timings.vocoder_end_ns, audio, _links(vocoder_batch, parent))
 
 
 def record_discarded(parent: Context, segment: int, timings: ChunkTimings) -> None:

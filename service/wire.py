@@ -74,6 +74,7 @@ def _to_timings(timings: messages.ChunkTimings) -> tts_pb2.ChunkTimings:
         window_tokens=timings.window_tokens,
         lookahead_tokens=timings.lookahead_tokens,
         flow_batch=timings.flow_batch,
+        vocoder_batch=timings.vocoder_batch,
         speculative=timings.speculative,
     )
 

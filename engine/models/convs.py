@@ -12,6 +12,7 @@ convolutions need no reordering of what they read and write.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,20 @@ def joined(*parts: Tensor) -> Tensor:
 def padded(x: Tensor, left: int, right: int) -> Tensor:
     """[B, C, T] with zeros in front and behind."""
     return F.pad(x.mT, (0, 0, left, right)).mT if left or right else x
+
+
+def batched(rows: Sequence[Tails]) -> Tails:
+    """Tails of several batches, equal in shape -> of one batch."""
+    return tuple(
+        None if parts[0] is None else torch.cat([cast(Tensor, part).mT for part in parts]).mT
+        for parts in zip(*rows, strict=True)
+    )
+
+
+def unbatched(tails: Tails, rows: int) -> list[Tails]:
+    """Of each row. They are copies: a row does not keep the others in memory."""
+    parts = [[None] * rows if tail is None else [one.mT.clone().mT for one in tail.split(1)] for tail in tails]
+    return [tuple(row) for row in zip(*parts, strict=True)]
 
 
 class Walk:

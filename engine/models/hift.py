@@ -10,16 +10,17 @@ Source: HiFTNet (arXiv 2309.09493) as in the reference, s3gen/hifigan.py; one cl
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.convs import StreamConv1d, StreamConvTranspose1d, Tails, Walk, same_conv
+from engine.models.convs import StreamConv1d, StreamConvTranspose1d, Tails, Walk, batched, same_conv, unbatched
 from engine.models.f0 import F0Config, F0Predictor
 from engine.models.source import HarmonicSource, SourceConfig
 from engine.models.stft import Stft
@@ -81,12 +82,53 @@ class HiFTConfig:
 class HiFTState:
     seeds: tuple[int, ...]  # one per row of the batch
     offsets: Tensor  # [B, H] where each harmonic starts, in turns
-    phase: Tensor  # [B] float64, turns of the fundamental before `source_frame`
-    source_frame: int = 0  # frames for which the excitation was made
+    phase: Tensor  # [B] float64, turns of the fundamental before `source_frames`
+    source_frames: tuple[int, ...]  # of each row, for which the excitation was made
     unheard: int = 0  # samples of the warm-up that are still to be thrown away
-    spectra: int = 0  # short-time spectra overlapped so far
+    spectra: int = 0  # short-time spectra overlapped so far, as far as that matters
     tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
     ended: bool = False
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
+        shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
+        return self.unheard, self.spectra, self.ended, tuple(shapes)
+
+    @staticmethod
+    def joined(states: Sequence[HiFTState]) -> HiFTState:
+        """A batch of all their rows."""
+        first = states[0]
+        if len(states) == 1:
+            return first
+        if any(state.batch_key != first.batch_key for state in states):
+            raise ValueError("states of several batch keys")
+        return replace(
+            first,
+            seeds=tuple(chain.from_iterable(state.seeds for state in states)),
+            offsets=torch.cat([state.offsets for state in states]),
+            phase=torch.cat([state.phase for state in states]),
+            source_frames=tuple(chain.from_iterable(state.source_frames for state in states)),
+            tails=first.tails and batched([cast(Tails, state.tails) for state in states]),
+        )
+
+    def parted(self) -> list[HiFTState]:
+        """One of each row."""
+        rows = len(self.seeds)
+        if rows == 1:
+            return [self]
+        tails: Sequence[Tails | None] = unbatched(self.tails, rows) if self.tails else [None] * rows
+        return [
+            replace(
+                self,
+                seeds=self.seeds[row : row + 1],
+                offsets=self.offsets[row : row + 1],
+                phase=self.phase[row : row + 1],
+                source_frames=self.source_frames[row : row + 1],
+                tails=tails[row],
+            )
+            for row in range(rows)
+        ]
 
 
 class Snake(nn.Module):
@@ -184,7 +226,8 @@ class HiFT(nn.Module):
         `warm_up` off: start from zeros, as an utterance must whose f0 or source is given from outside."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         offsets = self.m_source.offsets(seeds)
-        state = HiFTState(seeds=seeds, offsets=offsets, phase=self.m_source.init_phase(len(seeds)))
+        phase = self.m_source.init_phase(len(seeds))
+        state = HiFTState(seeds=seeds, offsets=offsets, phase=phase, source_frames=(0,) * len(seeds))
         frames = self.config.warm_up_frames if warm_up else 0
         if frames == 0:
             return state
@@ -225,14 +268,14 @@ class HiFT(nn.Module):
         if source is None:
             f0 = self.f0_predictor(mel, walk) if f0 is None else f0
             made = f0.shape[1]
-            source, phase = self.m_source(f0, state.seeds, state.source_frame, phase, state.offsets)
+            source, phase = self.m_source(f0, state.seeds, state.source_frames, phase, state.offsets)
         wav, spectra = self._decode(mel, source, state.spectra, walk)
         return wav[:, state.unheard :], replace(
             state,
             phase=phase,
-            source_frame=state.source_frame + made,
+            source_frames=tuple(frame + made for frame in state.source_frames),
             unheard=max(0, state.unheard - wav.shape[1]),
-            spectra=state.spectra + spectra,
+            spectra=min(state.spectra + spectra, self.stft.reach),
             tails=walk.tails,
             ended=final,
         )

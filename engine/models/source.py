@@ -60,9 +60,9 @@ class HarmonicSource(nn.Module):
         return torch.zeros(rows, dtype=torch.float64, device=_wide(self.orders.device))
 
     def forward(
-        self, f0: Tensor, seeds: Sequence[int], frame: int, phase: Tensor, offsets: Tensor
+        self, f0: Tensor, seeds: Sequence[int], frames: Sequence[int], phase: Tensor, offsets: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """`phase` [B] float64, in turns, before the frame numbered `frame`; returns the source and the next phase."""
+        """`phase` [B] float64, in turns, before each row's frame of `frames`; returns the source and the next phase."""
         config = self.config
         turns, phase = self._turns(f0, phase)
         angle = turns.unsqueeze(-1) * (self.orders * (2 * math.pi))
@@ -73,7 +73,7 @@ class HarmonicSource(nn.Module):
         heard = f0 * self.orders < self.sample_rate / 2 if config.mask_above_nyquist else self.orders > 0
         amplitude = (self.l_linear.weight * (voiced * config.sine_amplitude)) * heard  # [B, T, H]
         level = voiced * config.noise_std + (1 - voiced) * (config.sine_amplitude / 3)
-        noise = self._noise(seeds, frame, f0.shape[1], len(self.orders) if config.noise_per_harmonic else 1)
+        noise = self._noise(seeds, frames, f0.shape[1], len(self.orders) if config.noise_per_harmonic else 1)
         hiss = (noise @ self.l_linear.weight[0] if config.noise_per_harmonic else noise[..., 0]) * level
         merged = (angle.sin() @ amplitude.unsqueeze(-1))[..., 0] + hiss + self.l_linear.bias
         signals = [torch.tanh(merged)]
@@ -90,10 +90,13 @@ class HarmonicSource(nn.Module):
         turns = (starts.unsqueeze(-1) + f0.unsqueeze(-1) * steps) % 1.0  # f0 is a staircase, as in the reference
         return turns.float().to(device), ends[:, -1] % 1.0 if f0.shape[1] else phase
 
-    def _noise(self, seeds: Sequence[int], frame: int, n_frames: int, channels: int) -> Tensor:
+    def _noise(self, seeds: Sequence[int], frames: Sequence[int], n_frames: int, channels: int) -> Tensor:
         """[B, T, hop, channels] standard normal, addressed by absolute sample and channel."""
-        size = self.hop * channels
-        rows = [normal(fold(seed, Stream.VOCODER), frame * size, n_frames * size, self.orders.device) for seed in seeds]
+        size, device = self.hop * channels, self.orders.device
+        rows = [
+            normal(fold(seed, Stream.VOCODER), frame * size, n_frames * size, device)
+            for seed, frame in zip(seeds, frames, strict=True)
+        ]
         return torch.stack(rows).view(len(seeds), n_frames, self.hop, channels)
 
 

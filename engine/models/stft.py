@@ -34,6 +34,11 @@ class Stft(nn.Module):
         self.register_buffer("synthesis", inverse.float(), persistent=False)
         self.register_buffer("overlap", (window**2).view(-1, hop).float(), persistent=False)
 
+    @property
+    def reach(self) -> int:
+        """Spectra that a sample is made of; where so many came before, it no longer matters how many there were."""
+        return len(self.overlap)
+
     def spectra(self, signal: Tensor, walk: Walk) -> Tensor:
         """[B, S, N] -> [B, S * (n_fft + 2), N / hop + 1]: windows centred on every hop, mirrored at the true ends."""
         half = self.n_fft // 2
@@ -53,7 +58,7 @@ class Stft(nn.Module):
         blocks = self._overlap_add(windows.view(*windows.shape[:2], len(self.overlap), self.hop), walk)
         # The windows' sum of squares is constant but for the true ends, where some of them are missing.
         n_blocks, count = blocks.shape[1], real.shape[-1]
-        per_window = len(self.overlap)
+        per_window = self.reach
         if position < per_window or walk.final:
             block = torch.arange(position, position + n_blocks, device=real.device)[:, None]
             window = block - torch.arange(per_window, device=real.device)

@@ -1,14 +1,17 @@
-"""The vocoder's duty: mel -> audio, and everything that leaves the engine, in order."""
+"""The vocoder's duty: mel -> audio, the most urgent first and with it those that fit into its batch, and everything
+that leaves the engine, in order."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.context import Context
 
 from engine import tracing
 from engine.board import Board
@@ -24,6 +27,16 @@ log = logging.getLogger(__name__)
 SENTENCE_ENDS = tuple(".!?…。！？｡؟۔।॥")
 
 
+@dataclass(frozen=True)
+class _Done:
+    """A window that has become audio."""
+
+    job: VocoderJob
+    audio: NDArray[np.float32]
+    state: Any
+    batch: tuple[Context, ...]  # parents of the utterances whose mels were run together
+
+
 class VocoderDuty(Duty):
     """Owner of the sound stage, and the only one that emits audio, ends and errors."""
 
@@ -32,65 +45,94 @@ class VocoderDuty(Duty):
         self._stage = stage
 
     def take(self) -> Callable[[], None] | None:
-        events, job = self._board.settle(), self._board.next_vocoder_job()
-        return partial(self._do, events, job) if events or job else None
+        events, jobs = self._board.settle(), self._board.next_vocoder_jobs()
+        return partial(self._do, events, jobs) if events or jobs else None
 
-    def _do(self, events: list[tuple[Running, Event]], job: VocoderJob | None) -> None:
+    def _do(self, events: list[tuple[Running, Event]], jobs: list[VocoderJob]) -> None:
         for running, event in events:
             emit(running, event)
-        if job is not None:
-            self._guard(job)
+        if jobs:
+            self._guard(self._batch(jobs))
 
-    def _guard(self, job: VocoderJob) -> None:
-        """Border of the stage: whatever breaks, breaks one utterance."""
+    def _batch(self, jobs: list[VocoderJob]) -> list[VocoderJob]:
+        """The most urgent mel, and those that can be run with it."""
+        first, most = jobs[0], self._board.config.max_batch
+        if most == 1 or len(jobs) == 1:
+            return [first]
+        kind = self._alike(first)
+        return [first, *(job for job in jobs[1:] if self._alike(job) == kind)][:most]
+
+    def _alike(self, job: VocoderJob) -> Hashable:
+        return self._stage.alike(self._state(job), _work(job))
+
+    def _state(self, job: VocoderJob) -> Any:
+        running = job.running
+        return running.vocoder or self._stage.open(running.accepted.seed)
+
+    def _guard(self, jobs: list[VocoderJob]) -> None:
+        """Border of the stage: whatever breaks, breaks one utterance. Of a batch that broke, each is tried alone."""
         try:
-            self._speak(job)
+            done = self._run(jobs)
         except Exception as error:
-            log.exception("the vocoder failed on utterance %s", job.running.request.id)
+            if len(jobs) > 1:
+                for job in jobs:
+                    self._guard([job])
+                return
+            running = jobs[0].running
+            log.exception("the vocoder failed on utterance %s", running.request.id)
             with self._board.changed:
-                if job.running.cancelled:  # nobody wants to know, and its id may be another's by now
+                if running.cancelled:  # nobody wants to know, and its id may be another's by now
                     return
-                self._board.cancel(job.running.request.id)
-            emit(job.running, Failed(error=reported(error, "the vocoder")))
+                self._board.cancel(running.request.id)
+            emit(running, Failed(error=reported(error, "the vocoder")))
+            return
+        for one in done:
+            self._hand_over(one)
 
-    def _speak(self, job: VocoderJob) -> None:
-        running, segment, window = job.running, job.segment, job.window
+    def _run(self, jobs: list[VocoderJob]) -> list[_Done]:
+        states = [self._state(job) for job in jobs]
+        for job, state in zip(jobs, states, strict=True):
+            if (alignment := job.segment.alignment) and alignment.first_sample is None:
+                alignment.first_sample = job.running.samples_sent + self._stage.pause(state)
         started = now_ns()
-        before = running.vocoder or self._stage.open(running.accepted.seed)
-        if segment.alignment and segment.alignment.first_sample is None:
-            segment.alignment.first_sample = running.samples_sent + self._stage.pause(before)
-        audio, state = self._stage.run(
-            before,
-            VocoderWork(
-                mel=job.mel,
-                segment=segment.index,
-                final=window.final,
-                ends_sentence=segment.spoken.endswith(SENTENCE_ENDS),
-            ),
-        )
+        done = self._stage.run(states, [_work(job) for job in jobs])
         ended = now_ns()
+        if n_new := sum(job.window.n_new for job in jobs):
+            with self._board.changed:
+                self._board.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
+        batch = tuple(job.running.trace for job in jobs)
+
+        def stamped(timings: ChunkTimings) -> ChunkTimings:
+            return replace(timings, vocoder_start_ns=started, vocoder_end_ns=ended, vocoder_batch=len(jobs))
+
+        return [
+            _Done(replace(job, timings=stamped(job.timings)), audio, state, batch)
+            for job, (audio, state) in zip(jobs, done, strict=True)
+        ]
+
+    def _hand_over(self, done: _Done) -> None:
+        """Replaces the state and lets the audio leave, unless nobody wants it any more."""
+        job, running, segment, final = done.job, done.job.running, done.job.segment, done.job.window.final
+        took_ns = (job.timings.vocoder_end_ns - job.timings.vocoder_start_ns) // len(done.batch)
         with self._board.changed:
             if running.cancelled:
                 return
-            running.vocoder = state
+            running.vocoder = done.state
             running.mels.popleft()
-            running.flow_ns += ended - started
-            running.vocoder_ns += ended - started
-            if window.n_new:
-                self._board.estimates.vocoder_s.add(window.n_new, (ended - started) / NS_PER_S)
-            timings = replace(job.timings, vocoder_start_ns=started, vocoder_end_ns=ended)
-            chunk = self._chunk(job, audio, timings) if len(audio) else None
+            running.flow_ns += took_ns
+            running.vocoder_ns += took_ns
+            chunk = self._chunk(job, done.audio) if len(done.audio) else None
             self._board.changed.notify_all()
         if chunk is not None:
             emit(running, chunk)
-            tracing.record_window(running.trace, segment, chunk, job.batch)
-        if segment.alignment and (words := segment.alignment.words(running.samples_sent, window.final)):
+            tracing.record_window(running.trace, segment, chunk, job.batch, done.batch)
+        if segment.alignment and (words := segment.alignment.words(running.samples_sent, final)):
             emit(running, Aligned(words=words))
-        if window.final and segment.warning:
+        if final and segment.warning:
             emit(running, Warned(reason="SPEECH_TRUNCATED", message=segment.warning))
 
-    def _chunk(self, job: VocoderJob, audio: NDArray[np.float32], timings: ChunkTimings) -> AudioChunk:
-        running = job.running
+    def _chunk(self, job: VocoderJob, audio: NDArray[np.float32]) -> AudioChunk:
+        running, timings = job.running, job.timings
         first_sample, seq = running.samples_sent, running.n_chunks
         running.n_chunks += 1
         return AudioChunk(
@@ -102,3 +144,12 @@ class VocoderDuty(Duty):
             end_of_segment=job.window.final,
             prebuffer_hint_s=self._board.deadlines.note_audio(running, len(audio), timings.vocoder_end_ns),
         )
+
+
+def _work(job: VocoderJob) -> VocoderWork:
+    return VocoderWork(
+        mel=job.mel,
+        segment=job.segment.index,
+        final=job.window.final,
+        ends_sentence=job.segment.spoken.endswith(SENTENCE_ENDS),
+    )

@@ -6,6 +6,7 @@ to come.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,15 +46,32 @@ class VocoderStage:
         """Samples of silence that the next audio begins with."""
         return state.owed_pause
 
+    def alike(self, state: SoundState, work: VocoderWork) -> Hashable:
+        key = "new" if state.vocoder is None else state.vocoder.batch_key
+        return key, work.mel.shape[-1], work.final
+
     @torch.inference_mode()
-    def run(self, state: SoundState, work: VocoderWork) -> tuple[NDArray[np.float32], SoundState]:
-        """[N] float32 audio and the state that follows."""
-        model = self._model
-        vocoder = state.vocoder or model.hift.init_state(noise.fold(state.seed, work.segment))
-        wav, vocoder = model.hift(work.mel, vocoder, final=work.final)
-        if work.final and model.config.tail.drop_last_token:  # of the wave: without its mel the end would be mel of 0
-            wav = wav[:, : -model.samples_per_token]
-        speech = self._faded(wav[0].float().cpu().numpy(), state.spoken)
+    def run(
+        self, states: Sequence[SoundState], works: Sequence[VocoderWork]
+    ) -> list[tuple[NDArray[np.float32], SoundState]]:
+        """[N] float32 audio of each mel and the state that follows; all of them alike."""
+        hift, pairs = self._model.hift, list(zip(states, works, strict=True))
+        begun = [state.vocoder or hift.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
+        mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
+        wavs, after = hift(mels, HiFTState.joined(begun), final=works[0].final)
+        wavs = wavs.float().cpu().numpy()
+        return [
+            self._finish(state, work, wav, vocoder)
+            for (state, work), wav, vocoder in zip(pairs, wavs, after.parted(), strict=True)
+        ]
+
+    def _finish(
+        self, state: SoundState, work: VocoderWork, wav: NDArray[np.float32], vocoder: HiFTState
+    ) -> tuple[NDArray[np.float32], SoundState]:
+        """An utterance's audio from the speech of its mel: with its pause, its fade-in, its mark."""
+        if work.final and self._model.config.tail.drop_last_token:
+            wav = wav[: -self._model.samples_per_token]  # not before the vocoder: without its mel the end would be of 0
+        speech = self._faded(wav, state.spoken)
         audio = np.concatenate([np.zeros(state.owed_pause, np.float32), speech])
         mark = state.mark
         if self._watermark is not None and mark is not None:

@@ -111,6 +111,7 @@ class ScriptedSound:
     """The audio of a token is its number, repeated; "$" fails."""
 
     window_s: float = 0.0
+    batches: list[int] = field(default_factory=list)
 
     def open(self, seed: int) -> int:
         return 0
@@ -118,8 +119,15 @@ class ScriptedSound:
     def pause(self, state: int) -> int:
         return 0
 
-    def run(self, state: int, work: VocoderWork) -> tuple[NDArray[np.float32], int]:
-        if ord("$") in work.mel:
+    def alike(self, state: int, work: VocoderWork) -> Hashable:
+        return len(work.mel), work.final
+
+    def run(self, states: Sequence[int], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], int]]:
+        if any(ord("$") in work.mel for work in works):
             raise RuntimeError("scripted vocoder failure")
         time.sleep(self.window_s)
-        return np.repeat(np.array(work.mel, np.float32), SAMPLES_PER_TOKEN), state + len(work.mel)
+        self.batches.append(len(works))
+        return [
+            (np.repeat(np.array(work.mel, np.float32), SAMPLES_PER_TOKEN), state + len(work.mel))
+            for state, work in zip(states, works, strict=True)
+        ]

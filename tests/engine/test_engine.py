@@ -102,10 +102,28 @@ def spoken(model: Model, tail: TailConfig, tokens: tuple[int, ...], *cuts: int) 
         seen = tokens[begin : end + model.flow.lookahead] if not final else tokens[begin:]
         ((mel, state),) = flow.run([state], [FlowWork(tokens=seen, n_new=end - begin, segment=0, final=final)])
         work = VocoderWork(mel=mel, segment=0, final=final, ends_sentence=True)
-        samples, sounding = vocoder.run(sounding, work)
+        ((samples, sounding),) = vocoder.run([sounding], [work])
         audio.append(samples)
         begin = end
     return np.concatenate(audio)
+
+
+def test_mels_run_together_give_the_audio_of_each_alone(model: Model) -> None:
+    stage = VocoderStage(model)
+    mel = model.flow.offline(torch.arange(24)[None], model.prepare(model.voices["one"]).flow, 3)
+    parts = [mel[..., :16], mel[..., 16:32], mel[..., 32:]]
+    alone, together = ([stage.open(seed) for seed in (1, 2)] for _ in range(2))
+    for index, part in enumerate(parts):
+        final = index == len(parts) - 1
+        works = [
+            VocoderWork(mel=one, segment=0, final=final, ends_sentence=True) for one in (part, part.flip(-1) - 0.5)
+        ]
+        assert len({stage.alike(state, work) for state, work in zip(together, works, strict=True)}) == 1
+        expected = [stage.run([state], [work])[0] for state, work in zip(alone, works, strict=True)]
+        found = stage.run(together, works)
+        for (audio, _), (own, _) in zip(found, expected, strict=True):
+            np.testing.assert_allclose(audio, own, atol=1e-5)
+        alone, together = [state for _, state in expected], [state for _, state in found]
 
 
 def test_the_fade_in_covers_an_utterances_first_samples_once(model: Model) -> None:

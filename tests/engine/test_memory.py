@@ -51,12 +51,12 @@ class WatchedFlow:
 class WatchedVocoder:
     def __init__(self, stage: Any, held: Held) -> None:
         self._stage, self._held = stage, held
-        self.open, self.pause = stage.open, stage.pause
+        self.open, self.pause, self.alike = stage.open, stage.pause, stage.alike
 
-    def run(self, state: SoundState, work: VocoderWork) -> tuple[Any, SoundState]:
-        audio, following = self._stage.run(state, work)
-        self._held.vocoder = max(self._held.vocoder, memory.nbytes(following))
-        return audio, following
+    def run(self, states: Sequence[SoundState], works: Sequence[VocoderWork]) -> list[tuple[Any, SoundState]]:
+        done: list[tuple[Any, SoundState]] = self._stage.run(states, works)
+        self._held.vocoder = max(self._held.vocoder, *(memory.nbytes(state) for _, state in done))
+        return done
 
 
 def watch(held: Held) -> Callable[[Stages], Stages]:

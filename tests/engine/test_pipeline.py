@@ -396,6 +396,24 @@ def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobod
         pipeline.close()
 
 
+def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_with_it() -> None:
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel(), replace(CONFIG, max_batch=4))
+    pipeline.sound.window_s = 0.02
+    try:
+        texts = {"a": "One two three four.", "b": "Two two three four.", "c": "Six $ three four."}
+        callers = {name: Caller(pipeline.board, name) for name in texts}
+        for name, caller in callers.items():
+            caller.say(texts[name])
+        events = {name: caller.all() for name, caller in callers.items()}
+        assert isinstance(events["c"][-1], Failed)
+        assert {name: spoken(events[name]) for name in "ab"} == {name: texts[name] for name in "ab"}
+        assert max(pipeline.sound.batches) > 1
+        chunks = [event for name in "ab" for event in events[name] if isinstance(event, AudioChunk)]
+        assert max(chunk.timings.vocoder_batch for chunk in chunks) > 1
+    finally:
+        pipeline.close()
+
+
 def test_t3_fills_everyone_together_once_one_of_them_needs_it() -> None:
     """Each was filled as its own window left: rows out of step made a batch of one of nearly every step."""
     board = Board(replace(CONFIG, ledger_tokens=40))

@@ -69,10 +69,16 @@ def test_a_window_of_a_batch_links_to_the_other_utterances(exported: InMemorySpa
     segment, chunk = segment_and_chunk()
     own, untraced = tracing.parent(f"00-{TRACE_ID}-{SPAN_ID}-01"), tracing.parent("")
     other = tracing.parent(f"00-{TRACE_ID[::-1]}-{SPAN_ID[::-1]}-01")
-    tracing.record_window(own, segment, chunk, (own, other, untraced))
-    spans = {span.name: span for span in exported.get_finished_spans()}
-    assert [f"{link.context.trace_id:032x}" for link in spans["flow.window"].links] == [TRACE_ID[::-1]]
-    assert not spans["vocoder"].links
+    together = (own, other, untraced)
+    tracing.record_window(own, segment, chunk, together)
+    tracing.record_window(own, segment, chunk, (own,), together)
+    linked = [
+        (span.name, [f"{link.context.trace_id:032x}" for link in span.links])
+        for span in exported.get_finished_spans()
+        if span.name in ("flow.window", "vocoder")
+    ]
+    of_other = [TRACE_ID[::-1]]
+    assert linked == [("flow.window", of_other), ("vocoder", []), ("flow.window", []), ("vocoder", of_other)]
 
 
 def test_text_and_prefill_are_told_once_per_segment(exported: InMemorySpanExporter) -> None:

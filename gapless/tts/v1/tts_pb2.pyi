@@ -225,7 +225,7 @@ class Audio(_message.Message):
     def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., pcm: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ...) -> None: ...
 
 class ChunkTimings(_message.Message):
-    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos", "vocoder_start_unix_nanos", "flow_batch")
+    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos", "vocoder_start_unix_nanos", "flow_batch", "vocoder_batch")
     TEXT_RECEIVED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_FIRST_TOKEN_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
@@ -248,6 +248,7 @@ class ChunkTimings(_message.Message):
     WANTED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     VOCODER_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     FLOW_BATCH_FIELD_NUMBER: _ClassVar[int]
+    VOCODER_BATCH_FIELD_NUMBER: _ClassVar[int]
     text_received_unix_nanos: int
     t3_start_unix_nanos: int
     t3_first_token_unix_nanos: int
@@ -270,7 +271,8 @@ class ChunkTimings(_message.Message):
     wanted_unix_nanos: int
     vocoder_start_unix_nanos: int
     flow_batch: int
-    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ..., vocoder_start_unix_nanos: _Optional[int] = ..., flow_batch: _Optional[int] = ...) -> None: ...
+    vocoder_batch: int
+    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ..., vocoder_start_unix_nanos: _Optional[int] = ..., flow_batch: _Optional[int] = ..., vocoder_batch: _Optional[int] = ...) -> None: ...
 
 class FlushDone(_message.Message):
     __slots__ = ("flush_id", "end_sample")

@@ -79,7 +79,7 @@ def test_harmonics_above_half_the_sample_rate_are_silent() -> None:
     source.l_linear.weight.copy_(torch.tensor([[0.0, 1.0]]))
     source.l_linear.bias.zero_()
     f0 = torch.tensor([[5000.0, 7000.0]])
-    signal, _ = source(f0, (0,), 0, torch.zeros(1, dtype=torch.float64), source.offsets((0,)))
+    signal, _ = source(f0, (0,), (0,), torch.zeros(1, dtype=torch.float64), source.offsets((0,)))
     assert signal[..., :480].abs().max() > 0.05
     assert signal[..., 480:].abs().max() == 0.0
 
@@ -90,7 +90,7 @@ def test_a_given_source_or_pitch_replaces_the_predicted() -> None:
     mel = torch.randn(1, 80, 24)
     f0 = hift.predict_f0(mel)
     state = hift.init_state(5)
-    source, _ = hift.m_source(f0, state.seeds, 0, state.phase, state.offsets)
+    source, _ = hift.m_source(f0, state.seeds, [0] * len(state.seeds), state.phase, state.offsets)
     predicted, _ = hift(mel, state, final=True)
     assert_close(hift(mel, state, final=True, f0=f0)[0], predicted)
     assert_close(hift(mel, state, final=True, source=source)[0], predicted)
