@@ -54,6 +54,7 @@ class Kind:
     at_first: bool = False  # before anything is opened
     on_server: bool = False  # whether it struck, and how often, is for the service to say
     added_s: float = 0.0  # beyond the size of the trial
+    in_client: bool = False  # it blocks a loop of this process: those blocks count that came before the last chunk
     least_s: float = SIZES_S[0]  # a shorter one may pass between two messages
 
 
@@ -74,13 +75,19 @@ class Trial:
     before_end_s: float = 0.0
     listener_s: float = 0.0  # once, after `after_s`
     chunk_s: float = 0.0  # after each of the first SLOW_CHUNKS chunks from then on
+    blocked_s: float = 0.0  # by `at`, so far
 
     def at(self, loop: asyncio.AbstractEventLoop, times: int = 1) -> None:
         """Blocks a loop of this process, once or in so many short blocks."""
         for_s = self.for_s / times
+
+        def block() -> None:
+            self.blocked_s += for_s
+            time.sleep(for_s)
+
         for index in range(times):
             at_s = self.after_s + index * (1 + LOOP_PAUSES) * for_s
-            loop.call_soon_threadsafe(loop.call_later, at_s, time.sleep, for_s)
+            loop.call_soon_threadsafe(loop.call_later, at_s, block)
 
     def short_blocks(self) -> int:
         return max(1, round(self.for_s / SHORT_BLOCK_S))
@@ -200,9 +207,11 @@ USUAL = tuple(KINDS)
 KINDS |= {
     "server_loop_short": Kind(Hop.SERVER_LOOP, _block_server_shortly, measured=False, on_server=True),
     "client_loop_short": Kind(
-        Hop.CLIENT_LOOP, lambda trial: trial.at(asyncio.get_running_loop(), trial.short_blocks())
+        Hop.CLIENT_LOOP, lambda trial: trial.at(asyncio.get_running_loop(), trial.short_blocks()), in_client=True
     ),
-    "client_reader_short": Kind(Hop.CLIENT_READER, lambda trial: trial.at(_reading_loop(trial), trial.short_blocks())),
+    "client_reader_short": Kind(
+        Hop.CLIENT_READER, lambda trial: trial.at(_reading_loop(trial), trial.short_blocks()), in_client=True
+    ),
     "t3_slow": Kind(Hop.T3, _arm("t3", times=50), on_server=True),
     "flow_slow": Kind(Hop.FLOW, _arm("flow", times=SLOW_CHUNKS), on_server=True),
     "vocoder_slow": Kind(Hop.VOCODER, _arm("vocoder", times=SLOW_CHUNKS), on_server=True),
@@ -232,11 +241,16 @@ async def run(kind: str, service: Service, network: Relay, after_s: float, for_s
                 fault.order(trial)
             async with client.utterance() as utterance:
                 await _speak(utterance, player, trial)
+                blocked_s = trial.blocked_s
                 if kind == "device":
                     await asyncio.sleep(max(0.0, after_s + for_s + 0.1 - (time.monotonic() - began_s)))
                 log = player.log()
         network.reset()
-        struck_s = sum(seconds for _, seconds in service.struck()) if fault.on_server else for_s + fault.added_s
+        struck_s = for_s + fault.added_s
+        if fault.on_server:
+            struck_s = sum(seconds for _, seconds in service.struck())
+        elif fault.in_client:
+            struck_s = blocked_s
         return analyse(utterance.record, signs=watch.signs(log), first_audible=0), struck_s
 
 

@@ -15,7 +15,8 @@ from .signs import Signs, Span, length_ns, merged, without
 from .steps import Step
 
 BLAMED_NS = 60_000_000  # less is the ordinary unrest of a busy machine
-BLAMED_IN_ALL_NS = 150_000_000  # and less than this, where no single step took BLAMED_NS too long
+BLAMED_IN_ALL_NS = 150_000_000  # and less than this, where no single step took BLAMED_NS too long,
+BLAMED_BY_CLEAN_NS = 90_000_000  # or than this, where clean utterances told what is normal
 STEP_NS = 20_000_000  # what one step takes too long counts from here on,
 STEP_SHARE = 0.15  # and from this share of what is normal on,
 STEP_SPREADS = 5  # and from so many times the usual distance from it on,
@@ -70,7 +71,7 @@ def find(
             amount_ns = max(longest_ns, _slower_network_ns(bounds, normal))
         chunks = sorted({delay.chunk for delay in held if delay.chunk is not None})
         found.append(_finding(hop, amount_ns, spans, chunks, spent))
-    return [finding for finding in found if _stands_out(finding)]
+    return [finding for finding in found if _stands_out(finding, normal)]
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,11 @@ def _excess(taken: list[Step], normal: Normal) -> dict[tuple[Hop, str, int | Non
     return excess
 
 
-def _stands_out(finding: Finding) -> bool:
+def _stands_out(finding: Finding, normal: Normal) -> bool:
     """Against the ordinary unrest of a busy machine, which delays many steps a little."""
     longest_ns = max((span.length_ns for span in finding.spans), default=finding.ms * 1e6)
-    return finding.ms * 1e6 >= (BLAMED_NS if longest_ns >= BLAMED_NS else BLAMED_IN_ALL_NS)
+    in_all_ns = BLAMED_BY_CLEAN_NS if normal.learned else BLAMED_IN_ALL_NS
+    return finding.ms * 1e6 >= (BLAMED_NS if longest_ns >= BLAMED_NS else in_all_ns)
 
 
 def _finding(hop: Hop, amount_ns: int, spans: list[Span], chunks: list[int], spent: list[Budget]) -> Finding:
