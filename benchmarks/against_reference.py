@@ -139,10 +139,12 @@ class Comparison:
         for way in self.ways:
             alone, beside = (_stages(runs) for runs in (way.in_turns, way.runs))
             least, (t3, flow, vocoder) = max(*alone, sum(alone) / cores), alone
+            first = _median([run.first_audio_s for run in way.in_turns])
             lines.append(
                 f"{way.name}: alone T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, at "
                 f"least {least:.2f} s ({least / total:.2f}) on {cores} cores; side by side the same work takes "
-                f"{sum(beside):.2f} s ({sum(beside) / sum(alone):.2f} x)"
+                f"{sum(beside):.2f} s ({sum(beside) / sum(alone):.2f} x); first audio alone {first:.2f} s "
+                f"({first / total:.2f})"
             )
         return lines
 

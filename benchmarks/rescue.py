@@ -15,7 +15,7 @@ import contextlib
 import json
 import math
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +104,15 @@ class Side:
 
     engine: LocalEngine
     watched: Watched
-    rows: list[Row]
+    rows: list[Row] = field(default_factory=list)
     frames: int = 0
-    rescued_db: list[float] | None = None
+    rescued_db: list[float] = field(default_factory=list)
 
     def speak(self, utterance: Utterance, text: str, muted_s: float) -> None:
         self.watched.forget()
         self.rows.append(row(text, speak(self.engine, utterance, text), muted_s))
         self.frames += self.watched.frames
-        self.rescued_db = (self.rescued_db or []) + self.watched.differences_db()
+        self.rescued_db += self.watched.differences_db()
 
 
 def side(model: Model, throttle: Throttle, speculate: bool) -> Side:
@@ -122,7 +122,7 @@ def side(model: Model, throttle: Throttle, speculate: bool) -> Side:
         watching.append(Watched(stages.mel, model.flow.lookahead))
         return throttle.wrap(model)(replace(stages, mel=watching[0]))
 
-    return Side(LocalEngine(model, EngineOptions(max_utterances=1, speculate=speculate), wrap), watching[0], [])
+    return Side(LocalEngine(model, EngineOptions(max_utterances=1, speculate=speculate), wrap), watching[0])
 
 
 def measure(model: Model, throttle: Throttle, utterances: int) -> dict[str, dict[str, Any]]:
@@ -140,7 +140,7 @@ def measure(model: Model, throttle: Throttle, utterances: int) -> dict[str, dict
 
 
 def found(one: Side) -> dict[str, Any]:
-    db = one.rescued_db or []
+    db = one.rescued_db
     rescued = {"share": len(db) / one.frames, "mean_db": sum(db) / len(db) if db else 0.0}
     rescued |= {"p95_db": percentile(db, 95) if db else 0.0, "max_db": max(db, default=0.0)}
     return figures(one.rows) | {"rescued": rescued, "utterances": [asdict(row) for row in one.rows]}

@@ -7,18 +7,16 @@ block of numbers to the device and the tokens back; nothing else crosses, and no
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import partial
-from itertools import product
 
 import torch
 from torch import Tensor
 
 from engine import noise
 from engine.model import ModelConfig
-from engine.models.graphs import Capture, row_buckets
+from engine.models.graphs import Capture, Sized, row_buckets
 from engine.models.t3 import combine_guidance
 from engine.sampling import Choice, Sampler, Speaking, least_ratio
 
@@ -48,8 +46,7 @@ class SlotSampler:
     """Owns the tensors that its graphs read from and write to, and knows which row speaks from which slot."""
 
     def __init__(self, sampler: Sampler, config: ModelConfig, slots: int, capture: Capture) -> None:
-        """Captures graphs with and without the sorting that top-k and top-p need; one for every number of rows, unless
-        the capture takes any."""
+        """Captures graphs with and without the sorting that top-k and top-p need."""
         self._sampler, self._penalty_last = sampler, config.sampling.penalty_last
         self._max_tokens, vocab, device = config.text.max_tokens, config.t3.speech_vocab, sampler.device
         self._host = torch.zeros(len(_Int) + len(_Float), slots, dtype=torch.int64, pin_memory=device.type == "cuda")
@@ -65,17 +62,11 @@ class SlotSampler:
         )  # and a place for no row's
         self._chosen = torch.zeros(slots, dtype=torch.int64, device=device)
         self._speaking: list[Speaking | None] = [None] * slots
-        self._rows = row_buckets(slots)
         memory = (self._block, self._block_floats, self._logits, self._said, self._chosen)
-        self._size = torch.tensor([min(2, slots)])  # rows, of a graph of any shape; Quirk: a trace keeps a one
-        self._any: dict[bool, Callable[[], None]] = {}
-        self._graphs: dict[tuple[int, bool], Callable[[], None]] = {}
-        if capture.any_shape:
-            for sorts in (True, False):
-                self._any[sorts] = capture(partial(self._choose, sorts), self._size, *memory)
-            return
-        for rows, sorts in product(reversed(self._rows), (True, False)):
-            self._graphs[rows, sorts] = capture(partial(self._choose, sorts, (rows,)), *memory)
+        self._graphs = {
+            sorts: Sized(capture, partial(self._choose, sorts), [row_buckets(slots)], *memory)
+            for sorts in (True, False)
+        }
 
     @torch.inference_mode()
     def draw(self, logits: Tensor, rows: Sequence[Speaking]) -> list[int]:
@@ -89,11 +80,7 @@ class SlotSampler:
         self._block.copy_(self._host, non_blocking=True)
         self._logits[: len(logits)] = logits
         sorts = any(row.params.top_k > 0 or row.params.top_p < 1 for row in rows)
-        if self._any:
-            self._size[0] = len(logits)
-            self._any[sorts]()
-        else:
-            self._graphs[self._rows[bisect_left(self._rows, len(logits))], sorts]()
+        self._graphs[sorts].run(len(logits))
         chosen = self._chosen.tolist()  # what the step waits for
         return [chosen[row.slots[0]] for row in rows]
 

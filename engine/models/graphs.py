@@ -89,6 +89,43 @@ def position_buckets(capacity: int, size: int) -> list[int]:
     return [*range(size, capacity, size), capacity]
 
 
+class Sized:
+    """Work on standing memory whose sizes change from run to run: one graph of any size, or one for each bucket.
+
+    Captured is `work(sizes, *memory)`; `sizes` are numbers, or a tensor of them where one graph does for all."""
+
+    def __init__(
+        self, capture: Capture, work: Callable[..., None], buckets: Sequence[Sequence[int]], *memory: Tensor
+    ) -> None:
+        """`buckets`: of each size, the last being the largest. The largest graphs are captured first, so that the
+        others find their memory in the pool. A size with one bucket is always that large."""
+        self._buckets, self._any_size = buckets, capture.any_shape
+        self._sizes = torch.tensor([min(2, sizes[-1]) for sizes in buckets])  # Quirk: a trace keeps ones
+        self._graphs: dict[tuple[int, ...], Callable[[], None]] = {}
+        if self._any_size:
+            self._graphs[()] = capture(work, self._sizes, *memory)
+            return
+        for sizes in product(*map(reversed, buckets)):
+            self._graphs[sizes] = capture(partial(work, sizes), *memory)
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    def run(self, *wanted: int) -> None:
+        sizes = self.covering(*wanted)
+        if self._any_size:
+            for index, size in enumerate(sizes):
+                self._sizes[index] = size
+        self._graphs[() if self._any_size else sizes]()
+
+    def covering(self, *wanted: int) -> tuple[int, ...]:
+        """The sizes that are computed where these are asked for."""
+        return tuple(
+            size if self._any_size and len(sizes) > 1 else sizes[bisect_left(sizes, size)]
+            for sizes, size in zip(self._buckets, wanted, strict=True)
+        )
+
+
 class StepGraphs:
     """`T3.step` over one cache. Owns the tensors that its graphs read from and write to, and nothing of a request."""
 
@@ -101,13 +138,12 @@ class StepGraphs:
         one_shape: bool = False,
         bucket: int = POSITIONS,
     ) -> None:
-        """Captures every graph, the largest first, so that the others find its memory in the pool. `one_shape`: every
-        step is the largest one, so that a row's numbers do not depend on how many others there are."""
+        """Captures every graph. `one_shape`: every step is the largest one, so that a row's numbers do not depend on
+        how many others there are."""
         self._t3, self._cache = t3, cache
-        self._rows, self._ends = row_buckets(cache.rows), position_buckets(cache.attention.capacity, bucket)
-        self._one_shape = one_shape
+        buckets = [row_buckets(cache.rows), position_buckets(cache.attention.capacity, bucket)]
         if one_shape:
-            self._rows, self._ends = self._rows[-1:], self._ends[-1:]
+            buckets = [sizes[-1:] for sizes in buckets]
         is_cuda = t3.device.type == "cuda"
         self._host = torch.zeros(3, cache.rows, dtype=torch.int64, pin_memory=is_cuda)
         self._inputs = torch.zeros(3, cache.rows, dtype=torch.int64, device=t3.device)  # token, place, position
@@ -115,16 +151,7 @@ class StepGraphs:
         layers = sorted({layer for layer, _ in t3.config.aligned_heads})
         kv = cache.attention.kv
         self._queries = {layer: kv.new_zeros(cache.rows, kv.shape[3], 1, kv.shape[5]) for layer in layers}
-        self._sizes = torch.zeros(2, dtype=torch.int64)  # rows, positions: of a graph of any shape
-        memory = (self._inputs, kv, self._logits, *self._queries.values())
-        self._graphs: dict[tuple[int, int], Callable[[], None]] = {}
-        self._any: Callable[[], None] | None = None
-        if capture.any_shape:
-            self._sizes[:] = torch.tensor([min(2, cache.rows), min(2, self._ends[-1])])  # Quirk: a trace keeps ones
-            self._any = capture(self._predict, self._sizes, *memory)
-            return
-        for sizes in product(reversed(self._rows), reversed(self._ends)):
-            self._graphs[sizes] = capture(partial(self._predict, sizes), *memory)
+        self._graphs = Sized(capture, self._predict, buckets, self._inputs, kv, self._logits, *self._queries.values())
 
     def __len__(self) -> int:
         return len(self._graphs)
@@ -151,18 +178,11 @@ class StepGraphs:
         longest = max(lengths[:count]) + 1
         if longest > cache.attention.capacity:
             raise ValueError(f"cache of {cache.attention.capacity} positions is full")
-        if self._any is None:
-            rows, end = self._rows[bisect_left(self._rows, count)], self._ends[bisect_left(self._ends, longest)]
-        else:
-            rows, end = count, self._ends[-1] if self._one_shape else longest
+        rows, _ = self._graphs.covering(count, longest)
         self._host[0, :count] = tokens
         self._host[1:, :rows] = torch.tensor([cache.spoken[:rows], lengths[:rows]])
         self._inputs.copy_(self._host, non_blocking=True)  # the one copy of a step to the device
-        if self._any is None:
-            self._graphs[rows, end]()
-        else:
-            self._sizes[0], self._sizes[1] = rows, end
-            self._any()
+        self._graphs.run(count, longest)
         cache.advance(count)
 
     @torch.inference_mode()
