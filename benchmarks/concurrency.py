@@ -145,7 +145,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="callers begin no new utterance after that")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--direct", action="store_true", help="the engine in this process instead of a service")
-    parser.add_argument("--option", type=_option, action="append", default=[], help="of the engine, with --direct")
+    parser.add_argument(
+        "--option", type=_option, action="append", default=[], metavar="NAME=JSON", help="of the engine, with --direct"
+    )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--svg", type=Path)
     arguments = parser.parse_args()

@@ -41,7 +41,7 @@ from engine.messages import (
 )
 from engine.model import Model, Voice
 from engine.models.graphs import Capture, CudaCapture, take_stream
-from engine.models.linears import packed_weights
+from engine.models.linears import count_weights, packed_weights
 from engine.models.traces import TraceCapture
 from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
 from engine.precision import Precision, find_device
@@ -365,7 +365,7 @@ def _capture(model: Model) -> Capture | None:
 
 
 def _is_small(model: Model) -> bool:
-    return sum(parameter.numel() for parameter in model.flow.parameters()) < SMALL_PARAMETERS
+    return count_weights(model.flow) < SMALL_PARAMETERS
 
 
 def _threads_for(model: Model) -> int:

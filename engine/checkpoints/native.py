@@ -65,6 +65,7 @@ def load(directory: Path, config: ModelConfig, device: torch.device, precision: 
     t3_file.fill_t3(t3, _AS_NAMED, device, precision.t3)
     flow_file.fill(flow, _AS_NAMED, device, getattr(torch, precision.flow))
     hift_file.fill(hift, _AS_NAMED, device)
+    flow.arrange()
     hift.arrange(getattr(torch, precision.vocoder))
     return Model(
         config=config,

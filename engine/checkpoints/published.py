@@ -43,6 +43,7 @@ def load(layout: Layout, device: torch.device, precision: Precision) -> Model:
     t3_file.fill_t3(t3, names.T3, device, precision.t3)
     s3gen_file.fill(flow, names.FLOW, device, getattr(torch, precision.flow))
     s3gen_file.fill(hift, names.VOCODER, device)
+    flow.arrange()
     hift.arrange(getattr(torch, precision.vocoder))
     return Model(
         config=config,

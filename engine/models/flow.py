@@ -35,6 +35,7 @@ from engine.models.conformer import EncoderConfig, EncoderState, UpsampleConform
 from engine.models.estimator import Estimator, EstimatorConfig, EstimatorState
 from engine.models.flow_state import Context, FlowPrompt, FlowState, Memory
 from engine.models.keys import joined
+from engine.models.linears import pack
 from engine.models.windows import Commit, Plan, Sight
 
 SCHEDULES = ("cosine", "linear")
@@ -72,6 +73,10 @@ class FlowConfig:
             raise ValueError(f"steps = {self.steps}, history_tokens = {self.history_tokens}: both must be at least 1")
 
 
+# Of attention and feed-forward, which are nearly all of the products.
+_MATRICES = ("to_qkv", "to_out", "ff_in", "ff_out", "linear_qkv", "linear_out", "w_1", "w_2")
+
+
 class Flow(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
@@ -82,6 +87,10 @@ class Flow(nn.Module):
         self.encoder = UpsampleConformerEncoder(config.encoder)
         self.encoder_proj = nn.Linear(width, config.mel_bins)
         self.estimator = Estimator(config.estimator, config.mel_bins)
+
+    def arrange(self) -> None:
+        """Makes the network ready to run, with the matrices of its layers where this machine's products want them."""
+        pack(self, _MATRICES)
 
     @property
     def lookahead(self) -> int:

@@ -1,16 +1,19 @@
-"""Matrices of a decoder step in fewer bytes, for CPUs: [..., in] float in, [..., out] out. A step reads every weight
-once, so its time is the bytes of its weights over the bandwidth of the memory.
+"""Matrices as a CPU is fast with them: [..., in] float in, [..., out] out.
 
-`int8`: weights rounded with one scale an output row, activations with one scale a position (so that what a row gets
-never depends on the rows beside it), sums in int32, float32 out. `bfloat16`: bfloat16 in and out, sums in float32.
-Both keep their weights packed as oneDNN wants them where the CPU has the instructions, and plain elsewhere; a packed
-weight can neither be moved nor saved.
+Those of a decoder step in fewer bytes: a step reads every weight once, so its time is the bytes of its weights over the
+bandwidth of the memory. `int8`: weights rounded with one scale an output row, activations with one scale a position (so
+that what a row gets never depends on the rows beside it), sums in int32, float32 out. `bfloat16`: bfloat16 in and out,
+sums in float32. Both keep their weights packed as oneDNN wants them where the CPU has the instructions, and plain
+elsewhere.
+
+Those of the flow as they are, packed: a window has so few rows that arranging the matrix anew each time, as a product
+of plain tensors does, is a fifth to a half of the work. A packed weight can neither be moved nor saved.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import cast
 
 import torch
@@ -20,7 +23,9 @@ from torch import Tensor, nn
 INT8_MAX = 127
 ZERO = 128  # activations are unsigned with this zero: the only kind that is fast with and without tile instructions
 TINY = 1e-30  # instead of a scale of zero, where all values are
-STEP_ROWS = 1  # oneDNN packs bfloat16 weights for a number of positions: those of a step
+STEP_ROWS = 1  # oneDNN packs weights for a number of rows: those of a step,
+WINDOW_ROWS = 50  # or of a window of 25 tokens
+LEAST_PACKED = 1 << 18  # weights of a float32 matrix; of smaller ones it is slower
 
 LinearBuilder = Callable[[Tensor, Tensor | None], nn.Module]  # weight [out, in], bias [out] -> the layer
 
@@ -74,7 +79,36 @@ class BFloat16Linear(nn.Module):
         x = x.to(torch.bfloat16)
         if not self.packed:
             return F.linear(x, self.weight, self.bias)
-        return _bfloat16_product(x, self.weight, self.bias)
+        return _product(x, self.weight, self.bias)
+
+
+class PackedLinear(nn.Module):
+    """The same layer, its matrix packed for windows."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.n_weights = linear.weight.numel()
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().contiguous(), WINDOW_ROWS)
+        self.bias = linear.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _product(x, self.weight, self.bias)
+
+
+def pack(module: nn.Module, names: Collection[str]) -> None:
+    """Replaces all linear layers in it that go by these names, where that makes this machine faster."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if name in names and isinstance(child, nn.Linear) and _is_faster_packed(child.weight):
+                setattr(parent, name, PackedLinear(child))
+
+
+def _is_faster_packed(weight: Tensor) -> bool:
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if weight.dtype == torch.float32:
+        return weight.numel() >= LEAST_PACKED
+    return weight.dtype == torch.bfloat16 and bfloat16_is_fast()
 
 
 def _compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -92,13 +126,20 @@ def _int8_product(x: Tensor, zero: int, weight: Tensor, scale: Tensor, zero_poin
 
 
 @_compiled
-def _bfloat16_product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
 
 
 def packed_weights(module: nn.Module) -> list[Tensor]:
-    """Weights that only oneDNN can read."""
+    """Weights of a step that only oneDNN can read."""
     return [m.weight for m in module.modules() if isinstance(m, Int8Linear | BFloat16Linear) and m.packed]
+
+
+def count_weights(module: nn.Module) -> int:
+    """Numbers that the network holds, however."""
+    kinds = (Int8Linear, BFloat16Linear, PackedLinear)
+    plain = sum(parameter.numel() for parameter in module.parameters())
+    return plain + sum(layer.n_weights for layer in module.modules() if isinstance(layer, kinds))
 
 
 LOW_PRECISION: dict[str, LinearBuilder] = {"bfloat16": BFloat16Linear, "int8": Int8Linear}

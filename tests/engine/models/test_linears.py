@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.models.linears import BFloat16Linear, Int8Linear, bfloat16_is_fast, int8_is_fast
+from engine.models.linears import (
+    BFloat16Linear,
+    Int8Linear,
+    PackedLinear,
+    bfloat16_is_fast,
+    count_weights,
+    int8_is_fast,
+    pack,
+)
 
 SIZES = ((48, 32), (33, 70), (96, 256))  # (out, in)
 INT8 = (
@@ -75,3 +83,23 @@ def test_sums_of_the_largest_values_do_not_saturate() -> None:
     ones = torch.ones(32, 256)
     assert_close(Int8Linear(ones, None)(ones[:2]), torch.full((2, 32), 256.0))
     assert_close(Int8Linear(-ones, None)(ones[:2]), torch.full((2, 32), -256.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=BFLOAT16)])
+@pytest.mark.parametrize("rows", [1, 30, 400])
+def test_a_packed_layer_gives_what_it_gave(dtype: torch.dtype, rows: int) -> None:
+    wide = torch.nn.ModuleDict({"wide": torch.nn.Linear(512, 520), "other": torch.nn.Linear(512, 520)}).to(dtype)
+    wide.requires_grad_(False)
+    x = torch.randn(2, rows, 512).to(dtype)
+    expected, held = wide["wide"](x), count_weights(wide)
+    pack(wide, ["wide"])
+    assert isinstance(wide["wide"], PackedLinear)
+    assert isinstance(wide["other"], torch.nn.Linear)
+    assert count_weights(wide) == held
+    assert relative_error(wide["wide"](x).float(), expected.float()) < (1e-5 if dtype == torch.float32 else 1e-2)
+
+
+def test_small_float32_layers_stay_as_they_are() -> None:
+    small = torch.nn.ModuleDict({"wide": torch.nn.Linear(160, 480)})
+    pack(small, ["wide"])
+    assert isinstance(small["wide"], torch.nn.Linear)
