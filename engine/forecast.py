@@ -11,6 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this is as good; costs are not known better
+CUSHION_S = 0.01  # that a first sound may come later, for more of it
+
 
 def least_prebuffer(ready: Sequence[float], durations: Sequence[float]) -> float:
     """P* of chunks that became ready at `ready` and last `durations`."""
@@ -96,15 +99,19 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
 def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0) -> int:
     """Tokens of the first window with which gap-free playback starts soonest, at least `least`, for `coming` tokens.
 
-    Every later chunk is to be ready `slack_s` before its turn."""
-    best, best_s = least, math.inf
-    for size in range(least, max(least, machine.largest) + 1):
+    Of sizes with which it starts about as soon, the smallest: its first sound is sooner. And then what more costs
+    hardly any time: more sound is what a listener lives on when the machine stumbles. Every later chunk is to be ready
+    `slack_s` before its turn."""
+    ready_s, best_s, best = math.inf, math.inf, least
+    for size in range(least, max(least, min(machine.largest, coming)) + 1):
         ready, durations = windows(machine, [Stretch(0, coming)], size)
         if not ready:
             return least
         wait_s = least_prebuffer([ready[0], *(at + slack_s for at in ready[1:])], durations)
-        if ready[0] + wait_s < best_s - 1e-9:
-            best, best_s = size, ready[0] + wait_s
-        if not wait_s:  # larger ones only start later
-            return best
+        if ready[0] + wait_s < ABOUT * best_s:
+            ready_s, best_s, best = ready[0], ready[0] + wait_s, size
+        elif ready[0] <= ready_s + CUSHION_S:
+            best = size
+        elif not wait_s:  # larger ones only start later
+            break
     return best

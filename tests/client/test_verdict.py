@@ -65,6 +65,20 @@ def test_so_it_is_in_the_first_chunk_given_what_is_normal(stage: str) -> None:
     assert verdict.audible
 
 
+@pytest.mark.parametrize(("each_ms", "learned", "found"), [(38, True, True), (38, False, False), (25, True, False)])
+def test_a_little_in_each_of_several_steps_counts_where_it_is_known_what_is_normal(
+    each_ms: float, learned: bool, found: bool
+) -> None:
+    model = Model()
+    model.late["vocoder"] = {chunk: each_ms for chunk in (1, 2, 3)}
+    verdict = judge(model, learned=learned).verdict
+    if found:
+        assert verdict.hop == Hop.VOCODER
+        assert verdict.ms == pytest.approx(3 * each_ms, abs=15)
+    else:
+        assert verdict.hop == Hop.CLEAN
+
+
 BLOCK = Span(150, 700)  # ms
 BLOCKS: dict[Hop, Callable[[], Model]] = {
     Hop.SERVER_LOOP: lambda: Model(server_blocked=(BLOCK,)),

@@ -91,3 +91,20 @@ def test_a_pause_between_segments_is_time_won() -> None:
     assert sum(windows(spoken, stretches)[1]) == pytest.approx(sum(windows(silent, stretches)[1]) + 0.1)
     won = lateness(*windows(silent, stretches), 0.2) - lateness(*windows(spoken, stretches), 0.2)
     assert won == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_first_window_takes_what_costs_hardly_any_time() -> None:
+    """With tokens every 3 ms three more of them are 120 ms of sound for 9 ms; with one every 30 ms none is."""
+    assert first_window(machine(0.003, window_s=0.01), coming=100, least=3) == 6
+    assert first_window(machine(0.030, window_s=0.01), coming=100, least=6) == 6
+
+
+def test_of_sizes_that_start_about_as_soon_the_smallest_is_taken() -> None:
+    """At real time, with windows of 180 ms, playback starts at the same moment with all of them."""
+    slow = machine(0.04, window_s=0.18, held_back_s=0.043)
+    starts = []
+    for size in (3, 6):
+        ready, durations = windows(slow, [Stretch(0, 100)], size)
+        starts.append(ready[0] + least_prebuffer(ready, durations))
+    assert starts[0] == pytest.approx(starts[1], abs=0.01)
+    assert first_window(slow, coming=100, least=3) == 3
