@@ -37,7 +37,8 @@ class BoardConfig:
     by_deadline: bool = False  # windows as schedule.py picks them; else the ladder's
     speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
     sequential: bool = False  # T3 rests while flow and vocoder have work: the baseline of benchmarks
-    max_batch: int = 1  # windows that the flow, or the vocoder, runs together
+    max_batch: int = 1  # windows that the flow, or the vocoder, runs together,
+    batch_tokens: int | None = None  # and tokens of all of them: nobody may be in front for longer; None: any number
     timing: Timing
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
@@ -180,6 +181,11 @@ class Board:
         self._filling = any(not running.channel_full and running.ledger.waiting < enough for running in rows)
         return rows if self._filling else []
 
+    def batch_of(self, window: Window) -> int:
+        """How many windows like this one may be run together."""
+        most, tokens = self.config.max_batch, self.config.batch_tokens
+        return most if tokens is None else max(1, min(most, tokens // max(1, window.n_new)))
+
     # ------------------------------------------------------------------------------------------ flow thread
 
     def next_flow_jobs(self, now: int) -> tuple[list[FlowJob], float | None]:
@@ -261,6 +267,7 @@ class Board:
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
             others=crowd.before(due_ns(running)),
+            company=len(self._running) > 1,
             urgent=crowd.urgent_besides(due_ns(running)),
             spare_s=crowd.spare_s(due_ns(running)),
         )

@@ -62,7 +62,7 @@ WARM_UP_LIMIT_S = 300.0
 FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
 MOST_UTTERANCES = 128  # that are measured for
 SMALL_PARAMETERS = 20_000_000  # of the flow
-MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows of the flow in one run
+MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows in one run; on a CPU no more than a full one's tokens
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 
@@ -127,6 +127,7 @@ class LocalEngine:
             speculate=options.speculate,
             sequential=options.sequential,
             max_batch=1 if options.deterministic or options.sequential else MAX_BATCH.get(model.device.type, 1),
+            batch_tokens=max(ladder.sizes) if model.device.type == "cpu" else None,
             timing=Timing(
                 sample_rate=model.config.sample_rate,
                 samples_per_token=model.samples_per_token,

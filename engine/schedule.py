@@ -32,6 +32,7 @@ class Head:
     fresh: bool  # no window of this segment was run yet
     lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
     others: int  # utterances whose windows stand in front: their listeners run out sooner
+    company: bool = False  # whether there are other utterances, one of whose windows may just have begun
     urgent: int = 0  # other utterances whose listeners run out before all could be given a full window
     spare_s: float = math.inf  # how long the flow may be busy with this one before another one's audio comes late
 
@@ -50,7 +51,7 @@ def next_window(head: Head, machine: Machine, least_first: int) -> Window | floa
         return Window(n_new=ready, lookahead=machine.lookahead, final=False)
     if (head.fresh or head.lead_s < 0) and _deficit_s(head, machine) > WORTH_WAITING_S:
         return None  # one wait now, between segments if it can be, instead of many small ones inside words
-    spare_s = head.lead_s - (1 + head.others) * machine.window_s(max(1, ready)) - SLACK_S
+    spare_s = head.lead_s - (1 + head.others) * machine.window_s(max(1, ready)) - _slack_s(head, machine)
     if ready >= 1:
         return spare_s if spare_s > 0 else Window(n_new=ready, lookahead=machine.lookahead, final=False)
     if head.waiting > machine.least_lookahead:
@@ -72,12 +73,16 @@ def _first(head: Head, machine: Machine, least_first: int) -> Window | None:
     if head.waiting - machine.least_lookahead < least_first:
         return None
     coming = min(head.coming + head.waiting, FORESIGHT)
-    size = forecast.first_window(machine, coming, least_first, SLACK_S)
+    size = forecast.first_window(machine, coming, least_first, _slack_s(head, machine))
     if head.waiting - machine.least_lookahead < size:
         return None
     if not head.urgent:
         size = max(size, min(head.waiting - machine.lookahead, machine.largest))
     return Window(n_new=size, lookahead=min(machine.lookahead, head.waiting - size), final=False)
+
+
+def _slack_s(head: Head, machine: Machine) -> float:
+    return SLACK_S + (machine.window_s(machine.largest) if head.company else 0.0)
 
 
 def _until_next_turn(head: Head, machine: Machine) -> int:

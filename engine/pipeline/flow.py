@@ -48,7 +48,8 @@ class FlowDuty(Duty):
 
     def _batch(self, jobs: list[FlowJob]) -> list[FlowJob]:
         """The most urgent window, and those that can be run with it."""
-        first, most = jobs[0], self._board.config.max_batch
+        first = jobs[0]
+        most = self._board.batch_of(first.window)
         if most == 1 or _has_proposal(first):
             return [first]
         kind = self._alike(first)

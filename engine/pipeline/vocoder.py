@@ -56,7 +56,8 @@ class VocoderDuty(Duty):
 
     def _batch(self, jobs: list[VocoderJob]) -> list[VocoderJob]:
         """The most urgent mel, and those that can be run with it."""
-        first, most = jobs[0], self._board.config.max_batch
+        first = jobs[0]
+        most = self._board.batch_of(first.window)
         if most == 1 or len(jobs) == 1:
             return [first]
         kind = self._alike(first)

@@ -18,7 +18,7 @@ from engine.board import Board, BoardConfig
 from engine.clock import now_ns
 from engine.deadlines import Timing
 from engine.errors import EmptyText, EngineClosed, Overloaded, UtteranceFailed
-from engine.ladder import LadderConfig
+from engine.ladder import LadderConfig, Window
 from engine.ledger import Ledger, SegmentTokens
 from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, FlushDone, Utterance
 from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
@@ -394,6 +394,14 @@ def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobod
         assert max(pipeline.mel.batches) > 1
     finally:
         pipeline.close()
+
+
+@pytest.mark.parametrize(("batch_tokens", "most"), [(None, 4), (12, 2), (3, 1)])
+def test_a_batch_holds_no_more_tokens_than_it_may(batch_tokens: int | None, most: int) -> None:
+    """Nobody else's window can go in front while a batch runs."""
+    board = Board(replace(CONFIG, max_batch=4, batch_tokens=batch_tokens))
+    assert board.batch_of(Window(n_new=5, lookahead=3, final=False)) == most
+    assert board.batch_of(Window(n_new=0, lookahead=0, final=True)) >= most
 
 
 def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_with_it() -> None:

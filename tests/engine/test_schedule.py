@@ -40,6 +40,12 @@ def test_others_in_front_make_a_window_run_sooner() -> None:
     assert isinstance(plan(replace(RUNNING, lead_s=0.2, others=20)), Window)
 
 
+def test_in_company_a_window_is_made_sooner_by_one_that_may_just_have_begun() -> None:
+    alone_s, among_others_s = plan(RUNNING), plan(replace(RUNNING, company=True))
+    assert isinstance(alone_s, float)
+    assert among_others_s == pytest.approx(alone_s - MACHINE.window_s(25))
+
+
 def test_a_full_window_runs_at_once() -> None:
     assert plan(replace(RUNNING, waiting=40)) == Window(n_new=25, lookahead=3, final=False)
 
