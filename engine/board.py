@@ -38,7 +38,7 @@ class BoardConfig:
     speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
     sequential: bool = False  # T3 rests while flow and vocoder have work: the baseline of benchmarks
     max_batch: int = 1  # windows that the flow, or the vocoder, runs together,
-    batch_tokens: int | None = None  # and tokens of all of them: nobody may be in front for longer; None: any number
+    batch_tokens: int | None = None  # and their tokens, unless the flow is full: nobody is in front for longer
     timing: Timing
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
@@ -184,7 +184,9 @@ class Board:
     def batch_of(self, window: Window) -> int:
         """How many windows like this one may be run together."""
         most, tokens = self.config.max_batch, self.config.batch_tokens
-        return most if tokens is None else max(1, min(most, tokens // max(1, window.n_new)))
+        if tokens is None or self.estimates.flow_is_full:
+            return most
+        return max(1, min(most, tokens // max(1, window.n_new)))
 
     # ------------------------------------------------------------------------------------------ flow thread
 
@@ -267,7 +269,7 @@ class Board:
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
             others=crowd.before(due_ns(running)),
-            company=len(self._running) > 1,
+            company=len(self._running) > 1 and not self.estimates.flow_is_full,
             urgent=crowd.urgent_besides(due_ns(running)),
             spare_s=crowd.spare_s(due_ns(running)),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
+FULL_LOAD = 0.75  # share of its time that the flow is busy where there is none to lose
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
 
 
@@ -66,3 +67,8 @@ class Estimates:
     def flow_has_time(self) -> bool:
         """For work that may come to nothing, and for windows that are smaller than they could be."""
         return self.flow_load.value <= IDLE_LOAD
+
+    @property
+    def flow_is_full(self) -> bool:
+        """Then what the machine can do counts for more than that nobody waits for another."""
+        return self.flow_load.value > FULL_LOAD
