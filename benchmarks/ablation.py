@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks import continuity, pictures
 from benchmarks.figures import ratio, summary
 from benchmarks.machine import describe, machine
@@ -32,6 +34,7 @@ from engine.checkpoints import load
 from engine.engine import EngineOptions, LocalEngine, warm_up
 from engine.messages import Utterance
 from engine.model import Model
+from engine.precision import Precision
 
 SENTENCES = (1, 2, 3, 2)  # of the utterances in turn: 3 to 15 s of speech
 ENOUGH_S = 0.5  # of audio, where only the first chunk is asked for
@@ -239,6 +242,7 @@ def _throttle(arguments: argparse.Namespace) -> Throttle:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--model", default="embedded")
+    parser.add_argument("--dtype", default="", help="of all cases, as the service takes it; by default float32")
     parser.add_argument("--voice", default="")
     parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=DEFAULT)
     parser.add_argument("--regime", choices=sorted(REGIMES), default="free", help="a throttle by name")
@@ -254,12 +258,14 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = _arguments()
-    throttle, model = _throttle(arguments), load(arguments.model)
+    cpu = torch.device("cpu")
+    throttle = _throttle(arguments)
+    model = load(arguments.model, device=cpu, precision=Precision.parse(arguments.dtype, cpu))
     voice, enough_s = arguments.voice or model.config.default_voice, ENOUGH_S if arguments.first_chunk else None
     rows = measure(model, arguments.cases, throttle, arguments.utterances, voice, enough_s)
     measured, reference = {name: figures(of) for name, of in rows.items()}, arguments.cases[0]
     ratios = against(rows, reference)
-    print(f"{arguments.utterances} utterances, {model.config.name}, {throttle}, on {describe()}\n")
+    print(f"{arguments.utterances} utterances, {model.config.name} ({model.precision}), {throttle}, on {describe()}\n")
     print(table(measured))
     for name, found in ratios.items():
         said = "  ".join(f"{what} {mid:.2f} ({low:.2f} to {high:.2f})" for what, (mid, low, high) in found.items())

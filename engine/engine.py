@@ -168,12 +168,12 @@ class LocalEngine:
         board = self._board
         t3, flow = T3Duty(board, stages.tokens), FlowDuty(board, stages.mel)
         vocoder = VocoderDuty(board, stages.sound)
-        workers = [Worker("t3", board, [t3], self._start_t3)]
+        workers, load = [Worker("t3", board, [t3], self._start_t3)], board.estimates.flow_load
         if _is_small(self._model):
-            return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads)]
+            return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads, load)]
         return [
             *workers,
-            Worker("flow", board, [flow], self._pin_threads),
+            Worker("flow", board, [flow], self._pin_threads, load),
             Worker("vocoder", board, [vocoder], self._pin_threads),
         ]
 

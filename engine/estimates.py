@@ -60,7 +60,7 @@ class Estimates:
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
     flow_s: WindowCost = field(default_factory=lambda: WindowCost(0.003))
     vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
-    flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow is busy
+    flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow's thread is busy
     tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters
 
     @property

@@ -26,7 +26,6 @@ class FlowDuty(Duty):
     def __init__(self, board: Board, stage: MelStage) -> None:
         self._board = board
         self._stage = stage
-        self._worked_ns = 0  # when the last window ended
 
     def take(self) -> Callable[[], None] | float | None:
         board = self._board
@@ -109,8 +108,6 @@ class FlowDuty(Duty):
             estimates = self._board.estimates
             if n_new := sum(job.window.n_new for job in jobs):
                 estimates.flow_s.add(n_new, (ended - started) / NS_PER_S)
-            estimates.flow_load.add((ended - started) / max(ended - started, ended - self._worked_ns))
-            self._worked_ns = ended
             for job in jobs:
                 job.running.flow_ns += (ended - started) // len(jobs)
         batch = tuple(job.running.trace for job in jobs)

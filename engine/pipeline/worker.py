@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Sequence
 
 from engine.board import Board
+from engine.clock import now_ns
 from engine.errors import GaplessError, UtteranceFailed
+from engine.estimates import Average
 from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
 from engine.running import Running
 
@@ -26,10 +28,19 @@ class Duty:
 class Worker:
     """A named thread that does its duties, the first of them first, until the board closes."""
 
-    def __init__(self, name: str, board: Board, duties: Sequence[Duty], on_start: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        board: Board,
+        duties: Sequence[Duty],
+        on_start: Callable[[], None],
+        load: Average | None = None,
+    ) -> None:
+        """`load` learns the share of its time that it works."""
         self._board = board
         self._duties = duties
         self._on_start = on_start
+        self._load = load
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -42,8 +53,14 @@ class Worker:
         """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
         try:
             self._on_start()
+            rested_ns = now_ns()
             while work := self._next():
+                began_ns = now_ns()
                 work()
+                ended_ns = now_ns()
+                if self._load is not None:
+                    self._load.add((ended_ns - began_ns) / max(1, ended_ns - rested_ns))
+                rested_ns = ended_ns
         except Exception as error:
             log.exception("the %s thread broke", self._thread.name)
             for running in self._board.close():
