@@ -140,7 +140,7 @@ class Snake(nn.Module):
         alpha = self.alpha[:, None]
         scale = (1.0 / (alpha + 1e-9)).to(x.dtype)
         sine = (x * alpha.to(x.dtype)).sin_()
-        return sine.mul_(sine).mul_(scale).add_(x)  # `addcmul` would take new memory twice
+        return torch.addcmul(x, sine.square(), scale)
 
 
 class ResBlock(nn.Module):
