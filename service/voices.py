@@ -21,6 +21,7 @@ from service.calls import Context, read
 from service.config import ServiceConfig
 from service.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge
 
+_SETTLE_S = 0.05  # a cancelled call first looks like the end of input: half a recording must not become a voice
 _RETRY_AFTER_S = 5.0  # about what one voice takes
 
 _log = logging.getLogger(__name__)
@@ -88,6 +89,7 @@ class VoiceDesk:
                     raise InvalidRequest("event", "no event is set; set audio")
             if len(audio) > self._config.max_recording_bytes:
                 raise RecordingTooLarge(self._config.max_recording_bytes)
+        await asyncio.sleep(_SETTLE_S)
         if not audio:
             raise InvalidRequest("audio", "is empty; send the bytes of a WAV, FLAC, Ogg or MP3 file")
         return dataclasses.replace(voice, audio=bytes(audio))
