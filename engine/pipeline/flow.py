@@ -14,7 +14,7 @@ from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
 from engine.jobs import FlowWork, MelStage
 from engine.messages import ChunkTimings
-from engine.pipeline.worker import Duty, reported
+from engine.pipeline.worker import Duty, reported, together
 from engine.running import FlowJob, Proposal, Running, VocoderJob, fail
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,11 @@ class FlowDuty(Duty):
 
     def _batch(self, jobs: list[FlowJob]) -> list[FlowJob]:
         """The most urgent window, and those that can be run with it."""
-        first = jobs[0]
-        most = self._board.batch_of(first.window)
-        if most == 1 or _has_proposal(first):
+        first, *others = jobs
+        if _has_proposal(first):
             return [first]
-        kind = self._alike(first)
-        return [first, *(job for job in jobs[1:] if not _has_proposal(job) and self._alike(job) == kind)][:most]
+        others = [job for job in others if not _has_proposal(job)]
+        return together([first, *others], self._board.batch_of(first.window), self._alike)
 
     def _alike(self, job: FlowJob) -> Hashable:
         return self._stage.alike(self._state(job), _work(job))

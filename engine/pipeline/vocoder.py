@@ -19,7 +19,7 @@ from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
 from engine.jobs import SoundStage, VocoderWork
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
-from engine.pipeline.worker import Duty, emit, reported
+from engine.pipeline.worker import Duty, emit, reported, together
 from engine.running import Running, VocoderJob
 
 log = logging.getLogger(__name__)
@@ -52,16 +52,7 @@ class VocoderDuty(Duty):
         for running, event in events:
             emit(running, event)
         if jobs:
-            self._guard(self._batch(jobs))
-
-    def _batch(self, jobs: list[VocoderJob]) -> list[VocoderJob]:
-        """The most urgent mel, and those that can be run with it."""
-        first = jobs[0]
-        most = self._board.batch_of(first.window)
-        if most == 1 or len(jobs) == 1:
-            return [first]
-        kind = self._alike(first)
-        return [first, *(job for job in jobs[1:] if self._alike(job) == kind)][:most]
+            self._speak(together(jobs, self._board.batch_of(jobs[0].window), self._alike))
 
     def _alike(self, job: VocoderJob) -> Hashable:
         return self._stage.alike(self._state(job), _work(job))
@@ -70,25 +61,31 @@ class VocoderDuty(Duty):
         running = job.running
         return running.vocoder or self._stage.open(running.accepted.seed)
 
-    def _guard(self, jobs: list[VocoderJob]) -> None:
+    def _speak(self, jobs: list[VocoderJob]) -> None:
         """Border of the stage: whatever breaks, breaks one utterance. Of a batch that broke, each is tried alone."""
         try:
             done = self._run(jobs)
         except Exception as error:
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._guard([job])
+            if len(jobs) == 1:
+                self._fail(jobs[0].running, error)
                 return
-            running = jobs[0].running
-            log.exception("the vocoder failed on utterance %s", running.request.id)
-            with self._board.changed:
-                if running.cancelled:  # nobody wants to know, and its id may be another's by now
-                    return
-                self._board.cancel(running.request.id)
-            emit(running, Failed(error=reported(error, "the vocoder")))
+            for job in jobs:
+                self._speak([job])
             return
         for one in done:
-            self._hand_over(one)
+            try:
+                self._hand_over(one)
+            except Exception as error:
+                self._fail(one.job.running, error)
+
+    def _fail(self, running: Running, error: Exception) -> None:
+        """Called where the error is handled, so that the log has its traceback."""
+        log.exception("the vocoder failed on utterance %s", running.request.id)
+        with self._board.changed:
+            if running.cancelled:  # nobody wants to know, and its id may be another's by now
+                return
+            self._board.cancel(running.request.id)
+        emit(running, Failed(error=reported(error, "the vocoder")))
 
     def _run(self, jobs: list[VocoderJob]) -> list[_Done]:
         states = [self._state(job) for job in jobs]

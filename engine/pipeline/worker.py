@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from engine.board import Board
 from engine.clock import now_ns
@@ -14,6 +15,8 @@ from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
 from engine.running import Running
 
 log = logging.getLogger(__name__)
+
+Job = TypeVar("Job")
 
 
 class Duty:
@@ -80,6 +83,14 @@ class Worker:
                 if self._board.closed:
                     return None
                 self._board.changed.wait(min(waits, default=None))
+
+
+def together(jobs: Sequence[Job], most: int, kind: Callable[[Job], Hashable]) -> list[Job]:
+    """The first, most urgent job, and those that can be run with it because they are of its kind."""
+    if most == 1 or len(jobs) == 1:
+        return [jobs[0]]
+    first = kind(jobs[0])
+    return [jobs[0], *(job for job in jobs[1:] if kind(job) == first)][:most]
 
 
 def reported(error: Exception, stage: str) -> GaplessError:

@@ -396,6 +396,21 @@ def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobod
         pipeline.close()
 
 
+def test_what_breaks_when_audio_is_handed_over_breaks_one_utterance(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr("engine.tracing.record_window", lambda *_: 1 // 0)
+            first = Caller(pipeline.board, "a")
+            first.say("One two.")
+            assert isinstance(first.all()[-1], Failed)
+        second = Caller(pipeline.board, "b")
+        second.say("One two.")
+        assert spoken(second.all()) == "One two."
+    finally:
+        pipeline.close()
+
+
 @pytest.mark.parametrize(("batch_tokens", "most"), [(None, 4), (12, 2), (3, 1)])
 def test_a_batch_holds_no_more_tokens_than_it_may(batch_tokens: int | None, most: int) -> None:
     """Nobody else's window can go in front while a batch runs."""
