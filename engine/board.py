@@ -174,7 +174,7 @@ class Board:
     def to_step(self) -> list[Running]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many
         costs little more than for one, so they are filled together rather than each as its own window leaves."""
-        if self.config.sequential and (self.flow_busy or self._in_vocoder or self.next_flow_jobs(now_ns())[0]):
+        if self.config.sequential and (self.flow_busy or self.in_vocoder or self.next_flow_jobs(now_ns())[0]):
             return []
         rows = [running for running in self._running.values() if running.decoding and running.ledger.has_room]
         enough = self._high if self._filling else self._low
@@ -193,7 +193,7 @@ class Board:
     def next_flow_jobs(self, now: int) -> tuple[list[FlowJob], float | None]:
         """The windows that should be run now, the most urgent first, and in how many seconds another one may be."""
         jobs, waits = [], []
-        if self.config.sequential and self._in_vocoder:
+        if self.config.sequential and self.in_vocoder:
             return [], None
         heads = list(self._heads())
         crowd = Crowd.of([running for running, _ in heads], now, self.deadlines.machine, self.config.timing.least_first)
@@ -284,7 +284,8 @@ class Board:
         return sorted(jobs, key=lambda job: due_ns(job.running))
 
     @property
-    def _in_vocoder(self) -> bool:
+    def in_vocoder(self) -> bool:
+        """Whether there is anything between flow and listener."""
         return any(running.mels for running in self._running.values())
 
     def settle(self) -> list[tuple[Running, Event]]:

@@ -13,13 +13,13 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from engine import admission, checkpoints, measure, memory, tracing
+from engine import admission, checkpoints, cores, measure, memory, tracing
 from engine import running as changes
 from engine.board import Board, BoardConfig
 from engine.deadlines import Timing
@@ -43,7 +43,7 @@ from engine.model import Model, Voice
 from engine.models.graphs import Capture, CudaCapture, take_stream
 from engine.models.linears import count_weights, packed_weights
 from engine.models.traces import TraceCapture
-from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
+from engine.pipeline import Crew, FlowDuty, T3Duty, VocoderDuty, Worker
 from engine.precision import Precision, find_device
 from engine.running import Running
 from engine.speak import speak
@@ -141,26 +141,31 @@ class LocalEngine:
             channel_samples=channel_samples,
         )
         self._board = Board(config)
-        stages = Stages(
-            tokens=T3Stage(
-                model,
-                places,
-                fixed_batch=options.deterministic,
-                capture=_capture(model) if options.graphs else None,
-            ),
+        stages = cores.apart(lambda: self._stages(places, mark))
+        if wrap is not None:
+            stages = wrap(stages)
+        self._crew = Crew(self._arranged(stages), self._all_cores())
+        self._crew.start()
+
+    def _stages(self, places: int, mark: Watermark | None) -> Stages:
+        model, options = self._model, self._options
+        capture = _capture(model) if options.graphs else None
+        return Stages(
+            tokens=T3Stage(model, places, fixed_batch=options.deterministic, capture=capture),
             mel=FlowStage(model),
             sound=VocoderStage(model, mark),
         )
-        if wrap is not None:
-            stages = wrap(stages)
-        self._workers = self._arranged(stages)
-        for worker in self._workers:
-            worker.start()
 
     def _pin_threads(self) -> None:
-        """Each worker's own thread count: the stages must not fight for the cores. Changing it while they run, so that
-        who works alone takes all, made them slower: threads that have nothing to do spin on the other's core."""
-        torch.set_num_threads(self._threads)
+        """Each worker's own thread count: the stages must not fight for the cores."""
+        cores.pin(self._threads)
+
+    def _all_cores(self) -> ThreadPoolExecutor | None:
+        """For who works alone. Not where the workers have teams of their own; nor for small networks, whose calls are
+        too short to be shared; nor where the load must not be heard in the last bit."""
+        available = os.cpu_count() or 1
+        useless = self._threads > 1 or available == 1 or _is_small(self._model) or self._options.deterministic
+        return None if useless or self._model.device.type != "cpu" else cores.all_of(available)
 
     def _arranged(self, stages: Stages) -> list[Worker]:
         """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:
@@ -299,8 +304,7 @@ class LocalEngine:
 
     def close(self) -> None:
         self._board.close()
-        for worker in self._workers:
-            worker.join()
+        self._crew.join()
         self._shelf.close()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from engine.checkpoints import hub, layout, native, published, weights
+from engine.cores import apart
 from engine.errors import InvalidConfig, ModelError
 from engine.model import EMBEDDED, Model, ModelConfig
 from engine.models.flow import FORMS
@@ -55,10 +56,11 @@ def load(
     directories, found = _find(where, variant)
     if found is None:
         config = native.with_form(native.configuration(directories[0]), form)
-        model = native.load(directories[0], _normalizing(config, normalize), device, precision)
+        model = apart(lambda: native.load(directories[0], _normalizing(config, normalize), device, precision))
     else:
         config = published.with_form(found.config, form)
-        model = published.load(replace(found, config=_normalizing(config, normalize)), device, precision)
+        wanted = replace(found, config=_normalizing(config, normalize))
+        model = apart(lambda: published.load(wanted, device, precision))
     seconds = time.monotonic() - started
     log.info("%s from %s in %.1f s: %s", model.config.name, directories[0], seconds, _description(model))
     return model

@@ -1,13 +1,15 @@
 """The work of the three stages: `t3` turns text into speech tokens, `flow` tokens into mel, `vocoder` mel into audio.
 
 They meet only on the board. T3 waits for the flow only where ledgers are full; the flow waits for its tokens and their
-lookahead, and for the vocoder only where the audio channel is full. Which threads do it is the engine's choice. All
-wait on the board's condition; an exception of one utterance ends that utterance alone.
+lookahead, and for the vocoder only where the audio channel is full. Which threads do it is the engine's choice; on few
+cores, who works alone has them all. All wait on the board's condition; an exception of one utterance ends that
+utterance alone.
 """
 
+from engine.pipeline.crew import Crew
 from engine.pipeline.flow import FlowDuty
 from engine.pipeline.t3 import T3Duty
 from engine.pipeline.vocoder import VocoderDuty
-from engine.pipeline.worker import Worker
+from engine.pipeline.worker import Duty, Work, Worker
 
-__all__ = ["FlowDuty", "T3Duty", "VocoderDuty", "Worker"]
+__all__ = ["Crew", "Duty", "FlowDuty", "T3Duty", "VocoderDuty", "Work", "Worker"]

@@ -14,7 +14,7 @@ from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
 from engine.jobs import FlowWork, MelStage
 from engine.messages import ChunkTimings
-from engine.pipeline.worker import Duty, reported, together
+from engine.pipeline.worker import Duty, Work, reported, together
 from engine.running import FlowJob, Proposal, Running, VocoderJob, fail
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class FlowDuty(Duty):
         self._board = board
         self._stage = stage
 
-    def take(self) -> Callable[[], None] | float | None:
+    def take(self) -> Work | float | None:
         board = self._board
         jobs, wait_s = board.next_flow_jobs(now_ns())
         if jobs:
@@ -38,6 +38,9 @@ class FlowDuty(Duty):
         if board.config.sequential:
             board.changed.notify_all()  # T3 may rest for a window whose time has passed
         return wait_s
+
+    def wants(self) -> bool:
+        return bool(self._board.next_flow_jobs(now_ns())[0])
 
     def _speak(self, jobs: list[FlowJob]) -> None:
         self._guard(self._batch(jobs), self._commit_all)

@@ -12,7 +12,7 @@ from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
 from engine.jobs import SegmentJob, TokenStage
 from engine.ledger import FlushMark, SegmentTokens
-from engine.pipeline.worker import Duty, reported
+from engine.pipeline.worker import Duty, Work, reported
 from engine.running import Running, Spoken, fail
 from engine.text.segmenter import TextSegment
 
@@ -27,7 +27,7 @@ class T3Duty(Duty):
         self._stage = stage
         self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
-    def take(self) -> Callable[[], None] | float | None:
+    def take(self) -> Work | float | None:
         board, now = self._board, now_ns()
         board.cut_overdue(now)
         leaving, starting = board.take_leaving(), board.to_speak()
@@ -37,6 +37,10 @@ class T3Duty(Duty):
         self._stepped_ns = 0
         next_cut = board.next_cut_ns()
         return None if next_cut is None else max(0, next_cut - now) / NS_PER_S
+
+    def wants(self) -> bool:
+        board = self._board
+        return bool(board.to_speak() or board.to_feed() or board.to_step())
 
     def _do(
         self, leaving: list[Running], starting: Running | None, feeding: Running | None, stepping: list[Running]

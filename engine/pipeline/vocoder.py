@@ -4,7 +4,7 @@ that leaves the engine, in order."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
 from engine.jobs import SoundStage, VocoderWork
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
-from engine.pipeline.worker import Duty, emit, reported, together
+from engine.pipeline.worker import Duty, Work, emit, reported, together
 from engine.running import Running, VocoderJob
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,12 @@ class VocoderDuty(Duty):
         self._board = board
         self._stage = stage
 
-    def take(self) -> Callable[[], None] | None:
+    def take(self) -> Work | None:
         events, jobs = self._board.settle(), self._board.next_vocoder_jobs()
         return partial(self._do, events, jobs) if events or jobs else None
+
+    def wants(self) -> bool:
+        return self._board.in_vocoder
 
     def _do(self, events: list[tuple[Running, Event]], jobs: list[VocoderJob]) -> None:
         for running, event in events:

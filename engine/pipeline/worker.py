@@ -17,14 +17,23 @@ from engine.running import Running
 log = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
+Work = Callable[[], None]
+
+
+def _here(work: Work) -> Work:
+    return work
 
 
 class Duty:
     """One stage's work. Its methods run on the thread that has it."""
 
-    def take(self) -> Callable[[], None] | float | None:
+    def take(self) -> Work | float | None:
         """With the board's condition held: what to do now, or in how many seconds there may be something, or None:
         not before something changes."""
+        raise NotImplementedError
+
+    def wants(self) -> bool:
+        """With the board's condition held: whether there is something to do now."""
         raise NotImplementedError
 
 
@@ -44,13 +53,23 @@ class Worker:
         self._duties = duties
         self._on_start = on_start
         self._load = load
+        self._busy = False
+        self._place: Callable[[Work], Work] = _here
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> None:
+    def start(self, place: Callable[[Work], Work] = _here) -> None:
+        """`place`, called with the board's condition held, may have a piece of work done elsewhere, for the worker to
+        wait for."""
+        self._place = place
         self._thread.start()
 
     def join(self) -> None:
         self._thread.join()
+
+    @property
+    def rests(self) -> bool:
+        """With the board's condition held: whether it neither does anything nor has anything to do."""
+        return not self._busy and not any(duty.wants() for duty in self._duties)
 
     def _run(self) -> None:
         """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
@@ -60,6 +79,7 @@ class Worker:
             while work := self._next():
                 began_ns = now_ns()
                 work()
+                self._busy = False
                 ended_ns = now_ns()
                 if self._load is not None:
                     self._load.add((ended_ns - began_ns) / max(1, ended_ns - rested_ns))
@@ -69,7 +89,7 @@ class Worker:
             for running in self._board.close():
                 emit(running, Failed(error=UtteranceFailed(f"the engine broke: {error}")))
 
-    def _next(self) -> Callable[[], None] | None:
+    def _next(self) -> Work | None:
         """What to do, waited for; None once the board has closed and nothing is left."""
         with self._board.changed:
             while True:
@@ -77,7 +97,8 @@ class Worker:
                 for duty in self._duties:
                     found = duty.take()
                     if callable(found):
-                        return found
+                        self._busy = True
+                        return self._place(found)
                     if found is not None:
                         waits.append(found)
                 if self._board.closed:
