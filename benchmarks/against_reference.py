@@ -6,8 +6,8 @@ The same random weights (a full-size checkpoint, written where there is none yet
 100 speech tokens, so that sampling plays no part. The reference speaks in one shot in float32, in a process of its own
 (`make reference`); we stream, T3 and flow side by side, through the engine as it is. The two take turns, never at once.
 First audio is 40 ms of sound behind the muted start. The voice is prepared, and each side has spoken once, before.
-Every way is also run with its stages in turns: what each takes while nothing else runs, which bounds what any
-arrangement on this machine's cores can reach.
+Every way is also run with its stages in turns on one core: what each takes while nothing else runs, which bounds what
+any arrangement on this machine's cores can reach.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FAST = "t3=int8,flow=bfloat16"
 TOTALS = {("windowed", True): 0.8, ("cached", True): 0.65, ("windowed", False): 0.6, ("cached", False): 0.4}
 FIRST_AUDIO = 0.1
 STAGES = ("t3_s", "flow_s", "vocoder_s")
-IN_TURNS = replace(OPTIONS, sequential=True)
+IN_TURNS = replace(OPTIONS, sequential=True, threads=1)
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,11 @@ class Comparison:
         """What is possible at best, if no stage slowed down another."""
         lines, cores, total = [], os.cpu_count() or 1, _median([run.total_s for run in self.reference])
         for way in self.ways:
-            alone, beside = (_stages(runs) for runs in (way.in_turns, way.runs))
-            least, (t3, flow, vocoder) = max(*alone, sum(alone) / cores), alone
-            first = _median([run.first_audio_s for run in way.in_turns])
+            t3, flow, vocoder = alone = _stages(way.in_turns)
+            least = sum(alone) / cores
             lines.append(
-                f"{way.name}: alone T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, at "
-                f"least {least:.2f} s ({least / total:.2f}) on {cores} cores; side by side the same work takes "
-                f"{sum(beside):.2f} s ({sum(beside) / sum(alone):.2f} x); first audio alone {first:.2f} s "
-                f"({first / total:.2f})"
+                f"{way.name}: on one core T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, "
+                f"at least {least:.2f} s ({least / total:.2f}) on {cores} cores"
             )
         return lines
 

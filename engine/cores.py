@@ -7,8 +7,10 @@ cores. So on few cores only one thread may have a team at all, and a team that h
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
@@ -29,6 +31,7 @@ def apart(work: Callable[[], T]) -> T:
         return thread.submit(work).result()
 
 
-def all_of(cores: int) -> ThreadPoolExecutor:
-    """A thread whose work takes all of them, to be shut down by its owner."""
-    return ThreadPoolExecutor(1, "all-cores", initializer=pin, initargs=(cores,))
+@functools.cache
+def everything() -> Executor:
+    """The one thread of this process whose work takes all cores; it ends with the process."""
+    return ThreadPoolExecutor(1, "all-cores", initializer=pin, initargs=(os.cpu_count() or 1,))

@@ -13,7 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,7 +82,7 @@ class EngineOptions:
     ladder: tuple[int, ...] | None = None  # tokens of the windows; None: the model's
     sequential: bool = False  # T3 rests while the flow works: the baseline of benchmarks
     graphs: bool = True  # T3's steps are captured and replayed; False: for debugging
-    threads: int | None = None  # torch threads of each worker on a CPU; None: what suits the model's size
+    threads: int | None = None  # torch threads of each worker on a CPU; None: what suits model and machine
     voices_dir: Path | None = None  # where created voices are stored; None: none can be created
     voice_memory_bytes: int = 4 << 30  # for prepared voices
     max_text_delay_s: float = 1.0
@@ -160,12 +160,13 @@ class LocalEngine:
         """Each worker's own thread count: the stages must not fight for the cores."""
         cores.pin(self._threads)
 
-    def _all_cores(self) -> ThreadPoolExecutor | None:
+    def _all_cores(self) -> Executor | None:
         """For who works alone. Not where the workers have teams of their own; nor for small networks, whose calls are
         too short to be shared; nor where the load must not be heard in the last bit."""
-        available = os.cpu_count() or 1
-        useless = self._threads > 1 or available == 1 or _is_small(self._model) or self._options.deterministic
-        return None if useless or self._model.device.type != "cpu" else cores.all_of(available)
+        given, fixed = self._options.threads is not None, self._options.deterministic
+        if given or fixed or self._threads > 1 or _is_small(self._model) or self._model.device.type != "cpu":
+            return None
+        return cores.everything()
 
     def _arranged(self, stages: Stages) -> list[Worker]:
         """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:

@@ -24,8 +24,6 @@ class Crew:
     def join(self) -> None:
         for worker in self._workers:
             worker.join()
-        if self._all_cores is not None:
-            self._all_cores.shutdown()
 
     def _placed(self, worker: Worker, work: Work) -> Work:
         """With the board's condition held: the same work, on as many cores as it may take."""

@@ -59,7 +59,7 @@ class Team:
         self.one, self.other = Orders(self.board), Orders(self.board)
         duties = {"a": self.one, "b": self.other}
         self.workers = [Worker(name, self.board, [duty], _nothing) for name, duty in duties.items()]
-        self.crew = Crew(self.workers, cores.all_of(2))
+        self.crew = Crew(self.workers, cores.everything())
         self.crew.start()
 
     def settle(self) -> None:
@@ -81,7 +81,7 @@ def team() -> Iterator[Team]:
     running = Team()
     yield running
     running.end()
-    assert not {thread.name for thread in threading.enumerate()} & {"a", "b", "all-cores_0"}
+    assert not {thread.name for thread in threading.enumerate()} & {"a", "b"}
 
 
 def test_who_works_alone_has_all_cores(team: Team) -> None:
