@@ -21,6 +21,7 @@ import statistics
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,6 +31,7 @@ from benchmarks.forced import OPTIONS, Deviation, Heard, Speaker, deviation
 from benchmarks.machine import describe, machine
 from engine import checkpoints
 from engine.checkpoints.variants import VARIANTS
+from engine.cores import apart
 from engine.model import Model
 from engine.precision import Precision
 
@@ -185,7 +187,7 @@ def compare(kind: str, directory: Path, rounds: int, fast: str) -> Comparison:
     models = [in_form(loaded[way.dtype], way.form) for way in ways]
     for way, model, exact in zip(ways, models, [models[0], models[1]] * 2, strict=True):
         if model is not exact:
-            way.deviation = deviation(model, exact, TEXT, tokens)
+            way.deviation = apart(partial(deviation, model, exact, TEXT, tokens))
     text = models[0].text.encode(TEXT, models[0].text.languages[0])
     reference = ReferenceProcess(kind, directory)
     speakers = [(way.runs, Speaker(model, tokens)) for way, model in zip(ways, models, strict=True)]

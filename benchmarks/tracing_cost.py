@@ -1,11 +1,12 @@
-"""What tracing costs: throughput with every utterance sampled and exported over OTLP, against tracing off.
+"""What tracing costs: throughput with every utterance sampled and exported over OTLP, against none.
 
     python -m benchmarks.tracing_cost --pairs 20 --streams 4
 
-Two services and two clients, each in a process of its own, are up all the time: one pair with the standard variables
-set, one without. A receiver, in a process of its own on the same machine, takes what both traced sides export, as bytes
-that it does not look into before the end. Each pair of runs speaks the same utterances, as fast as it goes, in turns
-with which comes first. Throughput is seconds of audio for each second of the run; the ratio is taken within each pair.
+One service, which samples what its client samples, and two clients: one that samples everything, one without tracing.
+It is one service because two processes of the same program differ by more than tracing costs. A receiver, in a process
+of its own on the same machine, takes what both sides export, as bytes that it does not look into before the end. Each
+pair of runs speaks the same utterances, as fast as it goes, in turns with which comes first. Throughput is seconds of
+audio for each second of the run; the ratio is taken within each pair.
 """
 
 from __future__ import annotations
@@ -96,24 +97,23 @@ def _spans(exported: Sequence[bytes]) -> dict[str, int]:
     return counted
 
 
-# ------------------------------------------------------------------------------------------------ one side
+# ------------------------------------------------------------------------------------------------ clients
 
 
 @contextlib.contextmanager
-def side(environment: Mapping[str, str]) -> Iterator[tuple[Connection, list[int]]]:
-    """A service, a client that takes orders, and both process ids."""
-    with _environment(environment), server.process() as (address, running):
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_speak, args=[theirs, address], daemon=True)
-        process.start()
-        assert process.pid is not None
-        try:
-            ours.recv()
-            yield ours, [running.pid, process.pid]
-        finally:
-            ours.send(None)
-            process.join(30)
+def client(address: str) -> Iterator[tuple[Connection, int]]:
+    """A process that takes orders, and its id."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_speak, args=[theirs, address], daemon=True)
+    process.start()
+    assert process.pid is not None
+    try:
+        ours.recv()
+        yield ours, process.pid
+    finally:
+        ours.send(None)
+        process.join(30)
 
 
 @contextlib.contextmanager
@@ -162,11 +162,14 @@ def measure(pairs: int, streams: int, utterances: int) -> tuple[dict[str, list[R
     """The runs of both cases, pair by pair, and how many spans came by name."""
     with contextlib.ExitStack() as stack:
         endpoint, received = stack.enter_context(receiver())
-        traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER": "always_on"}
-        sides = {
-            TRACED: stack.enter_context(side(traced)),
-            PLAIN: stack.enter_context(side({})),
-        }
+        exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+        with _environment(exported | {"OTEL_TRACES_SAMPLER": "parentbased_always_off"}):
+            address, service = stack.enter_context(server.process())
+        sides = {}
+        for name, environment in ((TRACED, exported | {"OTEL_TRACES_SAMPLER": "always_on"}), (PLAIN, {})):
+            with _environment(environment):
+                orders, pid = stack.enter_context(client(address))
+            sides[name] = (orders, [service.pid, pid])
         runs: dict[str, list[Run]] = {TRACED: [], PLAIN: []}
         for name in sides:
             _run(*sides[name], (streams, 1, 0))  # warm
