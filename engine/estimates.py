@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MEMORY = 0.9  # weight of what is known against one new measurement,
-STEP_MEMORY = 0.98  # of T3's steps: there are many, slower ones while the flow works and faster ones while it rests
+MEMORY = 0.9  # weight of what is known against one new measurement
 FULL_LOAD = 0.75  # share of its time that the flow is busy where there is none to lose
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
 
@@ -15,11 +14,10 @@ class Average:
     """Exponentially weighted mean; the first measurement counts in full."""
 
     value: float
-    memory: float = MEMORY
     known: bool = False
 
     def add(self, measured: float) -> None:
-        self.value = self.memory * self.value + (1 - self.memory) * measured if self.known else measured
+        self.value = MEMORY * self.value + (1 - MEMORY) * measured if self.known else measured
         self.known = True
 
 
@@ -58,7 +56,7 @@ class WindowCost:
 class Estimates:
     """Of one engine. The priors hold until the warm-up has spoken."""
 
-    token_s: Average = field(default_factory=lambda: Average(0.02, STEP_MEMORY))  # one utterance's, token to token
+    token_s: Average = field(default_factory=lambda: Average(0.02))  # of one utterance, from a token to its next
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
     flow_s: WindowCost = field(default_factory=lambda: WindowCost(0.003))
     vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
