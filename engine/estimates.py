@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
-FULL_LOAD = 0.75  # share of its time that the flow is busy where there is none to lose
+FULL_LOAD = 0.9  # share of its time that the flow is busy where there is none to lose
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
 
 
