@@ -269,7 +269,7 @@ class Board:
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
             others=crowd.before(due_ns(running)),
-            company=len(self._running) > 1 and not self.estimates.flow_is_full,
+            company=len(self._running) > 1,
             urgent=crowd.urgent_besides(due_ns(running)),
             spare_s=crowd.spare_s(due_ns(running)),
         )
