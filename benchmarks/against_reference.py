@@ -29,9 +29,8 @@ import torch
 from benchmarks import random_checkpoint
 from benchmarks.forced import OPTIONS, Deviation, Heard, Speaker, deviation
 from benchmarks.machine import describe, machine
-from engine import checkpoints
+from engine import checkpoints, cores
 from engine.checkpoints.variants import VARIANTS
-from engine.cores import apart
 from engine.model import Model
 from engine.precision import Precision
 
@@ -137,13 +136,13 @@ class Comparison:
 
     def bounds(self) -> list[str]:
         """What is possible at best, if no stage slowed down another."""
-        lines, cores, total = [], os.cpu_count() or 1, _median([run.total_s for run in self.reference])
+        lines, everyone, total = [], cores.count(), _median([run.total_s for run in self.reference])
         for way in self.ways:
             t3, flow, vocoder = alone = _stages(way.in_turns)
-            least = sum(alone) / cores
+            least = sum(alone) / everyone
             lines.append(
                 f"{way.name}: on one core T3 {t3:.2f} + flow {flow:.2f} + vocoder {vocoder:.2f} = {sum(alone):.2f} s, "
-                f"at least {least:.2f} s ({least / total:.2f}) on {cores} cores"
+                f"at least {least:.2f} s ({least / total:.2f}) on {everyone} cores"
             )
         return lines
 
@@ -187,7 +186,7 @@ def compare(kind: str, directory: Path, rounds: int, fast: str) -> Comparison:
     models = [in_form(loaded[way.dtype], way.form) for way in ways]
     for way, model, exact in zip(ways, models, [models[0], models[1]] * 2, strict=True):
         if model is not exact:
-            way.deviation = apart(partial(deviation, model, exact, TEXT, tokens))
+            way.deviation = cores.apart(partial(deviation, model, exact, TEXT, tokens))
     text = models[0].text.encode(TEXT, models[0].text.languages[0])
     reference = ReferenceProcess(kind, directory)
     speakers = [(way.runs, Speaker(model, tokens)) for way, model in zip(ways, models, strict=True)]

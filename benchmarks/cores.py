@@ -9,7 +9,6 @@ all cores, as the engine has it for who works alone; one team too many in the pr
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -87,7 +86,7 @@ def main() -> None:
     print(f"two of reads {both[0]:.1f} + {both[1]:.1f} GB/s: {sum(both) / read:.2f} times one")
     both = side_by_side(products, reads)
     print(f"one of each {both[0]:.0f} GFLOP/s + {both[1]:.1f} GB/s")
-    everyone = os.cpu_count() or 1
+    everyone = cores.count()
     one, team = team_of(1), team_of(everyone)
     cores.pin(everyone)
     rows(0.1)  # a team of this thread's, which stays

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+
+from engine import cores
 
 
 def machine() -> dict[str, str | int]:
@@ -14,8 +15,7 @@ def machine() -> dict[str, str | int]:
     model = next(
         (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
     )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {"cpu": model, "cores": cores, "python": platform.python_version(), "torch": version("torch")}
+    return {"cpu": model, "cores": cores.count(), "python": platform.python_version(), "torch": version("torch")}
 
 
 def describe() -> str:

@@ -1,4 +1,4 @@
-"""How many of a CPU's cores a thread's tensor work takes.
+"""How many of a CPU's cores there are, and how many of them a thread's tensor work takes.
 
 OpenMP spreads the work of one thread over a team of its own, whose threads spin while they wait for their next share.
 That is what makes shares of microseconds worth it, and libgomp gives it up once a process has more of its threads than
@@ -9,13 +9,31 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 T = TypeVar("T")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def count() -> int:
+    """The cores that this process may use: those of the machine, of its affinity, and of a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, _quota()))
+
+
+def _quota() -> int:
+    """Whole cores of a quota such as `docker run --cpus` sets, as cgroups of version 2 or 1 write it down."""
+    for files in (["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]):
+        if all((CGROUP / file).is_file() for file in files):
+            quota, period = " ".join((CGROUP / file).read_text(encoding="ascii") for file in files).split()
+            return sys.maxsize if quota in ("max", "-1") else int(quota) // int(period)
+    return sys.maxsize
 
 
 def pin(threads: int) -> None:
@@ -34,4 +52,4 @@ def apart(work: Callable[[], T]) -> T:
 @functools.cache
 def everything() -> Executor:
     """The one thread of this process whose work takes all cores; it ends with the process."""
-    return ThreadPoolExecutor(1, "all-cores", initializer=pin, initargs=(os.cpu_count() or 1,))
+    return ThreadPoolExecutor(1, "all-cores", initializer=pin, initargs=(count(),))

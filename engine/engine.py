@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -376,4 +375,4 @@ def _is_small(model: Model) -> bool:
 
 def _threads_for(model: Model) -> int:
     """Small networks are fastest on one thread each; T3 and the flow of large ones share the cores."""
-    return 1 if _is_small(model) else max(1, (os.cpu_count() or 1) // 2)
+    return 1 if _is_small(model) else max(1, cores.count() // 2)

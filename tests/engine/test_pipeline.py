@@ -359,7 +359,8 @@ def test_rows_step_together_and_a_long_text_is_fed_between_their_steps() -> None
     try:
         first, second = Caller(pipeline.board, "a"), Caller(pipeline.board, "b")
         first.update(changes.push_text, "Spoken for a while, and on. ")
-        time.sleep(0.01)
+        while "s" not in pipeline.tokens.order:
+            time.sleep(0.001)
         second.say("~ in a hundred feeds.")
         first.update(changes.end_input)
         assert spoken(first.all()) == "Spoken for a while, and on."
