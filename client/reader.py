@@ -53,7 +53,7 @@ class Reader:
         if self._closed:
             work.close()
             raise ClientClosed("the client is closed; use it inside `async with Client(...)`")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_seen(work), self._loop))
 
     def close(self) -> None:
         """Cancels what runs there and joins the thread. Idempotent."""
@@ -69,6 +69,14 @@ class Reader:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._ready.set()
         await self._stop.wait()
+
+
+async def _seen(work: Coroutine[Any, Any, T]) -> T:
+    """Who waits for the work may be gone when it fails: then asyncio is not to complain that nobody saw the error."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return await work
 
 
 class Call:

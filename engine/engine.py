@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from engine import admission, checkpoints, cores, measure, memory, tracing
+from engine import admission, checkpoints, cores, measure, memory
 from engine import running as changes
 from engine.board import Board, BoardConfig
 from engine.deadlines import Timing
@@ -48,6 +48,7 @@ from engine.running import Running
 from engine.speak import speak
 from engine.stages import FlowStage, T3Stage, VocoderStage
 from engine.text.segmenter import Segmenter
+from engine.tracing import UtteranceTrace
 from engine.voices.conditionals import Conditionals
 from engine.voices.desk import Desk, clone, voice_info
 from engine.voices.library import Library
@@ -245,14 +246,20 @@ class LocalEngine:
             sampling=self._model.sampling(utterance.sampling).subset(config.used_sampling),
             max_text_delay_s=delay_s,
         )
+        trace = UtteranceTrace(utterance.traceparent)
+
+        def left() -> None:
+            self._shelf.unpin(voice)
+            trace.end()
+
         running = Running(
             request=replace(utterance, want_alignment=utterance.want_alignment and self._model.has_alignment),
             accepted=accepted,
             sink=sink,
-            trace=tracing.parent(utterance.traceparent),
+            trace=trace,
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
             ledger=Ledger(self._board.config.ledger_tokens),
-            on_leave=lambda: self._shelf.unpin(voice),
+            on_leave=left,
         )
         self._board.add(running)
         self._shelf.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
@@ -305,6 +312,8 @@ class LocalEngine:
     def close(self) -> None:
         self._board.close()
         self._crew.join()
+        for running in self._board.take_leaving():  # nobody else is left to see them off
+            running.on_leave()
         self._shelf.close()
 
 

@@ -22,6 +22,7 @@ from engine.ledger import Failure, FlushMark, Ledger, SegmentTokens
 from engine.messages import Accepted, ChunkTimings, Sink, Usage, Utterance
 from engine.text.segmenter import Segmenter, TextSegment
 from engine.text.words import WrittenWord
+from engine.tracing import UtteranceTrace
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,10 @@ class Running:
     request: Utterance
     accepted: Accepted
     sink: Sink
-    trace: Context
+    trace: UtteranceTrace
     segmenter: Segmenter
     ledger: Ledger
-    on_leave: Callable[[], None]  # called once, on the t3 thread, when it has left the board
+    on_leave: Callable[[], None]  # called once, on the t3 thread or when the engine closes, when it has left the board
     voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun

@@ -19,7 +19,7 @@ from engine.clock import now_ns
 from engine.errors import InvalidRequest
 from engine.messages import Aligned, AudioChunk, Engine, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
-from service import orders, tracing, wire
+from service import orders, wire
 from service.audio import AudioEncoder
 from service.bridge import Bridge, Stopped
 from service.calls import Context, read
@@ -29,6 +29,7 @@ from service.loop_lag import LagWatch
 from service.metrics import Metrics
 from service.pacing import Pacer
 from service.slack import Slack
+from service.tracing import ChunkSpans
 
 _NS_PER_S = 1_000_000_000
 _DRAINING = Warned(
@@ -70,9 +71,8 @@ class Session:
         self._context = context
         self._engine = around.engine
         self._config = around.config
-        self._tracer = around.tracer
         self._metrics = around.metrics
-        self._span = span
+        self._spans = ChunkSpans(around.tracer, span)
         self._lag = lag
         self._bridge = Bridge()
         self._native_rate = info.sample_rate
@@ -105,6 +105,7 @@ class Session:
                     helper.cancel()
         finally:
             self._engine.cancel(self._id)
+            self._spans.end()
 
     # -------------------------------------------------------------------------------------------- client to engine
 
@@ -237,7 +238,7 @@ class Session:
         text_to_write_s = (timings.write_start_unix_nanos - timings.text_received_unix_nanos) / _NS_PER_S
         self._metrics.chunk(slack_s=slack_s, text_to_write_s=text_to_write_s)
         attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
-        tracing.record_chunk(self._tracer, self._span, timings, attributes)
+        self._spans.written(timings, self._written_ns, attributes)
 
     async def _pace(self, num_samples: int) -> float:
         """Waits until the chunk is within max_lead of the listener. Gives the seconds that it took."""

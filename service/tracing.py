@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -20,6 +21,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from engine.clock import now_ns
+from engine.tracing import InBulk
 from gapless.tts.v1 import tts_pb2
 
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -99,15 +101,30 @@ def set_grpc_status(span: Span, code: str, message: str = "") -> None:
         span.set_status(Status(StatusCode.ERROR, message))
 
 
-def record_chunk(tracer: Tracer, parent: Span, timings: tts_pb2.ChunkTimings, attributes: Mapping[str, int]) -> None:
-    """Spans built after the write that they tell of, off the chunk's way: the audio channel, then the write."""
-    context = trace.set_span_in_context(parent, Context())
-    if timings.vocoder_end_unix_nanos:  # not for what the resampler gives at the very end
-        made_ns = timings.vocoder_end_unix_nanos
-        waited = tracer.start_span("queue.audio", context, attributes=attributes, start_time=made_ns)
-        waited.end(max(made_ns, timings.taken_unix_nanos))
-    start_ns = timings.write_start_unix_nanos
-    tracer.start_span("grpc.write", context, attributes=attributes, start_time=start_ns).end(now_ns())
+class ChunkSpans:
+    """What the service tells of an utterance's chunks, some chunks after they were written: the audio channel, then the
+    write."""
+
+    def __init__(self, tracer: Tracer, parent: Span) -> None:
+        self._tracer = tracer
+        self._context = trace.set_span_in_context(parent, Context())
+        self._recording = parent.is_recording()
+        self._spans = InBulk()
+
+    def written(self, timings: tts_pb2.ChunkTimings, written_ns: int, attributes: Mapping[str, int]) -> None:
+        if self._recording:
+            made_ns, taken_ns = timings.vocoder_end_unix_nanos, timings.taken_unix_nanos
+            if made_ns:  # not for what the resampler gives at the very end
+                self._spans.add(partial(self._span, "queue.audio", made_ns, taken_ns, attributes))
+            self._spans.add(partial(self._span, "grpc.write", timings.write_start_unix_nanos, written_ns, attributes))
+
+    def end(self) -> None:
+        """The call is over."""
+        self._spans.end()
+
+    def _span(self, name: str, start_ns: int, end_ns: int, attributes: Mapping[str, int]) -> None:
+        span = self._tracer.start_span(name, self._context, attributes=attributes, start_time=start_ns)
+        span.end(max(start_ns, end_ns))
 
 
 def is_valid_traceparent(traceparent: str) -> bool:

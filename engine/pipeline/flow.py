@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from engine import tracing
 from engine.board import Board
 from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
@@ -100,7 +99,7 @@ class FlowDuty(Duty):
         dropped, running.proposal = running.proposal, None
         if dropped is not None and dropped is not instead:
             running.n_discarded += 1
-            tracing.record_discarded(running.trace, dropped.job.segment.index, dropped.timings)
+            running.trace.discarded(dropped.job.segment.index, dropped.timings)
 
     def _run_windows(self, jobs: list[FlowJob], *, speculative: bool = False) -> list[Proposal]:
         started = now_ns()
@@ -112,7 +111,7 @@ class FlowDuty(Duty):
                 estimates.flow_s.add(n_new, (ended - started) / NS_PER_S)
             for job in jobs:
                 job.running.flow_ns += (ended - started) // len(jobs)
-        batch = tuple(job.running.trace for job in jobs)
+        batch = tuple(job.running.trace.context for job in jobs)
         return [
             Proposal(job, mel, state, _timings(job, started, ended, len(jobs), speculative), batch)
             for job, (mel, state) in zip(jobs, done, strict=True)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.context import Context
 
-from engine import tracing
 from engine.board import Board
 from engine.clock import now_ns
 from engine.deadlines import NS_PER_S
@@ -101,7 +100,7 @@ class VocoderDuty(Duty):
         if n_new := sum(job.window.n_new for job in jobs):
             with self._board.changed:
                 self._board.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
-        batch = tuple(job.running.trace for job in jobs)
+        batch = tuple(job.running.trace.context for job in jobs)
 
         def stamped(timings: ChunkTimings) -> ChunkTimings:
             return replace(timings, vocoder_start_ns=started, vocoder_end_ns=ended, vocoder_batch=len(jobs))
@@ -126,7 +125,7 @@ class VocoderDuty(Duty):
             self._board.changed.notify_all()
         if chunk is not None:
             emit(running, chunk)
-            tracing.record_window(running.trace, segment, chunk, job.batch, done.batch)
+            running.trace.window(segment, chunk, job.batch, done.batch)
         if segment.alignment and (words := segment.alignment.words(running.samples_sent, final)):
             emit(running, Aligned(words=words))
         if final and segment.warning:

@@ -25,7 +25,7 @@ from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
 from engine.pipeline.worker import Duty
 from engine.running import Running
 from engine.text.segmenter import Segmenter, SegmenterConfig, TextSegment
-from engine.tracing import parent
+from engine.tracing import UtteranceTrace
 from tests.engine.scripted import (
     SAMPLES_PER_TOKEN,
     TOKENS_PER_CHAR,
@@ -57,7 +57,7 @@ class Caller:
             request=Utterance(id=name),
             accepted=accepted,
             sink=self.arrived.put,
-            trace=parent(""),
+            trace=UtteranceTrace(""),
             segmenter=Segmenter(SegmenterConfig(), 50_000_000),
             ledger=Ledger(board.config.ledger_tokens),
             on_leave=self.left.set,
@@ -401,7 +401,7 @@ def test_what_breaks_when_audio_is_handed_over_breaks_one_utterance(monkeypatch:
     pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
         with monkeypatch.context() as broken:
-            broken.setattr("engine.tracing.record_window", lambda *_: 1 // 0)
+            broken.setattr("engine.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
             first = Caller(pipeline.board, "a")
             first.say("One two.")
             assert isinstance(first.all()[-1], Failed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +13,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from engine import tracing
+from engine.checkpoints import load
 from engine.clock import now_ns
+from engine.engine import EngineOptions, LocalEngine
 from engine.ledger import SegmentTokens
-from engine.messages import AudioChunk, ChunkTimings
+from engine.messages import AudioChunk, ChunkTimings, Event, Utterance
 from engine.text.segmenter import TextSegment
+from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN
+from tests.engine.tiny import write_tiny_model
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HOPS = ["text.segment", "queue.text", "t3.prefill", "t3.decode", "queue.tokens", "flow.window", "queue.mel", "vocoder"]
@@ -53,7 +59,9 @@ def segment_and_chunk() -> tuple[SegmentTokens, AudioChunk]:
 
 def test_a_window_leaves_one_span_per_hop_in_the_utterances_trace(exported: InMemorySpanExporter) -> None:
     segment, chunk = segment_and_chunk()
-    tracing.record_window(tracing.parent(f"00-{TRACE_ID}-{SPAN_ID}-01"), segment, chunk)
+    trace = UtteranceTrace(f"00-{TRACE_ID}-{SPAN_ID}-01")
+    trace.window(segment, chunk)
+    trace.end()
     spans = exported.get_finished_spans()
     assert [span.name for span in spans] == HOPS
     for span in spans:
@@ -67,11 +75,12 @@ def test_a_window_leaves_one_span_per_hop_in_the_utterances_trace(exported: InMe
 
 def test_a_window_of_a_batch_links_to_the_other_utterances(exported: InMemorySpanExporter) -> None:
     segment, chunk = segment_and_chunk()
-    own, untraced = tracing.parent(f"00-{TRACE_ID}-{SPAN_ID}-01"), tracing.parent("")
-    other = tracing.parent(f"00-{TRACE_ID[::-1]}-{SPAN_ID[::-1]}-01")
-    together = (own, other, untraced)
-    tracing.record_window(own, segment, chunk, together)
-    tracing.record_window(own, segment, chunk, (own,), together)
+    own, untraced = UtteranceTrace(f"00-{TRACE_ID}-{SPAN_ID}-01"), UtteranceTrace("")
+    other = UtteranceTrace(f"00-{TRACE_ID[::-1]}-{SPAN_ID[::-1]}-01")
+    together = (own.context, other.context, untraced.context)
+    own.window(segment, chunk, together)
+    own.window(segment, chunk, (own.context,), together)
+    own.end()
     linked = [
         (span.name, [f"{link.context.trace_id:032x}" for link in span.links])
         for span in exported.get_finished_spans()
@@ -83,9 +92,10 @@ def test_a_window_of_a_batch_links_to_the_other_utterances(exported: InMemorySpa
 
 def test_text_and_prefill_are_told_once_per_segment(exported: InMemorySpanExporter) -> None:
     segment, chunk = segment_and_chunk()
-    context = tracing.parent(f"00-{TRACE_ID}-{SPAN_ID}-01")
-    tracing.record_window(context, segment, chunk)
-    tracing.record_window(context, segment, chunk)
+    trace = UtteranceTrace(f"00-{TRACE_ID}-{SPAN_ID}-01")
+    trace.window(segment, chunk)
+    trace.window(segment, chunk)
+    trace.end()
     names = [span.name for span in exported.get_finished_spans()]
     assert names == HOPS + HOPS[3:]
 
@@ -93,5 +103,33 @@ def test_text_and_prefill_are_told_once_per_segment(exported: InMemorySpanExport
 @pytest.mark.parametrize("traceparent", ["", "garbage", f"00-{TRACE_ID}-{SPAN_ID}-00"])
 def test_without_a_sampled_parent_nothing_is_built(exported: InMemorySpanExporter, traceparent: str) -> None:
     segment, chunk = segment_and_chunk()
-    tracing.record_window(tracing.parent(traceparent), segment, chunk)
+    trace = UtteranceTrace(traceparent)
+    trace.window(segment, chunk)
+    trace.discarded(0, chunk.timings)
+    trace.end()
     assert not exported.get_finished_spans()
+
+
+def test_spans_of_a_long_utterance_do_not_wait_for_its_end(exported: InMemorySpanExporter) -> None:
+    segment, chunk = segment_and_chunk()
+    trace = UtteranceTrace(f"00-{TRACE_ID}-{SPAN_ID}-01")
+    for _ in range(40):
+        trace.window(segment, chunk)
+    built = sum(span.name == "vocoder" for span in exported.get_finished_spans())
+    assert 20 <= built < 40
+    trace.end()
+    trace.window(segment, chunk)  # was under way when the utterance ended
+    assert sum(span.name == "vocoder" for span in exported.get_finished_spans()) == 41
+
+
+def test_an_engine_that_closes_tells_of_the_utterances_that_it_cuts_off(
+    exported: InMemorySpanExporter, tmp_path: Path
+) -> None:
+    engine = LocalEngine(load(str(write_tiny_model(tmp_path / "tiny"))), EngineOptions())
+    arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    engine.submit(Utterance(id="a", seed=1, traceparent=f"00-{TRACE_ID}-{SPAN_ID}-01"), arrived.put)
+    engine.push_text("a", "Hello there, my friend. ")
+    while not isinstance(arrived.get(timeout=30), AudioChunk):
+        pass
+    engine.close()
+    assert {"t3.decode", "flow.window", "vocoder"} <= {span.name for span in exported.get_finished_spans()}
