@@ -227,7 +227,8 @@ def _main(orders: Connection, on_loop: bool) -> None:
 
 async def _serve(orders: Connection, on_loop: bool) -> None:
     handler = OriginalHandler(load(), on_loop)
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    pings = [("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.min_ping_interval_without_data_ms", 10_000)]
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *pings])  # our client keeps its connection alive
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(handler, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
