@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import os
 import signal
@@ -113,7 +114,11 @@ def _load(settings: EngineSettings) -> Engine:
     from engine.engine import load
 
     _log.info("loading model %s", settings.model)
-    return load(settings.model, _engine_options(settings))
+    engine = load(settings.model, _engine_options(settings))
+    # What is there now stays. A garbage collection that went over it would stop everybody for a tenth of a second.
+    gc.collect()
+    gc.freeze()
+    return engine
 
 
 def _engine_options(settings: EngineSettings) -> EngineOptions:

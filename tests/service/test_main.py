@@ -50,3 +50,18 @@ def test_an_unknown_exporter_is_a_clear_error() -> None:
     assert result.returncode == 1
     assert "gapless: traces exporter 'zipkin'" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_was_loaded_is_no_work_for_the_garbage_collector() -> None:
+    script = """
+import gc
+from service.__main__ import _load
+from service.options import read_options
+
+engine = _load(read_options(["--max-utterances", "1"], {}, "0").engine)
+print(len(gc.get_objects()), gc.get_freeze_count())
+engine.close()
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    watched, frozen = map(int, result.stdout.split())
+    assert watched < frozen / 50
