@@ -44,8 +44,13 @@ def bars(title: str, subtitle: str, rows: Sequence[Bar], look: Look = LIGHT) -> 
         for colour, (name, length) in zip(COLOURS, row.parts, strict=False):
             drawing.box(x, y + 8, scale * length, _BAR, colour, tip=f"{name}: {length:.3f}")
             x += scale * length
-        drawing.text(x + 8, y + 8 + _BAR - 5, f"{sum(length for _, length in row.parts):.3g}", bold=True)
+        drawing.text(x + 8, y + 8 + _BAR - 5, _figure(sum(length for _, length in row.parts)), bold=True)
     return drawing.render(_HEAD + 12 + len(rows) * _ROW, title)
+
+
+def _figure(value: float) -> str:
+    """Three digits, or all of a larger number: 0.932, 16.4, 1,305."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def curves(
