@@ -92,7 +92,6 @@ class Call:
         self._rpc = rpc
         self.address = address
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
-        self._opened = False  # the first message was sent
         self._cancelled = False
 
     async def open(self, config: pb.SynthesisConfig, metadata: Metadata) -> int:
@@ -110,14 +109,13 @@ class Call:
         async with self._writing:
             sent_ns = now_ns()
             try:
-                await hand_to_grpc(self._call, request, opened=self._opened)
+                await hand_to_grpc(self._call, request)
             except OVER:
                 raise await self._why_over() from None
             except asyncio.CancelledError:
                 if not self._call.done():
                     raise  # we are being cancelled, not the call
                 raise await self._why_over() from None
-            self._opened = True
             return sent_ns
 
     async def cancel(self) -> None:
@@ -167,12 +165,16 @@ def _cancelled_by_server() -> ServerFailed:
     return ServerFailed("the server cancelled the utterance", code=grpc.StatusCode.CANCELLED)
 
 
-async def hand_to_grpc(call: Any, request: Message, opened: bool) -> None:
-    """Writes to a grpc.aio call. `opened`: a message was written before. Raises one of OVER when the call has ended."""
-    # `call.write` overwrites the status that the server gave with INTERNAL when the stream ends under it, in every
-    # fourth quick refusal (https://github.com/grpc/grpc/issues/36066). What it calls does not.
+async def hand_to_grpc(call: Any, request: Message) -> None:
+    """Writes to a grpc.aio call, waiting for the connection first. Raises one of OVER when the call has ended."""
+    # `call.write` overwrites the status that the server gave with INTERNAL when the stream ends under it: in every
+    # fourth quick refusal, and under the first message too (https://github.com/grpc/grpc/issues/36066). What it calls
+    # does not.
     inner = getattr(call, "_cython_call", None)
-    if opened and inner and not call.done():
-        await inner.send_serialized_message(request.SerializeToString())
-    else:
+    if inner is None:
         await call.write(request)
+        return
+    await call.wait_for_connection()
+    if call.done():
+        raise asyncio.InvalidStateError("the call has ended")
+    await inner.send_serialized_message(request.SerializeToString())

@@ -33,10 +33,8 @@ async def upload(rpc: Rpc, requests: Iterator[pb.CreateVoiceRequest]) -> pb.Crea
     """Sends all and waits for the answer. A server that refuses stops the sending. Raises AioRpcError."""
     call = rpc()
     try:
-        opened = False
         for request in requests:
-            await hand_to_grpc(call, request, opened)
-            opened = True
+            await hand_to_grpc(call, request)
         await call.done_writing()
     except OVER:
         pass  # the call's status says why
