@@ -31,9 +31,11 @@ from benchmarks.speaker import Heard, speak
 from benchmarks.texts import TEXTS
 from benchmarks.throttle import Throttle
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine, warm_up
+from engine.engine import LocalEngine
+from engine.loading import warm_up
 from engine.messages import Utterance
 from engine.model import Model
+from engine.options import EngineOptions
 from engine.precision import Precision
 
 SENTENCES = (1, 2, 3, 2)  # of the utterances in turn: 3 to 15 s of speech

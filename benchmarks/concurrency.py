@@ -29,8 +29,10 @@ from benchmarks.machine import describe, machine
 from benchmarks.server import service
 from benchmarks.speaker import speak
 from client import Client
-from engine.engine import EngineOptions, LocalEngine, load
+from engine.engine import LocalEngine
+from engine.loading import load
 from engine.messages import Utterance
+from engine.options import EngineOptions
 
 TEXTS = tuple(texts(24))
 TOKEN_S = 0.04  # of audio

@@ -152,7 +152,9 @@ async def _serve(orders: Connection, make: MakeEngine) -> None:
 
 def _embedded(throttle: Throttle | None, speculate: bool, faults: Faults) -> Engine:
     from engine.checkpoints import load
-    from engine.engine import EngineOptions, LocalEngine, warm_up
+    from engine.engine import LocalEngine
+    from engine.loading import warm_up
+    from engine.options import EngineOptions
 
     model = load("embedded")
 

@@ -14,11 +14,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.jobs import Stages, TokenStage
 from engine.messages import AudioChunk, Event, Failed, Finished, Utterance
 from engine.model import Model
 from engine.models.t3 import T3Conditioning
+from engine.options import EngineOptions
 from engine.stages.t3 import Row
 
 GREEDY = {"temperature": 0.0, "top_p": 1.0, "top_k": 0.0, "repetition_penalty": 1.0}

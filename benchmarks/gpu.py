@@ -32,9 +32,11 @@ from benchmarks.peers import PEERS
 from benchmarks.texts import TEXTS
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS
-from engine.engine import EngineOptions, LocalEngine, warm_up
+from engine.engine import LocalEngine
 from engine.errors import GaplessError, InvalidConfig
+from engine.loading import warm_up
 from engine.model import Model
+from engine.options import EngineOptions
 from engine.precision import Precision, find_device
 
 NEVER = -1e4  # added to the stop token's logit

@@ -227,8 +227,9 @@ def one_shots(texts: Sequence[str]) -> list[Samples]:
 
 def _one_shots(texts: Sequence[str]) -> list[Samples]:
     from engine.checkpoints import load
-    from engine.engine import EngineOptions, LocalEngine
+    from engine.engine import LocalEngine
     from engine.messages import Utterance
+    from engine.options import EngineOptions
     from engine.speak import speak
 
     model = load("embedded")

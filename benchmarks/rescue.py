@@ -27,10 +27,12 @@ from benchmarks.machine import describe, machine
 from benchmarks.speaker import speak
 from benchmarks.throttle import Throttle
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine, warm_up
+from engine.engine import LocalEngine
 from engine.jobs import FlowWork, MelStage, Stages
+from engine.loading import warm_up
 from engine.messages import Utterance
 from engine.model import Model
+from engine.options import EngineOptions
 
 DB = 20 / math.log(10)  # of one step in ln mel, which is of amplitudes
 

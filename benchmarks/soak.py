@@ -29,8 +29,10 @@ from benchmarks.speaker import LIMIT_S
 from benchmarks.texts import TEXTS
 from client import Client
 from engine.clock import now_ns
-from engine.engine import EngineOptions, LocalEngine, load
+from engine.engine import LocalEngine
+from engine.loading import load
 from engine.messages import AudioChunk, Event, Failed, Finished, Utterance
+from engine.options import EngineOptions
 
 CHARS_PER_MINUTE = 840  # of English, about
 STALLED_S = 20.0  # that the client does not read

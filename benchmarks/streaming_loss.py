@@ -20,11 +20,12 @@ from benchmarks.machine import describe
 from benchmarks.texts import TEXTS
 from engine import noise
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.jobs import SegmentJob
 from engine.messages import AudioChunk, Utterance
 from engine.model import Model
 from engine.models.windows import Commit
+from engine.options import EngineOptions
 from engine.speak import events
 from engine.stages import T3Stage
 

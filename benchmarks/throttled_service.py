@@ -12,7 +12,9 @@ from opentelemetry import trace
 
 from benchmarks.throttle import Throttle
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine, warm_up
+from engine.engine import LocalEngine
+from engine.loading import warm_up
+from engine.options import EngineOptions
 from service.config import ServiceConfig
 from service.server import Server
 from service.session import Surroundings

@@ -11,13 +11,14 @@ import torch
 
 from engine import checkpoints
 from engine.checkpoints.variants import VARIANTS
-from engine.engine import LEDGER_WINDOWS, EngineOptions
+from engine.engine import LEDGER_WINDOWS
 from engine.ladder import largest_peek
 from engine.memory import UtteranceMemory, of_utterance
 from engine.model import Model, ModelConfig
 from engine.models.flow import Flow
 from engine.models.hift import HiFT
 from engine.models.t3 import T3
+from engine.options import EngineOptions
 
 PUBLISHED = ("nano", "turbo", "base", "multilingual")
 

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import machine
-from engine.engine import EngineOptions, LocalEngine, load
+from engine.engine import LocalEngine
+from engine.loading import load
 from engine.messages import Aligned, AudioChunk, Finished, Utterance, Word
+from engine.options import EngineOptions
 from engine.speak import events
 from engine.text.normalize import traced
 from engine.text.words import WrittenWord, written_words

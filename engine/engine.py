@@ -3,22 +3,20 @@
     submit/push_text/... -> board -> t3 -> ledger -> flow -> mel -> vocoder -> sink
                        \\-> shelf: the voice, prepared on the voices thread unless it is there
 
-`load` is the way in for the service. Callers' threads only touch the board and the shelf.
+Callers' threads only touch the board and the shelf.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import torch
 
-from engine import admission, checkpoints, cores, measure, memory
+from engine import admission, cores, measure, memory
 from engine import running as changes
 from engine.board import Board, BoardConfig
 from engine.deadlines import Timing
@@ -42,56 +40,26 @@ from engine.model import Model, Voice
 from engine.models.graphs import Capture, CudaCapture, take_stream
 from engine.models.linears import count_weights, packed_weights
 from engine.models.traces import TraceCapture
+from engine.options import EngineOptions
 from engine.pipeline import Crew, FlowDuty, T3Duty, VocoderDuty, Worker
-from engine.precision import Precision, find_device
 from engine.running import Running
-from engine.speak import speak
 from engine.stages import FlowStage, T3Stage, VocoderStage
 from engine.text.segmenter import Segmenter
 from engine.tracing import UtteranceTrace
 from engine.voices.conditionals import Conditionals
-from engine.voices.desk import Desk, clone, voice_info
+from engine.voices.desk import clone, voice_info
 from engine.voices.library import Library
 from engine.voices.shelf import Shelf
 from engine.watermark import Watermark
 
 log = logging.getLogger(__name__)
 
-WARM_UP_TEXT = "Warming up, one two three."
-WARM_UP_LIMIT_S = 300.0
+MEASURED_WITHIN_S = 300.0
 FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
 MOST_UTTERANCES = 128  # that are measured for
 SMALL_PARAMETERS = 20_000_000  # of the flow
 MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows in one run; on a CPU no more than a full one's tokens
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineOptions:
-    max_utterances: int | None = None  # at once; None: as many as `load` measures to fit in real time
-    utterance_memory_bytes: int | None = None  # for all utterances; None: what max_utterances need, or half of the rest
-    device: str = "auto"
-    dtype: str = ""  # see `Precision.parse`; "" = the device's defaults
-    form: str | None = None  # of the flow; None: what the checkpoint is made for
-    variant: str | None = None  # of a published checkpoint; None: what its files say
-    normalize: bool = True  # numbers and abbreviations are spelled out
-    watermark: bool = False  # mark all audio by PerTh
-    deterministic: bool = False  # same seed, same samples, whatever the load: the ladder's windows, a fixed T3 batch
-    by_deadline: bool = True  # window sizes follow the listener's deadline; False: the ladder's sizes
-    speculate: bool = False  # windows with less lookahead to be in time, and run ahead of the stop token
-    ladder: tuple[int, ...] | None = None  # tokens of the windows; None: the model's
-    sequential: bool = False  # T3 rests while the flow works: the baseline of benchmarks
-    graphs: bool = True  # T3's steps are captured and replayed; False: for debugging
-    threads: int | None = None  # torch threads of each worker on a CPU; None: what suits model and machine
-    voices_dir: Path | None = None  # where created voices are stored; None: none can be created
-    voice_memory_bytes: int = 4 << 30  # for prepared voices
-    max_text_delay_s: float = 1.0
-    channel_s: float = 2.0  # audio that may wait for its listener, per utterance
-
-    def __post_init__(self) -> None:
-        if self.max_utterances == 0 or self.channel_s <= 0 or self.max_text_delay_s < 0:
-            raise ValueError("max_utterances and channel_s must be positive, max_text_delay_s not negative")
-
 
 Wrap = Callable[[Stages], Stages]
 
@@ -299,7 +267,7 @@ class LocalEngine:
         voice, most = self._model.config.default_voice, self._board.limit
 
         def measured(crowd: int) -> float:
-            rate = measure.audio_per_s(self, voice, crowd, WARM_UP_LIMIT_S)
+            rate = measure.audio_per_s(self, voice, crowd, MEASURED_WITHIN_S)
             log.info("%d at once: %.1f s of audio in a second", crowd, rate)
             return rate
 
@@ -315,47 +283,6 @@ class LocalEngine:
         for running in self._board.take_leaving():  # nobody else is left to see them off
             running.on_leave()
         self._shelf.close()
-
-
-def load(model: str = "embedded", options: EngineOptions | None = None) -> LocalEngine:
-    """Loads a model, starts the workers and speaks once with each of its own voices, so that the first request is as
-    fast as any.
-
-    `model` is "embedded", a directory or a hub id. Raises ModelError."""
-    options = options or EngineOptions()
-    started = time.monotonic()
-    device = find_device(options.device)
-    loaded = checkpoints.load(
-        model,
-        device=device,
-        precision=Precision.parse(options.dtype, device),
-        form=options.form,
-        variant=options.variant,
-        normalize=options.normalize,
-    )
-    engine = LocalEngine(loaded, options)
-    try:
-        for voice in loaded.voices:
-            warm_up(engine, voice)
-        if options.max_utterances is None and not options.deterministic:
-            engine.let_in_what_fits()
-    except BaseException:
-        engine.close()
-        raise
-    log.info("model %s is warm after %.1f s", model, time.monotonic() - started)
-    return engine
-
-
-def open_voices(model: str, options: EngineOptions) -> Desk:
-    """For work on stored voices alone. Raises ModelError."""
-    voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
-    library = Library(voices.own, voices.config, options.voices_dir)
-    return Desk(library, voices.cloner, voices.config.text.languages, voices.config.name)
-
-
-def warm_up(engine: LocalEngine, voice: str) -> None:
-    """Speaks a short text and throws the audio away. Raises what the utterance failed with."""
-    speak(engine, Utterance(id=f"warm-up-{voice}", voice=voice, seed=0), WARM_UP_TEXT, WARM_UP_LIMIT_S)
 
 
 def _places(options: EngineOptions, one: UtteranceMemory, device: torch.device) -> tuple[int, int]:

@@ -27,16 +27,22 @@ class InBulk:
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], None]] = deque()
-        self._at_a_time = _AT_A_TIME
+        self._ended = False
 
     def add(self, work: Callable[[], None]) -> None:
+        """Puts it off, so that this may be called with a lock held."""
         self._waiting.append(work)
-        if len(self._waiting) >= self._at_a_time:
+        if self._ended:
+            self._do()
+
+    def catch_up(self) -> None:
+        """Does what waits if that is enough to be worth it."""
+        if len(self._waiting) >= _AT_A_TIME:
             self._do()
 
     def end(self) -> None:
         """Does what waits, and from now on everything at once."""
-        self._at_a_time = 1
+        self._ended = True
         self._do()
 
     def _do(self) -> None:
@@ -74,9 +80,10 @@ class UtteranceTrace:
             about = {"tts.segment": chunk.segment, "tts.chunk.seq": chunk.seq}
             window = (self.context, about, chunk.timings, chunk.num_samples, flow_batch, vocoder_batch)
             self._spans.add(partial(_record_window, *window))
+            self._spans.catch_up()
 
     def discarded(self, segment: int, timings: ChunkTimings) -> None:
-        """A speculative window that came to nothing."""
+        """A speculative window that came to nothing. Told with the next window that came to something."""
         if self._sampled:
             self._spans.add(partial(_record_discarded, self.context, segment, timings))
 

@@ -29,7 +29,7 @@ from service.server import AddressError, Server
 from service.session import Surroundings
 
 if TYPE_CHECKING:
-    from engine.engine import EngineOptions
+    from engine.options import EngineOptions
 
 _log = logging.getLogger("service")
 
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _work_on_voices(options: Options, command: VoiceCommand) -> None:
-    from engine.engine import open_voices
+    from engine.loading import open_voices
 
     desk = open_voices(options.engine.model, _engine_options(options.engine))
     voice_command.run(command, desk, options.service.max_recording_bytes, sys.stdout, sys.stderr)
@@ -111,7 +111,7 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 def _load(settings: EngineSettings) -> Engine:
     """The only place that brings torch in, on a thread, so that signals are heard meanwhile. Returns warm."""
-    from engine.engine import load
+    from engine.loading import load
 
     _log.info("loading model %s", settings.model)
     engine = load(settings.model, _engine_options(settings))
@@ -122,7 +122,7 @@ def _load(settings: EngineSettings) -> Engine:
 
 
 def _engine_options(settings: EngineSettings) -> EngineOptions:
-    from engine.engine import EngineOptions
+    from engine.options import EngineOptions
 
     values = dataclasses.asdict(settings)
     del values["model"]

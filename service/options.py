@@ -20,7 +20,7 @@ VOICE_FLAGS = ("model", "variant", "device", "voices", "log-level")  # what `voi
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
-    """What is passed on to the engine's factory (`engine.engine.EngineOptions`)."""
+    """What is passed on to the engine's factory (`engine.options.EngineOptions`)."""
 
     model: str
     variant: str | None

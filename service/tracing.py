@@ -117,6 +117,7 @@ class ChunkSpans:
             if made_ns:  # not for what the resampler gives at the very end
                 self._spans.add(partial(self._span, "queue.audio", made_ns, taken_ns, attributes))
             self._spans.add(partial(self._span, "grpc.write", timings.write_start_unix_nanos, written_ns, attributes))
+            self._spans.catch_up()
 
     def end(self) -> None:
         """The call is over."""

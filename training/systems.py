@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine import engine, speak
+from engine import loading, speak
 from engine.checkpoints import load
 from engine.messages import Utterance
 from engine.text.normalize import normalize
@@ -63,7 +63,7 @@ def flow(work: Path, directory: Path) -> Synthesise:
 
 
 def full(work: Path, directory: Path) -> Synthesise:
-    running = engine.load(str(directory))
+    running = loading.load(str(directory))
     numbers = itertools.count()
 
     def synthesise(text: str, voice: str) -> Wav:

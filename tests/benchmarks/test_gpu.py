@@ -14,8 +14,9 @@ from benchmarks.peers import PEERS
 from benchmarks.random_checkpoint import write
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.messages import AudioChunk, Finished, Utterance
+from engine.options import EngineOptions
 from engine.speak import events
 
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from benchmarks.texts import TEXTS
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.jobs import SegmentJob, Stages, TokenStage
 from engine.messages import AudioChunk, Utterance
+from engine.options import EngineOptions
 from engine.speak import events
 
 COMPANY = 11

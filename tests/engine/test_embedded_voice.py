@@ -9,9 +9,10 @@ import pytest
 
 from benchmarks.streaming_loss import differences
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.messages import Utterance
 from engine.model import EMBEDDED, Model
+from engine.options import EngineOptions
 from engine.speak import speak
 from engine.text.normalize import normalize
 from training.corpus import held_out

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.checkpoints import load
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.messages import Aligned, AudioChunk, Event, Failed, Finished, Utterance, Word
+from engine.options import EngineOptions
 
 TEXT = "Dr. Lee paid $5 for 42 eggs, didn't she? A well-known price — too much!  It was 3:45 p.m. when she left."
 WORDS = [

@@ -15,9 +15,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from engine import tracing
 from engine.checkpoints import load
 from engine.clock import now_ns
-from engine.engine import EngineOptions, LocalEngine
+from engine.engine import LocalEngine
 from engine.ledger import SegmentTokens
 from engine.messages import AudioChunk, ChunkTimings, Event, Utterance
+from engine.options import EngineOptions
 from engine.text.segmenter import TextSegment
 from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.engine import EngineOptions
+from engine.options import EngineOptions
 from service.config import ServiceConfig
 from service.options import EngineSettings, Options, VoiceCommand, is_loopback, read_options
 

@@ -1,0 +1,61 @@
+"""From the name of a model to an engine that is warm. `load` is the way in for the service."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from engine import checkpoints
+from engine.engine import LocalEngine
+from engine.messages import Utterance
+from engine.options import EngineOptions
+from engine.precision import Precision, find_device
+from engine.speak import speak
+from engine.voices.desk import Desk
+from engine.voices.library import Library
+
+log = logging.getLogger(__name__)
+
+WARM_UP_TEXT = "Warming up, one two three."
+WARM_UP_LIMIT_S = 300.0
+
+
+def load(model: str = "embedded", options: EngineOptions | None = None) -> LocalEngine:
+    """Loads a model, starts the workers and speaks once with each of its own voices, so that the first request is as
+    fast as any.
+
+    `model` is "embedded", a directory or a hub id. Raises ModelError."""
+    options = options or EngineOptions()
+    started = time.monotonic()
+    device = find_device(options.device)
+    loaded = checkpoints.load(
+        model,
+        device=device,
+        precision=Precision.parse(options.dtype, device),
+        form=options.form,
+        variant=options.variant,
+        normalize=options.normalize,
+    )
+    engine = LocalEngine(loaded, options)
+    try:
+        for voice in loaded.voices:
+            warm_up(engine, voice)
+        if options.max_utterances is None and not options.deterministic:
+            engine.let_in_what_fits()
+    except BaseException:
+        engine.close()
+        raise
+    log.info("model %s is warm after %.1f s", model, time.monotonic() - started)
+    return engine
+
+
+def open_voices(model: str, options: EngineOptions) -> Desk:
+    """For work on stored voices alone. Raises ModelError."""
+    voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
+    library = Library(voices.own, voices.config, options.voices_dir)
+    return Desk(library, voices.cloner, voices.config.text.languages, voices.config.name)
+
+
+def warm_up(engine: LocalEngine, voice: str) -> None:
+    """Speaks a short text and throws the audio away. Raises what the utterance failed with."""
+    speak(engine, Utterance(id=f"warm-up-{voice}", voice=voice, seed=0), WARM_UP_TEXT, WARM_UP_LIMIT_S)
