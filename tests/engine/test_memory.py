@@ -70,7 +70,8 @@ def watch(held: Held) -> Callable[[Stages], Stages]:
 
 def spoken(model: Model, text: str) -> tuple[UtteranceMemory, Held]:
     held = Held()
-    engine = LocalEngine(model, EngineOptions(max_utterances=1), watch(held))
+    several_windows = EngineOptions(max_utterances=1, by_deadline=False)  # by deadline all may be one, without a state
+    engine = LocalEngine(model, several_windows, watch(held))
     try:
         speak(engine, Utterance(id="a", seed=1), text)
         return engine._memory, held
