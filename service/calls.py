@@ -13,7 +13,8 @@ from engine.errors import GaplessError, InvalidRequest
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_HEAR_OUT_S = 0.01
+_QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
+_HEAR_OUT_S = 0.03  # at most, in all: who asks elsewhere is not to wait
 
 M = TypeVar("M", bound=Message)
 
@@ -33,6 +34,8 @@ async def read(context: Context, kind: type[M]) -> M | None:
 async def hear_out(context: Context, kind: type[Message]) -> None:
     """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
     with contextlib.suppress(TimeoutError, GaplessError):
-        async with asyncio.timeout(_HEAR_OUT_S):
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + _HEAR_OUT_S
+        async with asyncio.timeout(_QUIET_S) as limit:
             while await read(context, kind):
-                pass
+                limit.reschedule(min(loop.time() + _QUIET_S, end_s))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Generator
@@ -11,7 +12,15 @@ import pytest
 # A run that was started in the background ignores SIGINT, and so would every process that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ["tests.real_time"]
+
 MAY_BE_SKIPPED = ("gpu", "weights", "full_size", "hardware")  # what no installation can bring
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported and collected stays. Going over it at every full collection would stop the tests' clocks."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Cloning:
     """How making a voice goes: a recording is taken if it can be read, is long enough and not silent."""
 
     takes_s: float = 0.0
+    gate: threading.Event | None = None  # the work waits for it
     least_s: float = 0.5  # shorter recordings are refused
     error: Exception | None = None  # what it ends with instead of a voice
 
@@ -41,6 +43,7 @@ class Cloning:
         if not np.any(samples):
             raise InvalidRequest("audio", "is silent")
         time.sleep(self.takes_s)
+        assert self.gate is None or self.gate.wait(10)
         if self.error is not None:
             raise self.error
         return ("the recording is clipped",) if np.abs(samples).max() >= 0.99 else ()

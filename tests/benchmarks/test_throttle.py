@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from benchmarks.throttle import SlowMel, SlowTokens, Throttle
 from engine.jobs import FlowWork, SegmentJob
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
@@ -17,6 +19,7 @@ def fed(stage: SlowTokens, text: str) -> object:
     return row
 
 
+@pytest.mark.real_time
 def test_tokens_come_on_an_absolute_schedule() -> None:
     stage = SlowTokens(ScriptedTokens(step_s=0.5 * TOKEN_S), TOKEN_S)
     row = fed(stage, "abc")
@@ -38,6 +41,7 @@ def test_a_row_that_stood_still_does_not_catch_up() -> None:
     assert time.monotonic() - began >= 3 * TOKEN_S - 0.002
 
 
+@pytest.mark.real_time
 def test_a_window_lasts_what_its_frames_cost() -> None:
     throttle = Throttle(call_s=0.02, frame_s=0.001, free_frames=10)
     assert throttle.window_s(10) == 0.02

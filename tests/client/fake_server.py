@@ -20,6 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from numpy.typing import NDArray
 
+from client.clock import now_ns
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 
@@ -57,7 +58,7 @@ class Voice:
         self.position = 0
 
     def speak(self, text: str) -> Responses:
-        arrived_ns = time.time_ns()
+        arrived_ns = now_ns()
         left = round((len(text) * CHARACTER_S + (SILENCE_S if self.position == 0 else 0)) * self.rate)
         while left:
             num_samples = min(left, round(CHUNK_S * self.rate))
@@ -67,7 +68,7 @@ class Voice:
     def _chunk(self, num_samples: int, arrived_ns: int, last: bool) -> pb.Audio:
         stamps = []
         for _ in range(4):
-            stamps.append(time.time_ns())
+            stamps.append(now_ns())
             time.sleep(WORK_S)
         samples = tone(num_samples, self.position, self.rate)
         audio = pb.Audio(
@@ -83,9 +84,9 @@ class Voice:
                 t3_last_token_unix_nanos=stamps[1],
                 flow_start_unix_nanos=stamps[2],
                 flow_end_unix_nanos=stamps[3],
-                vocoder_end_unix_nanos=time.time_ns(),
-                taken_unix_nanos=time.time_ns(),
-                write_start_unix_nanos=time.time_ns(),
+                vocoder_end_unix_nanos=now_ns(),
+                taken_unix_nanos=now_ns(),
+                write_start_unix_nanos=now_ns(),
                 window_tokens=5,
                 lookahead_tokens=3,
             ),
@@ -252,11 +253,11 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     def ProbeClock(  # noqa: N802
         self, request: pb.ProbeClockRequest, context: grpc.ServicerContext
     ) -> pb.ProbeClockResponse:
-        now_ns = time.time_ns() + self._server.clock_shift_ns
+        asked_ns = now_ns() + self._server.clock_shift_ns
         return pb.ProbeClockResponse(
             client_send_unix_nanos=request.client_send_unix_nanos,
-            server_receive_unix_nanos=now_ns,
-            server_send_unix_nanos=now_ns,
+            server_receive_unix_nanos=asked_ns,
+            server_send_unix_nanos=asked_ns,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -24,8 +24,14 @@ def in_another_thread(work: Coroutine[Any, Any, T]) -> Future[T]:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name="other-loop").start()
+    threading.Thread(target=run, name="other-loop", daemon=True).start()
     return future
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():
+            await asyncio.sleep(0.002)
 
 
 async def test_items_arrive_in_order_then_the_end() -> None:
@@ -54,11 +60,11 @@ async def test_a_full_buffer_stops_the_giver_until_one_is_taken() -> None:
             given.append(item)
 
     giving = in_another_thread(give())
+    await until(lambda: given == [0, 1])
     await asyncio.sleep(0.05)
     assert given == [0, 1]
     await handover.get()
-    await asyncio.sleep(0.05)
-    assert given == [0, 1, 2]
+    await until(lambda: given == [0, 1, 2])
     handover.close(drop=True)
     giving.result(1)
     assert len(handover) == 0

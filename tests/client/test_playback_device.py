@@ -24,7 +24,10 @@ RATE = 24000  # Hz, of sink and recording alike: nothing resamples
 TEXT = "This is heard, not computed."
 MISSING = missing()
 
-pytestmark = pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason=f"not installed: {MISSING}")
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING) and "CI" not in os.environ, reason=f"not installed: {MISSING}"),
+    pytest.mark.real_time,
+]
 
 
 @pytest.fixture

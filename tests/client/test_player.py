@@ -249,7 +249,7 @@ async def test_the_log_tells_when_the_device_stood_still(device: Device, player:
     device.ask(10)
     await asyncio.sleep(0.2)
     device.ask(10)
-    (stall,) = player.log().stalls
+    stall = max(player.log().stalls, key=lambda stall: stall.length_ns)
     assert 0.15e9 < stall.length_ns < 0.5e9
 
 
@@ -376,9 +376,10 @@ async def test_the_log_tells_of_the_loss_and_how_long_the_sound_stood_still(devi
     await asyncio.sleep(0.2)
     device.broken = False
     await asyncio.wait_for(device.opened.wait(), 2)
-    await asyncio.sleep(0.05)
-    log = player.log()
-    (loss,), (stall,) = log.losses, log.stalls
+    while not (log := player.log()).losses:
+        await asyncio.sleep(0.001)
+    (loss,) = log.losses
+    stall = max(log.stalls, key=lambda stall: stall.common(loss).length_ns)
     assert 0.2e9 < loss.length_ns < 2e9
     assert stall.common(loss).length_ns > 0.15e9
     assert device.looks, "another device may have come"
@@ -447,4 +448,4 @@ async def test_another_device_of_another_rate_takes_the_sound_over(device: Devic
 async def test_a_device_that_still_stands_still_is_in_the_log(device: Device, player: Player) -> None:
     device.ask(10)
     await asyncio.sleep(0.2)
-    assert len(player.log().stalls) == 1
+    assert player.log().stalls

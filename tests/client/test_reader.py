@@ -34,6 +34,8 @@ async def test_work_runs_on_the_readers_thread_and_its_error_reaches_who_waits(r
 async def test_an_error_that_nobody_waits_for_any_more_is_no_noise(
     reader: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
+    gc.collect()
+    caplog.clear()  # of what tests before this one left
     began, failed = threading.Event(), threading.Event()
 
     async def fail_when_cancelled() -> None:

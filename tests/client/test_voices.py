@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import grpc
@@ -100,14 +101,17 @@ async def test_a_busy_server_says_when_to_try_again() -> None:
 
 
 async def test_a_cancelled_creation_leaves_no_voice() -> None:
-    async with serve_scripted(cloning=Cloning(takes_s=0.2)) as served, Client(served.address) as client:
+    gate = threading.Event()
+    async with serve_scripted(cloning=Cloning(gate=gate)) as served, Client(served.address) as client:
         creating = asyncio.create_task(client.create_voice("mary", recording()))
         while not served.engine.cloned:
             await asyncio.sleep(0.01)
         creating.cancel()
         with pytest.raises(asyncio.CancelledError):
             await creating
-        async with asyncio.timeout(2):
+        await asyncio.sleep(0.3)  # the server knows
+        gate.set()
+        async with asyncio.timeout(5):
             while served.engine.deleted != ["mary"]:
                 await asyncio.sleep(0.02)
 

@@ -9,6 +9,7 @@ import time
 
 import grpc
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from client import Client, Encoding
@@ -82,6 +83,7 @@ async def test_text_is_spoken_while_more_is_written(address: str) -> None:
     assert remaining[-1].segment == 1
 
 
+@pytest.mark.real_time
 async def test_after_200_cancels_nothing_is_left_and_the_next_is_as_fast(address: str) -> None:
     rng = random.Random(3)
     async with Client(address) as client:
@@ -119,18 +121,19 @@ async def test_a_foreign_client_without_credit_is_paced(address: str) -> None:
         call = TextToSpeechServiceStub(channel).Synthesize()
         config = pb.SynthesisConfig()
         config.streaming.max_lead.FromMilliseconds(1000)
+        started = time.monotonic()
         await call.write(pb.SynthesizeRequest(config=config))
         await call.write(pb.SynthesizeRequest(text=pb.Text(text=TEXT * 4)))
         await call.write(pb.SynthesizeRequest(end_of_input=pb.EndOfInput()))
         await asyncio.sleep(2.0)
-        started, received = time.monotonic(), 0
+        received = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.3):
                 while True:
                     response = await call.read()
                     assert isinstance(response, pb.SynthesizeResponse)
                     received += response.audio.num_samples
-        elapsed = 2.0 + time.monotonic() - started
+        elapsed = time.monotonic() - started
     assert received > 24000
     assert received <= 24000 * (1.0 + elapsed)  # max_lead, and real time since the first chunk
 

@@ -16,7 +16,7 @@ from benchmarks.relay import Relay, relay
 AFTER_S, FOR_S = 0.5, 0.6
 TOLERANCE_MS = 150  # generous: the machine may be busy; the benchmark is strict
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.real_time]
 
 
 @pytest.fixture(scope="module", params=[0.0, 3.0], ids=["clocks agree", "server 3 s ahead"])

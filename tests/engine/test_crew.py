@@ -157,4 +157,4 @@ def test_work_done_apart_leaves_no_thread_and_says_what_broke() -> None:
     assert cores.apart(lambda: threading.current_thread().name) == "apart_0"
     with pytest.raises(ZeroDivisionError):
         cores.apart(lambda: 1 // 0)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before

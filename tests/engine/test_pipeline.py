@@ -84,6 +84,14 @@ class Caller:
             events.append(self.next())
         return events
 
+    def wait_until(self, holds: Callable[[Running], bool]) -> None:
+        seen = threading.Event()
+        until_s = time.monotonic() + 5
+        while not seen.is_set():
+            assert time.monotonic() < until_s
+            self.board.update(self.name, lambda running: seen.set() if holds(running) else None)
+            time.sleep(0.002)
+
     def nothing_more(self, for_s: float = 0.05) -> bool:
         time.sleep(for_s)
         return self.arrived.empty()
@@ -364,7 +372,8 @@ def test_rows_step_together_and_a_long_text_is_fed_between_their_steps() -> None
         second.say("~ in a hundred feeds.")
         first.update(changes.end_input)
         assert spoken(first.all()) == "Spoken for a while, and on."
-        until_its_end = pipeline.tokens.order.rindex("s")
+        steps = [index for index, work in enumerate(pipeline.tokens.order) if work == "s"]
+        until_its_end = steps[TOKENS_PER_CHAR * len("Spoken for a while, and on.") - 1]
         assert "fff" not in pipeline.tokens.order[:until_its_end], "it must not have waited for the other's text"
         assert spoken(second.all()) == "~ in a hundred feeds."
         third, fourth = Caller(pipeline.board, "c"), Caller(pipeline.board, "d")
@@ -477,7 +486,7 @@ def _decode(running: Running, segment: SegmentTokens) -> None:
 def test_a_proposed_end_is_committed_or_dropped_and_counted(tokens_per_char: float, drops: bool) -> None:
     """With a good guess of the length few windows are run in vain, with a bad one many; what is heard is the same."""
     config = replace(CONFIG, speculate=True)
-    pipeline = Pipeline(ScriptedTokens(step_s=0.003), ScriptedMel(), config)
+    pipeline = Pipeline(ScriptedTokens(step_s=0.02), ScriptedMel(), config)
     try:
         pipeline.board.estimates.tokens_per_char.add(tokens_per_char)
         caller = Caller(pipeline.board, "a")
@@ -578,7 +587,7 @@ def test_what_a_segment_takes_to_begin_is_no_time_of_a_token(pipeline: Pipeline)
     plain = pipeline.tokens.feed
 
     def slow(row: Any) -> bool:
-        time.sleep(0.3)
+        time.sleep(1.0)
         return plain(row)
 
     pipeline.tokens.feed = slow  # type: ignore[method-assign]
@@ -586,8 +595,8 @@ def test_what_a_segment_takes_to_begin_is_no_time_of_a_token(pipeline: Pipeline)
     caller.say("One. Two.")
     caller.all()
     estimates = pipeline.board.estimates
-    assert estimates.begin_s.value > 0.2
-    assert estimates.token_s.value < 0.005
+    assert estimates.begin_s.value > 0.9
+    assert estimates.token_s.value < 0.03
 
 
 def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:

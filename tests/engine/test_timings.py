@@ -66,7 +66,8 @@ def test_a_full_channel_is_told_from_a_slow_flow() -> None:
         caller = Caller(pipeline.board, "a", reads=False)
         caller.say(TEXT)
         waiting = [_chunk(caller) for _ in range(3)]  # as much as the channel holds
-        assert caller.nothing_more()
+        caller.wait_until(lambda running: running.channel_full)
+        assert caller.arrived.empty()
         released_ns = now_ns()
         for chunk in waiting:
             caller.update(changes.release, chunk.num_samples)

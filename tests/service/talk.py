@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
 from grpc_status import rpc_status
 
+from client.reader import OVER, hand_to_grpc
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 
@@ -77,7 +80,33 @@ class Heard:
         return self.events[-1].finished
 
 
+async def write_all(call: Any, requests: Iterable[Message] | AsyncIterator[Message]) -> None:
+    """As our client writes: an iterator given to grpc.aio may lose the status of a server that refuses meanwhile."""
+    with contextlib.suppress(*OVER):
+        if isinstance(requests, AsyncIterator):
+            async for request in requests:
+                await hand_to_grpc(call, request)
+        else:
+            for request in requests:
+                await hand_to_grpc(call, request)
+        await call.done_writing()
+
+
+@contextlib.asynccontextmanager
+async def writing(call: Any, requests: Iterable[Message] | AsyncIterator[Message]) -> AsyncIterator[None]:
+    """Writes meanwhile; no longer than the block lasts."""
+    task = asyncio.create_task(write_all(call, requests))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
 async def say(
     stub: tts_pb2_grpc.TextToSpeechServiceStub, requests: Iterable[Request] | AsyncIterator[Request]
 ) -> Heard:
-    return Heard([event async for event in stub.Synthesize(requests)])
+    call = stub.Synthesize()
+    async with writing(call, requests):
+        return Heard([event async for event in call])

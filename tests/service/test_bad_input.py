@@ -14,7 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
 from gapless.tts.v1 import tts_pb2 as pb
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, config, detail, end, playback, say, seeded, text
 from tests.service.test_synthesize import SENTENCE, expected_pcm
 
@@ -149,7 +149,7 @@ async def and_silence(requests: list[Request]) -> AsyncIterator[Request]:
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 async def test_bad_input_gets_a_useful_error_and_hurts_nobody(serve: Serve, bad: Bad) -> None:
-    async with serve(idle_timeout_s=0.3) as served:
+    async with serve(idle_timeout_s=60 if bad.closes else 0.3) as served:
         good = asyncio.create_task(say(served.stub, [seeded(), text(SENTENCE), end()]))
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await say(served.stub, bad.requests if bad.closes else and_silence(bad.requests))
@@ -165,6 +165,17 @@ async def test_bad_input_gets_a_useful_error_and_hurts_nobody(serve: Serve, bad:
         assert (await good).pcm == expected_pcm(SENTENCE)
 
 
+async def test_whoever_still_writes_hears_the_reason(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """grpc.aio's own iterator takes a write that meets a closed call for the error: the client is heard out."""
+    monkeypatch.setattr("service.calls._QUIET_S", 2.0)
+    monkeypatch.setattr("service.calls._HEAR_OUT_S", 5.0)
+    for _ in range(10):
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            async for _ in served.stub.Synthesize([seeded("nobody"), *[text("word ")] * 50, end()]):
+                pass
+        assert failure.value.code() is ARGUMENT
+
+
 @pytest.mark.parametrize("garbage", [b"\xff\xff\xff", b"\x12\x04\x0a\x02\xff\xfe"], ids=["bytes", "invalid UTF-8"])
 async def test_what_is_no_message_is_refused(serve: Serve, garbage: bytes) -> None:
     async with serve() as served:
@@ -178,13 +189,13 @@ async def test_what_is_no_message_is_refused(serve: Serve, garbage: bytes) -> No
 
 async def test_a_silent_client_may_listen_as_long_as_there_is_audio(serve: Serve) -> None:
     """Silence counts from the end of what is heard, however fast it was sent."""
-    async with serve(idle_timeout_s=0.2, max_lead_s=0.0) as served:
+    async with serve(idle_timeout_s=1.0, max_lead_s=0.0) as served:
         start_s = time.monotonic()
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await say(served.stub, and_silence([seeded(), text("One two three. ")]))
         assert failure.value.code() is grpc.StatusCode.ABORTED
         audio_s = len(expected_pcm("One two three.")) / 2 / 24_000
-        assert audio_s + 0.2 <= time.monotonic() - start_s < audio_s + 0.7
+        assert audio_s + 1.0 <= time.monotonic() - start_s < audio_s + 4.0
 
 
 async def test_a_message_larger_than_grpc_takes_is_refused(serve: Serve) -> None:

@@ -50,7 +50,7 @@ async def test_the_drain_timeout_ends_what_does_not_finish(serve: Serve) -> None
             await asyncio.sleep(0.005)
         start_s = time.monotonic()
         await served.server.stop(asyncio.Event())
-        assert time.monotonic() - start_s < 1.0
+        assert time.monotonic() - start_s < 5.0
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await stuck
         assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -66,7 +66,7 @@ async def test_a_second_signal_stops_at_once(serve: Serve) -> None:
         stopping = asyncio.create_task(served.server.stop(at_once))
         await asyncio.sleep(0.05)
         at_once.set()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(5):
             await stopping
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await stuck
@@ -88,5 +88,5 @@ async def test_a_client_that_comes_before_the_model_is_warm_is_served_when_it_is
 
 
 async def test_an_idle_server_stops_at_once(serve: Serve) -> None:
-    async with serve(drain_timeout_s=60) as served, asyncio.timeout(0.5):
+    async with serve(drain_timeout_s=60) as served, asyncio.timeout(5):
         await served.server.stop(asyncio.Event())

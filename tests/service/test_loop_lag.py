@@ -19,22 +19,23 @@ async def test_a_block_is_seen_once_by_every_watcher() -> None:
     with probe.watch() as first, probe.watch() as second:
         await asyncio.sleep(0.02)
         first.take_s()
-        time.sleep(0.1)
-        assert first.take_s() > 0.08  # still overdue: seen before the tick
+        time.sleep(0.5)
+        assert first.take_s() > 0.45  # still overdue: seen before the tick
         await asyncio.sleep(0.02)
-        assert second.take_s() > 0.08
-        assert second.take_s() < 0.05
+        assert second.take_s() > 0.45
+        assert second.take_s() < 0.4
 
 
 async def test_nothing_ticks_while_nobody_watches() -> None:
     probe = LoopLag(0.005)
     with probe.watch():
         pass
-    time.sleep(0.05)
+    time.sleep(0.5)
     with probe.watch() as watch:
-        assert watch.take_s() < 0.04
+        assert watch.take_s() < 0.4
 
 
+@pytest.mark.real_time
 async def test_the_service_does_not_block_the_loop(served: Served) -> None:
     sentence = text("Several words of a longer sentence that is spoken at once. " * 3)
     heard = await asyncio.gather(*[say(served.stub, [seeded(), sentence, end()]) for _ in range(4)])
@@ -46,10 +47,11 @@ async def test_a_block_is_told_with_its_beginning() -> None:
     probe = LoopLag(0.005)
     with probe.watch() as watch:
         await asyncio.sleep(0.02)
+        watch.take()
         began_ns = now_ns()
-        time.sleep(0.1)
+        time.sleep(0.5)
         lag = watch.take()
-        assert abs(lag.from_ns - began_ns) < 20_000_000
+        assert abs(lag.from_ns - began_ns) < 200_000_000
         await asyncio.sleep(0.02)
         assert probe.recent().from_ns == pytest.approx(lag.from_ns, abs=1_000_000)  # the same block, told twice
 

@@ -124,15 +124,18 @@ LONG = text("One two three four five six seven eight nine ten. " * 4)
 async def test_a_client_that_never_reads_holds_at_most_the_lead_and_the_channel(serve: Serve) -> None:
     async with serve(channel_s=0.5) as served:
         call = served.stub.Synthesize()
+        started_s = time.monotonic()
         for request in (seeded(streaming=lead(1.0)), LONG, end()):
             await call.write(request)
-        started_s = time.monotonic()
         await asyncio.sleep(0.5)
         assert served.engine.stats().samples_unreleased <= 0.5 * 24_000
         received = 0  # what the transport took: all that can be read without waiting long
+        async with asyncio.timeout(5):
+            while received <= 24_000:
+                received += (await call.read()).audio.num_samples
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.05):
-                async for event in call:
+                while event := await call.read():
                     received += event.audio.num_samples
         elapsed_s = time.monotonic() - started_s
         assert 24_000 < received <= (1.0 + elapsed_s) * 24_000
@@ -148,8 +151,9 @@ async def test_a_client_that_never_reads_does_not_keep_its_slot(serve: Serve) ->
                 await call.write(request)
             await asyncio.sleep(0.1)
             assert served.engine.stats().slots_in_use == 1
-            await asyncio.sleep(0.4)
-            assert served.engine.stats().slots_in_use == 0
+            async with asyncio.timeout(5):
+                while served.engine.stats().slots_in_use:
+                    await asyncio.sleep(0.01)
             with pytest.raises(grpc.aio.AioRpcError) as failure:
                 async for _ in call:
                     pass
@@ -179,16 +183,15 @@ async def test_reports_let_a_fast_listener_have_everything(serve: Serve) -> None
     """A listener who plays faster than real time is followed, not the clock."""
     async with serve() as served:
         call = served.stub.Synthesize()
-        sentence = "Some words of a sentence to hear."
-        for request in (seeded(streaming=lead(0.3)), text(sentence), end()):
+        sentence = "Some words of a sentence to hear, and as many of them behind."
+        for request in (seeded(streaming=lead(0.3)), text(sentence + " ")):  # the call stays open, to be written to
             await call.write(request)
         received, start_s = 0, time.monotonic()
-        async for event in call:
-            received += event.audio.num_samples
-            if event.HasField("audio") and received < len(expected_pcm(sentence)) // 2:  # the call is still open
-                await call.write(playback(received))
-        assert received > 1.0 * 24_000
-        assert time.monotonic() - start_s < 0.8
+        while received < len(expected_pcm(sentence)) // 2:
+            received += (await call.read()).audio.num_samples
+            await call.write(playback(received))
+        assert received > 2.0 * 24_000
+        assert time.monotonic() - start_s < 1.6
 
 
 async def test_max_lead_zero_is_not_paced(serve: Serve) -> None:
@@ -196,4 +199,4 @@ async def test_max_lead_zero_is_not_paced(serve: Serve) -> None:
         async with asyncio.timeout(3):
             heard = await say(served.stub, [seeded(streaming=lead(0)), LONG, end()])
         assert heard.finished.usage.samples > 24_000 * 4
-        assert all(chunk.timings.paced.ToNanoseconds() < 1_000_000 for chunk in heard.chunks)
+        assert all(chunk.timings.paced.ToNanoseconds() < 50_000_000 for chunk in heard.chunks)

@@ -117,9 +117,9 @@ async def test_stopping_ends_a_paced_utterance_at_once(served: Served) -> None:
     lead.max_lead.FromMilliseconds(1)
     for request in (seeded(streaming=lead), text("Incomprehensibilities."), end()):
         await call.write(request)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         async for event in call:
-            if event.HasField("audio"):
+            if event.HasField("audio") and event.audio.chunk_seq == 0:
                 await call.write(playback(0, stopped=True))
     assert event.finished.reason == pb.FINISH_REASON_STOPPED
 

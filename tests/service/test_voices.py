@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from tests.recordings import CLONING, Cloning, recording
 from tests.service.conftest import Serve, Served
-from tests.service.talk import detail, end, say, seeded, text
+from tests.service.talk import detail, end, say, seeded, text, writing
 from tests.service.test_synthesize import SENTENCE, expected_pcm
 
 Request = pb.CreateVoiceRequest
@@ -37,7 +38,9 @@ def order(name: str = "mary", audio: bytes | None = None, description: str = "")
 async def create(
     stub: tts_pb2_grpc.TextToSpeechServiceStub, requests: Iterable[Request] | AsyncIterator[Request]
 ) -> pb.CreateVoiceResponse:
-    reply: pb.CreateVoiceResponse = await stub.CreateVoice(requests)
+    call = stub.CreateVoice()
+    async with writing(call, requests):
+        reply: pb.CreateVoiceResponse = await call
     return reply
 
 
@@ -178,7 +181,8 @@ async def and_silence(requests: list[Request]) -> AsyncIterator[Request]:
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 async def test_bad_input_gets_a_useful_error_and_makes_no_voice(serve: Serve, bad: Bad) -> None:
-    async with serve(cloning=bad.cloning, max_recording_bytes=LIMIT, idle_timeout_s=0.3) as served:
+    patience_s = 60 if bad.closes else 0.3
+    async with serve(cloning=bad.cloning, max_recording_bytes=LIMIT, idle_timeout_s=patience_s) as served:
         before = await names(served)
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await create(served.stub, bad.requests if bad.closes else and_silence(bad.requests))
@@ -247,10 +251,11 @@ async def test_other_streams_never_notice(serve: Serve) -> None:
 
 
 async def test_one_voice_is_made_after_the_other_and_few_wait(serve: Serve) -> None:
-    async with serve(cloning=Cloning(takes_s=0.2), max_new_voices=3) as served:
+    gate = threading.Event()
+    async with serve(cloning=Cloning(gate=gate), max_new_voices=3) as served:
         running = [asyncio.create_task(create(served.stub, order(name))) for name in ("a", "b", "c")]
         await begun(served)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)  # all three are there
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await create(served.stub, order("d"))
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -258,6 +263,7 @@ async def test_one_voice_is_made_after_the_other_and_few_wait(serve: Serve) -> N
         retry = detail(failure.value, error_details_pb2.RetryInfo)
         assert retry is not None
         assert retry.retry_delay.seconds == 5
+        gate.set()
         await asyncio.gather(*running)
         assert (await create(served.stub, order("d"))).voice.name == "d"
 
@@ -281,26 +287,31 @@ async def test_two_calls_for_one_name_make_one_voice(serve: Serve) -> None:
 
 
 async def test_a_call_cancelled_at_work_leaves_no_voice_and_frees_its_place(serve: Serve) -> None:
-    async with serve(cloning=Cloning(takes_s=0.6), max_new_voices=1) as served:
+    gate = threading.Event()
+    async with serve(cloning=Cloning(gate=gate), max_new_voices=1) as served:
         call = served.stub.CreateVoice(order())
         await begun(served)
         call.cancel()
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await create(served.stub, order())
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # the work itself cannot be stopped
-        async with asyncio.timeout(2):
+        gate.set()
+        async with asyncio.timeout(5):
             while served.engine.deleted != ["mary"]:
                 await asyncio.sleep(0.02)
         assert (await create(served.stub, order())).voice.name == "mary"
 
 
 async def test_a_call_cancelled_while_it_waits_is_never_worked_on(serve: Serve) -> None:
-    async with serve(cloning=Cloning(takes_s=0.5)) as served:
+    gate = threading.Event()
+    async with serve(cloning=Cloning(gate=gate)) as served:
         first = asyncio.create_task(create(served.stub, order("a")))
         await begun(served)
         waiting = served.stub.CreateVoice(order("b"))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
         waiting.cancel()
+        await asyncio.sleep(0.2)  # the server knows
+        gate.set()
         await first
         await create(served.stub, order("c"))
         assert [voice.name for voice in served.engine.cloned] == ["a", "c"]
@@ -317,7 +328,8 @@ async def test_a_call_cancelled_while_it_uploads_makes_nothing(served: Served) -
 
 
 async def test_a_drain_lets_a_voice_be_finished_and_refuses_new_ones(serve: Serve) -> None:
-    async with serve(cloning=Cloning(takes_s=0.5)) as served:
+    gate = threading.Event()
+    async with serve(cloning=Cloning(gate=gate)) as served:
         creating = asyncio.create_task(create(served.stub, order()))
         await begun(served)
         stopping = asyncio.create_task(served.server.stop(asyncio.Event()))
@@ -325,18 +337,21 @@ async def test_a_drain_lets_a_voice_be_finished_and_refuses_new_ones(serve: Serv
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await create(served.stub, order("late"))
         assert (failure.value.code(), reason(failure.value)) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+        gate.set()
         assert (await creating).voice.name == "mary"
         await stopping
 
 
 async def test_a_drain_that_expires_leaves_no_voice(serve: Serve) -> None:
-    async with serve(cloning=Cloning(takes_s=0.5), drain_timeout_s=0.1) as served:
+    gate = threading.Event()
+    async with serve(cloning=Cloning(gate=gate), drain_timeout_s=0.1) as served:
         creating = asyncio.create_task(create(served.stub, order()))
         await begun(served)
         await served.server.stop(asyncio.Event())
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await creating
         assert (failure.value.code(), reason(failure.value)) == (grpc.StatusCode.UNAVAILABLE, "DRAIN_EXPIRED")
-        async with asyncio.timeout(2):
+        gate.set()
+        async with asyncio.timeout(5):
             while served.engine.deleted != ["mary"]:
                 await asyncio.sleep(0.02)
