@@ -99,14 +99,13 @@ async def test_calls_that_are_no_utterances_are_not_counted_as_such(served: Serv
 
 
 async def test_chunks_that_come_too_late_are_below_zero(serve: Serve) -> None:
-    """120 ms of work for 80 ms of speech."""
-    async with serve(voices={"late": Script(token_s=0.06, window_tokens=2)}) as served:
-        await say(served.stub, [seeded("late"), text("Incomprehensible."), end()])
+    """600 ms of work for 80 ms of speech."""
+    async with serve(voices={"late": Script(token_s=0.3, window_tokens=2)}) as served:
+        await say(served.stub, [seeded("late"), text("Steady."), end()])
         late = value(served.metrics, "gapless_chunk_slack_seconds_bucket", le="0.0")
-        chunks = value(served.metrics, "gapless_chunk_slack_seconds_count")
-        assert late is not None
-        assert chunks is not None
-        assert late >= max(4, chunks - 1)  # one may come after a pause of the machine
+        assert late == value(served.metrics, "gapless_chunk_slack_seconds_count")
+        assert late
+        assert late >= 3
 
 
 async def test_whether_it_serves_is_told_as_health_tells_it(served: Served) -> None:
