@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from engine import checkpoints
+from engine import allocator, checkpoints
 from engine.engine import LocalEngine
 from engine.messages import Utterance
 from engine.options import EngineOptions
@@ -27,6 +27,7 @@ def load(model: str = "embedded", options: EngineOptions | None = None) -> Local
     `model` is "embedded", a directory or a hub id. Raises ModelError."""
     options = options or EngineOptions()
     started = time.monotonic()
+    allocator.keep_freed()
     device = find_device(options.device)
     loaded = checkpoints.load(
         model,
