@@ -433,7 +433,7 @@ def test_a_batch_holds_no_more_tokens_than_it_may(batch_tokens: int | None, most
 
 def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_with_it() -> None:
     pipeline = Pipeline(ScriptedTokens(), ScriptedMel(), replace(CONFIG, max_batch=4))
-    pipeline.sound.window_s = 0.02
+    pipeline.sound.window_s = 0.1
     try:
         texts = {"a": "One two three four.", "b": "Two two three four.", "c": "Six $ three four."}
         callers = {name: Caller(pipeline.board, name) for name in texts}
