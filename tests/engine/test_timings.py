@@ -10,7 +10,7 @@ from engine.ledger import SegmentTokens
 from engine.messages import AudioChunk
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
-from tests.engine.test_pipeline import Caller, Pipeline
+from tests.engine.scripted_pipeline import Caller, Pipeline
 
 TEXT = "These words are spoken."
 

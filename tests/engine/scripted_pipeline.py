@@ -1,0 +1,133 @@
+"""The board and its workers over scripted stages, and who calls on them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine import running as changes
+from engine.board import Board, BoardConfig
+from engine.deadlines import Timing
+from engine.ladder import LadderConfig
+from engine.ledger import Ledger
+from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Utterance
+from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
+from engine.pipeline.worker import Duty
+from engine.running import Running
+from engine.text.segmenter import Segmenter, SegmenterConfig
+from engine.tracing import UtteranceTrace
+from tests.engine.scripted import (
+    SAMPLES_PER_TOKEN,
+    TOKENS_PER_CHAR,
+    ScriptedMel,
+    ScriptedSound,
+    ScriptedTokens,
+)
+
+CONFIG = BoardConfig(
+    max_utterances=4,
+    ladder=LadderConfig(sizes=(3, 5)),
+    timing=Timing(sample_rate=1000, samples_per_token=SAMPLES_PER_TOKEN, lookahead=2, largest=5),
+    ledger_tokens=10,
+    channel_samples=60,
+)
+
+
+NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slots_in_use=0)
+
+
+class Caller:
+    """One utterance as the service would drive it; releases audio as it arrives unless told not to."""
+
+    def __init__(self, board: Board, name: str, reads: bool = True) -> None:
+        self.name, self.board, self.reads = name, board, reads
+        self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.left = threading.Event()
+        accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
+        running = Running(
+            request=Utterance(id=name),
+            accepted=accepted,
+            sink=self.arrived.put,
+            trace=UtteranceTrace(""),
+            segmenter=Segmenter(SegmenterConfig(), 50_000_000),
+            ledger=Ledger(board.config.ledger_tokens),
+            on_leave=self.left.set,
+            voice=object(),
+        )
+        self.board.add(running)
+
+    def update(self, change: Callable[..., None], *args: Any) -> None:
+        self.board.update(self.name, lambda running: change(running, *args))
+
+    def say(self, text: str) -> None:
+        self.update(changes.push_text, text)
+        self.update(changes.end_input)
+
+    def next(self, timeout_s: float = 5) -> Event:
+        event = self.arrived.get(timeout=timeout_s)
+        if self.reads and isinstance(event, AudioChunk):
+            self.update(changes.release, event.num_samples)
+        return event
+
+    def all(self) -> list[Event]:
+        events = [self.next()]
+        while not isinstance(events[-1], Finished | Failed):
+            events.append(self.next())
+        return events
+
+    def wait_until(self, holds: Callable[[Running], bool]) -> None:
+        seen = threading.Event()
+        until_s = time.monotonic() + 5
+        while not seen.is_set():
+            assert time.monotonic() < until_s
+            self.board.update(self.name, lambda running: seen.set() if holds(running) else None)
+            time.sleep(0.002)
+
+    def nothing_more(self, for_s: float = 0.05) -> bool:
+        time.sleep(for_s)
+        return self.arrived.empty()
+
+
+class Pipeline:
+    def __init__(
+        self, tokens: ScriptedTokens, mel: ScriptedMel, config: BoardConfig = CONFIG, together: bool = False
+    ) -> None:
+        self.tokens, self.mel, self.sound = tokens, mel, ScriptedSound()
+        self.board = Board(config)
+        t3, flow = T3Duty(self.board, tokens), FlowDuty(self.board, mel)
+        vocoder = VocoderDuty(self.board, self.sound)
+        arranged: dict[str, list[Duty]] = {"t3": [t3], "flow": [vocoder, flow]}
+        if not together:
+            arranged = {"t3": [t3], "flow": [flow], "vocoder": [vocoder]}
+        self.workers = [Worker(name, self.board, duties, nothing) for name, duties in arranged.items()]
+        for worker in self.workers:
+            worker.start()
+
+    def close(self) -> None:
+        self.board.close()
+        for worker in self.workers:
+            worker.join()
+
+    def settles(self) -> bool:
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            if self.board.stats() == NOTHING and self.tokens.held == 0:
+                return True
+            time.sleep(0.005)
+        return False
+
+
+def nothing() -> None:
+    pass
+
+
+def spoken(events: list[Event]) -> str:
+    """The text that the audio stands for."""
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    samples = np.concatenate([chunk.samples for chunk in chunks]) if chunks else np.zeros(0)
+    return "".join(chr(int(sample)) for sample in samples[:: SAMPLES_PER_TOKEN * TOKENS_PER_CHAR])

@@ -1,0 +1,167 @@
+"""However an utterance ends, well, cancelled, refused or broken, it ends alone and leaves nothing."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from engine import running as changes
+from engine.errors import EmptyText, EngineClosed, Overloaded, UtteranceFailed
+from engine.messages import Failed
+from tests.engine.scripted import (
+    ScriptedMel,
+    ScriptedTokens,
+)
+from tests.engine.scripted_pipeline import NOTHING, Caller, Pipeline, spoken
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "?!", "..."])
+def test_nothing_speakable_is_an_error_and_not_silence(pipeline: Pipeline, text: str) -> None:
+    caller = Caller(pipeline.board, "a")
+    caller.say(text)
+    (failed,) = caller.all()
+    assert isinstance(failed, Failed)
+    assert isinstance(failed.error, EmptyText)
+    assert pipeline.settles()
+
+
+@pytest.mark.parametrize(
+    "text", ["One. Two @ two. Three.", "One. Two # two. Three.", "One. Two ! two. Three.", "One. Two $ two. Three."]
+)
+def test_a_failure_ends_one_utterance_after_the_audio_before_it(pipeline: Pipeline, text: str) -> None:
+    good, bad = Caller(pipeline.board, "good"), Caller(pipeline.board, "bad")
+    good.update(changes.push_text, "This one goes on and on. ")
+    bad.say(text)
+    good.say("And it ends well.")
+    events = bad.all()
+    assert isinstance(events[-1], Failed)
+    assert isinstance(events[-1].error, UtteranceFailed)
+    assert spoken(events).startswith("One.")
+    assert spoken(good.all()) == "This one goes on and on.And it ends well."
+    assert pipeline.settles()
+
+
+def test_one_too_many_is_refused_until_one_ends(pipeline: Pipeline) -> None:
+    callers = [Caller(pipeline.board, name) for name in "abcd"]
+    with pytest.raises(Overloaded, match="4 of 4"):
+        Caller(pipeline.board, "e")
+    pipeline.board.cancel("a")
+    callers.append(Caller(pipeline.board, "e"))
+
+
+def test_cancel_is_seen_before_the_next_step(pipeline: Pipeline) -> None:
+    pipeline.tokens.gate = threading.Event()
+    caller = Caller(pipeline.board, "a")
+    caller.update(changes.push_text, "Spoken for a long long while. ")
+    time.sleep(0.05)
+    pipeline.board.cancel("a")
+    pipeline.tokens.gate.set()
+    assert pipeline.settles()
+    assert pipeline.tokens.steps <= 1
+    assert caller.nothing_more()
+
+
+def test_after_many_cancels_nothing_is_left(pipeline: Pipeline) -> None:
+    rng = random.Random(1)
+    pipeline.tokens.step_s = pipeline.mel.window_s = 0.0002
+    for index in range(200):
+        caller = Caller(pipeline.board, str(index), reads=rng.random() < 0.5)
+        caller.update(changes.push_text, "Some text that is spoken. " * rng.randint(0, 3))
+        time.sleep(rng.random() * 0.004)
+        pipeline.board.cancel(str(index))
+    assert pipeline.settles()
+
+
+def test_a_closed_board_takes_nothing_and_ends_what_runs() -> None:
+    pipeline = Pipeline(ScriptedTokens(step_s=0.001), ScriptedMel())
+    Caller(pipeline.board, "a").update(changes.push_text, "Still speaking. " * 3)
+    pipeline.close()
+    assert pipeline.board.stats() == NOTHING
+    assert pipeline.tokens.held == 0
+    with pytest.raises(EngineClosed):
+        Caller(pipeline.board, "b")
+
+
+def test_whoever_leaves_says_so_once_however_it_ends(pipeline: Pipeline) -> None:
+    for text, name in (("hi.", "ended"), ("@", "failed"), ("hello there.", "cancelled")):
+        caller = Caller(pipeline.board, name)
+        times: list[int] = []
+        with pipeline.board.changed:
+            pipeline.board._running[name].on_leave = lambda times=times: times.append(1)  # type: ignore[misc]
+        caller.say(text)
+        if name == "cancelled":
+            caller.next()
+            pipeline.board.cancel(name)
+            pipeline.board.cancel(name)
+        else:
+            caller.all()
+        end = time.monotonic() + 5
+        while not times and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(0.02)
+        assert times == [1]
+
+
+def test_what_breaks_when_audio_is_handed_over_breaks_one_utterance(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
+    try:
+        with monkeypatch.context() as broken:
+            broken.setattr("engine.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
+            first = Caller(pipeline.board, "a")
+            first.say("One two.")
+            assert isinstance(first.all()[-1], Failed)
+        second = Caller(pipeline.board, "b")
+        second.say("One two.")
+        assert spoken(second.all()) == "One two."
+    finally:
+        pipeline.close()
+
+
+def test_a_worker_that_breaks_ends_everyone_and_says_so() -> None:
+    """A device that fails takes the giving back of rows with it: the t3 thread died of it, nobody was told, and every
+    utterance, also those submitted afterwards, waited for ever."""
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
+
+    def broken(row: object) -> None:
+        raise RuntimeError("the device is gone")
+
+    pipeline.tokens.release = broken  # type: ignore[method-assign]
+    try:
+        caller, other = Caller(pipeline.board, "a"), Caller(pipeline.board, "b")
+        caller.update(changes.push_text, "Hello there. ")
+        for waiting in (caller, other):
+            *_, failed = waiting.all()
+            assert isinstance(failed, Failed)
+            assert isinstance(failed.error, UtteranceFailed)
+            assert "the device is gone" in str(failed.error)
+        with pytest.raises(EngineClosed):
+            Caller(pipeline.board, "c")
+    finally:
+        pipeline.close()
+
+
+def test_a_window_that_fails_after_its_cancel_touches_nobody(pipeline: Pipeline) -> None:
+    """The failure ended whoever had the name by then, and told the old listener, who had cancelled."""
+    entered, gate = threading.Event(), threading.Event()
+    plain = pipeline.mel.run
+
+    def failing(*args: Any) -> Any:
+        entered.set()
+        assert gate.wait(5)
+        raise RuntimeError("too late to matter")
+
+    pipeline.mel.run = failing  # type: ignore[assignment, method-assign]
+    caller = Caller(pipeline.board, "a")
+    caller.say("Hello there.")
+    assert entered.wait(5)
+    pipeline.board.cancel("a")
+    again = Caller(pipeline.board, "a")
+    pipeline.mel.run = plain  # type: ignore[method-assign]
+    gate.set()
+    again.say("Hello again.")
+    assert spoken(again.all()) == "Hello again."
+    assert caller.nothing_more()
