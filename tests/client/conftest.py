@@ -1,16 +1,20 @@
-"""A fake server for each test, and records of utterances made from a few numbers."""
+"""A fake server and a scripted device for each test, and records of utterances made from a few numbers."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 
 from client.audio import Encoding
 from client.events import Limits, Started, Timings
+from client.player import Player
 from client.record import Receipt, Record, Sent
 from tests.client.fake_server import FakeServer
+from tests.client.scripted_device import RATE as DEVICE_RATE
+from tests.client.scripted_device import Device
 
 RATE = 1000  # Hz: a sample is a millisecond
 MS = 1_000_000  # ns
@@ -20,6 +24,19 @@ MS = 1_000_000  # ns
 def server() -> Iterator[FakeServer]:
     with FakeServer() as running:
         yield running
+
+
+@pytest.fixture
+async def device() -> Device:
+    made = Device()
+    await made.here()
+    return made
+
+
+@pytest.fixture
+async def player(device: Device) -> AsyncIterator[Player]:
+    async with Player(DEVICE_RATE, cast(Any, device)) as opened:
+        yield opened
 
 
 def timings(**stamps_ms: float) -> Timings:
