@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
+LOAD_MEMORY_S = 0.5  # what was so long ago counts a third as much for a load as what is now
 FULL_LOAD = 0.9  # share of its time that the flow is busy where there is none to lose
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
 
@@ -19,6 +21,19 @@ class Average:
     def add(self, measured: float) -> None:
         self.value = MEMORY * self.value + (1 - MEMORY) * measured if self.known else measured
         self.known = True
+
+
+@dataclass
+class Load:
+    """Share of its time that somebody works. A mean over time: many short works in a row are no more than a long one."""
+
+    value: float = 0.0
+
+    def add(self, rested_s: float, worked_s: float) -> None:
+        """A rest and the work after it."""
+        for length_s, share in ((rested_s, 0.0), (worked_s, 1.0)):
+            kept = math.exp(-length_s / LOAD_MEMORY_S)
+            self.value = kept * self.value + (1 - kept) * share
 
 
 @dataclass
@@ -60,7 +75,7 @@ class Estimates:
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
     flow_s: WindowCost = field(default_factory=lambda: WindowCost(0.003))
     vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
-    flow_load: Average = field(default_factory=lambda: Average(0.0))  # share of its time that the flow's thread is busy
+    flow_load: Load = field(default_factory=Load)  # of the flow's thread
     tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters
 
     @property

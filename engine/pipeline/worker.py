@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from engine.board import Board
 from engine.clock import now_ns
+from engine.deadlines import NS_PER_S
 from engine.errors import GaplessError, UtteranceFailed
-from engine.estimates import Average
+from engine.estimates import Load
 from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
 from engine.running import Running
 
@@ -46,9 +47,9 @@ class Worker:
         board: Board,
         duties: Sequence[Duty],
         on_start: Callable[[], None],
-        load: Average | None = None,
+        load: Load | None = None,
     ) -> None:
-        """`load` learns the share of its time that it works."""
+        """`load` learns how busy it is."""
         self._board = board
         self._duties = duties
         self._on_start = on_start
@@ -82,7 +83,7 @@ class Worker:
                 self._busy = False
                 ended_ns = now_ns()
                 if self._load is not None:
-                    self._load.add((ended_ns - began_ns) / max(1, ended_ns - rested_ns))
+                    self._load.add((began_ns - rested_ns) / NS_PER_S, (ended_ns - began_ns) / NS_PER_S)
                 rested_ns = ended_ns
         except Exception as error:
             log.exception("the %s thread broke", self._thread.name)

@@ -104,7 +104,8 @@ class Pipeline:
         arranged: dict[str, list[Duty]] = {"t3": [t3], "flow": [vocoder, flow]}
         if not together:
             arranged = {"t3": [t3], "flow": [flow], "vocoder": [vocoder]}
-        self.workers = [Worker(name, self.board, duties, nothing) for name, duties in arranged.items()]
+        loads = {"flow": self.board.estimates.flow_load}
+        self.workers = [Worker(name, self.board, duties, nothing, loads.get(name)) for name, duties in arranged.items()]
         for worker in self.workers:
             worker.start()
 

@@ -73,7 +73,7 @@ def test_a_batch_holds_no_more_tokens_than_it_may(batch_tokens: int | None, most
     board = Board(replace(CONFIG, max_batch=4, batch_tokens=batch_tokens))
     assert board.batch_of(Window(n_new=5, lookahead=3, final=False)) == most
     assert board.batch_of(Window(n_new=0, lookahead=0, final=True)) >= most
-    board.estimates.flow_load.add(0.95)  # there is no time to lose
+    board.estimates.flow_load.add(0, worked_s=5)  # there is no time to lose
     assert board.batch_of(Window(n_new=5, lookahead=3, final=False)) == 4
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.estimates import Average, WindowCost
+from engine.estimates import Average, Estimates, Load, WindowCost
 
 
 def test_the_first_measurement_replaces_the_prior() -> None:
@@ -18,6 +18,28 @@ def test_an_average_follows_a_change() -> None:
     for _ in range(50):
         average.add(0.5)
     assert average.value == pytest.approx(0.5)
+
+
+def test_a_load_is_a_share_of_time_however_the_work_is_cut() -> None:
+    """Each work counted for its own share: a window and its audio right after it made a flow of half load, though it
+    rested nearly all the time, and nothing was ever speculated."""
+    together, cut = Load(), Load()
+    for _ in range(200):
+        together.add(rested_s=0.08, worked_s=0.02)
+        cut.add(rested_s=0.08, worked_s=0.01)
+        cut.add(rested_s=0.0, worked_s=0.01)
+    assert cut.value == pytest.approx(together.value)
+    assert cut.value == pytest.approx(0.2, abs=0.04)
+
+
+def test_a_load_is_known_soon_and_forgotten_soon() -> None:
+    estimates = Estimates()
+    assert estimates.flow_has_time
+    for _ in range(60):
+        estimates.flow_load.add(rested_s=0.001, worked_s=0.03)
+    assert estimates.flow_is_full
+    estimates.flow_load.add(rested_s=2.0, worked_s=0.03)
+    assert estimates.flow_has_time
 
 
 def test_a_line_through_windows_of_several_sizes_is_found() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from tests.parity.harness import FULL, INTERPRETER, ROOT, TOLERANCE, Answer, relative
+from tests.parity.reference.serve import peak_mb
 from tests.parity.report import Report
 
 _report = Report()
@@ -68,10 +68,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """GAPLESS_PARITY_REPORT names the page whose table is to be replaced."""
     page = os.environ.get("GAPLESS_PARITY_REPORT")
     if page and _report.rows:
-        own_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         _report.write(
             Path(page),
             f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
-            f"{platform.machine()}. Peak memory: {own_mb / 1024:.1f} GB here, "
+            f"{platform.machine()}. Peak memory: {peak_mb() / 1024:.1f} GB here, "
             f"{_report.reference_peak_mb / 1024:.1f} GB in the reference's process; the two run one after the other.",
         )

@@ -37,9 +37,17 @@ def serve(run: Run) -> None:
         save_file(_separate(own), directory / f"{case}.weights.safetensors")
         others = {name: tensor for name, tensor in outputs.items() if not name.startswith(WEIGHTS)}
         save_file(_separate(others), directory / f"{case}.out.safetensors")
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        info = {"seconds": time.monotonic() - start, "peak_mb": peak_mb}
+        info = {"seconds": time.monotonic() - start, "peak_mb": peak_mb()}
         (directory / f"{case}.info").write_text(json.dumps(info))
+
+
+def peak_mb() -> int:
+    """Of this process. On Linux not `ru_maxrss`, which begins with the peak of the process that started this one."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20  # macOS: bytes
+    (peak,) = (line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) >> 10
 
 
 def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
