@@ -25,7 +25,7 @@ class Average:
 
 @dataclass
 class Load:
-    """Share of its time that somebody works. A mean over time: many short works in a row are no more than a long one."""
+    """Share of its time that somebody works. A mean over time: many short works on end are no more than a long one."""
 
     value: float = 0.0
 
