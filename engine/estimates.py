@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
 LOAD_MEMORY_S = 0.5  # what was so long ago counts a third as much for a load as what is now
-FULL_LOAD = 0.9  # share of its time that the flow is busy where there is none to lose
+FULL_LOAD = 0.8  # share of its time that the flow is busy where there is none to lose
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
 
 
