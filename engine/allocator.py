@@ -12,7 +12,7 @@ import platform
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEPT_BYTES = 128 << 20  # at the end of the heap; what is beyond is given back
-_LARGE_BYTES = 32 << 20  # such blocks are of the heap no longer: the most that glibc takes
+_LARGE_BYTES = 32 << 20  # from here on a block is no part of the heap; the most that glibc takes
 
 
 def keep_freed() -> bool:
