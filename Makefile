@@ -42,7 +42,7 @@ stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
 
 bench: $(VENV)/.service  ## TTFA, RTF and chunk gaps of 40 utterances, one at a time
-	$(BIN)/python -m benchmarks.latency --utterances 40
+	$(BIN)/python -m benchmarks.latency.one_at_a_time --utterances 40
 
 clean:  ## remove what the targets made, the environment included
 	rm -rf $(VENV) $(REFERENCE) out build dist *.egg-info tests/node/node_modules

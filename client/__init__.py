@@ -15,9 +15,14 @@ import os
 # gRPC's core prints routine events, such as a server's goodbye, to stderr. It reads this when it is first imported.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
+from ._clock import ClockOffset, now_ns
+from ._wire import Options, Sampling
+from .attribution.baseline import Normal
+from .attribution.hops import Hop
+from .attribution.verdict import Analysis, Verdict, analyse
+from .attribution.watch import Watch
 from .audio import Encoding
 from .client import DEFAULT_ADDRESS, Client
-from .clock import ClockOffset, now_ns
 from .errors import (
     AccessDenied,
     ClientClosed,
@@ -33,7 +38,7 @@ from .errors import (
     UtteranceClosed,
     Violation,
 )
-from .events import (
+from .types import (
     Alignment,
     Chunk,
     CreatedVoice,
@@ -49,12 +54,7 @@ from .events import (
     Voice,
     Word,
 )
-from .hops import Hop
-from .normal import Normal
 from .utterance import Utterance
-from .verdict import Analysis, Verdict, analyse
-from .watch import Watch
-from .wire import Options, Sampling
 from .words import WordsHeard, words_heard
 
 __all__ = [

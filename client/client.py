@@ -16,16 +16,16 @@ from opentelemetry.trace import TracerProvider
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
 
-from .clock import ClockOffset
+from ._clock import ClockOffset
+from ._telemetry import tracer
+from ._transport.probe import probe_clock
+from ._transport.reader import Call, Reader
+from ._transport.upload import read_recording, upload
+from ._wire import Options, config_to, created_voice_from, info_from, new_voice_to, voices_from
+from .attribution.watch import Watch
 from .errors import ClientClosed, translate
-from .events import Chunk, CreatedVoice, ServerInfo, Voice
-from .probe import probe_clock
-from .reader import Call, Reader
-from .tracing import tracer
-from .upload import read_recording, upload
+from .types import Chunk, CreatedVoice, ServerInfo, Voice
 from .utterance import Utterance
-from .watch import Watch
-from .wire import Options, config_to, created_voice_from, info_from, new_voice_to, voices_from
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 RECEIVE_CAPACITY = 32  # messages that wait for the user before reading stops
@@ -94,7 +94,7 @@ class Client:
         return Utterance(self._alive(), call, config_to(options), self._tracer)
 
     async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
-        """Speaks a whole text: `async for chunk in client.say("Hello."): ...`."""
+        """Speaks a whole text: `async for chunk in client.cli.say("Hello."): ...`."""
         async with self.utterance(**options) as utterance:
             await utterance.push(text)
             await utterance.end()

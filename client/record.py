@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .events import Alignment, Chunk, Event, Finished, ServerWarning, Started, Timings, Word
+from .types import Alignment, Chunk, Event, Finished, ServerWarning, Started, Timings, Word
 
 
 @dataclass(frozen=True, kw_only=True)

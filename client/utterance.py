@@ -9,14 +9,14 @@ from opentelemetry.trace import Tracer
 
 from gapless.tts.v1 import tts_pb2 as pb
 
-from .clock import now_ns
+from ._clock import now_ns
+from ._telemetry import UtteranceTrace
+from ._transport.handover import HandoverClosed
+from ._transport.reader import Call, Reader
+from ._wire import Decoder, duration, text_to
 from .errors import UtteranceClosed
-from .events import Chunk, Event, Finished, ServerWarning, Started, Word
-from .handover import HandoverClosed
-from .reader import Call, Reader
 from .record import Record, Sent
-from .tracing import UtteranceTrace
-from .wire import Decoder, duration, text_to
+from .types import Chunk, Event, Finished, ServerWarning, Started, Word
 
 
 class Utterance:

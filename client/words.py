@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .events import Word
+from .types import Word
 
 _LOOK_AGAIN_S = 0.02  # while the sound stands still
 

@@ -16,14 +16,11 @@ from dataclasses import replace
 
 import torch
 
-from engine import admission, cores, measure, memory
-from engine import running as changes
-from engine.board import Board, BoardConfig
-from engine.deadlines import Timing
+from engine import measure, memory
+from engine.device import cores
+from engine.device.graphs import Capture, CudaCapture, take_stream
+from engine.device.traces import TraceCapture
 from engine.errors import GaplessError, UtteranceFailed
-from engine.jobs import Stages
-from engine.ladder import LadderConfig, largest_peek
-from engine.ledger import Ledger
 from engine.memory import UtteranceMemory
 from engine.messages import (
     Accepted,
@@ -37,20 +34,25 @@ from engine.messages import (
     VoiceInfo,
 )
 from engine.model import Model, Voice
-from engine.models.graphs import Capture, CudaCapture, take_stream
-from engine.models.linears import count_weights, packed_weights
-from engine.models.traces import TraceCapture
+from engine.networks.linears import count_weights, packed_weights
 from engine.options import EngineOptions
 from engine.pipeline import Crew, FlowDuty, T3Duty, VocoderDuty, Worker
-from engine.running import Running
+from engine.pipeline.tracing import UtteranceTrace
+from engine.scheduling import admission
+from engine.scheduling import running as changes
+from engine.scheduling.board import Board, BoardConfig
+from engine.scheduling.deadlines import Timing
+from engine.scheduling.jobs import Stages
+from engine.scheduling.ladder import LadderConfig, largest_peek
+from engine.scheduling.ledger import Ledger
+from engine.scheduling.running import Running
 from engine.stages import FlowStage, T3Stage, VocoderStage
+from engine.stages.watermark import Watermark
 from engine.text.segmenter import Segmenter
-from engine.tracing import UtteranceTrace
 from engine.voices.conditionals import Conditionals
 from engine.voices.desk import clone, voice_info
 from engine.voices.library import Library
 from engine.voices.shelf import Shelf
-from engine.watermark import Watermark
 
 log = logging.getLogger(__name__)
 

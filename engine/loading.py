@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 
-from engine import allocator, checkpoints
+from engine import checkpoints
+from engine.device import allocator
+from engine.device.precision import Precision, find_device
 from engine.engine import LocalEngine
 from engine.messages import Utterance
 from engine.options import EngineOptions
-from engine.precision import Precision, find_device
 from engine.speak import speak
 from engine.voices.desk import Desk
 from engine.voices.library import Library

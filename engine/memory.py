@@ -18,10 +18,10 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.model import Model
-from engine.models.hift import HiFT
-from engine.models.keys import Keys
+from engine.networks.flow.keys import Keys
+from engine.networks.hift.hift import HiFT
 from engine.stages.t3 import positions
-from engine.watermark import Watermark
+from engine.stages.watermark import Watermark
 
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
 FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows and the system

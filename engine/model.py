@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from engine import noise
+from engine.device.precision import Precision
 from engine.errors import InvalidRequest
-from engine.ladder import LadderConfig
-from engine.models.flow import Flow, FlowConfig
-from engine.models.flow_state import FlowPrompt
-from engine.models.hift import HiFT, HiFTConfig
-from engine.models.t3 import T3, T3Conditioning, T3Config, T3Prefix
-from engine.precision import Precision
-from engine.sampling import SamplingParams
+from engine.networks import noise
+from engine.networks.flow.flow import Flow, FlowConfig
+from engine.networks.flow.state import FlowPrompt
+from engine.networks.hift.hift import HiFT, HiFTConfig
+from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
+from engine.scheduling.ladder import LadderConfig
+from engine.stages.sampling import SamplingParams
 from engine.text.frontend import TextConfig, TextFrontEnd
 from engine.voices.conditionals import Conditionals
 

@@ -21,12 +21,13 @@ from opentelemetry import trace
 
 from engine.errors import GaplessError, InvalidRequest
 from engine.messages import Engine
-from service import tracing, voice_command
+from service import voice_command
 from service.config import ServiceConfig
-from service.metrics import Exposition, Metrics
+from service.observability import tracing
+from service.observability.metrics import Exposition, Metrics
 from service.options import EngineSettings, Options, VoiceCommand, host_of, is_loopback, read_options
+from service.rpc.session import Surroundings
 from service.server import AddressError, Server
-from service.session import Surroundings
 
 if TYPE_CHECKING:
     from engine.options import EngineOptions

@@ -14,11 +14,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gapless.tts.v1 import tts_pb2_grpc
-from service.bridge import on_this_loop
 from service.config import ServiceConfig
-from service.handler import SERVICE, TextToSpeechHandler
-from service.metrics import Metrics
-from service.session import Surroundings
+from service.observability.metrics import Metrics
+from service.rpc.bridge import on_this_loop
+from service.rpc.handler import SERVICE, TextToSpeechHandler
+from service.rpc.session import Surroundings
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 _STOP_GRACE_S = 1.0  # for calls that are not utterances

@@ -7,8 +7,8 @@ from typing import Protocol, TextIO
 
 from engine.errors import InvalidRequest
 from engine.messages import CreatedVoice, NewVoice, VoiceInfo
-from service.errors import RecordingTooLarge
 from service.options import VoiceCommand
+from service.rpc.errors import RecordingTooLarge
 
 
 class Desk(Protocol):

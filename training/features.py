@@ -19,7 +19,7 @@ import scipy.fft
 import scipy.signal
 import torch
 
-from engine.models.frontends import slaney_edges, slaney_filters
+from engine.networks.cloning.frontends import slaney_edges, slaney_filters
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

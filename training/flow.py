@@ -21,8 +21,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from engine.config import build
-from engine.models.flow import Flow, FlowConfig
-from engine.models.flow_state import FlowPrompt
+from engine.networks.flow.flow import Flow, FlowConfig
+from engine.networks.flow.state import FlowPrompt
 from training.dataset import Dataset, Utterance
 from training.flow_batches import Batch, Corpus
 from training.t3_batches import speaker_vectors

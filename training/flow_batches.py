@@ -15,8 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from engine.models.flow import FlowConfig
-from engine.models.windows import Commit, Plan
+from engine.networks.flow.attention import Commit, Plan
+from engine.networks.flow.flow import FlowConfig
 from training.dataset import Dataset, Utterance
 
 Ints = npt.NDArray[np.int64]

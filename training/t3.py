@@ -22,8 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.config import build
-from engine.models.backbones import Llama, LlamaLayer
-from engine.models.t3 import T3, T3Config
+from engine.networks.t3.backbones import Llama, LlamaLayer
+from engine.networks.t3.t3 import T3, T3Config
 from training.dataset import Dataset
 from training.muon import Muon
 from training.t3_batches import Batch, Corpus, speaker_vectors

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine import noise
-from engine.models.t3 import T3Config
+from engine.networks import noise
+from engine.networks.t3.t3 import T3Config
 from training.dataset import Dataset, Utterance
 
 Ints = npt.NDArray[np.int64]

@@ -22,8 +22,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.config import build
-from engine.models.t3 import T3, T3Conditioning, T3Config
-from engine.sampling import Sampler, SamplingParams
+from engine.networks.t3.t3 import T3, T3Conditioning, T3Config
+from engine.stages.sampling import Sampler, SamplingParams
 from training.dataset import Dataset, Utterance
 from training.t3_batches import VOCABULARY, Batch, Corpus, speaker_vectors
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.config import build
-from engine.models.hift import HiFT, HiFTConfig
+from engine.networks.hift.hift import HiFT, HiFTConfig
 from training.dataset import Dataset, Utterance
 from training.features import MEL_FLOOR, N_FFT, PADDING, mel_filters
 

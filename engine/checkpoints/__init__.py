@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from engine.checkpoints import hub, layout, native, published, weights
-from engine.cores import apart
+from engine.device.cores import apart
+from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError
 from engine.model import EMBEDDED, Model, ModelConfig
-from engine.models.flow import FORMS
-from engine.precision import Precision
+from engine.networks.flow.flow import FORMS
 from engine.voices.cloning import Cloner
 from engine.voices.conditionals import Conditionals
 

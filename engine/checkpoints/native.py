@@ -17,12 +17,12 @@ from torch import nn
 from engine.checkpoints.names import Part
 from engine.checkpoints.weights import WeightFile, blank
 from engine.config import build
+from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError
 from engine.model import Model, ModelConfig
-from engine.models.flow import Flow
-from engine.models.hift import HiFT
-from engine.models.t3 import T3
-from engine.precision import Precision
+from engine.networks.flow.flow import Flow
+from engine.networks.hift.hift import HiFT
+from engine.networks.t3.t3 import T3
 from engine.text.build import build as build_text
 from engine.voices import files
 from engine.voices.conditionals import Conditionals

@@ -11,15 +11,15 @@ import torch
 from engine.checkpoints import names
 from engine.checkpoints.layout import Layout
 from engine.checkpoints.weights import WeightFile, blank
+from engine.device.precision import Precision
 from engine.errors import ModelError
 from engine.model import Model, ModelConfig
-from engine.models.campplus import CAMPPlus
-from engine.models.flow import Flow
-from engine.models.hift import HiFT
-from engine.models.speech_tokenizer import SpeechTokenizer
-from engine.models.t3 import T3
-from engine.models.voice_encoder import VoiceEncoder
-from engine.precision import Precision
+from engine.networks.cloning.campplus import CAMPPlus
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer
+from engine.networks.cloning.voice_encoder import VoiceEncoder
+from engine.networks.flow.flow import Flow
+from engine.networks.hift.hift import HiFT
+from engine.networks.t3.t3 import T3
 from engine.text.build import build as build_text
 from engine.voices import files
 from engine.voices.cloning import Cloner, Encoders

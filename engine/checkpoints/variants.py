@@ -10,18 +10,18 @@ import re
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from engine.ladder import LadderConfig
 from engine.model import ModelConfig, TailConfig
-from engine.models.backbones import BackboneConfig, RopeScaling
-from engine.models.campplus import CAMPPlusConfig
-from engine.models.conformer import EncoderConfig
-from engine.models.estimator import EstimatorConfig
-from engine.models.flow import FlowConfig
-from engine.models.hift import HiFTConfig
-from engine.models.speech_tokenizer import SpeechTokenizerConfig
-from engine.models.t3 import T3Config
-from engine.models.voice_encoder import VoiceEncoderConfig
-from engine.sampling import SamplingParams
+from engine.networks.cloning.campplus import CAMPPlusConfig
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizerConfig
+from engine.networks.cloning.voice_encoder import VoiceEncoderConfig
+from engine.networks.flow.conformer import EncoderConfig
+from engine.networks.flow.estimator import EstimatorConfig
+from engine.networks.flow.flow import FlowConfig
+from engine.networks.hift.hift import HiFTConfig
+from engine.networks.t3.backbones import BackboneConfig, RopeScaling
+from engine.networks.t3.t3 import T3Config
+from engine.scheduling.ladder import LadderConfig
+from engine.stages.sampling import SamplingParams
 from engine.text.frontend import TextConfig
 from engine.text.segmenter import SegmenterConfig
 from engine.voices.cloning import CloningConfig

@@ -18,8 +18,8 @@ from torch.overrides import TorchFunctionMode
 
 from engine.checkpoints.names import Part
 from engine.errors import ModelError
-from engine.models.linears import LOW_PRECISION
-from engine.models.t3 import T3
+from engine.networks.linears import LOW_PRECISION
+from engine.networks.t3.t3 import T3
 
 N = TypeVar("N", bound=nn.Module)
 

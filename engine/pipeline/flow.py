@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from engine.board import Board
 from engine.clock import now_ns
-from engine.deadlines import NS_PER_S
-from engine.jobs import FlowWork, MelStage
 from engine.messages import ChunkTimings
 from engine.pipeline.worker import Duty, Work, reported, together
-from engine.running import FlowJob, Proposal, Running, VocoderJob, fail
+from engine.scheduling.board import Board
+from engine.scheduling.deadlines import NS_PER_S
+from engine.scheduling.jobs import FlowWork, MelStage
+from engine.scheduling.running import FlowJob, Proposal, Running, VocoderJob, fail
 
 log = logging.getLogger(__name__)
 

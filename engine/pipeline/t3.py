@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from engine.alignment import SegmentAlignment
-from engine.board import Board
 from engine.clock import now_ns
-from engine.deadlines import NS_PER_S
-from engine.jobs import SegmentJob, TokenStage
-from engine.ledger import FlushMark, SegmentTokens
 from engine.pipeline.worker import Duty, Work, reported
-from engine.running import Running, Spoken, fail
+from engine.scheduling.board import Board
+from engine.scheduling.deadlines import NS_PER_S
+from engine.scheduling.jobs import SegmentJob, TokenStage
+from engine.scheduling.ledger import FlushMark, SegmentTokens
+from engine.scheduling.running import Running, Spoken, fail
+from engine.stages.alignment import SegmentAlignment
 from engine.text.segmenter import TextSegment
 
 log = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from opentelemetry.context import Context
 
-from engine.board import Board
 from engine.clock import now_ns
-from engine.deadlines import NS_PER_S
-from engine.jobs import SoundStage, VocoderWork
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
 from engine.pipeline.worker import Duty, Work, emit, reported, together
-from engine.running import Running, VocoderJob
+from engine.scheduling.board import Board
+from engine.scheduling.deadlines import NS_PER_S
+from engine.scheduling.jobs import SoundStage, VocoderWork
+from engine.scheduling.running import Running, VocoderJob
 
 log = logging.getLogger(__name__)
 

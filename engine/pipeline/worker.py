@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from engine.board import Board
 from engine.clock import now_ns
-from engine.deadlines import NS_PER_S
 from engine.errors import GaplessError, UtteranceFailed
-from engine.estimates import Load
 from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
-from engine.running import Running
+from engine.scheduling.board import Board
+from engine.scheduling.deadlines import NS_PER_S
+from engine.scheduling.estimates import Load
+from engine.scheduling.running import Running
 
 log = logging.getLogger(__name__)
 

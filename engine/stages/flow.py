@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from engine import noise
-from engine.jobs import FlowWork
 from engine.model import Model, Voice
-from engine.models.flow_state import FlowState
+from engine.networks import noise
+from engine.networks.flow.state import FlowState
+from engine.scheduling.jobs import FlowWork
 
 
 @dataclass(frozen=True)

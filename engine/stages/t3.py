@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from engine.clock import now_ns
-from engine.jobs import SegmentJob
+from engine.device.graphs import Capture, StepGraphs
 from engine.model import Model, ModelConfig
-from engine.models.graphs import Capture, StepGraphs
-from engine.models.t3 import T3
-from engine.sampling import Sampler, SamplingParams
-from engine.sampling_graphs import SlotSampler
+from engine.networks.t3.t3 import T3
+from engine.scheduling.jobs import SegmentJob
+from engine.stages.sampling import Sampler, SamplingParams
+from engine.stages.sampling_graphs import SlotSampler
 from engine.text.words import WrittenWord
 
 FRAMING = 2  # T3's start and stop around the text

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import noise
-from engine.jobs import VocoderWork
 from engine.model import Model
-from engine.models.hift import HiFTState
-from engine.watermark import Watermark, WatermarkState
+from engine.networks import noise
+from engine.networks.hift.hift import HiFTState
+from engine.scheduling.jobs import VocoderWork
+from engine.stages.watermark import Watermark, WatermarkState
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from engine.messages import NewVoice
-from engine.models import frontends
-from engine.models.campplus import CAMPPlus
-from engine.models.frontends import PROMPT_RATE, SPEECH_RATE
-from engine.models.speech_tokenizer import SpeechTokenizer
-from engine.models.voice_encoder import VoiceEncoder
+from engine.networks.cloning import frontends
+from engine.networks.cloning.campplus import CAMPPlus
+from engine.networks.cloning.frontends import PROMPT_RATE, SPEECH_RATE
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer
+from engine.networks.cloning.voice_encoder import VoiceEncoder
 from engine.voices import recording
 from engine.voices.conditionals import Conditionals
 from engine.voices.loudness import normalised

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import soundfile
 
 from engine.errors import InvalidRequest
-from engine.models.frontends import PROMPT_RATE
+from engine.networks.cloning.frontends import PROMPT_RATE
 from engine.voices.resample import resample
 
 Floats = npt.NDArray[np.float32]

@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 
 from client.audio import Encoding
-from client.events import Limits, Started, Timings
-from client.player import Player
+from client.playback.player import Player
 from client.record import Receipt, Record, Sent
+from client.types import Limits, Started, Timings
 from tests.client.fake_server import FakeServer
-from tests.client.scripted_device import RATE as DEVICE_RATE
-from tests.client.scripted_device import Device
+from tests.client.playback.scripted_device import RATE as DEVICE_RATE
+from tests.client.playback.scripted_device import Device
 
 RATE = 1000  # Hz: a sample is a millisecond
 MS = 1_000_000  # ns

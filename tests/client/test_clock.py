@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.clock import ClockOffset, now_ns
+from client._clock import ClockOffset, now_ns
 
 
 def test_a_symmetric_way_gives_the_offset_and_half_the_round_trip_as_its_error() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from client._wire import Decoder, Options, config_to, encoding_from, encoding_to, text_to
 from client.audio import Encoding
 from client.errors import InvalidArgument
-from client.events import Alignment, Chunk, FlushDone
-from client.wire import Decoder, Options, config_to, encoding_from, encoding_to, text_to
+from client.types import Alignment, Chunk, FlushDone
 from gapless.tts.v1 import tts_pb2 as pb
 
 

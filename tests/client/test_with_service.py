@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from client import Client, Encoding, InvalidArgument, ServerFailed
-from client.metrics import hops, ttfa_ms
+from client.report.metrics import hops, ttfa_ms
 from tests.fakes import speech_of_text
 from tests.service.conftest import serve_scripted
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from client import cli, words_heard
-from client.events import Word
-from client.tell import tell_heard
+from client import words_heard
+from client.cli import main as cli
+from client.cli.tell import tell_heard
+from client.types import Word
 from client.words import Captions
 from gapless.tts.v1 import tts_pb2 as pb
 from tests.client.fake_server import FakeServer, Requests, Responses, speak

@@ -10,9 +10,9 @@ import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from client.events import Timings
+from client.attribution.observations import DeviceLog, Exchange, Signs, Span, Underrun, Write
 from client.record import Receipt, Record, Sent
-from client.signs import DeviceLog, Exchange, Signs, Span, Underrun, Write
+from client.types import Timings
 from tests.client.conftest import MS, record, timings
 
 RATE = 1000  # Hz: a sample is a millisecond

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.server import service
+from benchmarks.support.server import service
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from client import Client, Encoding
-from client.metrics import ttfa_ms
 from client.record import Record
+from client.report.metrics import ttfa_ms
 
 TEXT = "The kettle is boiling. Would you like some tea?"
 DROPPED_AT_MOST = 1e-3  # of full scale: quieter is silence

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from benchmarks.server import service
+from benchmarks.support.server import service
 from tests.e2e.outside import ROOT
-from tests.service.test_tracing import OtlpReceiver, receiver
+from tests.service.observability.test_tracing import OtlpReceiver, receiver
 
 __all__ = ["receiver"]  # the fixture: both processes export to it
 

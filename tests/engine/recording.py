@@ -47,7 +47,7 @@ def _memory(tensor: Tensor) -> int:
 
 
 class Recording:
-    """An `engine.models.graphs.Capture`."""
+    """An `engine.device.graphs.Capture`."""
 
     any_shape = False
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.jobs import FlowWork, VocoderWork
+from engine.scheduling.jobs import FlowWork, VocoderWork
 from engine.text.words import WrittenWord
 
 SAMPLES_PER_TOKEN = 4

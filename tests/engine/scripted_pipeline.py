@@ -10,24 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from engine import running as changes
-from engine.board import Board, BoardConfig
-from engine.deadlines import Timing
-from engine.ladder import LadderConfig
-from engine.ledger import Ledger
 from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Utterance
 from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
+from engine.pipeline.tracing import UtteranceTrace
 from engine.pipeline.worker import Duty
-from engine.running import Running
+from engine.scheduling import running as changes
+from engine.scheduling.board import Board, BoardConfig
+from engine.scheduling.deadlines import Timing
+from engine.scheduling.ladder import LadderConfig
+from engine.scheduling.ledger import Ledger
+from engine.scheduling.running import Running
 from engine.text.segmenter import Segmenter, SegmenterConfig
-from engine.tracing import UtteranceTrace
-from tests.engine.scripted import (
-    SAMPLES_PER_TOKEN,
-    TOKENS_PER_CHAR,
-    ScriptedMel,
-    ScriptedSound,
-    ScriptedTokens,
-)
+from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedSound, ScriptedTokens
 
 CONFIG = BoardConfig(
     max_utterances=4,

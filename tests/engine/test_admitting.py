@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from engine.admission import LEAST_WAIT_S, MOST_WAIT_S, OPEN_WAIT_S
 from engine.checkpoints import load
 from engine.engine import FIXED_UTTERANCES, LocalEngine
 from engine.errors import EngineClosed, Overloaded, UtteranceFailed
-from engine.jobs import Stages
 from engine.loading import load as load_engine
 from engine.measure import audio_per_s
 from engine.messages import EngineStats, Failed, Utterance
 from engine.model import Model
 from engine.options import EngineOptions
+from engine.scheduling.admission import LEAST_WAIT_S, MOST_WAIT_S, OPEN_WAIT_S
+from engine.scheduling.jobs import Stages
 from engine.speak import events, speak
 from tests.engine.tiny import write_tiny_model
 

@@ -7,18 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from engine import running as changes
-from engine.board import Board
-from engine.ladder import Window
-from engine.ledger import SegmentTokens
 from engine.messages import AudioChunk, Failed
-from engine.running import Running
+from engine.scheduling import running as changes
+from engine.scheduling.board import Board
+from engine.scheduling.ladder import Window
+from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.running import Running
 from engine.text.segmenter import TextSegment
-from tests.engine.scripted import (
-    TOKENS_PER_CHAR,
-    ScriptedMel,
-    ScriptedTokens,
-)
+from tests.engine.scripted import TOKENS_PER_CHAR, ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
 

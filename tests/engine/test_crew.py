@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from engine import cores
-from engine.board import Board, BoardConfig
-from engine.deadlines import Timing
-from engine.ladder import LadderConfig
+from engine.device import cores
 from engine.pipeline import Crew, Duty, Work, Worker
+from engine.scheduling.board import Board, BoardConfig
+from engine.scheduling.deadlines import Timing
+from engine.scheduling.ladder import LadderConfig
 
 TIMING = Timing(sample_rate=1000, samples_per_token=40, lookahead=3, largest=25)
 CONFIG = BoardConfig(

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.texts import TEXTS
+from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load
 from engine.engine import LocalEngine
-from engine.jobs import SegmentJob, Stages, TokenStage
 from engine.messages import AudioChunk, Utterance
 from engine.options import EngineOptions
+from engine.scheduling.jobs import SegmentJob, Stages, TokenStage
 from engine.speak import events
 
 COMPANY = 11

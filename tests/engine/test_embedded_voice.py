@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from benchmarks.streaming_loss import differences
+from benchmarks.parity.streaming_loss import differences
 from engine.checkpoints import load
 from engine.engine import LocalEngine
 from engine.messages import Utterance

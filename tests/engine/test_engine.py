@@ -13,15 +13,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.streaming_loss import differences
+from benchmarks.parity.streaming_loss import differences
 from engine.checkpoints import load
 from engine.engine import LocalEngine
 from engine.errors import InvalidRequest, UnknownVoice, Unsupported, VoiceExists
-from engine.jobs import FlowWork, SegmentJob, VocoderWork
 from engine.loading import load as load_engine
 from engine.messages import AudioChunk, EngineStats, Event, Finished, NewVoice, Utterance
 from engine.model import Model, TailConfig, Voice
 from engine.options import EngineOptions
+from engine.scheduling.jobs import FlowWork, SegmentJob, VocoderWork
 from engine.speak import events, speak
 from engine.stages import FlowStage, T3Stage, VocoderStage
 from engine.voices.conditionals import Conditionals

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine import running as changes
 from engine.errors import EmptyText, EngineClosed, Overloaded, UtteranceFailed
 from engine.messages import Failed
-from tests.engine.scripted import (
-    ScriptedMel,
-    ScriptedTokens,
-)
+from engine.scheduling import running as changes
+from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import NOTHING, Caller, Pipeline, spoken
 
 
@@ -110,7 +107,7 @@ def test_what_breaks_when_audio_is_handed_over_breaks_one_utterance(monkeypatch:
     pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
         with monkeypatch.context() as broken:
-            broken.setattr("engine.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
+            broken.setattr("engine.pipeline.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
             first = Caller(pipeline.board, "a")
             first.say("One two.")
             assert isinstance(first.all()[-1], Failed)

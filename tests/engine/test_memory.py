@@ -14,11 +14,11 @@ from engine import memory
 from engine.checkpoints import load
 from engine.engine import LocalEngine
 from engine.errors import ModelError, Overloaded
-from engine.jobs import FlowWork, Stages, VocoderWork
 from engine.memory import UtteranceMemory
 from engine.messages import Utterance
 from engine.model import Model
 from engine.options import EngineOptions
+from engine.scheduling.jobs import FlowWork, Stages, VocoderWork
 from engine.speak import speak
 from engine.stages.flow import SegmentState
 from engine.stages.vocoder import SoundState

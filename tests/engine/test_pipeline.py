@@ -10,22 +10,16 @@ from typing import Any
 
 import pytest
 
-from engine import running as changes
-from engine.board import Board, BoardConfig
 from engine.clock import now_ns
-from engine.ladder import LadderConfig
-from engine.ledger import SegmentTokens
 from engine.messages import AudioChunk, Event, Finished, FlushDone
 from engine.pipeline import FlowDuty, T3Duty, Worker
-from engine.running import Running
+from engine.scheduling import running as changes
+from engine.scheduling.board import Board, BoardConfig
+from engine.scheduling.ladder import LadderConfig
+from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.running import Running
 from engine.text.segmenter import TextSegment
-from tests.engine.scripted import (
-    SAMPLES_PER_TOKEN,
-    TOKENS_PER_CHAR,
-    ScriptedMel,
-    ScriptedRow,
-    ScriptedTokens,
-)
+from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedRow, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, nothing, spoken
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from engine import running as changes
 from engine.clock import now_ns
-from engine.ledger import SegmentTokens
 from engine.messages import AudioChunk
+from engine.scheduling import running as changes
+from engine.scheduling.ledger import SegmentTokens
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import Caller, Pipeline

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from engine.checkpoints import load
-from engine.jobs import SegmentJob
+from engine.device.graphs import Capture
 from engine.model import Model, Voice
-from engine.models.graphs import Capture
-from engine.models.t3 import T3
+from engine.networks.t3.t3 import T3
+from engine.scheduling.jobs import SegmentJob
 from engine.stages.t3 import Row, T3Stage
 from tests.engine.recording import record
 from tests.engine.tiny import write_tiny_model

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from engine.config import build
 from engine.model import EMBEDDED, ModelConfig
-from engine.models.flow import Flow
-from engine.models.hift import HiFT
-from engine.models.t3 import T3
+from engine.networks.flow.flow import Flow
+from engine.networks.hift.hift import HiFT
+from engine.networks.t3.t3 import T3
 from engine.voices.conditionals import VERSION
 
 SPEAKER_WIDTH = 4

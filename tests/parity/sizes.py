@@ -10,10 +10,10 @@ from typing import Any
 
 from engine.checkpoints.variants import VARIANTS
 from engine.model import ModelConfig
-from engine.models.f0 import F0Config
-from engine.models.flow import FlowConfig
-from engine.models.hift import HiFTConfig
-from engine.models.t3 import T3Config
+from engine.networks.flow.flow import FlowConfig
+from engine.networks.hift.f0 import F0Config
+from engine.networks.hift.hift import HiFTConfig
+from engine.networks.t3.t3 import T3Config
 from tests.parity.harness import FULL
 
 KINDS = ("base", "multilingual", "turbo", "nano")

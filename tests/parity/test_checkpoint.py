@@ -17,18 +17,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks import random_checkpoint
-from engine import checkpoints, noise
+from benchmarks.support import random_checkpoint
+from engine import checkpoints
 from engine.checkpoints import names
 from engine.checkpoints.variants import VARIANTS
 from engine.checkpoints.weights import WeightFile, blank
 from engine.model import Model
-from engine.models.campplus import CAMPPlus
-from engine.models.flow import Flow
-from engine.models.hift import HiFT
-from engine.models.speech_tokenizer import SpeechTokenizer
-from engine.models.t3 import T3, T3Conditioning
-from engine.models.voice_encoder import VoiceEncoder
+from engine.networks import noise
+from engine.networks.cloning.campplus import CAMPPlus
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer
+from engine.networks.cloning.voice_encoder import VoiceEncoder
+from engine.networks.flow.flow import Flow
+from engine.networks.hift.hift import HiFT
+from engine.networks.t3.t3 import T3, T3Conditioning
 from engine.voices.conditionals import Conditionals
 from engine.voices.files import read_published
 from tests.parity.conftest import Check

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from engine.checkpoints.names import SPEECH_TOKENIZER, VOICE_ENCODER, X_VECTOR
 from engine.messages import NewVoice
-from engine.models import frontends
-from engine.models.campplus import CAMPPlus, CAMPPlusConfig
-from engine.models.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
-from engine.models.voice_encoder import VoiceEncoder, VoiceEncoderConfig
+from engine.networks.cloning import frontends
+from engine.networks.cloning.campplus import CAMPPlus, CAMPPlusConfig
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
+from engine.networks.cloning.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from engine.voices.cloning import Cloner, CloningConfig, Encoders
 from engine.voices.resample import windowed_sinc
 from tests.engine.voices.speech import speech_like

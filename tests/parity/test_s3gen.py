@@ -1,6 +1,6 @@
 """Flow and vocoder against the reference's S3Gen: the mel in one shot, f0, source, waveform, and a whole utterance.
 
-Both sides get the noise of `engine.noise`. The one-shot mel is one final window of the form `cumulative`.
+Both sides get the noise of `engine.networks.noise`. The one-shot mel is one final window of the form `cumulative`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import noise
 from engine.checkpoints import names
 from engine.checkpoints.weights import blank
-from engine.jobs import FlowWork, VocoderWork
+from engine.device.precision import Precision
 from engine.model import Model, ModelConfig, TailConfig, Voice
-from engine.models.flow import Flow
-from engine.models.flow_state import FlowPrompt
-from engine.models.hift import HiFT
-from engine.precision import Precision
+from engine.networks import noise
+from engine.networks.flow.flow import Flow
+from engine.networks.flow.state import FlowPrompt
+from engine.networks.hift.hift import HiFT
+from engine.scheduling.jobs import FlowWork, VocoderWork
 from engine.stages import FlowStage, VocoderStage
 from tests.parity.conftest import Check
 from tests.parity.harness import FULL, SEEDS, Answer, Case, Reference

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import noise
-from engine.models.t3 import combine_guidance
-from engine.sampling import Sampler, SamplingParams
+from engine.networks import noise
+from engine.networks.t3.t3 import combine_guidance
+from engine.stages.sampling import Sampler, SamplingParams
 from tests.parity.conftest import Check
 from tests.parity.harness import SEEDS, Case, Reference
 from tests.parity.sizes import published

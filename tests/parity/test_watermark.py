@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.watermark import Watermark, WatermarkConfig
+from engine.stages.watermark import Watermark, WatermarkConfig
 from tests.parity.harness import Case, Reference
 
 pytestmark = pytest.mark.skipif(find_spec("perth") is None, reason="resemble-perth is not installed")

@@ -13,9 +13,9 @@ from opentelemetry import trace
 
 from gapless.tts.v1 import tts_pb2_grpc
 from service.config import ServiceConfig
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
+from service.rpc.session import Surroundings
 from service.server import Server
-from service.session import Surroundings
 from tests.fakes import Script, ScriptedEngine
 from tests.recordings import CLONING, Cloning
 

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import Message
 from grpc_status import rpc_status
 
-from client.reader import OVER, hand_to_grpc
+from client._transport.reader import OVER, hand_to_grpc
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 

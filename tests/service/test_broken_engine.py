@@ -9,7 +9,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from service.handler import SERVICE
+from service.rpc.handler import SERVICE
 from tests.service.conftest import Served
 from tests.service.talk import detail, end, say, seeded, text
 

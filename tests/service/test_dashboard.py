@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.metrics import Metrics
+from service.observability.metrics import Metrics
 from tests.fakes import ScriptedEngine
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from gapless.tts.v1 import tts_pb2 as pb
-from service.handler import SERVICE
+from service.rpc.handler import SERVICE
 from tests.fakes import UTTERANCE_BYTES
 from tests.service.conftest import Served
 

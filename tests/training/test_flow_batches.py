@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.flow import FlowConfig
-from tests.engine.models.tiny_flow import BINS, PLAIN, RATIO, VOCAB
+from engine.networks.flow.flow import FlowConfig
+from tests.engine.networks.flow.tiny_flow import BINS, PLAIN, RATIO, VOCAB
 from training.dataset import Dataset, Floats, Ints, Utterance
 from training.flow import Trainer
 from training.flow_batches import Batch, Corpus

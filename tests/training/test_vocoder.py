@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from engine.models.hift import HiFT
-from tests.engine.models.test_hift_laws import CONFIGS
+from engine.networks.hift.hift import HiFT
+from tests.engine.networks.hift.test_hift_laws import CONFIGS
 from training.vocoder import Batch, SpectralLoss, Trainer, export, pitch_loss
 
 

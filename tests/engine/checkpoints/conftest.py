@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.random_checkpoint import write
+from benchmarks.support.random_checkpoint import write
 from engine.checkpoints.variants import VARIANTS
 
 Make = Callable[[str], Path]

@@ -9,8 +9,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from engine.checkpoints import load
+from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError
-from engine.precision import Precision
 from tests.engine.tiny import CONFIG, write_tiny_model
 
 

@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.checkpoints import load
+from engine.device.precision import OFFERED, Precision
 from engine.engine import LocalEngine
 from engine.errors import InvalidConfig, ModelError
 from engine.messages import AudioChunk, Finished, NewVoice, Utterance
 from engine.model import Model
 from engine.options import EngineOptions
-from engine.precision import OFFERED, Precision
 from engine.speak import events
 from tests.engine.checkpoints.conftest import Make
 from tests.engine.voices.speech import speech_like

@@ -5,16 +5,16 @@ import math
 import pytest
 from torch import nn
 
-from benchmarks.random_checkpoint import unused
+from benchmarks.support.random_checkpoint import unused
 from engine.checkpoints import names
 from engine.checkpoints.variants import LANGUAGES, RECOGNISED, VARIANTS, Variant
 from engine.checkpoints.weights import blank
-from engine.models.campplus import CAMPPlus
-from engine.models.flow import Flow
-from engine.models.hift import HiFT
-from engine.models.speech_tokenizer import SpeechTokenizer
-from engine.models.t3 import T3
-from engine.models.voice_encoder import VoiceEncoder
+from engine.networks.cloning.campplus import CAMPPlus
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer
+from engine.networks.cloning.voice_encoder import VoiceEncoder
+from engine.networks.flow.flow import Flow
+from engine.networks.hift.hift import HiFT
+from engine.networks.t3.t3 import T3
 
 
 def stored(name: str, *networks: tuple[nn.Module, names.Part]) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from engine.checkpoints.names import VOCODER, Part
 from engine.checkpoints.weights import WeightFile, blank
 from engine.errors import ModelError
-from engine.models.convs import same_conv
+from engine.networks.convs import same_conv
 
 CPU = torch.device("cpu")
 OWN = Part("net.", unused=(r"table\.\d+",))

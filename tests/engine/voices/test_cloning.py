@@ -12,9 +12,9 @@ import torch
 
 from engine.errors import InvalidRequest
 from engine.messages import NewVoice
-from engine.models.campplus import CAMPPlus, CAMPPlusConfig, DenseBlockConfig
-from engine.models.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
-from engine.models.voice_encoder import VoiceEncoder, VoiceEncoderConfig
+from engine.networks.cloning.campplus import CAMPPlus, CAMPPlusConfig, DenseBlockConfig
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
+from engine.networks.cloning.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from engine.voices.cloning import Cloner, CloningConfig, Encoders
 from engine.voices.conditionals import Conditionals
 from tests.engine.voices.speech import Floats, speech_like

@@ -1,0 +1,208 @@
+"""Published sizes on a GPU: a step of T3 beside its floor, first audio of many streams at once, how many fit.
+
+    python -m benchmarks.latency.gpu --json gpu.json --svg gpu.svg
+    python -m benchmarks.latency.gpu --variants turbo --streams 1 8 --find 0
+    python -m benchmarks.latency.gpu --device cpu --size tiny --streams 1 2 --seconds 2 --find 0
+
+Weights are random, of the true shapes, in the published file layout; missing directories are written first (2 to 3 GB
+each). They never say stop: every segment has `--tokens` speech tokens. Streams are callers of the engine in this
+process, arriving at random, each heard in real time; nothing of the network is in these figures. The floor of a step
+is the bytes of weights, keys and values that it reads over the bandwidth at which the device copies. The largest number
+that fits is the largest whose C100 is at least 99 %. Peers' figures come from other hardware and by other definitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.latency import t3_step
+from benchmarks.latency.peers import PEERS
+from benchmarks.scale import concurrency
+from benchmarks.support import pictures, random_checkpoint
+from benchmarks.support.callers import Direct, crowd
+from benchmarks.support.machine import describe, machine
+from benchmarks.support.texts import TEXTS
+from engine.checkpoints import load
+from engine.checkpoints.variants import VARIANTS
+from engine.device.precision import Precision, find_device
+from engine.engine import LocalEngine
+from engine.errors import GaplessError, InvalidConfig
+from engine.loading import warm_up
+from engine.model import Model
+from engine.options import EngineOptions
+
+NEVER = -1e4  # added to the stop token's logit
+SHOWN = ("CosyVoice2 + DiT, Triton", "nanovllm-voxcpm")  # peers in the picture
+AIMS_MS = {"turbo": 80.0, "base": 150.0}  # of the median first audio of one stream
+AIM_FLOOR = 2.0  # times the floor that a step takes
+AIM_STREAMS = {"turbo": 100}
+
+
+def endless(model: Model, tokens: int) -> Model:
+    """The same with segments of `tokens` speech tokens, whatever the text: the stop token is never drawn."""
+    head = model.t3.speech_head
+    bias = torch.zeros(head.weight.shape[0]) if head.bias is None else head.bias.detach().float().cpu()
+    bias[model.t3.config.stop_speech] = NEVER
+    head.bias = torch.nn.Parameter(bias.to(head.weight), requires_grad=False)
+    text = replace(model.config.text, base_tokens=tokens, tokens_per_text_token=0.0)
+    return replace(model, config=replace(model.config, text=text))
+
+
+def opened(variant: str, arguments: argparse.Namespace, device: torch.device) -> Model:
+    name = variant if arguments.size == "full" else f"{arguments.size}-{variant}"
+    directory = arguments.checkpoints / name
+    if not directory.exists():
+        random_checkpoint.write(VARIANTS[variant], directory, arguments.size)
+    model = load(str(directory), device=device, precision=Precision.parse(arguments.dtype, device))
+    return endless(model, arguments.tokens)
+
+
+def steps(model: Model, rows: Sequence[int]) -> Iterator[t3_step.Figures]:
+    """A step of every number of rows, launched and, on a GPU, as a graph."""
+    print(t3_step.COLUMNS)
+    for count in rows:
+        for capture in t3_step.captures(model.device):
+            figures = t3_step.measure(model.t3, model.config.variant, model.precision.t3, count, capture)
+            print(t3_step.row_of(figures), flush=True)
+            yield figures
+
+
+def stream(model: Model, count: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `count` listeners hear; an `error` instead where so many are more than the device's memory holds."""
+    options = EngineOptions(max_utterances=count, device=str(model.device), graphs=not arguments.no_graphs)
+    try:
+        with contextlib.closing(LocalEngine(model, options)) as engine:
+            warm_up(engine, model.config.default_voice)
+            calls = asyncio.run(crowd(Direct(engine), count, arguments.seconds, TEXTS, arguments.seed))
+    except (torch.OutOfMemoryError, GaplessError, ExceptionGroup) as error:
+        print(f"{model.config.variant:>7} {count:4} streams: {error}", flush=True)
+        return {"streams": count, "c100": 0.0, "error": f"{error}"}
+    found = concurrency.figures(calls, count)
+    print(f"{model.config.variant:>7} {concurrency.line(found)}", flush=True)
+    return found
+
+
+def measure(variant: str, arguments: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+    model = opened(variant, arguments, device)
+    most, guided = max(arguments.streams), model.config.t3.guidance
+    rows = sorted({1, most} | {2 * count if guided else count for count in arguments.streams})
+    stepped = [asdict(figures) for figures in steps(model, rows)]
+    by_count = {count: stream(model, count, arguments) for count in arguments.streams}
+
+    def fits(count: int) -> bool:
+        if count > arguments.find:
+            return False
+        if count not in by_count:
+            by_count[count] = stream(model, count, arguments)
+        return bool(by_count[count]["c100"] >= concurrency.CONTINUOUS)
+
+    begin = max((count for count in by_count if fits(count)), default=1)
+    fitting = concurrency.largest(fits, begin) if arguments.find else None
+    return {"variant": variant, "steps": stepped, "streams": list(by_count.values()), "largest": fitting}
+
+
+def verdicts(found: Sequence[dict[str, Any]]) -> list[str]:
+    """Each aim beside what was measured."""
+    lines = []
+    for one in found:
+        name = one["variant"]
+        alone = next((s for s in one["streams"] if s["streams"] == 1 and "ttfa_s" in s), None)
+        if alone is not None:
+            aim = f", the aim is {AIMS_MS[name]:.0f}" if name in AIMS_MS else ""
+            lines.append(f"{name}: first audio of one stream p50 {1e3 * alone['ttfa_s']['p50']:.0f} ms{aim}")
+        best = min(one["steps"], key=lambda step: (step["rows"], step["step_ms"]))
+        times = best["step_ms"] / best["floor_ms"]
+        lines.append(f"{name}: a step takes {times:.1f} x its floor at {best['rows']} rows, the aim is {AIM_FLOOR:.0f}")
+        if one["largest"] is not None:
+            aim = f", the aim is more than {AIM_STREAMS[name]}" if name in AIM_STREAMS else ""
+            lines.append(f"{name}: {one['largest']} streams with C100 >= {concurrency.CONTINUOUS:.0%}{aim}")
+    return lines
+
+
+def peers() -> list[str]:
+    lines = ["others, on other hardware and by other definitions:"]
+    for peer in PEERS:
+        first = ", ".join(f"{ms:g} ms @{count}" for count, ms in peer.first_audio_ms.items())
+        fitting = f"{peer.streams} streams" if peer.streams else ""
+        figures = "; ".join(filter(None, (f"{peer.statistic} {first}" if first else "", fitting)))
+        lines.append(f"  {peer.name}, {peer.hardware}: {figures} ({peer.source})")
+    return lines
+
+
+def picture(found: Sequence[dict[str, Any]], subtitle: str) -> str:
+    def across(count: int) -> float:
+        return math.log2(count)
+
+    ours = [
+        pictures.Curve(
+            label=f"{one['variant']} p50",
+            points=tuple(
+                (across(s["streams"]), 1e3 * s["ttfa_s"]["p50"])
+                for s in sorted(one["streams"], key=lambda s: s["streams"])
+                if "ttfa_s" in s
+            ),
+        )
+        for one in found
+    ]
+    theirs = [
+        pictures.Curve(
+            label=f"{peer.name}, {peer.hardware}",
+            points=tuple((across(count), ms) for count, ms in peer.first_audio_ms.items()),
+        )
+        for peer in PEERS
+        if peer.name in SHOWN
+    ]
+    return pictures.curves("First audio of many streams at once", subtitle, "log2 of streams", "ms", ours + theirs)
+
+
+def facts(device: torch.device) -> dict[str, str | int]:
+    if device.type != "cuda":
+        return machine()
+    properties = torch.cuda.get_device_properties(device)
+    return machine() | {"gpu": properties.name, "gpu_bytes": properties.total_memory}
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--device", help="by default a CUDA device, which must be there; cpu tries the command out")
+    parser.add_argument("--dtype", default="", help="as the service takes it; by default the device's")
+    parser.add_argument("--variants", nargs="+", default=["turbo", "nano", "base"], choices=sorted(VARIANTS))
+    parser.add_argument("--size", choices=("full", "tiny"), default="full")
+    parser.add_argument("--checkpoints", type=Path, default=Path("out/checkpoints"), help="one directory a variant")
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 32, 64, 128])
+    parser.add_argument("--find", type=int, default=512, metavar="N", help="look for the largest number up to N; 0: no")
+    parser.add_argument("--tokens", type=int, default=125, help="of every segment: 25 are a second")
+    parser.add_argument("--seconds", type=float, default=30.0, help="callers begin no new utterance after that")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-graphs", action="store_true", help="launch every operation of a step by itself")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--svg", type=Path)
+    arguments = parser.parse_args(given)
+    try:
+        device = find_device(arguments.device or "cuda")
+    except InvalidConfig:
+        parser.error("there is no CUDA device on this machine; --device cpu --size tiny tries the command out")
+    gpu = facts(device)
+    subtitle = f"random weights of {arguments.size} size, on {gpu.get('gpu', 'no GPU')}, {describe()}"
+    print(subtitle, flush=True)
+    found = [measure(variant, arguments, device) for variant in arguments.variants]
+    print("\n".join([*verdicts(found), *peers()]))
+    if arguments.json:
+        report = {"machine": gpu, "tokens": arguments.tokens, "variants": found, "peers": [asdict(p) for p in PEERS]}
+        arguments.json.write_text(json.dumps(report) + "\n", encoding="utf-8")
+    if arguments.svg:
+        arguments.svg.write_text(picture(found, subtitle), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Three times the streams that fit: what the admitted hear, and how soon the others are refused.
+
+    python -m benchmarks.scale.overload --fits 10
+
+A service that admits --fits utterances, and three times as many callers; a refused one comes again when the server
+said. A process that does nothing else (benchmarks/scale/refusal.py) opens a call every half second and measures, from
+its first message to the status, how long a refusal takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.scale.concurrency import TEXTS, figures, line
+from benchmarks.support.callers import OverWire, crowd
+from benchmarks.support.figures import summary
+from benchmarks.support.machine import describe, machine
+from benchmarks.support.server import service
+from client import Client
+
+CROWD = 3  # callers for each stream that fits
+PROBE_FROM_S = 5.0  # the crowd needs a while to fill the service
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    with service("--model", arguments.model, "--max-utterances", str(arguments.fits)) as address:
+        idle = [sys.executable, "-m", "benchmarks.scale.refusal", address, str(arguments.seconds - PROBE_FROM_S)]
+        async with Client(address) as client, asyncio.TaskGroup() as group:
+            speaking = group.create_task(
+                crowd(OverWire(client), CROWD * arguments.fits, arguments.seconds, TEXTS, arguments.seed)
+            )
+            await asyncio.sleep(PROBE_FROM_S)
+            probing = group.create_task(asyncio.to_thread(subprocess.check_output, idle))
+    calls, refusals = speaking.result(), json.loads(probing.result())
+    hints = [call.retry_after_s for call in calls if call.refused]
+    return figures(calls, CROWD * arguments.fits) | {
+        "fits": arguments.fits,
+        "refusal_ms": summary(refusals) if refusals else None,
+        "refusals_measured": len(refusals),
+        "refused_with_hint": sum(hint is not None for hint in hints),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--fits", type=int, default=10, help="streams that the service admits")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    found = asyncio.run(measure(arguments))
+    print(f"{found['fits']} admitted, {CROWD} times as many callers, on {describe()}")
+    print(line(found))
+    refusal = found["refusal_ms"]
+    print(f"refused {found['refused']}, of them with a retry hint {found['refused_with_hint']}")
+    if refusal:
+        said = "  ".join(f"{name} {took:.1f} ms" for name, took in refusal.items())
+        print(f"{found['refusals_measured']} refusals seen by an idle process: {said}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine(), **found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""The wire's messages (tts.v1) <-> the client's own words: the only file that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypedDict, cast
+
+from google.protobuf.duration_pb2 import Duration
+
+from gapless.tts.v1 import tts_pb2 as pb
+
+from .audio import Encoding
+from .errors import InvalidArgument
+from .types import (
+    Alignment,
+    Chunk,
+    CreatedVoice,
+    Event,
+    Finished,
+    FlushDone,
+    Limits,
+    ServerInfo,
+    ServerWarning,
+    Started,
+    Timings,
+    Usage,
+    Voice,
+    Word,
+)
+
+AUDIO_PIECE_BYTES = 256 << 10  # of a recording, in one message
+SAMPLING_FIELDS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
+
+_ENCODINGS = {
+    pb.AUDIO_ENCODING_UNSPECIFIED: Encoding.S16,
+    pb.AUDIO_ENCODING_PCM_S16LE: Encoding.S16,
+    pb.AUDIO_ENCODING_PCM_F32LE: Encoding.F32,
+    pb.AUDIO_ENCODING_MULAW: Encoding.MULAW,
+    pb.AUDIO_ENCODING_ALAW: Encoding.ALAW,
+}
+
+
+class Sampling(TypedDict, total=False):
+    """How speech tokens are drawn; what is absent is the model's default."""
+
+    temperature: float
+    top_p: float
+    min_p: float
+    top_k: int
+    repetition_penalty: float
+    cfg_weight: float
+    exaggeration: float
+
+
+class Options(TypedDict, total=False):
+    """How an utterance is spoken and delivered; what is absent or None is the server's default."""
+
+    voice: str | None
+    language: str | None  # one of ServerInfo.languages
+    sample_rate: int | None  # Hz, one of ServerInfo.sample_rates
+    encoding: Encoding | str | None
+    seed: int | None  # same seed, text and format: same audio
+    sampling: Sampling | None
+    max_lead: float | None  # s of audio that the server may run ahead of the listener; 0: as fast as possible
+    max_text_delay: float | None  # s to wait for the end of a sentence
+    want_alignment: bool
+
+
+def config_to(options: Options) -> pb.SynthesisConfig:
+    """Raises InvalidArgument for what cannot even be sent; everything else is for the server to judge."""
+    try:
+        return _config(options)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidArgument(f"these options cannot be sent: {error}") from error
+
+
+def text_to(text: str, flush: bool) -> pb.SynthesizeRequest:
+    try:
+        return pb.SynthesizeRequest(text=pb.Text(text=text, flush=flush))
+    except ValueError as error:
+        raise InvalidArgument(f"this text cannot be sent, it is not valid Unicode: {error}") from error
+
+
+def _config(options: Options) -> pb.SynthesisConfig:
+    config = pb.SynthesisConfig(
+        voice=options.get("voice") or "",
+        language=options.get("language") or "",
+        sampling=pb.SamplingConfig(**(options.get("sampling") or {}), seed=options.get("seed")),
+        streaming=pb.StreamingConfig(want_alignment=options.get("want_alignment", False)),
+    )
+    if rate := options.get("sample_rate"):
+        config.audio_format.sample_rate_hertz = rate
+    if encoding := options.get("encoding"):
+        config.audio_format.encoding = encoding_to(Encoding(encoding))
+    if (max_lead := options.get("max_lead")) is not None:
+        config.streaming.max_lead.CopyFrom(duration(max_lead))
+    if (max_text_delay := options.get("max_text_delay")) is not None:
+        config.streaming.max_text_delay.CopyFrom(duration(max_text_delay))
+    return config
+
+
+class Decoder:
+    """The wire's responses of one utterance -> events. Remembers the format that `started` announced."""
+
+    def __init__(self) -> None:
+        self._encoding = Encoding.S16
+        self._sample_rate = 0  # Hz
+
+    def __call__(self, response: pb.SynthesizeResponse, received_ns: int) -> Event | None:
+        """None for events that this client does not know."""
+        match response.WhichOneof("event"):
+            case "audio":
+                return self._chunk(response.audio, received_ns)
+            case "started":
+                started = started_from(response.started, received_ns)
+                self._encoding, self._sample_rate = started.encoding, started.sample_rate
+                return started
+            case "flush_done":
+                done = response.flush_done
+                return FlushDone(flush_id=done.flush_id, end_sample=done.end_sample, received_ns=received_ns)
+            case "alignment":
+                return Alignment(words=tuple(map(_word, response.alignment.words)), received_ns=received_ns)
+            case "warning":
+                warning = cast(pb.Warning, response.warning)  # the stub's forward reference means the builtin
+                return ServerWarning(reason=warning.reason, message=warning.message, received_ns=received_ns)
+            case "finished":
+                stopped = response.finished.reason == pb.FINISH_REASON_STOPPED
+                return Finished(stopped=stopped, usage=_usage(response.finished.usage), received_ns=received_ns)
+        return None
+
+    def _chunk(self, audio: pb.Audio, received_ns: int) -> Chunk:
+        hinted = audio.HasField("prebuffer_hint")
+        return Chunk(
+            seq=audio.chunk_seq,
+            first_sample=audio.first_sample,
+            num_samples=audio.num_samples,
+            pcm=audio.pcm,
+            encoding=self._encoding,
+            sample_rate=self._sample_rate,
+            timings=_timings(audio.timings),
+            prebuffer_hint_s=seconds(audio.prebuffer_hint) if hinted else None,
+            segment=audio.segment,
+            end_of_segment=audio.end_of_segment,
+            received_ns=received_ns,
+        )
+
+
+def seconds(duration: Duration) -> float:
+    return duration.ToNanoseconds() / 1e9
+
+
+def encoding_from(encoding: pb.AudioEncoding) -> Encoding:
+    return _ENCODINGS[encoding]
+
+
+def encoding_to(encoding: Encoding) -> pb.AudioEncoding:
+    return next(wire for wire, ours in _ENCODINGS.items() if ours is encoding and wire)
+
+
+def limits_from(limits: pb.Limits) -> Limits:
+    return Limits(
+        max_text_chars=limits.max_text_chars,
+        idle_timeout_s=seconds(limits.idle_timeout),
+        max_utterances=limits.max_utterances,
+        max_recording_bytes=limits.max_recording_bytes,
+    )
+
+
+def sampling_from(sampling: pb.SamplingConfig) -> dict[str, float]:
+    """The fields that are set, by the wire's names; the seed is not among them."""
+    return {name: getattr(sampling, name) for name in SAMPLING_FIELDS if sampling.HasField(name)}
+
+
+def started_from(started: pb.Started, received_ns: int) -> Started:
+    return Started(
+        utterance_id=started.utterance_id,
+        voice=started.voice,
+        language=started.language,
+        encoding=encoding_from(started.audio_format.encoding),
+        sample_rate=started.audio_format.sample_rate_hertz,
+        seed=started.seed,
+        sampling=sampling_from(started.sampling),
+        max_lead_s=seconds(started.streaming.max_lead),
+        max_text_delay_s=seconds(started.streaming.max_text_delay),
+        limits=limits_from(started.limits),
+        traceparent=started.traceparent,
+        received_ns=received_ns,
+    )
+
+
+def _timings(timings: pb.ChunkTimings) -> Timings:
+    return Timings(
+        text_received_ns=timings.text_received_unix_nanos,
+        t3_start_ns=timings.t3_start_unix_nanos,
+        t3_first_token_ns=timings.t3_first_token_unix_nanos,
+        t3_last_token_ns=timings.t3_last_token_unix_nanos,
+        flow_start_ns=timings.flow_start_unix_nanos,
+        flow_end_ns=timings.flow_end_unix_nanos,
+        vocoder_start_ns=timings.vocoder_start_unix_nanos,
+        vocoder_end_ns=timings.vocoder_end_unix_nanos,
+        taken_ns=timings.taken_unix_nanos,
+        write_start_ns=timings.write_start_unix_nanos,
+        loop_lag_max_ns=timings.loop_lag_max.ToNanoseconds(),
+        paced_ns=timings.paced.ToNanoseconds(),
+        window_tokens=timings.window_tokens,
+        lookahead_tokens=timings.lookahead_tokens,
+        speculative=timings.speculative,
+        text_cut_ns=timings.text_cut_unix_nanos,
+        t3_busy_ns=timings.t3_busy.ToNanoseconds(),
+        room_ns=timings.room_unix_nanos,
+        loop_lag_from_ns=timings.loop_lag_from_unix_nanos,
+        previous_written_ns=timings.previous_written_unix_nanos,
+        wanted_ns=timings.wanted_unix_nanos,
+    )
+
+
+def _word(word: pb.Word) -> Word:
+    return Word(
+        word=word.word,
+        start_sample=word.start_sample,
+        end_sample=word.end_sample,
+        text_begin=word.text_begin,
+        text_end=word.text_end,
+    )
+
+
+def _usage(usage: pb.Usage) -> Usage:
+    return Usage(
+        input_characters=usage.input_characters,
+        segments=usage.segments,
+        speech_tokens=usage.speech_tokens,
+        samples=usage.samples,
+        audio_s=seconds(usage.audio_duration),
+        windows=usage.windows,
+        windows_discarded=usage.windows_discarded,
+        t3_s=seconds(usage.t3_time),
+        flow_s=seconds(usage.flow_time),
+    )
+
+
+def duration(seconds: float) -> Duration:
+    message = Duration()
+    message.FromNanoseconds(round(seconds * 1e9))
+    return message
+
+
+def voices_from(response: pb.ListVoicesResponse) -> list[Voice]:
+    return [_voice(voice, is_default=voice.name == response.default_voice) for voice in response.voices]
+
+
+def _voice(voice: pb.Voice, is_default: bool) -> Voice:
+    return Voice(
+        name=voice.name,
+        description=voice.description,
+        language_codes=tuple(voice.language_codes),
+        bytes_held=voice.bytes_held,
+        built_in=voice.built_in,
+        in_memory=voice.in_memory,
+        is_default=is_default,
+    )
+
+
+def new_voice_to(name: str, description: str, audio: bytes) -> Iterator[pb.CreateVoiceRequest]:
+    """The messages of one CreateVoice call."""
+    try:
+        yield pb.CreateVoiceRequest(config=pb.NewVoice(name=name, description=description))
+    except ValueError as error:
+        raise InvalidArgument(f"this name or description cannot be sent, it is not valid Unicode: {error}") from error
+    for at in range(0, len(audio), AUDIO_PIECE_BYTES):
+        yield pb.CreateVoiceRequest(audio=audio[at : at + AUDIO_PIECE_BYTES])
+
+
+def created_voice_from(response: pb.CreateVoiceResponse) -> CreatedVoice:
+    warnings = tuple(warning.message for warning in response.warnings)
+    return CreatedVoice(voice=_voice(response.voice, is_default=False), warnings=warnings)
+
+
+def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
+    features = {field.name: getattr(info.features, field.name) for field in info.features.DESCRIPTOR.fields}
+    return ServerInfo(
+        version=info.version,
+        model=info.model,
+        variant=info.variant,
+        device=info.device,
+        native_sample_rate=info.native_sample_rate_hertz,
+        sample_rates=tuple(info.sample_rates_hertz),
+        encodings=tuple(map(encoding_from, info.encodings)),
+        languages=tuple(info.languages),
+        flow_form=info.flow_form,
+        limits=limits_from(info.limits),
+        default_sampling=sampling_from(info.default_sampling),
+        default_max_lead_s=seconds(info.default_streaming.max_lead),
+        default_max_text_delay_s=seconds(info.default_streaming.max_text_delay),
+        features=features,
+        active_utterances=info.active_utterances,
+    )

@@ -1,0 +1,61 @@
+"""How far the server's clock can be off from ours, by cause and effect alone: nothing arrives before it was sent.
+
+Every message from the server says that its clock is at least so far ahead, every message to it that it is at most so
+far ahead. The two bounds stand apart by the fastest way there and back; what a message took beyond that fastest way is
+known for each direction, though how the fastest way divides between the two never is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .._clock import ClockOffset
+from ..record import Record
+from .observations import Exchange
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockBounds:
+    """Server's clock minus ours, in nanoseconds."""
+
+    least_ns: int
+    most_ns: int | None  # None: nothing is known that went to the server and was stamped there
+
+    @property
+    def offset_ns(self) -> int:
+        """In the middle; if only one bound is known, as if the fastest message had come in no time."""
+        return self.least_ns if self.most_ns is None else (self.least_ns + self.most_ns) // 2
+
+    @property
+    def round_trip_ns(self) -> int | None:
+        """The fastest way there and back."""
+        return None if self.most_ns is None else max(0, self.most_ns - self.least_ns)
+
+    def to_client(self, server_ns: int) -> int:
+        return server_ns - self.offset_ns
+
+    def delay_down_ns(self, server_sent_ns: int, received_ns: int) -> int:
+        """How much longer a message from the server took than the fastest."""
+        return max(0, received_ns - server_sent_ns + self.least_ns)
+
+    def delay_up_ns(self, sent_ns: int, server_received_ns: int) -> int:
+        """How much longer a message to the server took than the fastest."""
+        return 0 if self.most_ns is None else max(0, server_received_ns - sent_ns - self.most_ns)
+
+
+def clock_bounds(record: Record, clock: ClockOffset | None, exchanges: Iterable[Exchange] = ()) -> ClockBounds | None:
+    """The narrowest bounds; None if no message tells anything. `clock` is a measurement that was made before."""
+    exchanges = tuple(exchanges)
+    least = [exchange.server_sent_ns - exchange.received_ns for exchange in exchanges]
+    most = [exchange.server_received_ns - exchange.sent_ns for exchange in exchanges]
+    least += [r.timings.write_start_ns - r.received_ns for r in record.receipts if r.timings.write_start_ns]
+    if clock is not None:
+        least.append(clock.offset_ns - clock.error_ns)
+        most.append(clock.offset_ns + clock.error_ns)
+    first = next((piece.sent_ns for piece in record.sent if piece.characters), None)
+    if first is not None:  # of all text the earliest: no segment was complete before that arrived
+        most += [r.timings.text_received_ns - first for r in record.receipts if r.timings.text_received_ns]
+    if not least:
+        return None
+    return ClockBounds(least_ns=max(least), most_ns=max(min(most), max(least)) if most else None)

@@ -1,0 +1,236 @@
+"""Where the time of one utterance went: two budgets, each a partition of one stretch of time along the critical path.
+
+    (i)   from the text being complete to the first audible sample
+    (ii)  for each late chunk, from the moment when it should have sounded to the moment when it did
+
+The path is walked backwards: from each event to the last thing that it had to wait for. So the pieces do not overlap,
+and what other hops did meanwhile is not on the path. Network is the sum of both directions; one way cannot be known.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..record import Record
+from .causes import Blocks
+from .chunk_timeline import Passage
+from .clock_bounds import ClockBounds
+from .durations import IN_THE_PROGRAM, ON_SERVER, ON_THE_WAY_OUT, UNDER_BACKPRESSURE, completing_piece, on_the_way
+from .hops import Hop
+from .observations import Span
+
+AUDIBLE_GAP_NS = 5_000_000  # a shorter silence is not heard as a break
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    hop: Hop
+    chunk: int | None
+    span: Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    name: str  # "first_sound" or "late_chunk"
+    chunk: int  # whose sample it ends with
+    span: Span
+    pieces: tuple[Piece, ...]  # a partition of `span`, in order
+    lead: tuple[Piece, ...] = ()  # of a late chunk: the path before it was late, back to where the last start led from
+    between_segments: bool = False  # of a late chunk: the silence fell between two sentences
+
+    @property
+    def ms(self) -> dict[Hop, float]:
+        """Milliseconds of each hop, in the order of the way."""
+        sums: defaultdict[Hop, int] = defaultdict(int)
+        for piece in self.pieces:
+            sums[piece.hop] += piece.span.length_ns
+        return {hop: sums[hop] / 1e6 for hop in Hop if sums[hop]}
+
+    @property
+    def total_ms(self) -> float:
+        return self.span.length_ns / 1e6
+
+    @property
+    def explained(self) -> float:
+        """Share of the time that belongs to a hop, 0 to 1."""
+        return 1.0 - self.ms.get(Hop.UNEXPLAINED, 0.0) / self.total_ms if self.total_ms else 1.0
+
+
+def budgets(
+    record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
+) -> list[Budget]:
+    """The first sound's, if there is any, then one for each late chunk. `first_audible`: index of that sample."""
+    found = []
+    if first := _first_sound(record, way, bounds, blocks, first_audible):
+        found.append(first)
+    last_start_ns = way[0].given_ns if way else 0
+    for passage in way[1:]:
+        if passage.late_ns > AUDIBLE_GAP_NS:
+            found.append(_late_chunk(_Path(record, way, bounds, blocks), passage, last_start_ns))
+            last_start_ns = passage.given_ns
+    return found
+
+
+def _late_chunk(path: _Path, passage: Passage, last_start_ns: int) -> Budget:
+    span = Span(passage.due_ns, passage.sounded_ns)
+    pieces = path.back_from(passage.seq, span)
+    whole = path.back_from(passage.seq, Span(min(last_start_ns, span.start_ns), span.end_ns))
+    before = Span(0, span.start_ns)
+    lead = tuple(replace(piece, span=part) for piece in whole if (part := piece.span.common(before)).length_ns)
+    return Budget(
+        name="late_chunk",
+        chunk=passage.seq,
+        span=span,
+        pieces=pieces,
+        lead=lead,
+        between_segments=passage.new_segment,
+    )
+
+
+def _first_sound(
+    record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
+) -> Budget | None:
+    if not way or not record.sample_rate:
+        return None
+    piece = completing_piece(record, way[0], bounds if way[0].stamped else None)
+    if piece is None:
+        return None
+    index = first_audible or 0
+    chunk = next(passage for passage in reversed(way) if passage.first_sample <= index)
+    quiet_ns = (index - chunk.first_sample) * 1_000_000_000 // record.sample_rate
+    broken = [passage.seq for passage in way[1 : chunk.seq + 1] if passage.late_ns > 0]
+    last_start = way[broken[-1] if broken else 0]  # from here on sound ran without a break
+    span = Span(piece.asked_ns or piece.sent_ns, chunk.sounded_ns + quiet_ns)
+    quiet = Piece(hop=Hop.SPEECH, chunk=chunk.seq, span=Span(max(span.start_ns, last_start.sounded_ns), span.end_ns))
+    before = _Path(record, way, bounds, blocks).back_from(last_start.seq, Span(span.start_ns, quiet.span.start_ns))
+    pieces = (*before, quiet) if quiet.span.length_ns else before
+    return Budget(name="first_sound", chunk=chunk.seq, span=span, pieces=pieces)
+
+
+class _Path:
+    """Walks back from a chunk's sound, towards `until_ns`; each step names the event to go on from."""
+
+    def __init__(self, record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks) -> None:
+        self._record = record
+        self._way = way
+        self._bounds = bounds
+        self._blocks = blocks
+
+    def back_from(self, seq: int, span: Span) -> tuple[Piece, ...]:
+        """A partition of `span`, which ends with the sound of chunk `seq`."""
+        self._at_ns, self._until_ns = span.end_ns, span.start_ns
+        self._pieces: list[Piece] = []
+        go_on: _Event | None = (self._sound, self._way[seq])
+        while go_on and self._at_ns > self._until_ns:
+            event, passage = go_on
+            go_on = event(passage)
+        self._to(self._until_ns, Hop.UNEXPLAINED, None)
+        return tuple(reversed(self._pieces))
+
+    def _to(self, instant_ns: int, hop: Hop, passage: Passage | None, causes: tuple[Hop, ...] = ()) -> None:
+        """The time from `instant_ns` up to where we are was `hop`'s, unless one of `causes` explains it."""
+        span = Span(max(instant_ns, self._until_ns), self._at_ns)
+        self._add(self._blocks.label(hop, span, causes), passage)
+
+    def _add(self, labelled: list[tuple[Hop, Span]], passage: Passage | None) -> None:
+        chunk = passage.seq if passage else None
+        for hop, span in sorted(labelled, key=lambda piece: piece[1], reverse=True):
+            self._pieces.append(Piece(hop=hop, chunk=chunk, span=span))
+            self._at_ns = min(self._at_ns, span.start_ns)
+
+    def _before(self, passage: Passage) -> Passage | None:
+        return self._way[passage.seq - 1] if passage.seq else None
+
+    # -------------------------------------------------------------------------------------------- client
+
+    def _sound(self, passage: Passage) -> _Event:
+        """Sounded <- playback might begin <- it was in the buffer."""
+        self._to(max(passage.given_ns, passage.due_ns), Hop.DEVICE, passage, (Hop.DEVICE, Hop.DEVICE_OPEN))
+        if passage.seq == 0:
+            self._to(passage.given_ns, Hop.CLIENT_BUFFER, passage, (Hop.DEVICE_OPEN,))
+        return self._given, passage
+
+    def _given(self, passage: Passage) -> _Event:
+        """In the buffer <- in the program's hands <- in the reader's buffer, or the chunk before was dealt with."""
+        self._to(passage.user_taken_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
+        before = self._before(passage)
+        if before and before.given_ns > passage.buffered_ns:
+            self._to(before.given_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
+            return self._given, before
+        self._to(passage.buffered_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
+        self._to(passage.received_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
+        return self._received, passage
+
+    def _received(self, passage: Passage) -> _Event | None:
+        if not passage.stamped:
+            return None
+        span = Span(max(passage.write_start_ns, self._until_ns), self._at_ns)
+        self._add(on_the_way(span, self._blocks), passage)
+        return self._sent, passage
+
+    # -------------------------------------------------------------------------------------------- server
+
+    def _sent(self, passage: Passage) -> _Event:
+        """Written <- taken from the channel <- the vocoder was done, or the chunk before was written."""
+        self._to(passage.write_start_ns - passage.paced_ns, Hop.PACING, passage)
+        self._to(passage.taken_ns, Hop.CHANNEL, passage, ON_SERVER)
+        before = self._before(passage)
+        if before and max(before.written_ns, before.write_start_ns) > passage.made_ns:
+            self._to(max(before.written_ns, before.write_start_ns), Hop.CHANNEL, passage, ON_SERVER)
+            return self._written, before
+        self._to(passage.made_ns, Hop.CHANNEL, passage, ON_SERVER)
+        return (self._drawn if passage.made_ns > passage.vocoder_end_ns else self._made), passage
+
+    def _written(self, passage: Passage) -> _Event:
+        self._to(passage.write_start_ns, Hop.NETWORK, passage, UNDER_BACKPRESSURE)
+        return self._sent, passage
+
+    def _made(self, passage: Passage) -> _Event:
+        """Vocoder <- flow <- the last of: tokens, the window before, room in the channel."""
+        self._to(passage.flow_end_ns, Hop.VOCODER, passage)
+        self._to(passage.flow_start_ns, Hop.FLOW, passage)
+        before = self._before(passage)
+        made_ns = before.made_ns if before else 0
+        ready_ns = max(passage.t3_last_ns, made_ns, passage.room_ns)
+        self._to(max(ready_ns, passage.wanted_ns), Hop.TOKENS, passage)
+        self._to(ready_ns, Hop.PACING, passage)
+        if passage.t3_last_ns >= max(made_ns, passage.room_ns) or before is None:
+            return self._drawn, passage
+        if passage.room_ns > made_ns:
+            return self._written, self._who_made_room(passage)
+        return self._made, before
+
+    def _who_made_room(self, passage: Passage) -> Passage:
+        """Room comes when a chunk has been written."""
+        gone = [other for other in self._way[: passage.seq] if other.write_start_ns <= passage.room_ns]
+        return gone[-1] if gone else self._way[0]
+
+    def _drawn(self, passage: Passage) -> _Event:
+        """T3 <- the window before of the same segment, or the beginning of this one."""
+        before = self._before(passage)
+        if not passage.new_segment and before:
+            self._to(before.t3_last_ns, Hop.T3, passage)
+            return self._drawn, before
+        self._to(passage.t3_start_ns, Hop.T3, passage)
+        free_ns = before.t3_last_ns if before else 0
+        self._to(max(passage.text_cut_ns, free_ns), Hop.T3, passage)
+        if before and free_ns > passage.text_cut_ns:
+            return self._drawn, before
+        return self._cut, passage
+
+    # -------------------------------------------------------------------------------------------- text
+
+    def _cut(self, passage: Passage) -> _Event | None:
+        self._to(passage.text_received_ns, Hop.TEXT, passage)
+        piece = completing_piece(self._record, passage, self._bounds)
+        if piece is None:
+            return None
+        self._to(piece.sent_ns, Hop.NETWORK, passage, ON_SERVER)
+        self._to(piece.asked_ns or piece.sent_ns, Hop.NETWORK, passage, ON_THE_WAY_OUT)
+        self._to(self._until_ns, Hop.TEXT, passage)
+        return None
+
+
+_Event = tuple[Callable[[Passage], "_Event | None"], Passage]

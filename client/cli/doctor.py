@@ -1,0 +1,177 @@
+"""`python -m client doctor`: is everything there that speaking needs, is it quick enough, and what to do if not.
+
+Checks from the server to the ears: the server answers, it is ready, the way to it and its clock, event loops on both
+sides, the audio device and how long it takes to open. One line each; the exit status says whether all is well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+import grpc
+
+from ..attribution.clock_bounds import clock_bounds
+from ..attribution.observations import Signs, Span
+from ..client import Client
+from ..errors import ClientError, PlaybackUnavailable
+from ..playback.device import device_rate
+from ..playback.player import Player
+from ..record import Record
+
+LISTEN_S = 1.5  # so long the way and the loops are watched
+FAR_MS = 60.0  # there and back: the conversation partner notices
+UNSTEADY_MS = 40.0  # between the usual and the slowest answer
+BLOCKED_MS = 20.0  # that a loop may stand still
+SLOW_OPENING_MS = 500.0
+LATE_DEVICE_MS = 150.0
+_HEALTH = "/grpc.health.v1.Health/Check"
+_SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
+_LIMIT_S = 5.0
+
+
+class Mark(StrEnum):
+    FINE = "ok"
+    POOR = "slow"  # works, and will be heard
+    BAD = "bad"  # does not work
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    mark: Mark
+    what: str
+    said: str
+    advice: str = ""
+
+
+async def doctor(address: str, *, as_json: bool) -> bool:
+    """Prints the findings; True if nothing is bad."""
+    findings = []
+    async for finding in examine(address):
+        findings.append(finding)
+        if not as_json:
+            sys.stdout.write(line(finding) + "\n")
+            sys.stdout.flush()
+    well = all(finding.mark is not Mark.BAD for finding in findings)
+    if as_json:
+        sys.stdout.write(json.dumps({"well": well, "findings": [asdict(finding) for finding in findings]}) + "\n")
+    return well
+
+
+def line(finding: Finding) -> str:
+    advice = f"\n{'':22}-> {finding.advice}" if finding.advice else ""
+    return f"{finding.mark:<6}{finding.what:<16}{finding.said}{advice}"
+
+
+async def examine(address: str) -> AsyncIterator[Finding]:
+    try:
+        async with Client(address) as client:
+            info = client.server
+            said = f"{address}: version {info.version}, model {info.model} on {info.device}"
+            yield Finding(mark=Mark.FINE, what="server", said=said)
+            yield await asyncio.to_thread(health, address)
+            yield load(info.active_utterances, info.limits.max_utterances)
+            async with client.watch() as watch:
+                await asyncio.sleep(LISTEN_S)
+            for finding in (*way(watch.signs()), *loops(watch.signs())):
+                yield finding
+            rates = info.native_sample_rate, info.sample_rates
+    except ClientError as error:
+        advice = "start the server, or give its address with --address HOST:PORT"
+        yield Finding(mark=Mark.BAD, what="server", said=_one_line(error), advice=advice)
+        rates = 24_000, (24_000, 48_000)
+    yield await device(*rates)
+
+
+def health(address: str) -> Finding:
+    """As an orchestrator would ask. Blocks."""
+    with grpc.insecure_channel(address) as channel:
+        check = channel.unary_unary(_HEALTH, request_serializer=_as_it_is, response_deserializer=_as_it_is)
+        try:
+            serving = check(b"", timeout=_LIMIT_S) == _SERVING
+        except grpc.RpcError as error:
+            return Finding(
+                mark=Mark.POOR, what="health", said=f"the health service does not answer: {error.code().name}"
+            )
+    if serving:
+        return Finding(mark=Mark.FINE, what="health", said="serving")
+    advice = "it loads its model or shuts down: wait, or look at its log"
+    return Finding(mark=Mark.BAD, what="health", said="the server is not serving", advice=advice)
+
+
+def _as_it_is(message: bytes) -> bytes:
+    return message
+
+
+def load(active: int, most: int) -> Finding:
+    said = f"{active} of {most} utterances are running"
+    if active < most:
+        return Finding(mark=Mark.FINE, what="load", said=said)
+    return Finding(mark=Mark.BAD, what="load", said=said, advice="wait, or start the server with --max-utterances")
+
+
+def way(signs: Signs) -> list[Finding]:
+    """The network and the server's clock."""
+    bounds = clock_bounds(Record(), None, signs.exchanges)
+    if bounds is None or bounds.round_trip_ns is None:
+        return [
+            Finding(mark=Mark.BAD, what="network", said="no question was answered", advice="look at the connection")
+        ]
+    times = [exchange.round_trip_ns / 1e6 for exchange in signs.exchanges]
+    usual, slowest = statistics.median(times), max(times)
+    said = f"there and back {usual:.1f} ms, {slowest:.1f} ms at most of {len(times)}"
+    mark, advice = Mark.FINE, ""
+    if usual > FAR_MS:
+        mark, advice = Mark.POOR, "every sound comes so much later: take a server that is nearer"
+    elif slowest - usual > UNSTEADY_MS:
+        mark, advice = Mark.POOR, "the way is unsteady: a pre-buffer of that size keeps the sound from breaking"
+    clock = f"server's {bounds.offset_ns / 1e6:+.3f} ms from ours, known to {bounds.round_trip_ns / 2e6:.3f} ms"
+    return [
+        Finding(mark=mark, what="network", said=said, advice=advice),
+        Finding(mark=Mark.FINE, what="clock", said=clock),
+    ]
+
+
+def loops(signs: Signs) -> list[Finding]:
+    server = [exchange.server_blocked for exchange in signs.exchanges if exchange.server_blocked]
+    return [
+        _loop("server loop", server, "something blocks the server's event loop, or its machine is too busy"),
+        _loop("client loop", signs.loop_blocks, "this machine is too busy for steady playback"),
+        _loop("client reader", signs.reader_blocks, "this machine is too busy for steady playback"),
+    ]
+
+
+def _loop(name: str, blocks: list[Span] | tuple[Span, ...], advice: str) -> Finding:
+    longest_ms = max((block.length_ns for block in blocks), default=0) / 1e6
+    if longest_ms <= BLOCKED_MS:
+        return Finding(mark=Mark.FINE, what=name, said=f"late by {longest_ms:.1f} ms at most")
+    return Finding(mark=Mark.POOR, what=name, said=f"stood still for {longest_ms:.0f} ms", advice=advice)
+
+
+async def device(native_rate: int, rates: tuple[int, ...]) -> Finding:
+    """Opens the default audio device, plays nothing, closes it."""
+    try:
+        rate = await asyncio.to_thread(device_rate, native_rate, rates)
+        async with Player(rate) as player:
+            log = player.log()
+    except PlaybackUnavailable as error:
+        advice = "sound can still go into a file: say --out FILE.wav"
+        return Finding(mark=Mark.BAD, what="audio device", said=_one_line(error), advice=advice)
+    opening_ms, latency_ms = log.opening.length_ns / 1e6, log.latency_s * 1e3
+    said = f"{rate} Hz, opens in {opening_ms:.0f} ms, sounds {latency_ms:.0f} ms after it is given a sample"
+    if opening_ms > SLOW_OPENING_MS:
+        advice = "open it before the first request, as `say` does, and keep it open"
+        return Finding(mark=Mark.POOR, what="audio device", said=said, advice=advice)
+    if latency_ms > LATE_DEVICE_MS:
+        advice = "every sound comes so much later: another device, or a smaller buffer in the sound system"
+        return Finding(mark=Mark.POOR, what="audio device", said=said, advice=advice)
+    return Finding(mark=Mark.FINE, what="audio device", said=said)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

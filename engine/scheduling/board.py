@@ -1,0 +1,311 @@
+"""The board: all running utterances under one condition. Callers put text on it, the workers take work from it.
+
+What each worker may do next is decided here, as pure logic over the utterances (running.py):
+
+    t3:       step every utterance that decodes and has room in its ledger, as one batch; feed at most one new segment
+    flow:     of all windows that are ready and whose channel has room, those whose playback deadlines are nearest
+    vocoder:  of all mel that was committed, those whose playback deadlines are nearest
+
+Marks, errors and ends travel in order with the data: from the ledger through the vocoder's queue to the listener.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from engine.clock import now_ns
+from engine.errors import EmptyText, EngineClosed, Overloaded
+from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
+from engine.scheduling import admission, ladder, schedule
+from engine.scheduling.crowd import Crowd, due_ns
+from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
+from engine.scheduling.estimates import Estimates
+from engine.scheduling.ladder import LadderConfig, Window, largest_peek
+from engine.scheduling.ledger import Failure, SegmentTokens
+from engine.scheduling.running import FlowJob, Running, VocoderJob
+from engine.scheduling.schedule import Head
+
+AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardConfig:
+    max_utterances: int
+    ladder: LadderConfig
+    by_deadline: bool = False  # windows as schedule.py picks them; else the ladder's
+    speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
+    sequential: bool = False  # T3 rests while flow and vocoder have work: the baseline of benchmarks
+    max_batch: int = 1  # windows that the flow, or the vocoder, runs together,
+    batch_tokens: int | None = None  # and their tokens, unless the flow is full: nobody is in front for longer
+    timing: Timing
+    longest_pause_samples: int = 0  # between segments
+    ledger_tokens: int  # capacity of one utterance's ledger
+    channel_samples: int  # audio that may wait for its listener, per utterance
+
+
+class Board:
+    """Callers' methods are thread-safe; those of the workers want `changed` held."""
+
+    def __init__(self, config: BoardConfig) -> None:
+        needed = largest_peek(config.ladder, config.timing.lookahead)
+        if config.ledger_tokens < needed:
+            raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
+        self.config = config
+        self.estimates = Estimates()
+        self.deadlines = Deadlines(config.timing, self.estimates, hints=config.by_deadline, rescue=config.speculate)
+        self.flow_busy = False  # whether a window is being run
+        self.changed = threading.Condition()
+        self.closed = False
+        self.limit = config.max_utterances  # that are let in; less, where more were measured not to fit
+        self._tells: list[Callable[[], None]] = []  # for when it closes
+        self._done = Usage()  # by those that have left
+        self._running: dict[str, Running] = {}
+        self._leaving: list[Running] = []  # cancelled, their row not yet given back
+        # Tokens that an utterance may wait with: below `low` T3 begins to fill, and it fills all up to `high` at least.
+        self._low = max(needed, config.ledger_tokens - 2 * config.timing.largest)
+        self._high = max(needed, config.ledger_tokens - config.timing.largest)
+        self._filling = False
+
+    # ------------------------------------------------------------------------------------------ callers
+
+    def add(self, running: Running) -> None:
+        """Raises Overloaded or EngineClosed."""
+        with self.changed:
+            if self.closed:
+                raise EngineClosed("the engine takes no more work: it is shutting down, or it broke")
+            if len(self._running) >= self.limit:
+                raise Overloaded(f"{len(self._running)} of {self.limit} utterances are running", self._retry_after_s())
+            if running.request.id in self._running:
+                raise ValueError(f"utterance {running.request.id} runs already")
+            self._running[running.request.id] = running
+            self.changed.notify_all()
+
+    def update(self, utterance_id: str, change: Callable[[Running], None]) -> None:
+        """Applies a caller's change; does nothing for an utterance that has ended."""
+        with self.changed:
+            if running := self._running.get(utterance_id):
+                change(running)
+                self.changed.notify_all()
+
+    def cancel(self, utterance_id: str) -> None:
+        with self.changed:
+            if running := self._running.pop(utterance_id, None):
+                running.cancelled = True
+                self._done = total([self._done, running.usage])
+                self._leaving.append(running)
+                self.changed.notify_all()
+
+    def on_close(self, tell: Callable[[], None]) -> None:
+        with self.changed:
+            self._tells.append(tell)
+            closed = self.closed
+        if closed:
+            tell()
+
+    def close(self) -> list[Running]:
+        """Takes no more, and cancels what runs: these."""
+        with self.changed:
+            self.closed = True
+            running = list(self._running.values())
+            for one in running:
+                self.cancel(one.request.id)
+            self.changed.notify_all()
+        for tell in self._tells:
+            tell()
+        return running
+
+    def stats(self) -> EngineStats:
+        with self.changed:
+            everyone = [*self._running.values(), *self._leaving]
+            return EngineStats(
+                utterances=len(self._running),
+                tokens_waiting=sum(running.ledger.waiting for running in everyone),
+                samples_unreleased=sum(self._samples_ahead(running) for running in self._running.values()),
+                slots_in_use=sum(running.row is not None for running in everyone),
+                done=total([self._done, *(running.usage for running in self._running.values())]),
+            )
+
+    def _retry_after_s(self) -> float:
+        machine = self.deadlines.machine
+        shares_s = (machine.flow_s(machine.largest), machine.vocoder_s(machine.largest))  # they take turns in these
+        token_s = max(machine.token_s, *(len(self._running) * share_s / machine.largest for share_s in shares_s))
+        return admission.retry_after_s([self._rest(one) for one in self._running.values()], token_s, machine.audio_s)
+
+    def _rest(self, running: Running) -> admission.Rest:
+        drawing = self.deadlines.coming(running.decoding) if running.decoding else 0
+        text = self.estimates.tokens_per_char.value * sum(running.chars_ahead)
+        return admission.Rest(
+            tokens=running.ledger.waiting + running.tokens_in_vocoder + drawing + text,
+            is_open=not running.input_ended,
+            in_real_time=running.channel_full,
+        )
+
+    # ------------------------------------------------------------------------------------------ t3 thread
+
+    def take_leaving(self) -> list[Running]:
+        leaving, self._leaving = self._leaving, []
+        return leaving
+
+    def cut_overdue(self, now: int) -> None:
+        for running in self._running.values():
+            running.texts += running.segmenter.overdue(now)
+
+    def next_cut_ns(self) -> int | None:
+        deadlines = (running.segmenter.deadline_ns for running in self._running.values())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def to_speak(self) -> Running | None:
+        """An utterance whose next segment may begin; who waits for its first audio goes first."""
+        waiting = [
+            running
+            for running in self._running.values()
+            if running.voice is not None and running.row is None and not running.failed
+            and (running.texts or running.pieces) and running.ledger.has_room
+        ]  # fmt: skip
+        return min(waiting, key=due_ns, default=None)
+
+    def to_feed(self) -> Running | None:
+        """An utterance whose segment has begun and whose text T3 has not run in full; they take turns."""
+        feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
+        return min(feeding, key=lambda running: running.fed_ns, default=None)
+
+    def to_step(self) -> list[Running]:
+        """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many
+        costs little more than for one, so they are filled together rather than each as its own window leaves."""
+        if self.config.sequential and (self.flow_busy or self.in_vocoder or self.next_flow_jobs(now_ns())[0]):
+            return []
+        rows = [running for running in self._running.values() if running.decoding and running.ledger.has_room]
+        enough = self._high if self._filling else self._low
+        self._filling = any(not running.channel_full and running.ledger.waiting < enough for running in rows)
+        return rows if self._filling else []
+
+    def batch_of(self, window: Window) -> int:
+        """How many windows like this one may be run together."""
+        most, tokens = self.config.max_batch, self.config.batch_tokens
+        if tokens is None or self.estimates.flow_is_full:
+            return most
+        return max(1, min(most, tokens // max(1, window.n_new)))
+
+    # ------------------------------------------------------------------------------------------ flow thread
+
+    def next_flow_jobs(self, now: int) -> tuple[list[FlowJob], float | None]:
+        """The windows that should be run now, the most urgent first, and in how many seconds another one may be."""
+        jobs, waits = [], []
+        if self.config.sequential and self.in_vocoder:
+            return [], None
+        heads = list(self._heads())
+        crowd = Crowd.of([running for running, _ in heads], now, self.deadlines.machine, self.config.timing.least_first)
+        for running, head in heads:
+            window = self._window(running, head, now, crowd)
+            if isinstance(window, float):
+                waits.append(window)
+                running.wanted_ns = now + round(window * NS_PER_S)
+            elif window is not None and self._has_room(running, window):
+                jobs.append(_job(running, head, window))
+            elif window is not None:
+                running.channel_full = True
+        return sorted(jobs, key=lambda job: due_ns(job.running)), min(waits, default=None)
+
+    def next_proposal(self) -> FlowJob | None:
+        """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
+
+        For idle times only: the flow's load must leave room."""
+        if not self.config.speculate or not self.estimates.flow_has_time:
+            return None
+        jobs = []
+        for running, head in self._heads():
+            if self._may_be_at_its_end(head):
+                job = _job(running, head, Window(n_new=head.waiting, lookahead=0, final=True))
+                tried = running.proposal is not None and running.proposal.is_for(job)
+                if not tried and self._has_room(running, job.window):
+                    jobs.append(job)
+        return min(jobs, key=lambda job: due_ns(job.running), default=None)
+
+    def pass_on(self, running: Running) -> None:
+        """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
+        entries = running.ledger.entries
+        while entries and not isinstance(mark := entries[0], SegmentTokens):
+            entries.popleft()
+            running.mels.append(mark)
+            self.changed.notify_all()
+
+    def _heads(self) -> Iterator[tuple[Running, SegmentTokens]]:
+        """The segments whose turn it is."""
+        for running in self._running.values():
+            self.pass_on(running)
+            head = running.ledger.entries[0] if running.ledger.entries else None
+            if isinstance(head, SegmentTokens):
+                yield running, head
+
+    def _may_be_at_its_end(self, head: SegmentTokens) -> bool:
+        timing = self.config.timing
+        waiting = 0 < head.waiting <= timing.largest + timing.lookahead
+        return not head.closed and waiting and self.deadlines.coming(head) <= AT_ITS_END
+
+    def _has_room(self, running: Running, window: Window) -> bool:
+        ahead = self._samples_ahead(running)
+        return not ahead or ahead + self._samples(running.segment_windows == 0, window) <= self.config.channel_samples
+
+    def _samples(self, fresh: bool, window: Window) -> int:
+        """The most that a window, `fresh` if it is its segment's first, can add to the channel."""
+        config, timing = self.config, self.config.timing
+        edges = (config.longest_pause_samples if fresh else 0) + (timing.held_back_samples if window.final else 0)
+        return window.n_new * timing.samples_per_token + edges
+
+    def _samples_ahead(self, running: Running) -> int:
+        """Audio that waits for its listener, or will."""
+        return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
+
+    def _window(self, running: Running, head: SegmentTokens, now: int, crowd: Crowd) -> Window | float | None:
+        config, deadlines, index = self.config, self.deadlines, running.segment_windows
+        if not config.by_deadline:
+            return ladder.next_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
+        state = Head(
+            waiting=head.waiting,
+            closed=head.closed,
+            coming=deadlines.coming(head),
+            fresh=index == 0,
+            lead_s=deadlines.lead_s(running, now),
+            others=crowd.before(due_ns(running)),
+            company=len(self._running) > 1,
+            urgent=crowd.urgent_besides(due_ns(running)),
+            spare_s=crowd.spare_s(due_ns(running)),
+        )
+        return schedule.next_window(state, crowd.machine, config.timing.least_first)
+
+    # ------------------------------------------------------------------------------------------ vocoder thread
+
+    def next_vocoder_jobs(self) -> list[VocoderJob]:
+        """Of every utterance the next mel, the most urgent first."""
+        heads = [running.mels[0] for running in self._running.values() if running.mels]
+        jobs = [job for job in heads if isinstance(job, VocoderJob)]
+        return sorted(jobs, key=lambda job: due_ns(job.running))
+
+    @property
+    def in_vocoder(self) -> bool:
+        """Whether there is anything between flow and listener."""
+        return any(running.mels for running in self._running.values())
+
+    def settle(self) -> list[tuple[Running, Event]]:
+        """Events whose turn it is, behind the audio before them: flush marks, ends, errors."""
+        events: list[tuple[Running, Event]] = []
+        for running in list(self._running.values()):
+            self.pass_on(running)
+            while running.mels and not isinstance(mark := running.mels[0], VocoderJob):
+                running.mels.popleft()
+                if isinstance(mark, Failure):
+                    events.append((running, Failed(error=mark.error)))
+                    self.cancel(running.request.id)
+                    break
+                events.append((running, FlushDone(flush_id=mark.flush_id, end_sample=running.samples_sent)))
+            if not running.cancelled and running.input_ended and running.idle:
+                spoke = running.n_segments > 0
+                events.append((running, Finished(usage=running.usage) if spoke else Failed(error=EmptyText())))
+                self.cancel(running.request.id)
+        return events
+
+
+def _job(running: Running, head: SegmentTokens, window: Window) -> FlowJob:
+    return FlowJob(running, head, window, tuple(head.peek(window.n_new + window.lookahead)))

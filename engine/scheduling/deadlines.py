@@ -1,0 +1,124 @@
+"""When an utterance's listener runs out of audio, and what is still to come for him: the scheduler's view of time.
+
+A listener is where his last report says, or, without reports, where real-time playback would be. All instants are
+`engine.clock.now_ns()`; everything is touched with the board's condition held.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from engine.clock import now_ns
+from engine.scheduling import forecast, schedule
+from engine.scheduling.estimates import Estimates
+from engine.scheduling.forecast import Machine, Stretch
+from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.running import Running
+
+NS_PER_S = 1_000_000_000
+LEAST_SOUND_S = 0.06  # of a first chunk: shorter ones are no start, see "TTFA"
+HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of the pre-buffer costs less than a gap
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What the model's audio is made of."""
+
+    sample_rate: int  # Hz
+    samples_per_token: int
+    lookahead: int  # tokens, of the flow
+    largest: int  # window, in tokens
+    held_back_samples: int = 0  # by the vocoder, until a segment ends
+    pause_samples: int = 0  # between segments, the shorter kind
+
+    @property
+    def least_first(self) -> int:
+        """Tokens of a first window that gives LEAST_SOUND_S of sound."""
+        samples = self.held_back_samples + LEAST_SOUND_S * self.sample_rate
+        return min(math.ceil(samples / self.samples_per_token), self.largest)
+
+
+class Deadlines:
+    def __init__(self, timing: Timing, estimates: Estimates, *, hints: bool, rescue: bool = False) -> None:
+        """`hints`: whether listeners are told how long to wait before they begin. `rescue`: whether windows may do
+        without lookahead to be in time."""
+        self.timing = timing
+        self._estimates = estimates
+        self._hints = hints
+        self._rescue = rescue
+
+    @property
+    def machine(self) -> Machine:
+        timing, estimates = self.timing, self._estimates
+        machine = Machine(
+            token_s=estimates.token_s.value,
+            begin_s=estimates.begin_s.value,
+            flow_s=estimates.flow_s,
+            vocoder_s=estimates.vocoder_s,
+            audio_s=timing.samples_per_token / timing.sample_rate,
+            pause_s=timing.pause_samples / timing.sample_rate,
+            held_back_s=timing.held_back_samples / timing.sample_rate,
+            lookahead=timing.lookahead,
+            largest=timing.largest,
+        )
+        if self._rescue and estimates.flow_has_time:
+            return replace(machine, spare_lookahead=schedule.spare_lookahead(machine))
+        return machine
+
+    def lead_s(self, running: Running, now: int) -> float | None:
+        """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""
+        timing, in_vocoder = self.timing, running.tokens_in_vocoder
+        if not running.first_chunk_ns and not in_vocoder:
+            return None
+        samples = in_vocoder * timing.samples_per_token
+        if not running.first_chunk_ns:
+            return max(0, samples - timing.held_back_samples) / timing.sample_rate
+        return (running.runs_out_ns - now) / NS_PER_S + samples / timing.sample_rate
+
+    def coming(self, segment: SegmentTokens) -> int:
+        """Tokens that T3 is still expected to draw for a segment."""
+        if segment.closed:
+            return 0
+        return max(1, round(self._estimates.tokens_per_char.value * len(segment.spoken)) - segment.drawn)
+
+    def note_audio(self, running: Running, num_samples: int, now: int) -> float | None:
+        """A chunk leaves at `now`: moves the deadline. Gives the pre-buffer to hint at, while it matters."""
+        rate = self.timing.sample_rate
+        running.samples_sent += num_samples
+        running.samples_unreleased += num_samples
+        first = not running.first_chunk_ns
+        if first:
+            running.first_chunk_ns = running.starts_ns = running.runs_out_ns = now
+        if not first and (running.listener_reports or now >= running.starts_ns or not self._hints):
+            # A listener who starves stands still until there is something again.
+            running.runs_out_ns = max(running.runs_out_ns, now) + num_samples * NS_PER_S // rate
+            return None
+        hint_s = self._prebuffer_s(running, now) if self._hints else None
+        running.starts_ns = running.first_chunk_ns + round((hint_s or 0.0) * NS_PER_S)
+        running.runs_out_ns = max(running.starts_ns, now) + running.samples_sent * NS_PER_S // rate
+        return hint_s
+
+    def _prebuffer_s(self, running: Running, now: int) -> float:
+        timing = self.timing
+        segments = [entry for entry in running.ledger.entries if isinstance(entry, SegmentTokens)]
+        stretches = [
+            Stretch(segment.waiting, self.coming(segment), index == 0 and running.segment_windows > 0)
+            for index, segment in enumerate(segments)
+        ]
+        per_char = self._estimates.tokens_per_char.value
+        stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in running.chars_ahead]
+        ready, durations = forecast.windows(self.machine, stretches)
+        elapsed_s = (now - running.first_chunk_ns) / NS_PER_S
+        made = running.samples_sent + running.tokens_in_vocoder * timing.samples_per_token
+        lasts_s = made / timing.sample_rate - elapsed_s  # from now, had it begun at once
+        needed_s = forecast.lateness(ready, durations, lasts_s)
+        return HINT_FACTOR * needed_s + schedule.SLACK_S if needed_s > 0 else 0.0
+
+    def hear(self, running: Running, played_samples: int) -> None:
+        """The listener says where he is. Before he has begun there is nothing to be learnt."""
+        if not played_samples:
+            return
+        running.listener_reports = True
+        left = running.samples_sent - min(played_samples, running.samples_sent)
+        running.runs_out_ns = now_ns() + left * NS_PER_S // self.timing.sample_rate

@@ -1,0 +1,176 @@
+"""One running utterance as the workers share it, and what its caller may change about it.
+
+Every field is touched with the board's condition held, except `row`, `begun_ns` and `feeding_ns` (the t3 thread's own),
+`flow` (the flow thread's own) and `vocoder` (the vocoder thread's own); a thread may read without it what it alone
+writes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.context import Context
+
+from engine.clock import now_ns
+from engine.errors import GaplessError
+from engine.messages import Accepted, ChunkTimings, Sink, Usage, Utterance
+from engine.pipeline.tracing import UtteranceTrace
+from engine.scheduling.jobs import Row
+from engine.scheduling.ladder import Window
+from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
+from engine.text.segmenter import Segmenter, TextSegment
+from engine.text.words import WrittenWord
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A piece of a text segment, as T3 is given it."""
+
+    segment: TextSegment
+    text: str
+    words: tuple[WrittenWord, ...] = ()  # where they are in T3's text; none unless word times are wanted
+
+
+@dataclass
+class Running:
+    """One utterance, from submit to its last event."""
+
+    request: Utterance
+    accepted: Accepted
+    sink: Sink
+    trace: UtteranceTrace
+    segmenter: Segmenter
+    ledger: Ledger
+    on_leave: Callable[[], None]  # called once, on the t3 thread or when the engine closes, when it has left the board
+    voice: Any = None  # as the stages know it; None while it is being prepared
+    texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
+    pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
+    decoding: SegmentTokens | None = None
+    row: Row | None = None
+    begun_ns: int = 0  # when T3 took up the segment that it is fed,
+    fed_ns: int = 0  # and when it last ran some of it
+    feeding_ns: int = 0  # T3's work on the text of the segment that it feeds
+    flow: Any = None  # the mel stage's state
+    proposal: Proposal | None = None
+    mels: deque[VocoderJob | FlushMark | Failure] = field(default_factory=deque)  # committed, not yet audio
+    vocoder: Any = None  # the sound stage's state
+    input_ended: bool = False
+    cancelled: bool = False
+    failed: bool = False  # nothing more is begun; what was drawn before is spoken
+    n_characters: int = 0
+    n_segments: int = 0
+    n_tokens: int = 0
+    n_windows: int = 0
+    n_discarded: int = 0  # proposals that came to nothing
+    n_chunks: int = 0
+    segment_windows: int = 0  # windows of the segment at the ledger's head
+    samples_sent: int = 0
+    samples_unreleased: int = 0
+    channel_full: bool = False  # the next window found no room
+    room_ns: int = 0  # when there was room again
+    wanted_ns: int = 0  # when it will be time, or was, for a window that came too early
+    first_chunk_ns: int = 0
+    starts_ns: int = 0  # when playback begins, as far as one can know
+    runs_out_ns: int = 0  # when all that was sent will have been played; 0 before the first chunk
+    listener_reports: bool = False
+    t3_ns: int = 0
+    flow_ns: int = 0  # of flow and vocoder
+    vocoder_ns: int = 0  # of the vocoder alone
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits anywhere between the text and the listener."""
+        return not (self.texts or self.pieces or self.decoding or self.ledger.entries or self.mels)
+
+    @property
+    def chars_ahead(self) -> list[int]:
+        """Characters of each segment that T3 has not begun."""
+        texts = [len(text.text) for text in self.texts if isinstance(text, TextSegment)]
+        return [len(piece.text) for piece in self.pieces] + texts
+
+    @property
+    def tokens_in_vocoder(self) -> int:
+        return sum(job.window.n_new for job in self.mels if isinstance(job, VocoderJob))
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            input_characters=self.n_characters,
+            segments=self.n_segments,
+            speech_tokens=self.n_tokens,
+            samples=self.samples_sent,
+            windows=self.n_windows,
+            windows_discarded=self.n_discarded,
+            t3_ns=self.t3_ns,
+            flow_ns=self.flow_ns,
+            vocoder_ns=self.vocoder_ns,
+        )
+
+
+@dataclass(frozen=True)
+class FlowJob:
+    """A window to run."""
+
+    running: Running
+    segment: SegmentTokens
+    window: Window
+    tokens: tuple[int, ...]  # its own, and the lookahead that it sees
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A window that was run; it counts once it is committed."""
+
+    job: FlowJob
+    mel: Any
+    state: Any
+    timings: ChunkTimings
+    batch: tuple[Context, ...]  # the traces of all that were run together
+
+    def is_for(self, job: FlowJob) -> bool:
+        return self.job.segment is job.segment and self.job.window == job.window
+
+
+@dataclass(frozen=True)
+class VocoderJob:
+    """A committed window, on its way to the listener."""
+
+    running: Running
+    segment: SegmentTokens
+    window: Window
+    mel: Any
+    timings: ChunkTimings
+    batch: tuple[Context, ...]
+
+
+def push_text(running: Running, text: str) -> None:
+    running.n_characters += len(text)
+    running.texts += running.segmenter.push(text, now_ns())
+
+
+def flush(running: Running, flush_id: int) -> None:
+    running.texts += [*running.segmenter.flush(now_ns()), FlushMark(flush_id)]
+
+
+def end_input(running: Running) -> None:
+    running.texts += running.segmenter.flush(now_ns())
+    running.input_ended = True
+
+
+def give_voice(running: Running, voice: Any) -> None:
+    running.voice = voice
+
+
+def fail(running: Running, error: GaplessError) -> None:
+    """The error travels behind what was drawn before it."""
+    running.failed = True
+    running.ledger.entries.append(Failure(error))
+
+
+def release(running: Running, num_samples: int) -> None:
+    running.samples_unreleased = max(0, running.samples_unreleased - num_samples)
+    if running.channel_full:
+        running.channel_full, running.room_ns = False, now_ns()

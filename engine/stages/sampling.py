@@ -1,0 +1,213 @@
+"""Choosing the next speech token: logits [R, V] of R rows in, R token ids out, 25 times a second of speech.
+
+A choice is a function of (logits, history, parameters, seed, segment, token index): noise is addressed, never consumed,
+so a row's tokens do not depend on what else was sampled. With temperature 0 the likeliest token is taken.
+`Sampler.choose` is one function of tensors whose shapes do not depend on their values: it can be captured as a graph.
+Filters have the semantics of Hugging Face's generation processors. Sources: top-p (1904.09751), min-p (2407.01082),
+repetition penalty (CTRL, 1909.05858), the Gumbel-max trick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from engine.networks import noise
+from engine.networks.t3.t3 import T3Config, combine_guidance
+from engine.ranges import SAMPLING_RANGES as RANGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingParams:
+    """The wire's parameters with a model's defaults, and two facts of the model that no request changes."""
+
+    temperature: float = 0.8  # 0: greedy
+    top_p: float = 1.0  # 1: off
+    min_p: float = 0.0  # 0: off
+    top_k: int = 0  # 0: off
+    repetition_penalty: float = 1.0  # 1: off
+    cfg_weight: float = 0.5
+    exaggeration: float = 0.5
+    penalty_last: bool = False  # Quirk: Turbo and Nano penalise after truncation and temperature, Llama models before
+    penalty_window: int = 0  # tokens the penalty looks back on; 0: all of the segment
+
+    def __post_init__(self) -> None:
+        for name, (least, greatest) in RANGES.items():
+            value = getattr(self, name)
+            if not (least <= value <= greatest and math.isfinite(value)) or (name == "top_p" and value == 0):
+                bounds = f"above 0, up to {greatest:g}" if name == "top_p" else f"from {least:g} to {greatest:g}"
+                raise ValueError(f"{name}: {value:g} is out of range; possible: {bounds}")
+        if self.penalty_window < 0:
+            raise ValueError(f"penalty_window: {self.penalty_window} is negative")
+
+    def override(self, values: Mapping[str, float]) -> SamplingParams:
+        """These with a request's `values` by the wire's names. Raises ValueError, `name: what is wrong`."""
+        if unknown := sorted(set(values) - set(RANGES)):
+            raise ValueError(f"{unknown[0]}: unknown parameter; possible: {', '.join(RANGES)}")
+        changes: dict[str, Any] = dict(values)
+        if "top_k" in changes:
+            changes["top_k"] = int(changes["top_k"])
+        return dataclasses.replace(self, **changes)
+
+    def subset(self, names: Sequence[str]) -> dict[str, float]:
+        return {name: getattr(self, name) for name in names}
+
+
+class Speaking(Protocol):
+    """A row of a batch: what its next token depends on, beside the logits."""
+
+    params: SamplingParams
+    key: tuple[int, int]  # (seed, segment)
+    slots: list[int]  # its logits' places: with text and, where guidance acts, without
+    tokens: list[int]  # of this segment so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What R tokens depend on beside their logits: columns [R, 1], or a number where all rows agree; None: off."""
+
+    keys: Tensor  # [R] of their noise
+    temperature: Tensor | float  # 1 where the likeliest is taken
+    loudness: Tensor | float  # of the noise: 1, or 0 where the likeliest is taken
+    n_best: int  # at most so many tokens are kept for any row, or it is 1 and all are
+    top_k: Tensor | None = None
+    top_p: Tensor | float | None = None
+    least_ratio: Tensor | float | None = None  # logarithm of min_p
+    penalty: Tensor | float | None = None
+    seen: Tensor | None = None  # [R, N] what is penalised; `Sampler.nothing` where there is less
+
+
+class Sampler:
+    """Immutable: what can be sampled is the model's, all else comes with the call."""
+
+    def __init__(self, config: T3Config, device: torch.device | None = None) -> None:
+        # Quirk: the published heads have rows (specials, padding) that are no codes; upstream may sample them.
+        # The speech start is one of them, so that it makes no difference whether a penalty's history holds it: for
+        # the Llama models it does, for Turbo and Nano before the first token only.
+        self.device = device or torch.device("cpu")
+        self._forbidden = torch.ones(config.speech_vocab, dtype=torch.bool, device=device)
+        self._forbidden[: config.codes] = False
+        self._forbidden[config.stop_speech] = False
+        self.nothing = config.start_speech  # in a history: no token at all
+
+    def sample(self, logits: Tensor, history: Sequence[int], params: SamplingParams, key: tuple[int, int]) -> int:
+        """The token after `history` (all of this segment's so far) from logits [V]; `key` is (seed, segment)."""
+        return self.sample_rows(logits[None], [history], [params], [key])[0]
+
+    def draw(self, logits: Tensor, rows: Sequence[Speaking]) -> list[int]:
+        """The next token of each of `rows` from the logits [S, V] of all slots."""
+        with_text, without = [row.slots[0] for row in rows], [row.slots[-1] for row in rows]
+        if with_text != without:  # a row that guides itself stays as it is
+            weights = _column(logits, [row.params.cfg_weight for row in rows])
+            logits = combine_guidance(logits[with_text + without], weights)
+        elif with_text != list(range(len(logits))):
+            logits = logits[with_text]
+        return self.sample_rows(
+            logits, [row.tokens for row in rows], [row.params for row in rows], [row.key for row in rows]
+        )
+
+    def sample_rows(
+        self,
+        logits: Tensor,
+        histories: Sequence[Sequence[int]],
+        params: Sequence[SamplingParams],
+        keys: Sequence[tuple[int, int]],
+    ) -> list[int]:
+        """The same for rows [R, V], each with its own parameters."""
+        last = params[0].penalty_last
+        if any(p.penalty_last is not last for p in params):
+            raise ValueError("rows of one batch come from one model: penalty_last differs")
+        return self.choose(logits, self._choice(logits, histories, params, keys), last).tolist()
+
+    def choose(self, logits: Tensor, c: Choice, penalty_last: bool) -> Tensor:
+        """[R] token ids from logits [R, V], which stay as they are."""
+        scores = logits.float().masked_fill(self._forbidden, -torch.inf)
+        if not penalty_last:
+            scores = _penalise(scores, c)
+        scores = scores / c.temperature
+        scores = scores.masked_fill_(scores < _least_kept(scores, c), -torch.inf)
+        if penalty_last:
+            scores = _penalise(scores, c)
+        scores += noise.gumbel(c.keys, 0, scores.shape[1], scores.device) * c.loudness
+        return scores.argmax(-1)
+
+    def _choice(
+        self,
+        logits: Tensor,
+        histories: Sequence[Sequence[int]],
+        params: Sequence[SamplingParams],
+        keys: Sequence[tuple[int, int]],
+    ) -> Choice:
+        """With what no row needs left out."""
+        n_scores = logits.shape[1]
+        counts = [min(p.top_k, n_scores) or n_scores for p in params]
+        is_limited, has_counts = any(p.top_p < 1 for p in params), min(counts) < n_scores
+        penalty, seen = None, None
+        if any(p.repetition_penalty != 1.0 for p in params):
+            penalty = _column(logits, [p.repetition_penalty for p in params])
+            seen = self._seen(histories, params, logits.device)
+        addresses = [
+            noise.fold(seed, noise.Stream.T3, segment, len(history))
+            for (seed, segment), history in zip(keys, histories, strict=True)
+        ]
+        return Choice(
+            keys=noise.as_tensor(addresses, logits.device),
+            temperature=_column(logits, [p.temperature or 1.0 for p in params]),
+            loudness=_column(logits, [1.0 if p.temperature else 0.0 for p in params]),
+            n_best=max(counts) if is_limited or has_counts else 1,
+            top_k=torch.tensor(counts, device=logits.device)[:, None] if has_counts else None,
+            top_p=_column(logits, [p.top_p for p in params]) if is_limited else None,
+            least_ratio=_column(logits, [least_ratio(p) for p in params]) if any(p.min_p > 0 for p in params) else None,
+            penalty=penalty,
+            seen=seen,
+        )
+
+    def _seen(
+        self, histories: Sequence[Sequence[int]], params: Sequence[SamplingParams], device: torch.device
+    ) -> Tensor:
+        """[R, N]"""
+        recent = [list(history[-p.penalty_window :]) for history, p in zip(histories, params, strict=True)]
+        longest = max(map(len, recent))
+        return torch.tensor(
+            [tokens + [self.nothing] * (longest - len(tokens)) for tokens in recent], dtype=torch.int64, device=device
+        )
+
+
+def least_ratio(params: SamplingParams) -> float:
+    """The logarithm of the least share of the best token's probability that is kept."""
+    is_on = params.min_p > 0 and not params.penalty_last
+    return math.log(params.min_p) if is_on else -math.inf
+
+
+def _column(like: Tensor, values: Sequence[float]) -> Tensor | float:
+    """One value a row, as float32 [R, 1]; a plain number where all rows agree."""
+    if min(values) == max(values):
+        return values[0]
+    return torch.tensor(values, device=like.device)[:, None]
+
+
+def _penalise(scores: Tensor, c: Choice) -> Tensor:
+    """In place, once for every distinct token of the history: positive scores divided, negative ones multiplied."""
+    if c.penalty is None or c.seen is None:
+        return scores
+    said = scores.gather(1, c.seen)
+    return scores.scatter_(1, c.seen, torch.where(said < 0, said * c.penalty, said / c.penalty))
+
+
+def _least_kept(scores: Tensor, c: Choice) -> Tensor:
+    """[R, 1] the least score that top-k, min-p and top-p leave, in this order; ties with it stay."""
+    best = scores.topk(c.n_best).values  # descending
+    least = torch.full_like(best[:, :1], -torch.inf) if c.top_k is None else best.gather(1, c.top_k - 1)
+    if c.least_ratio is not None:
+        least = torch.maximum(least, best[:, :1] + c.least_ratio)
+    if c.top_p is not None:  # the least likely that together hold at most 1 - top_p are out, never the best one
+        probability = best.masked_fill(best < least, -torch.inf).softmax(-1)
+        kept = (probability.flip(-1).cumsum(-1) > 1 - c.top_p).sum(-1, keepdim=True).clamp_(min=1)
+        least = torch.maximum(least, best.gather(1, kept - 1))
+    return least

@@ -1,0 +1,142 @@
+"""Choosing the next speech tokens as a graph: logits [S, V] of all slots in, tokens of the rows out.
+
+The same choice as `Sampler.draw`, from tensors that stand still: what a row was told once (its parameters, what its
+noise is addressed by) and what it said so far stay on the device, at the row's first slot. A step brings one small
+block of numbers to the device and the tokens back; nothing else crosses, and nothing else is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from engine.device.graphs import Capture, Sized, row_buckets
+from engine.model import ModelConfig
+from engine.networks import noise
+from engine.networks.t3.t3 import combine_guidance
+from engine.stages.sampling import Choice, Sampler, Speaking, least_ratio
+
+
+class _Int(IntEnum):
+    """Rows of the block that hold integers."""
+
+    WITHOUT = 0  # the slot of the row's logits without text, its own where no guidance acts
+    COUNT = 1  # tokens said so far
+    KEY = 2  # of its noise, less the token's index
+    TOP_K = 3
+    WINDOW = 4  # tokens that the penalty looks back on
+
+
+class _Float(IntEnum):
+    """Rows of the block, after the integers, that hold float64."""
+
+    TEMPERATURE = 0
+    LOUDNESS = 1
+    TOP_P = 2
+    LEAST_RATIO = 3
+    PENALTY = 4
+    WEIGHT = 5  # of guidance
+
+
+class SlotSampler:
+    """Owns the tensors that its graphs read from and write to, and knows which row speaks from which slot."""
+
+    def __init__(self, sampler: Sampler, config: ModelConfig, slots: int, capture: Capture) -> None:
+        """Captures graphs with and without the sorting that top-k and top-p need."""
+        self._sampler, self._penalty_last = sampler, config.sampling.penalty_last
+        self._max_tokens, vocab, device = config.text.max_tokens, config.t3.speech_vocab, sampler.device
+        self._host = torch.zeros(len(_Int) + len(_Float), slots, dtype=torch.int64, pin_memory=device.type == "cuda")
+        self._ints = self._host[: len(_Int)].numpy()
+        self._floats = self._host[len(_Int) :].view(torch.float64).numpy()
+        self._ints[_Int.TOP_K] = vocab
+        self._floats[[_Float.TEMPERATURE, _Float.PENALTY]] = 1.0
+        self._block = self._host.to(device, copy=True)
+        self._block_floats = self._block[len(_Int) :].view(torch.float64)
+        self._logits = torch.zeros(slots, vocab, device=device)
+        self._said = torch.zeros(
+            slots, self._max_tokens + 1, dtype=torch.int64, device=device
+        )  # and a place for no row's
+        self._chosen = torch.zeros(slots, dtype=torch.int64, device=device)
+        self._speaking: list[Speaking | None] = [None] * slots
+        memory = (self._block, self._block_floats, self._logits, self._said, self._chosen)
+        self._graphs = {
+            sorts: Sized(capture, partial(self._choose, sorts), [row_buckets(slots)], *memory)
+            for sorts in (True, False)
+        }
+
+    @torch.inference_mode()
+    def draw(self, logits: Tensor, rows: Sequence[Speaking]) -> list[int]:
+        """The next token of each of `rows` from the logits [S, V] of all slots in use."""
+        self._ints[_Int.COUNT] = self._max_tokens  # those who do not draw now
+        for row in rows:
+            slot = row.slots[0]
+            if self._speaking[slot] is not row:
+                self._enter(slot, row)
+            self._ints[_Int.COUNT, slot], self._ints[_Int.WITHOUT, slot] = len(row.tokens), row.slots[-1]
+        self._block.copy_(self._host, non_blocking=True)
+        self._logits[: len(logits)] = logits
+        sorts = any(row.params.top_k > 0 or row.params.top_p < 1 for row in rows)
+        self._graphs[sorts].run(len(logits))
+        chosen = self._chosen.tolist()  # what the step waits for
+        return [chosen[row.slots[0]] for row in rows]
+
+    def _enter(self, slot: int, row: Speaking) -> None:
+        """A row that is new, or has moved here; it never moves back to a slot that it was in."""
+        self._speaking[slot] = row
+        p, vocab = row.params, self._logits.shape[1]
+        ints = {
+            _Int.KEY: noise.signed(noise.fold(row.key[0], noise.Stream.T3, row.key[1])),
+            _Int.TOP_K: min(p.top_k, vocab) or vocab,
+            _Int.WINDOW: p.penalty_window,
+        }
+        floats = {
+            _Float.TEMPERATURE: p.temperature or 1.0,
+            _Float.LOUDNESS: 1.0 if p.temperature else 0.0,
+            _Float.TOP_P: p.top_p,
+            _Float.LEAST_RATIO: least_ratio(p),
+            _Float.PENALTY: p.repetition_penalty,
+            _Float.WEIGHT: p.cfg_weight,
+        }
+        for place, value in ints.items():
+            self._ints[place, slot] = value
+        for name, number in floats.items():
+            self._floats[name, slot] = number
+        self._said[slot, : len(row.tokens)] = torch.tensor(row.tokens, dtype=torch.int64)
+
+    @torch.inference_mode()
+    def _choose(
+        self,
+        sorts: bool,
+        size: tuple[int] | Tensor,
+        block: Tensor,
+        block_floats: Tensor,
+        logits: Tensor,
+        said: Tensor,
+        chosen: Tensor,
+    ) -> None:
+        """What is captured: nothing here may depend on a value that the host knows, except on `sorts`, and on `size`
+        where it does."""
+        rows = size[0]
+        ints, floats = block[: len(_Int), :rows], block_floats[:, :rows, None].float()
+        count, window = ints[_Int.COUNT][:, None], ints[_Int.WINDOW][:, None]
+        said, places = said[:rows], torch.arange(self._max_tokens + 1, device=said.device)
+        is_seen = (places < count) & ((places >= count - window) | (window == 0))
+        choice = Choice(
+            keys=noise.fold_all(ints[_Int.KEY], ints[_Int.COUNT]),
+            temperature=floats[_Float.TEMPERATURE],
+            loudness=floats[_Float.LOUDNESS],
+            n_best=logits.shape[1] if sorts else 1,
+            top_k=ints[_Int.TOP_K][:, None] if sorts else None,
+            top_p=floats[_Float.TOP_P] if sorts else None,
+            least_ratio=floats[_Float.LEAST_RATIO],
+            penalty=floats[_Float.PENALTY],
+            seen=torch.where(is_seen, said, self._sampler.nothing),
+        )
+        both = torch.cat([logits[:rows], logits[ints[_Int.WITHOUT]]])
+        drawn = self._sampler.choose(combine_guidance(both, floats[_Float.WEIGHT]), choice, self._penalty_last)
+        said.scatter_(1, count, drawn[:, None])
+        chosen[:rows].copy_(drawn)

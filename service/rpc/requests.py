@@ -1,0 +1,169 @@
+"""What a client asks for, checked: proto -> the engine's messages, with the server's defaults filled in.
+
+Errors name the field by its path and say what is allowed. The way back is `service.rpc.responses`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from engine import messages
+from engine.errors import GaplessError, InvalidRequest
+from engine.ranges import ABOVE_LEAST, SAMPLING_RANGES
+from gapless.tts.v1 import tts_pb2
+from service.audio import AudioEncoder, AudioFormat
+from service.config import ServiceConfig
+from service.observability.tracing import is_valid_traceparent
+from service.rpc.responses import ENCODINGS, sample_rates
+
+_NS_PER_S = 1_000_000_000
+_MAX_DURATION_S = 3600.0
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed, carriage return
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Range:
+    low: float
+    high: float
+    above_low: bool = False  # low itself is out
+
+    def __contains__(self, value: float) -> bool:
+        return self.low < value <= self.high if self.above_low else self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{'above ' if self.above_low else ''}{self.low:g} to {self.high:.9g}"
+
+
+_SAMPLING_RANGES = {
+    name: _Range(low=low, high=high, above_low=name in ABOVE_LEAST) for name, (low, high) in SAMPLING_RANGES.items()
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A checked config with the server's defaults filled in."""
+
+    utterance: messages.Utterance
+    audio_format: AudioFormat
+    max_lead_s: float
+    warnings: tuple[messages.Warned, ...]
+
+
+def read_config(
+    wire: tts_pb2.SynthesisConfig,
+    utterance_id: str,
+    traceparent: str,
+    info: messages.EngineInfo,
+    config: ServiceConfig,
+) -> Order:
+    """`traceparent` is the span that the engine's spans will be children of."""
+    sampling = _read_sampling(wire.sampling)
+    streaming = wire.streaming
+    max_lead_s = _read_duration(streaming, "max_lead", "config.streaming")
+    ignored = sorted(set(sampling) - set(info.default_sampling))
+    return Order(
+        utterance=messages.Utterance(
+            id=utterance_id,
+            voice=wire.voice,
+            language=wire.language,
+            sampling={name: value for name, value in sampling.items() if name not in ignored},
+            seed=wire.sampling.seed if wire.sampling.HasField("seed") else None,
+            max_text_delay_s=_read_duration(streaming, "max_text_delay", "config.streaming"),
+            want_alignment=streaming.want_alignment and info.has_alignment,
+            traceparent=traceparent,
+        ),
+        audio_format=_read_audio_format(wire.audio_format, info.sample_rate),
+        max_lead_s=config.max_lead_s if max_lead_s is None else max_lead_s,
+        warnings=tuple(_warnings(wire, ignored, info)),
+    )
+
+
+def read_trace_context(first: tts_pb2.SynthesisConfig | GaplessError) -> dict[str, str]:
+    """The config's trace context as W3C headers; none if there is no config."""
+    if isinstance(first, GaplessError):
+        return {}
+    return {"traceparent": first.trace_context.traceparent, "tracestate": first.trace_context.tracestate}
+
+
+def _read_sampling(wire: Message) -> dict[str, float]:
+    sampling: dict[str, float] = {}
+    for name, allowed in _SAMPLING_RANGES.items():
+        if wire.HasField(name):
+            value = getattr(wire, name)
+            if math.isnan(value) or value not in allowed:
+                raise InvalidRequest(f"config.sampling.{name}", f"{value:g} is out of range; allowed: {allowed}")
+            sampling[name] = value
+    return sampling
+
+
+def _read_audio_format(wire: tts_pb2.AudioFormat, native_rate: int) -> AudioFormat:
+    by_value = {value: encoding for encoding, value in ENCODINGS.items()}
+    encoding = wire.encoding or tts_pb2.AUDIO_ENCODING_PCM_S16LE
+    if encoding not in by_value:
+        names = ", ".join(tts_pb2.AudioEncoding.Name(value) for value in by_value)
+        raise InvalidRequest("config.audio_format.encoding", f"unknown encoding {encoding}; available: {names}")
+    rate = wire.sample_rate_hertz or native_rate
+    if rate not in sample_rates(native_rate):
+        rates = ", ".join(map(str, sample_rates(native_rate)))
+        raise InvalidRequest("config.audio_format.sample_rate_hertz", f"{rate} Hz is not available; available: {rates}")
+    return AudioFormat(encoding=by_value[encoding], sample_rate=rate)
+
+
+def _read_duration(wire: Message, name: str, path: str) -> float | None:
+    """Seconds of a duration field of `wire`, which lies at `path`; None if it is absent."""
+    if not wire.HasField(name):
+        return None
+    duration: Duration = getattr(wire, name)
+    if abs(duration.nanos) >= _NS_PER_S or duration.seconds * duration.nanos < 0:
+        raise InvalidRequest(
+            f"{path}.{name}",
+            f"malformed duration (seconds {duration.seconds}, nanos {duration.nanos}); "
+            "nanos must be within one second and have the sign of seconds",
+        )
+    seconds = duration.seconds + duration.nanos / _NS_PER_S
+    if not 0 <= seconds <= _MAX_DURATION_S:
+        raise InvalidRequest(f"{path}.{name}", f"{seconds:g} s is out of range; allowed: 0 to {_MAX_DURATION_S:g} s")
+    return seconds
+
+
+def _warnings(
+    wire: tts_pb2.SynthesisConfig, ignored_sampling: list[str], info: messages.EngineInfo
+) -> Iterator[messages.Warned]:
+    for name in ignored_sampling:
+        message = f"config.sampling.{name}: this model does not use it"
+        yield messages.Warned(reason="SAMPLING_IGNORED", message=message)
+    if wire.streaming.want_alignment and not info.has_alignment:
+        message = "config.streaming.want_alignment: this model cannot tell where words are"
+        yield messages.Warned(reason="ALIGNMENT_UNAVAILABLE", message=message)
+    traceparent = wire.trace_context.traceparent
+    if traceparent and not is_valid_traceparent(traceparent):
+        message = f"config.trace_context.traceparent: {traceparent[:80]!r} is not a W3C traceparent"
+        yield messages.Warned(reason="TRACE_CONTEXT_IGNORED", message=message)
+
+
+def read_playback(report: tts_pb2.PlaybackReport, sent: int, encoder: AudioEncoder) -> messages.Playback:
+    """`sent` is the number of output samples that left; nobody can have played more."""
+    if report.played_samples > sent:
+        raise InvalidRequest("playback.played_samples", f"{report.played_samples} is beyond the {sent} samples sent")
+    for name in ("underrun_total", "output_latency"):
+        _read_duration(report, name, "playback")
+    return messages.Playback(
+        played_samples=encoder.to_native(report.played_samples),
+        buffered_samples=encoder.to_native(report.buffered_samples),
+        underruns=report.underruns,
+    )
+
+
+def check_text(text: str) -> None:
+    if match := _CONTROL_CHARACTER.search(text):
+        raise InvalidRequest(
+            "text.text",
+            f"control character U+{ord(match[0]):04X} at index {match.start()} of this piece; "
+            "of control characters only tab, line feed and carriage return are allowed",
+        )

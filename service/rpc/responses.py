@@ -1,0 +1,213 @@
+"""What the server says: the engine's messages -> proto. The way in, with all checks, is `service.rpc.requests`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.duration_pb2 import Duration
+
+from engine import messages
+from engine.clock import now_ns
+from gapless.tts.v1 import tts_pb2
+from service.audio import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoded, Encoding
+from service.config import ServiceConfig
+from service.observability.loop_lag import Lag
+
+_NS_PER_S = 1_000_000_000
+ENCODINGS = {
+    Encoding.PCM_S16LE: tts_pb2.AUDIO_ENCODING_PCM_S16LE,
+    Encoding.PCM_F32LE: tts_pb2.AUDIO_ENCODING_PCM_F32LE,
+    Encoding.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
+    Encoding.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
+}
+
+
+def to_started(
+    audio_format: AudioFormat,
+    max_lead_s: float,
+    utterance: messages.Utterance,
+    accepted: messages.Accepted,
+    limits: tts_pb2.Limits,
+) -> tts_pb2.Started:
+    return tts_pb2.Started(
+        utterance_id=utterance.id,
+        voice=accepted.voice,
+        audio_format=to_audio_format(audio_format),
+        seed=accepted.seed,
+        sampling=to_sampling(accepted.sampling),
+        streaming=tts_pb2.StreamingConfig(
+            max_lead=to_duration(max_lead_s),
+            max_text_delay=to_duration(accepted.max_text_delay_s),
+            want_alignment=utterance.want_alignment,
+        ),
+        limits=limits,
+        traceparent=utterance.traceparent,
+        language=accepted.language,
+    )
+
+
+def to_audio(chunk: messages.AudioChunk, encoded: Encoded) -> tts_pb2.Audio:
+    """Without what is known only when it is sent: `chunk_seq`, `first_sample` and the service's own timings."""
+    return tts_pb2.Audio(
+        num_samples=encoded.num_samples,
+        pcm=encoded.pcm,
+        timings=_to_timings(chunk.timings),
+        segment=chunk.segment,
+        end_of_segment=chunk.end_of_segment,
+    )
+
+
+def _to_timings(timings: messages.ChunkTimings) -> tts_pb2.ChunkTimings:
+    return tts_pb2.ChunkTimings(
+        text_received_unix_nanos=timings.text_received_ns,
+        text_cut_unix_nanos=timings.text_cut_ns,
+        t3_busy=to_duration(timings.t3_busy_ns / _NS_PER_S),
+        room_unix_nanos=timings.room_ns,
+        wanted_unix_nanos=timings.wanted_ns,
+        t3_start_unix_nanos=timings.t3_start_ns,
+        t3_first_token_unix_nanos=timings.t3_first_token_ns,
+        t3_last_token_unix_nanos=timings.t3_last_token_ns,
+        flow_start_unix_nanos=timings.flow_start_ns,
+        flow_end_unix_nanos=timings.flow_end_ns,
+        vocoder_start_unix_nanos=timings.vocoder_start_ns,
+        vocoder_end_unix_nanos=timings.vocoder_end_ns,
+        window_tokens=timings.window_tokens,
+        lookahead_tokens=timings.lookahead_tokens,
+        flow_batch=timings.flow_batch,
+        vocoder_batch=timings.vocoder_batch,
+        speculative=timings.speculative,
+    )
+
+
+def to_alignment(aligned: messages.Aligned, encoder: AudioEncoder) -> tts_pb2.Alignment:
+    return tts_pb2.Alignment(
+        words=[
+            tts_pb2.Word(
+                word=word.word,
+                start_sample=encoder.to_output(word.start_sample),
+                end_sample=encoder.to_output(word.end_sample),
+                text_begin=word.text_begin,
+                text_end=word.text_end,
+            )
+            for word in aligned.words
+        ]
+    )
+
+
+def to_warning(warned: messages.Warned) -> tts_pb2.Warning:
+    return tts_pb2.Warning(reason=warned.reason, message=warned.message)
+
+
+def to_usage(usage: messages.Usage, samples: int, sample_rate: int) -> tts_pb2.Usage:
+    """`samples` and `sample_rate` are those of the output."""
+    return tts_pb2.Usage(
+        input_characters=usage.input_characters,
+        segments=usage.segments,
+        speech_tokens=usage.speech_tokens,
+        samples=samples,
+        audio_duration=to_duration(samples / sample_rate),
+        windows=usage.windows,
+        windows_discarded=usage.windows_discarded,
+        t3_time=to_duration(usage.t3_ns / _NS_PER_S),
+        flow_time=to_duration(usage.flow_ns / _NS_PER_S),
+        vocoder_time=to_duration(usage.vocoder_ns / _NS_PER_S),
+    )
+
+
+def to_server_info(
+    info: messages.EngineInfo, stats: messages.EngineStats, config: ServiceConfig
+) -> tts_pb2.GetServerInfoResponse:
+    return tts_pb2.GetServerInfoResponse(
+        version=config.version,
+        model=info.model,
+        variant=info.variant,
+        native_sample_rate_hertz=info.sample_rate,
+        sample_rates_hertz=sample_rates(info.sample_rate),
+        encodings=list(ENCODINGS.values()),
+        limits=to_limits(info, config),
+        default_sampling=to_sampling(info.default_sampling),
+        default_streaming=tts_pb2.StreamingConfig(
+            max_lead=to_duration(config.max_lead_s), max_text_delay=to_duration(info.default_max_text_delay_s)
+        ),
+        features=tts_pb2.Features(
+            alignment=info.has_alignment,
+            playback_reports=True,
+            playback_scheduling=info.has_playback_scheduling,
+            prebuffer_hint=info.has_prebuffer_hint,
+            speculation=info.has_speculation,
+            guidance=info.has_guidance,
+            emotion=info.has_emotion,
+            voice_cloning=info.has_cloning,
+            deterministic=info.is_deterministic,
+        ),
+        active_utterances=stats.utterances,
+        device=info.device,
+        languages=info.languages,
+        flow_form=info.form,
+        utterance_bytes=info.utterance_bytes,
+        utterance_memory_bytes=info.utterance_memory_bytes,
+    )
+
+
+def to_voices(voices: list[messages.VoiceInfo], default_voice: str) -> tts_pb2.ListVoicesResponse:
+    return tts_pb2.ListVoicesResponse(
+        voices=[_to_voice(voice) for voice in sorted(voices, key=lambda voice: voice.name)],
+        default_voice=default_voice,
+    )
+
+
+def _to_voice(voice: messages.VoiceInfo) -> tts_pb2.Voice:
+    return tts_pb2.Voice(
+        name=voice.name,
+        description=voice.description,
+        language_codes=voice.language_codes,
+        bytes_held=voice.bytes_held,
+        built_in=voice.built_in,
+        in_memory=voice.bytes_held > 0,
+    )
+
+
+def to_created_voice(created: messages.CreatedVoice) -> tts_pb2.CreateVoiceResponse:
+    warnings = [tts_pb2.Warning(reason="RECORDING", message=message) for message in created.warnings]
+    return tts_pb2.CreateVoiceResponse(voice=_to_voice(created.voice), warnings=warnings)
+
+
+def to_audio_format(audio_format: AudioFormat) -> tts_pb2.AudioFormat:
+    encoding = ENCODINGS[audio_format.encoding]
+    return tts_pb2.AudioFormat(encoding=encoding, sample_rate_hertz=audio_format.sample_rate)
+
+
+def to_sampling(sampling: Mapping[str, float]) -> tts_pb2.SamplingConfig:
+    wire = tts_pb2.SamplingConfig()
+    for name, value in sampling.items():
+        setattr(wire, name, round(value) if name == "top_k" else value)
+    return wire
+
+
+def to_limits(info: messages.EngineInfo, config: ServiceConfig) -> tts_pb2.Limits:
+    return tts_pb2.Limits(
+        max_text_chars=config.max_text_chars,
+        idle_timeout=to_duration(config.idle_timeout_s),
+        max_utterances=info.max_utterances,
+        max_recording_bytes=config.max_recording_bytes if info.has_cloning else 0,
+    )
+
+
+def to_duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * _NS_PER_S))
+    return duration
+
+
+def sample_rates(native_rate: int) -> list[int]:
+    return sorted({*SAMPLE_RATES, native_rate})
+
+
+def to_clock_reply(request: tts_pb2.ProbeClockRequest, received_ns: int, lag: Lag) -> tts_pb2.ProbeClockResponse:
+    return tts_pb2.ProbeClockResponse(
+        client_send_unix_nanos=request.client_send_unix_nanos,
+        server_receive_unix_nanos=received_ns,
+        loop_lag_max=to_duration(lag.s) if lag.s else None,
+        loop_lag_from_unix_nanos=lag.from_ns,
+        server_send_unix_nanos=now_ns(),
+    )

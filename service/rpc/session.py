@@ -1,0 +1,269 @@
+"""One accepted utterance on the asyncio loop: the client's messages into the engine, the engine's events out.
+
+Four tasks: one reads, one writes, one watches for silence, one tells of a drain. All writes go through one lock; audio
+also through the encoder (rate and encoding) and the pacer (`max_lead`). Room in the engine's channel is given back
+after each write, so a client that does not read stops its own synthesis and nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from google.protobuf.message import Message
+from opentelemetry.trace import Span, Tracer
+
+from engine.clock import now_ns
+from engine.errors import InvalidRequest
+from engine.messages import Aligned, AudioChunk, Engine, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
+from gapless.tts.v1 import tts_pb2
+from service.audio import AudioEncoder
+from service.config import ServiceConfig
+from service.observability.loop_lag import LagWatch
+from service.observability.metrics import Metrics
+from service.observability.slack import Slack
+from service.observability.tracing import ChunkSpans
+from service.pacing import Pacer
+from service.rpc import requests as orders
+from service.rpc import responses as wire
+from service.rpc.bridge import Bridge, Stopped
+from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong
+from service.rpc.reading import Context, read
+
+_NS_PER_S = 1_000_000_000
+_DRAINING = Warned(
+    reason="DRAINING",
+    message="the server is shutting down: this utterance may finish, open the next one on another server",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all sessions of a server share."""
+
+    engine: Engine
+    config: ServiceConfig
+    tracer: Tracer
+    metrics: Metrics = field(default_factory=Metrics)
+
+    @cached_property
+    def info(self) -> EngineInfo:
+        """Asked once: it does not change, and whoever asks need not wait for the engine."""
+        return self.engine.info()
+
+
+class Session:
+    def __init__(
+        self,
+        order: orders.Order,
+        context: Context,
+        around: Surroundings,
+        span: Span,
+        lag: LagWatch,
+        draining: asyncio.Event,
+    ) -> None:
+        info = around.info
+        self._limits = wire.to_limits(info, around.config)
+        self._draining = draining
+        self._id = order.utterance.id
+        self._order = order
+        self._context = context
+        self._engine = around.engine
+        self._config = around.config
+        self._metrics = around.metrics
+        self._spans = ChunkSpans(around.tracer, span)
+        self._lag = lag
+        self._bridge = Bridge()
+        self._native_rate = info.sample_rate
+        self._encoder = AudioEncoder(order.audio_format, info.sample_rate)
+        self._pacer = Pacer(max_lead_s=order.max_lead_s, sample_rate=order.audio_format.sample_rate, now_ns=now_ns)
+        self._slack = Slack(order.audio_format.sample_rate)
+        self._writing = asyncio.Lock()
+        self._listener_moved = asyncio.Event()
+        self._stopped = False
+        self._input_ended = False
+        self._text_chars = 0
+        self._last_sign_ns = now_ns()
+        self._chunks_sent = 0
+        self._written_ns = 0  # when gRPC had taken the last chunk
+
+    async def run(self) -> None:
+        """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
+        accepted = self._engine.submit(self._order.utterance, self._bridge.sink)
+        try:
+            order = self._order
+            started = wire.to_started(order.audio_format, order.max_lead_s, order.utterance, accepted, self._limits)
+            await self._write(started=started)
+            for warned in order.warnings:
+                await self._write(warning=wire.to_warning(warned))
+            async with asyncio.TaskGroup() as group:
+                beside = (self._listen(), self._watch_for_silence(), self._tell_of_drain())
+                helpers = [group.create_task(task) for task in beside]
+                await self._speak()
+                for helper in helpers:
+                    helper.cancel()
+        finally:
+            self._engine.cancel(self._id)
+            self._spans.end()
+
+    # -------------------------------------------------------------------------------------------- client to engine
+
+    async def _listen(self) -> None:
+        while request := await read(self._context, tts_pb2.SynthesizeRequest):
+            self._last_sign_ns = now_ns()
+            await self._take(request)
+        if not self._input_ended:
+            self._end_input()
+
+    async def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
+        event = request.WhichOneof("event")
+        if self._input_ended and event in ("text", "flush", "end_of_input"):
+            raise OutOfOrder(event, "came after end_of_input; open another call for more text")
+        match event:
+            case "text":
+                self._take_text(request.text)
+            case "flush":
+                self._engine.flush(self._id, request.flush.flush_id)
+            case "end_of_input":
+                self._end_input()
+            case "playback":
+                self._take_playback(request.playback)
+            case "clock_probe":
+                await self._answer_probe(request.clock_probe)
+            case "config":
+                raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
+            case None:
+                raise InvalidRequest("event", "no event is set; set text, flush, end_of_input, playback or clock_probe")
+
+    def _take_text(self, text: tts_pb2.Text) -> None:
+        self._text_chars += len(text.text)
+        if self._text_chars > self._config.max_text_chars:
+            raise TextTooLong(self._text_chars, self._config.max_text_chars)
+        orders.check_text(text.text)
+        self._engine.push_text(self._id, text.text)
+        if text.flush:
+            self._engine.flush(self._id, 0)
+
+    def _end_input(self) -> None:
+        self._input_ended = True
+        self._engine.end_input(self._id)
+
+    def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
+        self._engine.playback(self._id, orders.read_playback(report, self._pacer.sent, self._encoder))
+        self._pacer.report(report.played_samples)
+        self._slack.heard(report.played_samples, now_ns())
+        if report.stopped:
+            self._stopped = True
+            self._engine.cancel(self._id)
+            self._bridge.stop()
+        self._listener_moved.set()
+
+    async def _answer_probe(self, probe: tts_pb2.ClockProbe) -> None:
+        received_ns = now_ns()
+        async with self._writing:
+            reply = tts_pb2.ClockReply(
+                probe_id=probe.probe_id,
+                client_send_unix_nanos=probe.client_send_unix_nanos,
+                server_receive_unix_nanos=received_ns,
+                server_send_unix_nanos=now_ns(),
+            )
+            await self._send(tts_pb2.SynthesizeResponse(clock_reply=reply))
+
+    async def _watch_for_silence(self) -> None:
+        """Silence counts from the client's last message or the end of what it hears: whoever listens may be quiet."""
+        while not self._input_ended:
+            silent_since_ns = max(self._last_sign_ns, self._pacer.all_played_ns)
+            left_s = self._config.idle_timeout_s - (now_ns() - silent_since_ns) / _NS_PER_S
+            if left_s <= 0:
+                raise SilentClient(self._config.idle_timeout_s)
+            await asyncio.sleep(left_s)
+
+    # -------------------------------------------------------------------------------------------- engine to client
+
+    async def _speak(self) -> None:
+        while True:
+            match await self._bridge.next():
+                case AudioChunk() as chunk:
+                    await self._send_chunk(chunk)
+                case FlushDone(flush_id=flush_id):
+                    await self._write(flush_done=tts_pb2.FlushDone(flush_id=flush_id, end_sample=self._pacer.sent))
+                case Aligned() as aligned:
+                    await self._write(alignment=wire.to_alignment(aligned, self._encoder))
+                case Warned() as warned:
+                    await self._write(warning=wire.to_warning(warned))
+                case Failed(error=error):
+                    raise error
+                case Finished(usage=usage):
+                    self._metrics.spoken(usage, self._native_rate)
+                    return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)
+                case Stopped():
+                    usage = Usage(input_characters=self._text_chars)
+                    return await self._finish(tts_pb2.FINISH_REASON_STOPPED, usage)
+
+    async def _tell_of_drain(self) -> None:
+        await self._draining.wait()
+        await self._write(warning=wire.to_warning(_DRAINING))
+
+    async def _send_chunk(self, chunk: AudioChunk) -> None:
+        taken_ns = now_ns()
+        encoded = self._encoder.encode(chunk.samples, chunk.end_of_segment)
+        if encoded.num_samples:  # else the resampler kept it all
+            audio, hint_s = wire.to_audio(chunk, encoded), chunk.prebuffer_hint_s
+            if hint_s is not None:
+                hint_s += self._encoder.held_s
+                audio.prebuffer_hint.CopyFrom(wire.to_duration(hint_s))
+            await self._send_audio(audio, hint_s, taken_ns)
+        self._engine.release(self._id, chunk.num_samples)
+
+    async def _send_audio(self, audio: tts_pb2.Audio, hint_s: float | None, taken_ns: int) -> None:
+        paced_s = await self._pace(audio.num_samples)
+        if self._stopped:
+            return
+        audio.chunk_seq, audio.first_sample = self._chunks_sent, self._pacer.sent
+        timings = audio.timings
+        timings.taken_unix_nanos = taken_ns
+        timings.paced.CopyFrom(wire.to_duration(paced_s))
+        async with self._writing:
+            self._pacer.on_sent(audio.num_samples)  # before the write: a report on this chunk may come during it
+            self._chunks_sent += 1
+            lag = self._lag.take()
+            timings.loop_lag_max.CopyFrom(wire.to_duration(lag.s))
+            timings.loop_lag_from_unix_nanos = lag.from_ns
+            timings.previous_written_unix_nanos = self._written_ns
+            slack_s = self._slack.send(audio.num_samples, hint_s, now_ns())
+            timings.write_start_unix_nanos = now_ns()
+            await self._send(tts_pb2.SynthesizeResponse(audio=audio))
+            self._written_ns = now_ns()
+        text_to_write_s = (timings.write_start_unix_nanos - timings.text_received_unix_nanos) / _NS_PER_S
+        self._metrics.chunk(slack_s=slack_s, text_to_write_s=text_to_write_s)
+        attributes = {"tts.chunk.seq": audio.chunk_seq, "tts.chunk.samples": audio.num_samples}
+        self._spans.written(timings, self._written_ns, attributes)
+
+    async def _pace(self, num_samples: int) -> float:
+        """Waits until the chunk is within max_lead of the listener. Gives the seconds that it took."""
+        start_ns = now_ns()
+        while not self._stopped and (wait_s := self._pacer.wait_s(num_samples)) > 0:
+            self._listener_moved.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._listener_moved.wait()
+        return (now_ns() - start_ns) / _NS_PER_S
+
+    async def _finish(self, reason: tts_pb2.FinishReason, usage: Usage) -> None:
+        totals = wire.to_usage(usage, self._pacer.sent, self._order.audio_format.sample_rate)
+        await self._write(finished=tts_pb2.Finished(reason=reason, usage=totals))
+        self._metrics.ended("OK", tts_pb2.FinishReason.Name(reason).removeprefix("FINISH_REASON_"))
+
+    async def _write(self, **event: Message) -> None:
+        async with self._writing:
+            await self._send(tts_pb2.SynthesizeResponse(**event))  # type: ignore[arg-type]
+
+    async def _send(self, response: tts_pb2.SynthesizeResponse) -> None:
+        """Blocks while the transport's windows are full: while the client does not read."""
+        try:
+            async with asyncio.timeout(self._config.idle_timeout_s):
+                await self._context.write(response)
+        except TimeoutError:
+            raise ClientStalled(self._config.idle_timeout_s) from None

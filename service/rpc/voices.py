@@ -1,0 +1,114 @@
+"""CreateVoice, DeleteVoice and ListVoices: recordings in, voices of the engine out.
+
+Cloning takes seconds and the event loop must not: it runs on one thread, one voice after the other. A place is taken
+before the first byte is read and given back when the thread is done, so recordings in memory are bounded, too.
+A call that ends early leaves no voice: one that waits is dropped, one that is at work is deleted when it is made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from engine.errors import GaplessError, InvalidRequest, Overloaded, UnknownVoice, Unsupported
+from engine.messages import CreatedVoice, Engine, EngineInfo, NewVoice, VoiceInfo
+from gapless.tts.v1 import tts_pb2
+from service.config import ServiceConfig
+from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge
+from service.rpc.reading import Context, read
+
+_SETTLE_S = 0.05  # a cancelled call first looks like the end of input: half a recording must not become a voice
+_RETRY_AFTER_S = 5.0  # about what one voice takes
+
+_log = logging.getLogger(__name__)
+
+
+class VoiceDesk:
+    def __init__(self, engine: Engine, info: EngineInfo, config: ServiceConfig) -> None:
+        self._engine = engine
+        self._info = info
+        self._config = config
+        self._places = threading.BoundedSemaphore(config.max_new_voices)
+        self._thread = ThreadPoolExecutor(1, "create-voice")
+
+    async def list(self) -> list[VoiceInfo]:
+        return await asyncio.to_thread(self._engine.voices)
+
+    async def delete(self, name: str) -> None:
+        if not name:
+            raise InvalidRequest("name", "is empty; name the voice to delete")
+        if any(voice.name == name and voice.built_in for voice in await self.list()):
+            raise BuiltInVoice(name)
+        try:
+            await asyncio.to_thread(self._engine.delete_voice, name)
+        except UnknownVoice as error:
+            raise NoSuchVoice(error.description) from None
+        _log.info("voice %s: deleted", name)
+
+    async def create(self, context: Context) -> CreatedVoice:
+        if not self._info.has_cloning:
+            raise Unsupported(
+                "this server creates no voices: its model cannot clone, or it has no directory to store them in"
+            )
+        if not self._places.acquire(blocking=False):
+            raise Overloaded(f"{self._config.max_new_voices} voices are being created", _RETRY_AFTER_S)
+        try:
+            voice = await self._receive(context)
+            work = self._thread.submit(self._engine.create_voice, voice)
+        except BaseException:
+            self._places.release()
+            raise
+        work.add_done_callback(lambda _: self._places.release())
+        try:
+            created = await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            if not work.cancel():
+                work.add_done_callback(self._discard)
+            raise
+        _log.info("voice %s: created; %s", voice.name, "; ".join(created.warnings) or "no warnings")
+        return created
+
+    async def _receive(self, context: Context) -> NewVoice:
+        first = await self._read(context)
+        if first is None or not first.HasField("config"):
+            came = (first and first.WhichOneof("event")) or "nothing"
+            raise OutOfOrder("config", f"{came} came first; a call must begin with config, which names the voice")
+        voice = NewVoice(name=first.config.name, description=first.config.description, audio=b"")
+        audio = bytearray()
+        while request := await self._read(context):
+            match request.WhichOneof("event"):
+                case "audio":
+                    audio += request.audio
+                case "config":
+                    raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
+                case None:
+                    raise InvalidRequest("event", "no event is set; set audio")
+            if len(audio) > self._config.max_recording_bytes:
+                raise RecordingTooLarge(self._config.max_recording_bytes)
+        await asyncio.sleep(_SETTLE_S)
+        if not audio:
+            raise InvalidRequest("audio", "is empty; send the bytes of a WAV, FLAC, Ogg or MP3 file")
+        return dataclasses.replace(voice, audio=bytes(audio))
+
+    async def _read(self, context: Context) -> tts_pb2.CreateVoiceRequest | None:
+        try:
+            async with asyncio.timeout(self._config.idle_timeout_s):
+                return await read(context, tts_pb2.CreateVoiceRequest)
+        except TimeoutError:
+            raise IdleTimeout(self._config.idle_timeout_s, "half-close when the recording is complete") from None
+
+    def _discard(self, work: Future[CreatedVoice]) -> None:
+        """Nobody waits for this voice any more."""
+        if work.exception() is not None:
+            return
+        name = work.result().voice.name
+        with contextlib.suppress(GaplessError):
+            self._engine.delete_voice(name)
+        _log.info("voice %s: its call ended early, it is not kept", name)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)

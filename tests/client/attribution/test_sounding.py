@@ -1,0 +1,48 @@
+"""When chunks should have sounded, and when they did."""
+
+from __future__ import annotations
+
+from client.attribution.observations import DeviceLog, Span, Underrun, Write
+from client.attribution.sounding import given, soundings
+from tests.client.conftest import MS, RATE, receipt, record
+
+THREE = record(receipt(0, 0, 100, 10, hint_s=0.05), receipt(1, 100, 100, 60), receipt(2, 200, 100, 400))
+
+
+def log(**facts: object) -> DeviceLog:
+    return DeviceLog(**{"opening": Span(0, 1), "sample_rate": RATE, "started_ns": 80 * MS, **facts})  # type: ignore[arg-type]
+
+
+def times(device: DeviceLog | None) -> list[tuple[float, float]]:
+    sounds = soundings(THREE, given(THREE, device), device)
+    return [(round(sound.due_ns / MS), round(sound.sounded_ns / MS)) for sound in sounds]
+
+
+def test_an_imagined_listener_starts_by_the_hint_and_waits_for_what_is_late() -> None:
+    assert times(None) == [(60, 60), (160, 160), (260, 400)]
+
+
+def test_a_device_s_own_log_tells_what_was_heard() -> None:
+    device = log(underruns=(Underrun(position=200, at_ns=280 * MS, missing_samples=130),))
+    assert times(device)[1:] == [(180, 180), (280, 410)]
+
+
+def test_a_device_that_stood_still_sounds_everything_after_that_later() -> None:
+    assert times(log(stalls=(Span(120 * MS, 150 * MS),)))[1:] == [(180, 210), (310, 310)]
+
+
+def test_a_stall_before_the_first_sample_delays_nothing_twice() -> None:
+    assert times(log(stalls=(Span(20 * MS, 70 * MS),)))[1:] == [(180, 180), (280, 280)]
+
+
+def test_a_chunk_is_there_when_its_last_sample_is_in_the_buffer() -> None:
+    writes = (
+        Write(end_sample=60, asked_ns=11 * MS, done_ns=12 * MS),
+        Write(end_sample=200, asked_ns=61 * MS, done_ns=62 * MS),
+        Write(end_sample=300, asked_ns=401 * MS, done_ns=500 * MS),
+    )
+    assert [at // MS for at in given(THREE, log(writes=writes))] == [62, 62, 500]
+
+
+def test_nothing_sounds_of_nothing() -> None:
+    assert soundings(record(), [], None) == []

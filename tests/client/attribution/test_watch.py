@@ -1,0 +1,84 @@
+"""The watch beside an utterance, against a server that makes tones."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from client import Client
+from client.attribution.hops import Hop
+from client.attribution.verdict import analyse
+from client.attribution.watch import LoopWatch
+from tests.client.fake_server import FakeServer
+
+BLOCK_S = 0.2
+
+
+@pytest.mark.real_time
+async def test_a_blocked_loop_is_noted_with_its_length() -> None:
+    watch = LoopWatch()
+    await asyncio.sleep(0.03)
+    time.sleep(BLOCK_S)
+    await asyncio.sleep(0.03)
+    watch.stop()
+    assert max(block.length_ns for block in watch.blocks) == pytest.approx(BLOCK_S * 1e9, rel=0.2)
+
+
+async def test_a_block_that_lasts_to_the_end_is_noted() -> None:
+    watch = LoopWatch()
+    await asyncio.sleep(0.03)
+    time.sleep(BLOCK_S)
+    watch.stop()
+    assert max(block.length_ns for block in watch.blocks) > BLOCK_S * 0.8e9
+
+
+async def test_the_server_s_clock_is_asked_again_and_again(server: FakeServer) -> None:
+    server.clock_shift_ns = 5_000_000_000
+    async with Client(server.address) as client:
+        async with client.watch() as watch:
+            async with asyncio.timeout(5):
+                while len(watch.signs().exchanges) < 4:
+                    await asyncio.sleep(0.02)
+        exchanges = watch.signs().exchanges
+    offset_ns = exchanges[-1].server_sent_ns - exchanges[-1].received_ns
+    assert offset_ns == pytest.approx(server.clock_shift_ns, abs=500e6)
+
+
+async def test_the_probes_go_on_while_the_program_s_loop_stands_still(server: FakeServer) -> None:
+    async with Client(server.address) as client, client.watch() as watch:
+        await asyncio.sleep(0.1)
+        before = len(watch.signs().exchanges)
+        time.sleep(5 * BLOCK_S)
+        assert len(watch.signs().exchanges) > before
+
+
+async def test_a_block_of_the_program_is_blamed_on_it(server: FakeServer) -> None:
+    async with Client(server.address) as client, client.watch() as watch:
+        async with client.utterance() as utterance:
+            await utterance.push("Many words that are spoken one after the other, to the end.")
+            await utterance.end()
+            async for chunk in utterance:
+                if chunk.seq == 3:
+                    time.sleep(3 * BLOCK_S)
+        await asyncio.sleep(0.05)
+    analysis = analyse(utterance.record, signs=watch.signs())
+    assert Hop.CLIENT_LOOP in {finding.hop for finding in analysis.verdict.findings}
+
+
+async def test_the_prober_leaves_no_thread_behind(server: FakeServer) -> None:
+    async with Client(server.address) as client:
+        async with client.watch():
+            pass
+        assert "gapless-prober" not in {thread.name for thread in threading.enumerate()}
+
+
+async def test_a_server_that_is_gone_does_not_stop_the_watch() -> None:
+    with FakeServer() as server:
+        async with Client(server.address) as client:
+            server.stop()
+            async with client.watch() as watch:
+                pass
+    assert watch.signs().exchanges == ()
