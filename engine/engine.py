@@ -36,8 +36,12 @@ from engine.messages import (
 from engine.model import Model, Voice
 from engine.networks.linears import count_weights, packed_weights
 from engine.options import EngineOptions
-from engine.pipeline import Crew, FlowDuty, T3Duty, VocoderDuty, Worker
+from engine.pipeline.crew import Crew
+from engine.pipeline.flow import FlowDuty
+from engine.pipeline.t3 import T3Duty
 from engine.pipeline.tracing import UtteranceTrace
+from engine.pipeline.vocoder import VocoderDuty
+from engine.pipeline.worker import Worker
 from engine.scheduling import admission
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
@@ -46,7 +50,9 @@ from engine.scheduling.jobs import Stages
 from engine.scheduling.ladder import LadderConfig, largest_peek
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
-from engine.stages import FlowStage, T3Stage, VocoderStage
+from engine.stages.flow import FlowStage
+from engine.stages.t3 import T3Stage
+from engine.stages.vocoder import VocoderStage
 from engine.stages.watermark import Watermark
 from engine.text.segmenter import Segmenter
 from engine.voices.conditionals import Conditionals

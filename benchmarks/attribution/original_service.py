@@ -27,7 +27,7 @@ from engine.messages import AudioChunk, ChunkTimings
 from engine.model import Model, Voice
 from engine.networks import noise
 from engine.scheduling.jobs import SegmentJob
-from engine.stages import T3Stage
+from engine.stages.t3 import T3Stage
 from gapless.tts.v1 import tts_pb2, tts_pb2_grpc
 from service.audio import AudioEncoder, AudioFormat, Encoding
 from service.observability.loop_lag import LagWatch, LoopLag

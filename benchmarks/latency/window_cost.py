@@ -18,7 +18,8 @@ import torch
 from benchmarks.support.machine import describe
 from engine.checkpoints import load
 from engine.scheduling.jobs import FlowWork, VocoderWork
-from engine.stages import FlowStage, VocoderStage
+from engine.stages.flow import FlowStage
+from engine.stages.vocoder import VocoderStage
 
 TOKENS_PER_S = 25
 

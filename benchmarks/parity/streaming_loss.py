@@ -27,7 +27,7 @@ from engine.networks.flow.attention import Commit
 from engine.options import EngineOptions
 from engine.scheduling.jobs import SegmentJob
 from engine.speak import events
-from engine.stages import T3Stage
+from engine.stages.t3 import T3Stage
 
 
 def draw_tokens(model: Model, text: str, voice: str, seed: int, segment: int = 0) -> list[int]:

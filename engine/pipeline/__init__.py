@@ -5,11 +5,3 @@ lookahead, and for the vocoder only where the audio channel is full. Which threa
 cores, who works alone has them all. All wait on the board's condition; an exception of one utterance ends that
 utterance alone.
 """
-
-from engine.pipeline.crew import Crew
-from engine.pipeline.flow import FlowDuty
-from engine.pipeline.t3 import T3Duty
-from engine.pipeline.vocoder import VocoderDuty
-from engine.pipeline.worker import Duty, Work, Worker
-
-__all__ = ["Crew", "Duty", "FlowDuty", "T3Duty", "VocoderDuty", "Work", "Worker"]

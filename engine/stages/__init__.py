@@ -3,9 +3,3 @@
 They join networks, voices and addressed randomness; they know no thread and no queue. Flow and vocoder are functional:
 they return the state that follows and leave the one given as it was.
 """
-
-from engine.stages.flow import FlowStage
-from engine.stages.t3 import T3Stage
-from engine.stages.vocoder import VocoderStage
-
-__all__ = ["FlowStage", "T3Stage", "VocoderStage"]

@@ -92,7 +92,7 @@ def test_a_missing_sdk_is_said_with_the_extra_that_brings_it(tmp_path: Path) -> 
     """A package named opentelemetry/sdk that does not import stands in for one that is not installed."""
     code = (
         "import sys; sys.modules['opentelemetry.sdk.resources'] = None\n"
-        "from client import telemetry; telemetry.configure({'OTEL_TRACES_EXPORTER': 'console'})()"
+        "from client.cli import telemetry; telemetry.configure({'OTEL_TRACES_EXPORTER': 'console'})()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'gapless[otel]'" in done.stderr

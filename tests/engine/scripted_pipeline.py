@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Utterance
-from engine.pipeline import FlowDuty, T3Duty, VocoderDuty, Worker
+from engine.pipeline.flow import FlowDuty
+from engine.pipeline.t3 import T3Duty
 from engine.pipeline.tracing import UtteranceTrace
-from engine.pipeline.worker import Duty
+from engine.pipeline.vocoder import VocoderDuty
+from engine.pipeline.worker import Duty, Worker
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing

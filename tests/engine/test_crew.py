@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from engine.device import cores
-from engine.pipeline import Crew, Duty, Work, Worker
+from engine.pipeline.crew import Crew
+from engine.pipeline.worker import Duty, Work, Worker
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.ladder import LadderConfig

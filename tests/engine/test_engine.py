@@ -23,7 +23,9 @@ from engine.model import Model, TailConfig, Voice
 from engine.options import EngineOptions
 from engine.scheduling.jobs import FlowWork, SegmentJob, VocoderWork
 from engine.speak import events, speak
-from engine.stages import FlowStage, T3Stage, VocoderStage
+from engine.stages.flow import FlowStage
+from engine.stages.t3 import T3Stage
+from engine.stages.vocoder import VocoderStage
 from engine.voices.conditionals import Conditionals
 from tests.engine.tiny import write_tiny_model
 

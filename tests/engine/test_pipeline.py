@@ -12,7 +12,9 @@ import pytest
 
 from engine.clock import now_ns
 from engine.messages import AudioChunk, Event, Finished, FlushDone
-from engine.pipeline import FlowDuty, T3Duty, Worker
+from engine.pipeline.flow import FlowDuty
+from engine.pipeline.t3 import T3Duty
+from engine.pipeline.worker import Worker
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.ladder import LadderConfig

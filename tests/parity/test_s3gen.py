@@ -22,7 +22,8 @@ from engine.networks.flow.flow import Flow
 from engine.networks.flow.state import FlowPrompt
 from engine.networks.hift.hift import HiFT
 from engine.scheduling.jobs import FlowWork, VocoderWork
-from engine.stages import FlowStage, VocoderStage
+from engine.stages.flow import FlowStage
+from engine.stages.vocoder import VocoderStage
 from tests.parity.conftest import Check
 from tests.parity.harness import FULL, SEEDS, Answer, Case, Reference
 from tests.parity.sizes import flow_config, hift_config, published, s3gen_overrides
