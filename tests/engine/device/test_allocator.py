@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
 import ctypes, json, resource
-from engine import allocator
+from engine.device import allocator
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
