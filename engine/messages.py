@@ -160,6 +160,8 @@ class VoiceInfo:
     language_codes: tuple[str, ...]
     bytes_held: int  # by its prepared state; 0 while it is not prepared
     built_in: bool = True  # part of the model; created voices can be deleted
+    owner: str = ""  # who created it, as the service knows its callers; "": nobody in particular
+    bytes_stored: int = 0  # of its file; 0 for a voice of the model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +171,7 @@ class NewVoice:
     name: str
     audio: bytes  # an audio file (WAV, FLAC, Ogg) of somebody speaking
     description: str = ""
+    owner: str = ""  # who creates it, as the service knows its callers
 
     def __post_init__(self) -> None:
         if not _VOICE_NAME.fullmatch(self.name):

@@ -1,6 +1,7 @@
 """`python -m service`: reads the options, binds, loads the engine, serves until a signal. See --help.
 
-`python -m service voice ...` works on the stored voices instead. What is asked for goes to stdout, all else to stderr.
+`python -m service voice ...` works on the stored voices instead, `python -m service token NAME` makes a token. What is
+asked for goes to stdout, all else to stderr.
 Exit status: 0 after a signal, 1 if the model, the address, tracing or a voice cannot be had, 2 for unreadable options.
 """
 
@@ -22,10 +23,14 @@ from opentelemetry import trace
 from engine.errors import GaplessError, InvalidRequest
 from engine.messages import Engine
 from service import voice_command
+from service.access import token_command
+from service.access.access import Access
+from service.access.errors import AccessError
+from service.access.exposure import host_of, is_loopback
 from service.config import ServiceConfig
 from service.observability import tracing
 from service.observability.metrics import Exposition, Metrics
-from service.options import EngineSettings, Options, VoiceCommand, host_of, is_loopback, read_options
+from service.options import EngineSettings, Options, VoiceCommand, read_options, read_token_command
 from service.rpc.session import Surroundings
 from service.server import AddressError, Server
 
@@ -36,6 +41,8 @@ _log = logging.getLogger("service")
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["token"]:
+        return _make_token(sys.argv[2:])
     options = read_options(sys.argv[1:], os.environ, _version())
     logging.basicConfig(
         level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -52,6 +59,16 @@ def main() -> int:
     return 0
 
 
+def _make_token(arguments: list[str]) -> int:
+    command = read_token_command(arguments, os.environ)
+    try:
+        token_command.run(command.path, command.caller, sys.stdout, sys.stderr)
+    except AccessError as error:
+        sys.stderr.write(f"gapless: {error}\n")
+        return 1
+    return 0
+
+
 def _work_on_voices(options: Options, command: VoiceCommand) -> None:
     from engine.loading import open_voices
 
@@ -63,7 +80,7 @@ async def _serve(options: Options) -> None:
     provider = tracing.configure(os.environ, options.service.version)
     if provider is not None:
         trace.set_tracer_provider(provider)
-    server = Server(options.service)
+    server = Server(options.service, Access.of(options.access, options.service.address))
     metrics = Metrics()
     exposition = _expose(metrics, options.service)
     stop, at_once = _signals()
@@ -132,7 +149,7 @@ def _engine_options(settings: EngineSettings) -> EngineOptions:
 
 def _announce(engine: Engine, address: str, port: int) -> None:
     if not is_loopback(address):
-        _log.warning("%s can be reached from other machines, and there is no TLS and no token yet", address)
+        _log.info("%s can be reached from other machines", address)
     voices = ", ".join(sorted(voice.name for voice in engine.voices()))
     where = address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
     sys.stdout.write(f"gapless: serving {engine.info().model} (voices {voices}) on {where}\n")

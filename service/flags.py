@@ -54,7 +54,7 @@ def _number_between(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def _whole_number_between(low: int, high: int) -> Callable[[str], int]:
+def whole_number_between(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.strip().isdecimal() or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
@@ -67,7 +67,7 @@ def _number_of_utterances(text: str) -> int | str:
     if text.strip().lower() == AUTO:
         return AUTO
     try:
-        return _whole_number_between(1, 10_000)(text)
+        return whole_number_between(1, 10_000)(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}, nor {AUTO}") from None
 
@@ -94,6 +94,10 @@ def _device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not auto, cpu, cuda, cuda:N or mps")
     return text
+
+
+def _file(text: str) -> Path:
+    return Path(text).expanduser()
 
 
 def _directory(text: str) -> Path:
@@ -151,7 +155,7 @@ GROUPS = {
         Flag(
             name="threads",
             default=None,
-            parse=_whole_number_between(1, 1024),
+            parse=whole_number_between(1, 1024),
             unit="N",
             help="torch threads of each stage on a CPU [one for a small model, half the cores for a large one]",
         ),
@@ -186,6 +190,45 @@ GROUPS = {
             help="mark all audio inaudibly with PerTh, as Chatterbox does; needs the extra: pip install '.[watermark]'",
         ),
     ),
+    "who may call": (
+        Flag(
+            name="tls-cert",
+            default=None,
+            parse=_file,
+            unit="FILE",
+            help="certificate of this server, with those that lead to its root (PEM); read again when it changes",
+        ),
+        Flag(name="tls-key", default=None, parse=_file, unit="FILE", help="its key (PEM, no passphrase)"),
+        Flag(
+            name="tls-client-ca",
+            default=None,
+            parse=_file,
+            unit="FILE",
+            help="clients must show a certificate that one of these authorities signed (PEM)",
+        ),
+        Flag(
+            name="token-file",
+            default=None,
+            parse=_file,
+            unit="FILE",
+            help="calls must show a token of this file, except for health; `token NAME` makes one; read again when it "
+            "changes",
+        ),
+        Flag(
+            name="insecure",
+            default=False,
+            parse=_switch,
+            unit="",
+            help="listen beyond loopback without TLS: something in front of the service ends it",
+        ),
+        Flag(
+            name="anonymous",
+            default=False,
+            parse=_switch,
+            unit="",
+            help="listen beyond loopback without tokens: whoever can connect may speak",
+        ),
+    ),
     "voices": (
         Flag(
             name="voices",
@@ -213,7 +256,7 @@ GROUPS = {
         Flag(
             name="metrics-port",
             default=_DEFAULTS.metrics_port,
-            parse=_whole_number_between(0, 65_535),
+            parse=whole_number_between(0, 65_535),
             unit="PORT",
             help="metrics for Prometheus over HTTP on this port, at /metrics, on the host of --address; 0 takes a free "
             "one [not served]",
@@ -239,7 +282,7 @@ GROUPS = {
         Flag(
             name="max-text-chars",
             default=_DEFAULTS.max_text_chars,
-            parse=_whole_number_between(1, 100_000_000),
+            parse=whole_number_between(1, 100_000_000),
             unit="N",
             help="Unicode characters of text in one utterance",
         ),

@@ -6,15 +6,17 @@ A flag wins over its variable, a variable over the default. `python -m service v
 from __future__ import annotations
 
 import argparse
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from service.access.access import AccessConfig
+from service.access.caller import Caller
 from service.config import ServiceConfig
-from service.flags import AUTO, GROUPS, Flag
+from service.flags import AUTO, GROUPS, Flag, whole_number_between
 
+_NO_PATH = Path()
 VOICE_FLAGS = ("model", "variant", "device", "voices", "log-level")  # what `voice ...` takes of them
 
 
@@ -51,8 +53,17 @@ class VoiceCommand:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenCommand:
+    """`python -m service token NAME ...`: makes a token, without a server."""
+
+    path: Path
+    caller: Caller
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     service: ServiceConfig
+    access: AccessConfig
     engine: EngineSettings
     log_level: str
     voice: VoiceCommand | None = None  # None: serve
@@ -71,9 +82,57 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str], version: 
     command = {name: given[name] for name in ("action", "name", "file", "description") if name in given}
     return Options(
         service=_service_config(values, version),
+        access=_access_config(values),
         engine=_engine_settings(values, environ),
         log_level=values["log-level"],
         voice=VoiceCommand(**command) if is_voice else None,
+    )
+
+
+def read_token_command(arguments: Sequence[str], environ: Mapping[str, str]) -> TokenCommand:
+    """What follows `token`. Exits with a message (status 2) where something cannot be read."""
+    parser = _token_parser()
+    given = parser.parse_args(arguments)
+    path = given.token_file or Path(environ.get("GAPLESS_TOKEN_FILE") or _NO_PATH)
+    if path == _NO_PATH:
+        parser.error("--token-file FILE (or GAPLESS_TOKEN_FILE) says where tokens are kept")
+    caller = Caller(
+        name=given.name,
+        max_utterances=given.utterances,
+        max_voice_bytes=None if given.voice_mib is None else given.voice_mib * 2**20,
+        may_create_voices=given.may_create_voices,
+        is_admin=given.admin,
+    )
+    return TokenCommand(path=path.expanduser(), caller=caller)
+
+
+def _token_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m service token",
+        description="Makes a token, adds its hash to the token file and prints the token itself, once.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", metavar="NAME", help="whose it is: shown in logs, traces and errors")
+    parser.add_argument(
+        "--token-file", metavar="FILE", type=Path, help="as the service is given it [GAPLESS_TOKEN_FILE]"
+    )
+    parser.add_argument("--utterances", metavar="N", type=whole_number_between(0, 10_000), help="at once [no limit]")
+    parser.add_argument("--may-create-voices", action="store_true", help="may clone voices, and delete its own")
+    parser.add_argument(
+        "--voice-mib", metavar="MIB", type=whole_number_between(0, 1_000_000), help="its voices on disk [no limit]"
+    )
+    parser.add_argument("--admin", action="store_true", help="may delete voices that others made")
+    return parser
+
+
+def _access_config(values: Mapping[str, Any]) -> AccessConfig:
+    return AccessConfig(
+        tls_cert=values["tls-cert"],
+        tls_key=values["tls-key"],
+        tls_client_ca=values["tls-client-ca"],
+        token_file=values["token-file"],
+        insecure=values["insecure"],
+        anonymous=values["anonymous"],
     )
 
 
@@ -122,28 +181,14 @@ def _default_voices_dir(environ: Mapping[str, str]) -> Path | None:
     return (Path(data) if data else Path(str(home)) / ".local" / "share") / "gapless" / "voices"
 
 
-def host_of(address: str) -> str:
-    """The host of `address` (host:port, or unix:path, which is this machine)."""
-    is_unix = address.startswith(("unix:", "unix-abstract:"))
-    return "127.0.0.1" if is_unix else address.rpartition(":")[0].strip("[]")
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach `address`."""
-    host = host_of(address)
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _parser(version: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
         description="Serves text-to-speech over gRPC (tts.v1): text in and audio out on one stream.",
         epilog="Every flag can be given in the environment: --max-lead is GAPLESS_MAX_LEAD. Traces leave the process "
         "when OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_TRACES_EXPORTER is set. SIGTERM drains, a second signal stops at "
-        "once. `%(prog)s voice --help`: create, list and remove voices without a server.",
+        "once. `%(prog)s voice --help`: create, list and remove voices without a server; `%(prog)s token --help`: make "
+        "a token for a caller.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"gapless {version}")

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gapless.tts.v1 import tts_pb2_grpc
+from service.access.access import Access
+from service.access.errors import Unauthenticated
+from service.access.reloading import keep_fresh
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
+from service.rpc import errors
 from service.rpc.bridge import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
+from service.rpc.reading import Context
 from service.rpc.session import Surroundings
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -31,13 +37,14 @@ class AddressError(Exception):
 class Server:
     """`port` is the one bound, also if the address asked for port 0. Made inside a running event loop."""
 
-    def __init__(self, config: ServiceConfig) -> None:
-        self._server = grpc.aio.server(options=_options(config))
+    def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
+        self._access = access or Access()
+        self._server = grpc.aio.server(options=_options(config), interceptors=self._access.interceptors(_refuse))
         self._health = health.aio.HealthServicer()
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None
         try:
-            self.port = self._server.add_insecure_port(config.address)
+            self.port = self._access.add_port(self._server, config.address)
         except RuntimeError:
             raise AddressError(
                 f"cannot listen on {config.address}: not a local address, or the port is in use"
@@ -45,7 +52,8 @@ class Server:
 
     async def start(self, around: Surroundings) -> None:
         """Serves. The engine of `around` is warm."""
-        self._handler = TextToSpeechHandler(around)
+        self._handler = TextToSpeechHandler(around, self._access.quotas)
+        self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(self._server)
@@ -78,7 +86,13 @@ class Server:
                 await asyncio.gather(draining, hurry)
         await self._server.stop(0.0 if at_once.is_set() else _STOP_GRACE_S)
         if self._handler is not None:
+            self._fresh.cancel()
             self._handler.close()
+
+
+async def _refuse(context: Context, error: Unauthenticated) -> None:
+    status = errors.to_grpc_status(error, "call", uuid.uuid4().hex)
+    await context.abort(status.code, status.details, status.trailing_metadata)
 
 
 def _options(config: ServiceConfig) -> list[tuple[str, int]]:

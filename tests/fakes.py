@@ -60,6 +60,9 @@ LANGUAGES = ("en", "de")
 DEFAULT_SAMPLING = {"temperature": 0.8, "top_p": 0.95, "min_p": 0.0, "top_k": 0.0, "repetition_penalty": 1.2}
 
 
+VOICE_BYTES = 2 << 20  # that a created voice takes on disk
+
+
 @dataclass(frozen=True, kw_only=True)
 class Script:
     """How a scripted voice behaves."""
@@ -256,6 +259,7 @@ class ScriptedEngine:
         self._scripts = dict(voices or {"anna": Script(), "karl": Script()})
         self._own = frozenset(self._scripts)
         self._descriptions = {name: f"scripted {name}" for name in self._scripts}
+        self._owners: dict[str, str] = {}
         self._cloning = cloning
         self._has_alignment = has_alignment
         self._one_at_a_time = threading.Lock()
@@ -303,6 +307,8 @@ class ScriptedEngine:
             language_codes=LANGUAGES,
             bytes_held=1000 * len(name),
             built_in=name in self._own,
+            owner=self._owners.get(name, ""),
+            bytes_stored=0 if name in self._own else VOICE_BYTES,
         )
 
     def create_voice(self, voice: NewVoice) -> CreatedVoice:
@@ -315,6 +321,7 @@ class ScriptedEngine:
                 raise VoiceExists(voice.name)
             warnings = self._cloning.clone(voice.audio)
             self._descriptions[voice.name] = voice.description
+            self._owners[voice.name] = voice.owner
             self._scripts[voice.name] = Script()
             return CreatedVoice(voice=self._voice_info(voice.name), warnings=warnings)
 

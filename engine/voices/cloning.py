@@ -78,6 +78,7 @@ class Cloner:
             conditionals = Conditionals(
                 name=voice.name,
                 description=voice.description,
+                owner=voice.owner,
                 speaker=_run(encoders.voice_encoder, frontends.voice_encoder_mel(spoken[None])),
                 t3_prompt=_tokens(speech[: samples(self._config.t3_tokens, SPEECH_RATE)], encoders),
                 prompt_token=prompt_token,

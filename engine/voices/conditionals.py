@@ -1,7 +1,7 @@
 """What a recording says about a voice, before a model prepares it: small, storable, the same for every device.
 
 On disk: safetensors, tensors named as in a published conds.pt (`t3.speaker_emb`, `gen.prompt_feat`, ...), and metadata:
-`version` of this layout, `family` of the models that understand it, `description`.
+`version` of this layout, `family` of the models that understand it, `description`, `owner`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Conditionals:
 
     name: str
     description: str = ""
+    owner: str = ""  # who created it; "": nobody in particular
     speaker: Tensor  # [1, S] of the voice encoder
     t3_prompt: Tensor  # [1, P] speech tokens that T3 hears; P may be 0
     prompt_token: Tensor  # [1, Q] speech tokens that the flow continues

@@ -41,6 +41,8 @@ def voice_info(library: Library, voice: Conditionals, languages: tuple[str, ...]
         language_codes=languages,
         bytes_held=bytes_held,
         built_in=library.is_own(voice.name),
+        owner=voice.owner,
+        bytes_stored=library.bytes_stored(voice.name),
     )
 
 

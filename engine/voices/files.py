@@ -1,7 +1,7 @@
 """Voices on disk: the project's own files, and the `conds.pt` that a published checkpoint comes with.
 
-Ours are safetensors, tensors named as in conds.pt, with `version`, `family` and `description` as metadata. A voice
-prepared for one family of models is noise to another, so it is refused.
+Ours are safetensors, tensors named as in conds.pt, with `version`, `family`, `description` and `owner` as metadata. A
+voice prepared for one family of models is noise to another, so it is refused.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,16 @@ def read(path: Path, family: str) -> Conditionals:
         raise ModelError(f"{path}: version {metadata.get('version')!r} of a voice file; this release reads {VERSION!r}")
     if metadata.get("family") != family:
         raise ModelError(f"{path} is a voice for {metadata.get('family')!r} models; this one is of {family!r}")
-    return _conditionals(path, path.stem, metadata.get("description", ""), tensors)
+    voice = _conditionals(path, path.stem, metadata.get("description", ""), tensors)
+    return replace(voice, owner=metadata.get("owner", ""))
 
 
 def write(voice: Conditionals, path: Path, family: str) -> None:
     """In one piece: a reader sees the whole file or none."""
     tensors = {name: getattr(voice, field).contiguous() for name, field in _FIELDS.items()}
     unfinished = path.with_suffix(".unfinished")
-    save_file(tensors, unfinished, {"version": VERSION, "family": family, "description": voice.description})
+    metadata = {"version": VERSION, "family": family, "description": voice.description, "owner": voice.owner}
+    save_file(tensors, unfinished, metadata)
     os.replace(unfinished, path)
 
 

@@ -47,6 +47,15 @@ class Library:
         """Whether it is the model's own, which cannot be deleted."""
         return name in self._own
 
+    def bytes_stored(self, name: str) -> int:
+        """Of a created voice's file; 0 for a voice of the model, or one that is being deleted."""
+        if self._directory is None or self.is_own(name):
+            return 0
+        try:
+            return (self._directory / f"{name}.safetensors").stat().st_size
+        except OSError:
+            return 0
+
     def get(self, name: str, field: str = "config.voice") -> Conditionals:
         """Raises UnknownVoice, which names `field`."""
         with self._lock:

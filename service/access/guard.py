@@ -20,7 +20,7 @@ from service.access.tokens import Tokens
 HEADER = "authorization"
 OPEN = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
 
-_Handler = grpc.RpcMethodHandler[Any, Any] | None
+_Handler = Any  # a grpc.RpcMethodHandler, or None where there is no such method
 Abort = Callable[[grpc.aio.ServicerContext[Any, Any], Unauthenticated], Awaitable[None]]
 """Ends a call with the status of an error; the service's one table of errors knows which."""
 

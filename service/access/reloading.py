@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from engine.errors import GaplessError
 
@@ -59,7 +59,7 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
     return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
-async def keep_fresh(files: Sequence[Reloading[object]], interval_s: float = CHECK_INTERVAL_S) -> None:
+async def keep_fresh(files: Sequence[Reloading[Any]], interval_s: float = CHECK_INTERVAL_S) -> None:
     """Refreshes `files` until it is cancelled."""
     while files:
         await asyncio.sleep(interval_s)

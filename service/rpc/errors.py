@@ -26,6 +26,7 @@ from engine.errors import (
     UtteranceFailed,
     VoiceExists,
 )
+from service.access.errors import NotAllowed, QuotaExceeded, Unauthenticated
 
 DOMAIN = "gapless"
 
@@ -107,6 +108,9 @@ _RULES = (
     _Rule(NoSuchVoice, code_pb2.NOT_FOUND, "UNKNOWN_VOICE"),
     _Rule(BuiltInVoice, code_pb2.FAILED_PRECONDITION, "BUILT_IN_VOICE"),
     _Rule(Unsupported, code_pb2.UNIMPLEMENTED, "UNSUPPORTED"),
+    _Rule(Unauthenticated, code_pb2.UNAUTHENTICATED, "TOKEN_UNKNOWN"),
+    _Rule(NotAllowed, code_pb2.PERMISSION_DENIED, "NOT_ALLOWED"),
+    _Rule(QuotaExceeded, code_pb2.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED"),
     _Rule(Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     _Rule(IdleTimeout, code_pb2.ABORTED, "IDLE_TIMEOUT"),
     _Rule(ClientStalled, code_pb2.ABORTED, "CLIENT_STALLED"),
@@ -132,7 +136,7 @@ def root_cause(error: Exception) -> Exception:
 
 def reason_of(error: Exception) -> str:
     """As ErrorInfo has it."""
-    return _rule(error).reason
+    return error.reason if isinstance(error, Unauthenticated) else _rule(error).reason
 
 
 def _rule(error: Exception) -> _Rule:
@@ -144,7 +148,7 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> grpc.Status:
     rule = _rule(error)
     message = f"internal error in {kind} {call_id}; the server's log tells more" if rule is _BUG else str(error)
     status = status_pb2.Status(code=rule.code, message=message)
-    info = error_details_pb2.ErrorInfo(reason=rule.reason, domain=DOMAIN, metadata={f"{kind}_id": call_id})
+    info = error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata={f"{kind}_id": call_id})
     for detail in (info, *_details(error)):
         status.details.add().Pack(detail)
     return cast(grpc.Status, rpc_status.to_status(status))

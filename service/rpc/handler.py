@@ -14,6 +14,8 @@ from opentelemetry.trace import Span
 from engine.clock import now_ns
 from engine.errors import GaplessError
 from gapless.tts.v1 import tts_pb2, tts_pb2_grpc
+from service.access import caller
+from service.access.quota import Quotas
 from service.observability import tracing
 from service.observability.loop_lag import LoopLag
 from service.rpc import errors
@@ -31,8 +33,9 @@ _log = logging.getLogger(__name__)
 
 
 class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, quotas: Quotas) -> None:
         self._around = around
+        self._quotas = quotas
         self._engine = around.engine
         self._config = around.config
         self.metrics = around.metrics
@@ -82,10 +85,12 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         if isinstance(first, GaplessError):
             raise first
         async with self._drain.call():
-            info = self._around.info
+            info, who = self._around.info, caller.current()
             order = orders.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
             span.set_attributes(tracing.utterance_attributes(info.model, order.utterance.voice or info.default_voice))
-            with self._loop_lag.watch() as lag:
+            if who.name:
+                span.set_attribute("enduser.id", who.name)
+            with self._quotas.utterance(who), self._loop_lag.watch() as lag:
                 await Session(order, context, self._around, span, lag, self._drain.begun).run()
 
     # -------------------------------------------------------------------------------------------------------- voices

@@ -17,6 +17,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from engine.errors import GaplessError, InvalidRequest, Overloaded, UnknownVoice, Unsupported
 from engine.messages import CreatedVoice, Engine, EngineInfo, NewVoice, VoiceInfo
 from gapless.tts.v1 import tts_pb2
+from service.access import caller
+from service.access.caller import Caller
+from service.access.errors import NotAllowed, QuotaExceeded
 from service.config import ServiceConfig
 from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge
 from service.rpc.reading import Context, read
@@ -41,8 +44,11 @@ class VoiceDesk:
     async def delete(self, name: str) -> None:
         if not name:
             raise InvalidRequest("name", "is empty; name the voice to delete")
-        if any(voice.name == name and voice.built_in for voice in await self.list()):
+        voice = next((voice for voice in await self.list() if voice.name == name), None)
+        if voice is not None and voice.built_in:
             raise BuiltInVoice(name)
+        if voice is not None and not caller.current().may_delete(voice.owner):
+            raise NotAllowed(f"voice {name!r} was made with another token; its own or an admin token deletes it")
         try:
             await asyncio.to_thread(self._engine.delete_voice, name)
         except UnknownVoice as error:
@@ -54,10 +60,12 @@ class VoiceDesk:
             raise Unsupported(
                 "this server creates no voices: its model cannot clone, or it has no directory to store them in"
             )
+        who = caller.current()
+        await self._check_may_create(who)
         if not self._places.acquire(blocking=False):
             raise Overloaded(f"{self._config.max_new_voices} voices are being created", _RETRY_AFTER_S)
         try:
-            voice = await self._receive(context)
+            voice = dataclasses.replace(await self._receive(context), owner=who.name)
             work = self._thread.submit(self._engine.create_voice, voice)
         except BaseException:
             self._places.release()
@@ -71,6 +79,16 @@ class VoiceDesk:
             raise
         _log.info("voice %s: created; %s", voice.name, "; ".join(created.warnings) or "no warnings")
         return created
+
+    async def _check_may_create(self, who: Caller) -> None:
+        if not who.may_create_voices:
+            raise NotAllowed(f"token {who.name!r} may not create voices")
+        if who.max_voice_bytes is None:
+            return
+        stored = sum(voice.bytes_stored for voice in await self.list() if voice.owner == who.name)
+        if stored >= who.max_voice_bytes:
+            held = f"voices of token {who.name!r} take {stored} of {who.max_voice_bytes} bytes; delete one first"
+            raise QuotaExceeded(held, _RETRY_AFTER_S)
 
     async def _receive(self, context: Context) -> NewVoice:
         first = await self._read(context)

@@ -12,6 +12,7 @@ import pytest
 from opentelemetry import trace
 
 from gapless.tts.v1 import tts_pb2_grpc
+from service.access.access import Access
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
 from service.rpc.session import Surroundings
@@ -50,6 +51,8 @@ async def serve_scripted(
     cloning: Cloning | None = CLONING,
     has_alignment: bool = False,
     tracer: trace.Tracer | None = None,
+    access: Access | None = None,
+    credentials: grpc.ChannelCredentials | None = None,
     **config: float,
 ) -> AsyncIterator[Served]:
     engine = ScriptedEngine(
@@ -60,7 +63,7 @@ async def serve_scripted(
         has_alignment=has_alignment,
     )
     settings = ServiceConfig(address="127.0.0.1:0", version="test", **config)  # type: ignore[arg-type]
-    server = Server(settings)
+    server = Server(settings, access)
     tracer = tracer or trace.NoOpTracer()
     metrics = Metrics()
     await server.start(Surroundings(engine=engine, config=settings, tracer=tracer, metrics=metrics))
@@ -68,11 +71,15 @@ async def serve_scripted(
     at_once = asyncio.Event()
     at_once.set()
     try:
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with _channel(address, credentials) as channel:
             yield Served(engine, server, address, channel, tts_pb2_grpc.TextToSpeechServiceStub(channel), metrics)
     finally:
         await server.stop(at_once)
         engine.close()
+
+
+def _channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    return grpc.aio.secure_channel(address, credentials) if credentials else grpc.aio.insecure_channel(address)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -46,7 +46,7 @@ def detail(error: grpc.RpcError, kind: type[Detail]) -> Detail | None:
     """The google.rpc detail of this kind, if the error has one."""
     found = kind()
     status = rpc_status.from_call(cast(grpc.Call, error))
-    return found if any(packed.Unpack(found) for packed in status.details) else None
+    return found if status and any(packed.Unpack(found) for packed in status.details) else None
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,10 @@ async def writing(call: Any, requests: Iterable[Message] | AsyncIterator[Message
 
 
 async def say(
-    stub: tts_pb2_grpc.TextToSpeechServiceStub, requests: Iterable[Request] | AsyncIterator[Request]
+    stub: tts_pb2_grpc.TextToSpeechServiceStub,
+    requests: Iterable[Request] | AsyncIterator[Request],
+    metadata: Sequence[tuple[str, str]] = (),
 ) -> Heard:
-    call = stub.Synthesize()
+    call = stub.Synthesize(metadata=metadata)
     async with writing(call, requests):
         return Heard([event async for event in call])

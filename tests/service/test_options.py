@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.options import EngineOptions
+from service.access.exposure import is_loopback
 from service.config import ServiceConfig
-from service.options import EngineSettings, Options, VoiceCommand, is_loopback, read_options
+from service.options import EngineSettings, Options, VoiceCommand, read_options
 
 
 def options(*arguments: str, **environ: str) -> Options:

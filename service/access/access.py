@@ -1,0 +1,71 @@
+"""Who may call one server, put together from its configuration: what `service.server` builds its port from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from service.access import exposure, tls, tokens
+from service.access.errors import AccessError
+from service.access.guard import Abort, Guard
+from service.access.quota import Quotas
+from service.access.reloading import Reloading
+from service.access.tls import Certificates, TlsFiles
+from service.access.tokens import Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessConfig:
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_file: Path | None = None
+    insecure: bool = False  # TLS is waived beyond loopback
+    anonymous: bool = False  # tokens are waived beyond loopback
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Of a server without TLS and tokens, unless said otherwise."""
+
+    certificates: Reloading[Certificates] | None = None
+    tokens: Reloading[Tokens] | None = None
+    quotas: Quotas = field(default_factory=Quotas)
+
+    @staticmethod
+    def of(config: AccessConfig, address: str) -> Access:
+        """Reads the files. Raises AccessError for wrong ones, and where `address` would stand open."""
+        if (config.tls_cert is None) != (config.tls_key is None):
+            raise AccessError("--tls-cert and --tls-key come together: a certificate, and the key that belongs to it")
+        if config.tls_client_ca is not None and config.tls_cert is None:
+            raise AccessError("--tls-client-ca checks clients of a TLS server; it needs --tls-cert and --tls-key")
+        exposure.check(
+            address,
+            tls=config.tls_cert is not None,
+            tokens=config.token_file is not None,
+            insecure=config.insecure,
+            anonymous=config.anonymous,
+        )
+        certificates = None
+        if config.tls_cert is not None and config.tls_key is not None:
+            files = TlsFiles(certificate=config.tls_cert, key=config.tls_key, client_ca=config.tls_client_ca)
+            certificates = tls.watched(files)
+        known = None if config.token_file is None else tokens.watched(config.token_file)
+        return Access(certificates=certificates, tokens=known)
+
+    @property
+    def files(self) -> Sequence[Reloading[Certificates] | Reloading[Tokens]]:
+        """What has to be kept fresh."""
+        return [file for file in (self.certificates, self.tokens) if file is not None]
+
+    def interceptors(self, abort: Abort) -> list[grpc.aio.ServerInterceptor]:
+        return [] if self.tokens is None else [Guard(self.tokens, abort)]
+
+    def add_port(self, server: grpc.aio.Server, address: str) -> int:
+        """Binds. Raises RuntimeError, as gRPC does, for an address that cannot be listened on."""
+        if self.certificates is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, tls.server_credentials(self.certificates))
