@@ -38,7 +38,7 @@ check: $(VENV)/.dev tests/node/node_modules/.ready  ## lint, format, types, impo
 stubs: STUBS_OUT ?= .
 stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
 	mkdir -p $(STUBS_OUT)
-	$(BIN)/python -m grpc_tools.protoc -I $(STUBS)=proto/tts/v1 --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
 
 bench: $(VENV)/.service  ## TTFA, RTF and chunk gaps of 40 utterances, one at a time

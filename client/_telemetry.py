@@ -14,7 +14,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from .errors import ClientError
 from .record import Receipt, Record
 
-METHOD = "tts.v1.TextToSpeechService/Synthesize"
+METHOD = "gapless.tts.v1.TextToSpeechService/Synthesize"
 _propagator = TraceContextTextMapPropagator()
 _AT_A_TIME = 32  # spans that are built together: one by one, each would take several times as long
 

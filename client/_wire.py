@@ -1,4 +1,4 @@
-"""The wire's messages (tts.v1) <-> the client's own words: the only file that knows both."""
+"""The wire's messages (gapless.tts.v1) <-> the client's own words: the only file that knows both."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def text_to(text: str, flush: bool) -> pb.SynthesizeRequest:
 def _config(options: Options) -> pb.SynthesisConfig:
     config = pb.SynthesisConfig(
         voice=options.get("voice") or "",
-        language=options.get("language") or "",
+        language_code=options.get("language") or "",
         sampling=pb.SamplingConfig(**(options.get("sampling") or {}), seed=options.get("seed")),
         streaming=pb.StreamingConfig(want_alignment=options.get("want_alignment", False)),
     )
@@ -134,7 +134,7 @@ class Decoder:
             seq=audio.chunk_seq,
             first_sample=audio.first_sample,
             num_samples=audio.num_samples,
-            pcm=audio.pcm,
+            data=audio.data,
             encoding=self._encoding,
             sample_rate=self._sample_rate,
             timings=_timings(audio.timings),
@@ -175,7 +175,7 @@ def started_from(started: pb.Started, received_ns: int) -> Started:
     return Started(
         utterance_id=started.utterance_id,
         voice=started.voice,
-        language=started.language,
+        language=started.language_code,
         encoding=encoding_from(started.audio_format.encoding),
         sample_rate=started.audio_format.sample_rate_hertz,
         seed=started.seed,
@@ -285,7 +285,7 @@ def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
         native_sample_rate=info.native_sample_rate_hertz,
         sample_rates=tuple(info.sample_rates_hertz),
         encodings=tuple(map(encoding_from, info.encodings)),
-        languages=tuple(info.languages),
+        languages=tuple(info.language_codes),
         flow_form=info.flow_form,
         limits=limits_from(info.limits),
         default_sampling=sampling_from(info.default_sampling),

@@ -32,24 +32,24 @@ _SUBTYPES = {Encoding.S16: "PCM_16", Encoding.F32: "FLOAT", Encoding.MULAW: "ULA
 _S16_FULL_SCALE = 32768
 
 
-def to_float32(pcm: bytes, encoding: Encoding) -> NDArray[np.float32]:
-    """Samples in -1 to 1. For F32 a read-only view of `pcm`, else a copy. [N]"""
+def to_float32(data: bytes, encoding: Encoding) -> NDArray[np.float32]:
+    """Samples in -1 to 1. For F32 a read-only view of `data`, else a copy. [N]"""
     if encoding is Encoding.F32:
-        return np.frombuffer(pcm, dtype="<f4")
-    return to_int16(pcm, encoding).astype(np.float32) / np.float32(_S16_FULL_SCALE)
+        return np.frombuffer(data, dtype="<f4")
+    return to_int16(data, encoding).astype(np.float32) / np.float32(_S16_FULL_SCALE)
 
 
-def to_int16(pcm: bytes, encoding: Encoding) -> NDArray[np.int16]:
+def to_int16(data: bytes, encoding: Encoding) -> NDArray[np.int16]:
     """Samples as 16-bit integers, exact for S16 and G.711. [N]"""
     if encoding is Encoding.S16:
-        return np.frombuffer(pcm, dtype="<i2")
+        return np.frombuffer(data, dtype="<i2")
     if encoding is Encoding.F32:
-        scaled = np.frombuffer(pcm, dtype="<f4") * np.float32(_S16_FULL_SCALE)
+        scaled = np.frombuffer(data, dtype="<f4") * np.float32(_S16_FULL_SCALE)
         return np.clip(np.rint(scaled), -_S16_FULL_SCALE, _S16_FULL_SCALE - 1).astype(np.int16)
     samples: NDArray[np.int16]
     # The rate does not matter to the decoding of raw samples, but has to be given.
     samples, _ = soundfile.read(
-        io.BytesIO(pcm), dtype="int16", format="RAW", subtype=_SUBTYPES[encoding], channels=1, samplerate=8000
+        io.BytesIO(data), dtype="int16", format="RAW", subtype=_SUBTYPES[encoding], channels=1, samplerate=8000
     )
     return samples
 
@@ -73,11 +73,11 @@ class WavFile:
         except (OSError, soundfile.SoundFileError) as error:
             raise ClientError(f"cannot write {path}: {error}") from error
 
-    def write(self, pcm: bytes) -> None:
+    def write(self, data: bytes) -> None:
         if self._encoding is Encoding.F32:
-            self._file.write(to_float32(pcm, self._encoding))
+            self._file.write(to_float32(data, self._encoding))
         else:
-            self._file.write(to_int16(pcm, self._encoding))
+            self._file.write(to_int16(data, self._encoding))
 
     def close(self) -> None:
         self._file.close()

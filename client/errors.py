@@ -2,7 +2,7 @@
 
 ClientError                  has `code`, the gRPC status, where the server said one
 ├── ServerUnreachable        nothing answers, or the connection was lost
-├── NotGapless               something answers, but it does not speak tts.v1
+├── NotGapless               something answers, but it does not speak gapless.tts.v1
 ├── Unsupported              the server cannot do this, whatever the request says
 ├── InvalidArgument          `violations` name the fields and what is allowed
 ├── ServerBusy               no room for another utterance or voice: try again after `retry_after_s`
@@ -103,7 +103,7 @@ _TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
         ServerUnreachable,
         "{address} ended the connection: {details}",
     ),
-    grpc.StatusCode.UNIMPLEMENTED: (NotGapless, "{address} answers, but not to tts.v1 ({details})"),
+    grpc.StatusCode.UNIMPLEMENTED: (NotGapless, "{address} answers, but not to gapless.tts.v1 ({details})"),
     grpc.StatusCode.INVALID_ARGUMENT: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.OUT_OF_RANGE: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.ALREADY_EXISTS: (InvalidArgument, "the server refused the request: {details}"),

@@ -76,7 +76,7 @@ class Chunk:
     seq: int
     first_sample: int
     num_samples: int
-    pcm: bytes
+    data: bytes
     encoding: Encoding
     sample_rate: int
     timings: Timings
@@ -87,8 +87,8 @@ class Chunk:
 
     @property
     def samples(self) -> NDArray[np.float32]:
-        """[N], -1 to 1. A view of `pcm` where that holds float32."""
-        return to_float32(self.pcm, self.encoding)
+        """[N], -1 to 1. A view of `data` where that holds float32."""
+        return to_float32(self.data, self.encoding)
 
     @property
     def duration_s(self) -> float:

@@ -86,6 +86,8 @@ class AudioChunk:
     timings: ChunkTimings
     segment: int
     end_of_segment: bool
+    text_begin: int = 0  # the range of its segment in all text that was sent,
+    text_end: int = 0  # in Unicode characters
     prebuffer_hint_s: float | None = None  # None: playback has started, or nothing is known
 
     @property

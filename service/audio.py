@@ -40,7 +40,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    pcm: bytes
+    data: bytes
     num_samples: int
 
 
@@ -66,7 +66,7 @@ class AudioEncoder:
                 self._resampler.clear()
                 samples = self._fitted(samples)
         self.position += len(samples)
-        return Encoded(pcm=encode_samples(samples, self._format.encoding), num_samples=len(samples))
+        return Encoded(data=encode_samples(samples, self._format.encoding), num_samples=len(samples))
 
     def _fitted(self, samples: Samples) -> Samples:
         """Segments are rounded one by one: at most a sample more or less keeps the sum right."""

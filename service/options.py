@@ -184,7 +184,7 @@ def _default_voices_dir(environ: Mapping[str, str]) -> Path | None:
 def _parser(version: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m service",
-        description="Serves text-to-speech over gRPC (tts.v1): text in and audio out on one stream.",
+        description="Serves text-to-speech over gRPC (gapless.tts.v1): text in and audio out on one stream.",
         epilog="Every flag can be given in the environment: --max-lead is GAPLESS_MAX_LEAD. Traces leave the process "
         "when OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_TRACES_EXPORTER is set. SIGTERM drains, a second signal stops at "
         "once. `%(prog)s voice --help`: create, list and remove voices without a server; `%(prog)s token --help`: make "

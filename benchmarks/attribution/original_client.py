@@ -127,7 +127,7 @@ async def speak(
             if isinstance(event, Chunk):
                 loudspeaker = loudspeaker or Loudspeaker(device, event.sample_rate)
                 write = loudspeaker.write_blocking if blocking_writes else loudspeaker.write
-                write(to_float32(event.pcm, event.encoding))
+                write(to_float32(event.data, event.encoding))
             awaited_ns = now_ns()
     finally:
         watch.stop()

@@ -175,7 +175,7 @@ def _into_file(utterance: Utterance, path: Path, files: contextlib.ExitStack) ->
     async def sink(chunk: Chunk) -> None:
         nonlocal wav
         wav = wav or files.enter_context(audio.WavFile(path, chunk.encoding, chunk.sample_rate))
-        wav.write(chunk.pcm)
+        wav.write(chunk.data)
 
     return sink
 

@@ -142,6 +142,8 @@ class VocoderDuty(Duty):
             timings=timings,
             segment=job.segment.index,
             end_of_segment=job.window.final,
+            text_begin=job.segment.text.begin,
+            text_end=job.segment.text.end,
             prebuffer_hint_s=self._board.deadlines.note_audio(running, len(audio), timings.vocoder_end_ns),
         )
 

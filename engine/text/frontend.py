@@ -72,7 +72,7 @@ def choose_language(wanted: str, languages: tuple[str, ...]) -> str:
         for code in languages:
             if same(code) == same(wanted):
                 return code
-    raise InvalidRequest("config.language", f"unknown language {wanted!r}; possible: {', '.join(languages)}")
+    raise InvalidRequest("config.language_code", f"unknown language {wanted!r}; possible: {', '.join(languages)}")
 
 
 def _primary(code: str) -> str:

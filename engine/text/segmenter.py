@@ -65,6 +65,11 @@ class TextSegment:
     received_ns: int  # when the text that completed it arrived
     cut_ns: int  # when it was cut
 
+    @property
+    def end(self) -> int:
+        """Index behind its last character in all text sent."""
+        return self.begin + len(self.text)
+
 
 class Segmenter:
     """One utterance's text. Instants are passed in; `deadline_ns` says when `take` may have something new."""

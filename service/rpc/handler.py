@@ -1,4 +1,4 @@
-"""The RPCs of tts.v1.TextToSpeechService, and the border where exceptions become gRPC status."""
+"""The RPCs of gapless.tts.v1.TextToSpeechService, and the border where exceptions become gRPC status."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from service.rpc.reading import Context, hear_out, read
 from service.rpc.session import Session, Surroundings
 from service.rpc.voices import VoiceDesk
 
-SERVICE = "tts.v1.TextToSpeechService"
+SERVICE = "gapless.tts.v1.TextToSpeechService"
 _UTTERANCE = "utterance"
 
 _log = logging.getLogger(__name__)

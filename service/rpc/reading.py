@@ -24,7 +24,7 @@ async def read(context: Context, kind: type[M]) -> M | None:
     try:
         request = await context.read()
     except DecodeError as error:
-        raise InvalidRequest("request", f"not a {kind.__name__} of tts.v1: {error}") from None
+        raise InvalidRequest("request", f"not a {kind.__name__} of gapless.tts.v1: {error}") from None
     if isinstance(request, kind):
         return request
     await asyncio.sleep(0)  # a cancelled call first looks like the end of input

@@ -71,7 +71,7 @@ def read_config(
         utterance=messages.Utterance(
             id=utterance_id,
             voice=wire.voice,
-            language=wire.language,
+            language=wire.language_code,
             sampling={name: value for name, value in sampling.items() if name not in ignored},
             seed=wire.sampling.seed if wire.sampling.HasField("seed") else None,
             max_text_delay_s=_read_duration(streaming, "max_text_delay", "config.streaming"),

@@ -42,7 +42,7 @@ def to_started(
         ),
         limits=limits,
         traceparent=utterance.traceparent,
-        language=accepted.language,
+        language_code=accepted.language,
     )
 
 
@@ -50,10 +50,12 @@ def to_audio(chunk: messages.AudioChunk, encoded: Encoded) -> tts_pb2.Audio:
     """Without what is known only when it is sent: `chunk_seq`, `first_sample` and the service's own timings."""
     return tts_pb2.Audio(
         num_samples=encoded.num_samples,
-        pcm=encoded.pcm,
+        data=encoded.data,
         timings=_to_timings(chunk.timings),
         segment=chunk.segment,
         end_of_segment=chunk.end_of_segment,
+        text_begin=chunk.text_begin,
+        text_end=chunk.text_end,
     )
 
 
@@ -142,7 +144,7 @@ def to_server_info(
         ),
         active_utterances=stats.utterances,
         device=info.device,
-        languages=info.languages,
+        language_codes=info.languages,
         flow_form=info.form,
         utterance_bytes=info.utterance_bytes,
         utterance_memory_bytes=info.utterance_memory_bytes,

@@ -1,4 +1,4 @@
-"""A server that keeps the contract of tts.v1 and makes a tone in place of speech: 50 ms for each character of text.
+"""A server that keeps the contract of gapless.tts.v1 and makes a tone in place of speech: 50 ms for each character of text.
 
 It runs in threads, without an event loop: two grpc.aio loops in one process share one poller and disturb each other.
 What a stream does can be replaced by a script: `(requests, context) -> responses`.
@@ -75,7 +75,7 @@ class Voice:
             chunk_seq=self.seq,
             first_sample=self.position,
             num_samples=num_samples,
-            pcm=encode(samples, self.encoding),
+            data=encode(samples, self.encoding),
             end_of_segment=last,
             timings=pb.ChunkTimings(
                 text_received_unix_nanos=arrived_ns,
@@ -244,7 +244,7 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
             sample_rates_hertz=RATES,
             encodings=[pb.AUDIO_ENCODING_PCM_S16LE, pb.AUDIO_ENCODING_PCM_F32LE],
             limits=pb.Limits(max_text_chars=1000, max_utterances=4, max_recording_bytes=1 << 20),
-            languages=["en", "de"],
+            language_codes=["en", "de"],
             flow_form="cached",
             features=pb.Features(playback_reports=True),
             device="cpu",

@@ -19,7 +19,7 @@ def test_encodings_go_there_and_back() -> None:
 
 def test_every_stamp_of_a_chunk_is_carried() -> None:
     """Each field of ChunkTimings has its place: a field that is added to the contract must not get lost."""
-    message = pb.SynthesizeResponse(audio=pb.Audio(chunk_seq=3, first_sample=10, num_samples=1, pcm=b"ab"))
+    message = pb.SynthesizeResponse(audio=pb.Audio(chunk_seq=3, first_sample=10, num_samples=1, data=b"ab"))
     stamps = [field for field in pb.ChunkTimings.DESCRIPTOR.fields if field.name.endswith("_unix_nanos")]
     for value, field in enumerate(stamps, start=1):
         setattr(message.audio.timings, field.name, value)

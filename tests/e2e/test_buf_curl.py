@@ -12,7 +12,7 @@ from tests.recordings import recording
 
 __all__ = ["any_address", "node_modules", "scripted_address"]
 
-SERVICE = "tts.v1.TextToSpeechService"
+SERVICE = "gapless.tts.v1.TextToSpeechService"
 
 
 CURL = (".bin/buf", "curl", "--protocol", "grpc", "--http2-prior-knowledge")
@@ -59,7 +59,7 @@ def test_synthesize_gives_audio(any_address: str, node_modules: Path) -> None:
     started, *middle, last = call(node_modules, any_address, "Synthesize", *requests)
     assert started["started"]["voice"]
     assert last["finished"]["reason"] == "FINISH_REASON_COMPLETED"
-    pcm = [base64.b64decode(event["audio"]["pcm"]) for event in middle if "audio" in event]
+    pcm = [base64.b64decode(event["audio"]["data"]) for event in middle if "audio" in event]
     assert sum(map(len, pcm)) == 2 * int(last["finished"]["usage"]["samples"]) > 0
 
 

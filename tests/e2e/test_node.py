@@ -27,7 +27,7 @@ def python_pcm(address: str) -> bytes:
     ]
     with grpc.insecure_channel(address) as channel:
         events = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize(iter(requests), timeout=60)
-        return b"".join(event.audio.pcm for event in events)
+        return b"".join(event.audio.data for event in events)
 
 
 def test_node_gets_the_same_audio_as_python(any_address: str, node_modules: Path) -> None:

@@ -1,4 +1,4 @@
-// A client of tts.v1 in another language: streams text in word by word and prints one JSON line about the audio.
+// A client of gapless.tts.v1 in another language: streams text in word by word and prints one JSON line about the audio.
 //
 //   node say.js ADDRESS SEED TEXT...
 import { createHash } from "node:crypto";
@@ -10,8 +10,8 @@ import protoLoader from "@grpc/proto-loader";
 const PROTO_ROOT = fileURLToPath(new URL("../../proto", import.meta.url));
 
 const [address, seed, ...words] = process.argv.slice(2);
-const definition = protoLoader.loadSync("tts/v1/tts.proto", { includeDirs: [PROTO_ROOT], longs: String, enums: String });
-const { TextToSpeechService } = grpc.loadPackageDefinition(definition).tts.v1;
+const definition = protoLoader.loadSync("gapless/tts/v1/tts.proto", { includeDirs: [PROTO_ROOT], longs: String, enums: String });
+const { TextToSpeechService } = grpc.loadPackageDefinition(definition).gapless.tts.v1;
 const client = new TextToSpeechService(address, grpc.credentials.createInsecure());
 const call = client.Synthesize({ deadline: Date.now() + 60_000 });
 
@@ -21,8 +21,8 @@ const result = { bytes: 0, samples: 0, chunks: 0, seed: "", reason: "" };
 call.on("data", ({ started, audio, finished }) => {
   if (started) result.seed = started.seed;
   if (audio) {
-    hash.update(audio.pcm);
-    result.bytes += audio.pcm.length;
+    hash.update(audio.data);
+    result.bytes += audio.data.length;
     result.samples += audio.numSamples;
     result.chunks += 1;
   }

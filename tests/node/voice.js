@@ -12,8 +12,8 @@ const PROTO_ROOT = fileURLToPath(new URL("../../proto", import.meta.url));
 const PIECE_BYTES = 64 * 1024;
 
 const [address, name, file] = process.argv.slice(2);
-const definition = protoLoader.loadSync("tts/v1/tts.proto", { includeDirs: [PROTO_ROOT], longs: String, enums: String });
-const { TextToSpeechService } = grpc.loadPackageDefinition(definition).tts.v1;
+const definition = protoLoader.loadSync("gapless/tts/v1/tts.proto", { includeDirs: [PROTO_ROOT], longs: String, enums: String });
+const { TextToSpeechService } = grpc.loadPackageDefinition(definition).gapless.tts.v1;
 const client = new TextToSpeechService(address, grpc.credentials.createInsecure());
 const listVoices = promisify(client.ListVoices.bind(client));
 const deleteVoice = promisify(client.DeleteVoice.bind(client));

@@ -23,8 +23,8 @@ def config(**fields: object) -> Request:
     return Request(config=pb.SynthesisConfig(**fields))  # type: ignore[arg-type]
 
 
-def text(piece: str, *, flush: bool = False) -> Request:
-    return Request(text=pb.Text(text=piece, flush=flush))
+def text(piece: str) -> Request:
+    return Request(text=pb.Text(text=piece))
 
 
 def end() -> Request:
@@ -69,7 +69,7 @@ class Heard:
 
     @property
     def pcm(self) -> bytes:
-        return b"".join(chunk.pcm for chunk in self.chunks)
+        return b"".join(chunk.data for chunk in self.chunks)
 
     @property
     def warnings(self) -> list[str]:

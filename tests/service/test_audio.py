@@ -16,7 +16,7 @@ def encoded(encoder: AudioEncoder, samples: NDArray[np.float32], cuts: list[int]
     pieces = [encoder.encode(piece, False) for piece in np.split(samples, cuts)]
     pieces.append(encoder.encode(samples[:0], True))
     assert encoder.position == sum(piece.num_samples for piece in pieces)
-    return b"".join(piece.pcm for piece in pieces)
+    return b"".join(piece.data for piece in pieces)
 
 
 @pytest.mark.parametrize("rate", SAMPLE_RATES)

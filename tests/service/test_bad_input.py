@@ -179,12 +179,12 @@ async def test_whoever_still_writes_hears_the_reason(served: Served, monkeypatch
 @pytest.mark.parametrize("garbage", [b"\xff\xff\xff", b"\x12\x04\x0a\x02\xff\xfe"], ids=["bytes", "invalid UTF-8"])
 async def test_what_is_no_message_is_refused(serve: Serve, garbage: bytes) -> None:
     async with serve() as served:
-        raw = served.channel.stream_stream("/tts.v1.TextToSpeechService/Synthesize", bytes, bytes)
+        raw = served.channel.stream_stream("/gapless.tts.v1.TextToSpeechService/Synthesize", bytes, bytes)
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             async for _ in raw(iter([seeded("slow").SerializeToString(), garbage])):
                 pass
         assert failure.value.code() is ARGUMENT
-        assert "not a SynthesizeRequest of tts.v1" in (failure.value.details() or "")
+        assert "not a SynthesizeRequest of gapless.tts.v1" in (failure.value.details() or "")
 
 
 async def test_a_silent_client_may_listen_as_long_as_there_is_audio(serve: Serve) -> None:

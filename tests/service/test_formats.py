@@ -49,7 +49,7 @@ async def test_every_format_is_the_same_sound(served: Served, rate: int, encodin
     expected = SPEECH if same else np.concatenate([soxr.resample(word, SAMPLE_RATE, rate) for word in WORDS])
     sample_bytes, subtype, tolerance = ENCODINGS[encoding]
     assert heard.finished.usage.samples == len(heard.pcm) // sample_bytes == len(expected)
-    assert all(len(chunk.pcm) == sample_bytes * chunk.num_samples > 0 for chunk in heard.chunks)
+    assert all(len(chunk.data) == sample_bytes * chunk.num_samples > 0 for chunk in heard.chunks)
     assert [chunk.first_sample for chunk in heard.chunks] == list(
         np.cumsum([0, *[chunk.num_samples for chunk in heard.chunks]])[:-1]
     )

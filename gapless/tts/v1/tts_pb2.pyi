@@ -10,6 +10,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TextFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TEXT_FORMAT_UNSPECIFIED: _ClassVar[TextFormat]
+    TEXT_FORMAT_AUTO: _ClassVar[TextFormat]
+    TEXT_FORMAT_PLAIN: _ClassVar[TextFormat]
+    TEXT_FORMAT_MARKDOWN: _ClassVar[TextFormat]
+    TEXT_FORMAT_SSML: _ClassVar[TextFormat]
+
 class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AUDIO_ENCODING_UNSPECIFIED: _ClassVar[AudioEncoding]
@@ -17,52 +25,91 @@ class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUDIO_ENCODING_PCM_F32LE: _ClassVar[AudioEncoding]
     AUDIO_ENCODING_MULAW: _ClassVar[AudioEncoding]
     AUDIO_ENCODING_ALAW: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_OPUS: _ClassVar[AudioEncoding]
 
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
     FINISH_REASON_COMPLETED: _ClassVar[FinishReason]
     FINISH_REASON_STOPPED: _ClassVar[FinishReason]
+TEXT_FORMAT_UNSPECIFIED: TextFormat
+TEXT_FORMAT_AUTO: TextFormat
+TEXT_FORMAT_PLAIN: TextFormat
+TEXT_FORMAT_MARKDOWN: TextFormat
+TEXT_FORMAT_SSML: TextFormat
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding
 AUDIO_ENCODING_PCM_F32LE: AudioEncoding
 AUDIO_ENCODING_MULAW: AudioEncoding
 AUDIO_ENCODING_ALAW: AudioEncoding
+AUDIO_ENCODING_OPUS: AudioEncoding
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_COMPLETED: FinishReason
 FINISH_REASON_STOPPED: FinishReason
 
 class SynthesizeRequest(_message.Message):
-    __slots__ = ("config", "text", "flush", "end_of_input", "playback", "clock_probe")
+    __slots__ = ("config", "text", "flush", "end_of_input", "playback")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     FLUSH_FIELD_NUMBER: _ClassVar[int]
     END_OF_INPUT_FIELD_NUMBER: _ClassVar[int]
     PLAYBACK_FIELD_NUMBER: _ClassVar[int]
-    CLOCK_PROBE_FIELD_NUMBER: _ClassVar[int]
     config: SynthesisConfig
     text: Text
     flush: Flush
     end_of_input: EndOfInput
     playback: PlaybackReport
-    clock_probe: ClockProbe
-    def __init__(self, config: _Optional[_Union[SynthesisConfig, _Mapping]] = ..., text: _Optional[_Union[Text, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., end_of_input: _Optional[_Union[EndOfInput, _Mapping]] = ..., playback: _Optional[_Union[PlaybackReport, _Mapping]] = ..., clock_probe: _Optional[_Union[ClockProbe, _Mapping]] = ...) -> None: ...
+    def __init__(self, config: _Optional[_Union[SynthesisConfig, _Mapping]] = ..., text: _Optional[_Union[Text, _Mapping]] = ..., flush: _Optional[_Union[Flush, _Mapping]] = ..., end_of_input: _Optional[_Union[EndOfInput, _Mapping]] = ..., playback: _Optional[_Union[PlaybackReport, _Mapping]] = ...) -> None: ...
+
+class SynthesizeTextRequest(_message.Message):
+    __slots__ = ("config", "text")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    config: SynthesisConfig
+    text: str
+    def __init__(self, config: _Optional[_Union[SynthesisConfig, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
 
 class SynthesisConfig(_message.Message):
-    __slots__ = ("voice", "audio_format", "sampling", "streaming", "trace_context", "language")
+    __slots__ = ("voice", "audio_format", "sampling", "streaming", "trace_context", "language_code", "speaking_rate", "pronunciations", "text_format", "resume")
     VOICE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     STREAMING_FIELD_NUMBER: _ClassVar[int]
     TRACE_CONTEXT_FIELD_NUMBER: _ClassVar[int]
-    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKING_RATE_FIELD_NUMBER: _ClassVar[int]
+    PRONUNCIATIONS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     voice: str
     audio_format: AudioFormat
     sampling: SamplingConfig
     streaming: StreamingConfig
     trace_context: TraceContext
-    language: str
-    def __init__(self, voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., trace_context: _Optional[_Union[TraceContext, _Mapping]] = ..., language: _Optional[str] = ...) -> None: ...
+    language_code: str
+    speaking_rate: float
+    pronunciations: _containers.RepeatedCompositeFieldContainer[Pronunciation]
+    text_format: TextFormat
+    resume: Resume
+    def __init__(self, voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., trace_context: _Optional[_Union[TraceContext, _Mapping]] = ..., language_code: _Optional[str] = ..., speaking_rate: _Optional[float] = ..., pronunciations: _Optional[_Iterable[_Union[Pronunciation, _Mapping]]] = ..., text_format: _Optional[_Union[TextFormat, str]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ...) -> None: ...
+
+class Pronunciation(_message.Message):
+    __slots__ = ("word", "respelling", "phonemes")
+    WORD_FIELD_NUMBER: _ClassVar[int]
+    RESPELLING_FIELD_NUMBER: _ClassVar[int]
+    PHONEMES_FIELD_NUMBER: _ClassVar[int]
+    word: str
+    respelling: str
+    phonemes: str
+    def __init__(self, word: _Optional[str] = ..., respelling: _Optional[str] = ..., phonemes: _Optional[str] = ...) -> None: ...
+
+class Resume(_message.Message):
+    __slots__ = ("token", "from_sample")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FROM_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    token: bytes
+    from_sample: int
+    def __init__(self, token: _Optional[bytes] = ..., from_sample: _Optional[int] = ...) -> None: ...
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz")
@@ -93,14 +140,16 @@ class SamplingConfig(_message.Message):
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., min_p: _Optional[float] = ..., top_k: _Optional[int] = ..., repetition_penalty: _Optional[float] = ..., cfg_weight: _Optional[float] = ..., exaggeration: _Optional[float] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class StreamingConfig(_message.Message):
-    __slots__ = ("max_lead", "max_text_delay", "want_alignment")
+    __slots__ = ("max_lead", "max_text_delay", "want_alignment", "want_resume_tokens")
     MAX_LEAD_FIELD_NUMBER: _ClassVar[int]
     MAX_TEXT_DELAY_FIELD_NUMBER: _ClassVar[int]
     WANT_ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    WANT_RESUME_TOKENS_FIELD_NUMBER: _ClassVar[int]
     max_lead: _duration_pb2.Duration
     max_text_delay: _duration_pb2.Duration
     want_alignment: bool
-    def __init__(self, max_lead: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_text_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., want_alignment: bool = ...) -> None: ...
+    want_resume_tokens: bool
+    def __init__(self, max_lead: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_text_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., want_alignment: bool = ..., want_resume_tokens: bool = ...) -> None: ...
 
 class TraceContext(_message.Message):
     __slots__ = ("traceparent", "tracestate")
@@ -111,12 +160,10 @@ class TraceContext(_message.Message):
     def __init__(self, traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ...) -> None: ...
 
 class Text(_message.Message):
-    __slots__ = ("text", "flush")
+    __slots__ = ("text",)
     TEXT_FIELD_NUMBER: _ClassVar[int]
-    FLUSH_FIELD_NUMBER: _ClassVar[int]
     text: str
-    flush: bool
-    def __init__(self, text: _Optional[str] = ..., flush: bool = ...) -> None: ...
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
 
 class Flush(_message.Message):
     __slots__ = ("flush_id",)
@@ -144,34 +191,24 @@ class PlaybackReport(_message.Message):
     stopped: bool
     def __init__(self, played_samples: _Optional[int] = ..., buffered_samples: _Optional[int] = ..., underruns: _Optional[int] = ..., underrun_total: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., output_latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stopped: bool = ...) -> None: ...
 
-class ClockProbe(_message.Message):
-    __slots__ = ("probe_id", "client_send_unix_nanos")
-    PROBE_ID_FIELD_NUMBER: _ClassVar[int]
-    CLIENT_SEND_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
-    probe_id: int
-    client_send_unix_nanos: int
-    def __init__(self, probe_id: _Optional[int] = ..., client_send_unix_nanos: _Optional[int] = ...) -> None: ...
-
 class SynthesizeResponse(_message.Message):
-    __slots__ = ("started", "audio", "flush_done", "alignment", "clock_reply", "warning", "finished")
+    __slots__ = ("started", "audio", "flush_done", "alignment", "warning", "finished")
     STARTED_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     FLUSH_DONE_FIELD_NUMBER: _ClassVar[int]
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
-    CLOCK_REPLY_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     started: Started
     audio: Audio
     flush_done: FlushDone
     alignment: Alignment
-    clock_reply: ClockReply
     warning: Warning
     finished: Finished
-    def __init__(self, started: _Optional[_Union[Started, _Mapping]] = ..., audio: _Optional[_Union[Audio, _Mapping]] = ..., flush_done: _Optional[_Union[FlushDone, _Mapping]] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., clock_reply: _Optional[_Union[ClockReply, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ...) -> None: ...
+    def __init__(self, started: _Optional[_Union[Started, _Mapping]] = ..., audio: _Optional[_Union[Audio, _Mapping]] = ..., flush_done: _Optional[_Union[FlushDone, _Mapping]] = ..., alignment: _Optional[_Union[Alignment, _Mapping]] = ..., warning: _Optional[_Union[Warning, _Mapping]] = ..., finished: _Optional[_Union[Finished, _Mapping]] = ...) -> None: ...
 
 class Started(_message.Message):
-    __slots__ = ("utterance_id", "voice", "audio_format", "seed", "sampling", "streaming", "limits", "traceparent", "language")
+    __slots__ = ("utterance_id", "voice", "audio_format", "seed", "sampling", "streaming", "limits", "traceparent", "language_code", "pre_skip_samples", "resume_token")
     UTTERANCE_ID_FIELD_NUMBER: _ClassVar[int]
     VOICE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
@@ -180,7 +217,9 @@ class Started(_message.Message):
     STREAMING_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
-    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    PRE_SKIP_SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     utterance_id: str
     voice: str
     audio_format: AudioFormat
@@ -189,8 +228,10 @@ class Started(_message.Message):
     streaming: StreamingConfig
     limits: Limits
     traceparent: str
-    language: str
-    def __init__(self, utterance_id: _Optional[str] = ..., voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., seed: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., traceparent: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+    language_code: str
+    pre_skip_samples: int
+    resume_token: bytes
+    def __init__(self, utterance_id: _Optional[str] = ..., voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., seed: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., traceparent: _Optional[str] = ..., language_code: _Optional[str] = ..., pre_skip_samples: _Optional[int] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_text_chars", "idle_timeout", "max_utterances", "max_recording_bytes")
@@ -205,24 +246,32 @@ class Limits(_message.Message):
     def __init__(self, max_text_chars: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterances: _Optional[int] = ..., max_recording_bytes: _Optional[int] = ...) -> None: ...
 
 class Audio(_message.Message):
-    __slots__ = ("chunk_seq", "first_sample", "num_samples", "pcm", "timings", "prebuffer_hint", "segment", "end_of_segment")
+    __slots__ = ("chunk_seq", "first_sample", "num_samples", "data", "timings", "prebuffer_hint", "segment", "end_of_segment", "text_begin", "text_end", "packet_bytes", "resume_token")
     CHUNK_SEQ_FIELD_NUMBER: _ClassVar[int]
     FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     NUM_SAMPLES_FIELD_NUMBER: _ClassVar[int]
-    PCM_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     PREBUFFER_HINT_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
     END_OF_SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_END_FIELD_NUMBER: _ClassVar[int]
+    PACKET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     chunk_seq: int
     first_sample: int
     num_samples: int
-    pcm: bytes
+    data: bytes
     timings: ChunkTimings
     prebuffer_hint: _duration_pb2.Duration
     segment: int
     end_of_segment: bool
-    def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., pcm: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ...) -> None: ...
+    text_begin: int
+    text_end: int
+    packet_bytes: _containers.RepeatedScalarFieldContainer[int]
+    resume_token: bytes
+    def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., data: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ..., text_begin: _Optional[int] = ..., text_end: _Optional[int] = ..., packet_bytes: _Optional[_Iterable[int]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class ChunkTimings(_message.Message):
     __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos", "vocoder_start_unix_nanos", "flow_batch", "vocoder_batch")
@@ -302,18 +351,6 @@ class Word(_message.Message):
     text_end: int
     def __init__(self, word: _Optional[str] = ..., start_sample: _Optional[int] = ..., end_sample: _Optional[int] = ..., text_begin: _Optional[int] = ..., text_end: _Optional[int] = ...) -> None: ...
 
-class ClockReply(_message.Message):
-    __slots__ = ("probe_id", "client_send_unix_nanos", "server_receive_unix_nanos", "server_send_unix_nanos")
-    PROBE_ID_FIELD_NUMBER: _ClassVar[int]
-    CLIENT_SEND_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
-    SERVER_RECEIVE_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
-    SERVER_SEND_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
-    probe_id: int
-    client_send_unix_nanos: int
-    server_receive_unix_nanos: int
-    server_send_unix_nanos: int
-    def __init__(self, probe_id: _Optional[int] = ..., client_send_unix_nanos: _Optional[int] = ..., server_receive_unix_nanos: _Optional[int] = ..., server_send_unix_nanos: _Optional[int] = ...) -> None: ...
-
 class Warning(_message.Message):
     __slots__ = ("reason", "message")
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -355,16 +392,22 @@ class Usage(_message.Message):
     def __init__(self, input_characters: _Optional[int] = ..., segments: _Optional[int] = ..., speech_tokens: _Optional[int] = ..., samples: _Optional[int] = ..., audio_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_discarded: _Optional[int] = ..., t3_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., flow_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., vocoder_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ListVoicesRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListVoicesResponse(_message.Message):
-    __slots__ = ("voices", "default_voice")
+    __slots__ = ("voices", "default_voice", "next_page_token")
     VOICES_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_VOICE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     voices: _containers.RepeatedCompositeFieldContainer[Voice]
     default_voice: str
-    def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ..., default_voice: _Optional[str] = ...) -> None: ...
+    next_page_token: str
+    def __init__(self, voices: _Optional[_Iterable[_Union[Voice, _Mapping]]] = ..., default_voice: _Optional[str] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class Voice(_message.Message):
     __slots__ = ("name", "description", "language_codes", "bytes_held", "built_in", "in_memory")
@@ -421,7 +464,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "languages", "flow_form", "utterance_bytes", "utterance_memory_bytes")
+    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "language_codes", "flow_form", "utterance_bytes", "utterance_memory_bytes", "text_formats")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -434,10 +477,11 @@ class GetServerInfoResponse(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
-    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_CODES_FIELD_NUMBER: _ClassVar[int]
     FLOW_FORM_FIELD_NUMBER: _ClassVar[int]
     UTTERANCE_BYTES_FIELD_NUMBER: _ClassVar[int]
     UTTERANCE_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FORMATS_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: str
     variant: str
@@ -450,14 +494,15 @@ class GetServerInfoResponse(_message.Message):
     features: Features
     active_utterances: int
     device: str
-    languages: _containers.RepeatedScalarFieldContainer[str]
+    language_codes: _containers.RepeatedScalarFieldContainer[str]
     flow_form: str
     utterance_bytes: int
     utterance_memory_bytes: int
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ...) -> None: ...
+    text_formats: _containers.RepeatedScalarFieldContainer[TextFormat]
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., language_codes: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ..., text_formats: _Optional[_Iterable[_Union[TextFormat, str]]] = ...) -> None: ...
 
 class Features(_message.Message):
-    __slots__ = ("alignment", "playback_reports", "playback_scheduling", "prebuffer_hint", "speculation", "guidance", "emotion", "voice_cloning", "deterministic")
+    __slots__ = ("alignment", "playback_reports", "playback_scheduling", "prebuffer_hint", "speculation", "guidance", "emotion", "voice_cloning", "deterministic", "speaking_rate", "pronunciations", "phonemes", "resume")
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     PLAYBACK_REPORTS_FIELD_NUMBER: _ClassVar[int]
     PLAYBACK_SCHEDULING_FIELD_NUMBER: _ClassVar[int]
@@ -467,6 +512,10 @@ class Features(_message.Message):
     EMOTION_FIELD_NUMBER: _ClassVar[int]
     VOICE_CLONING_FIELD_NUMBER: _ClassVar[int]
     DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
+    SPEAKING_RATE_FIELD_NUMBER: _ClassVar[int]
+    PRONUNCIATIONS_FIELD_NUMBER: _ClassVar[int]
+    PHONEMES_FIELD_NUMBER: _ClassVar[int]
+    RESUME_FIELD_NUMBER: _ClassVar[int]
     alignment: bool
     playback_reports: bool
     playback_scheduling: bool
@@ -476,7 +525,11 @@ class Features(_message.Message):
     emotion: bool
     voice_cloning: bool
     deterministic: bool
-    def __init__(self, alignment: bool = ..., playback_reports: bool = ..., playback_scheduling: bool = ..., prebuffer_hint: bool = ..., speculation: bool = ..., guidance: bool = ..., emotion: bool = ..., voice_cloning: bool = ..., deterministic: bool = ...) -> None: ...
+    speaking_rate: bool
+    pronunciations: bool
+    phonemes: bool
+    resume: bool
+    def __init__(self, alignment: bool = ..., playback_reports: bool = ..., playback_scheduling: bool = ..., prebuffer_hint: bool = ..., speculation: bool = ..., guidance: bool = ..., emotion: bool = ..., voice_cloning: bool = ..., deterministic: bool = ..., speaking_rate: bool = ..., pronunciations: bool = ..., phonemes: bool = ..., resume: bool = ...) -> None: ...
 
 class ProbeClockRequest(_message.Message):
     __slots__ = ("client_send_unix_nanos",)

@@ -36,32 +36,37 @@ class TextToSpeechServiceStub(object):
             channel: A grpc.Channel.
         """
         self.Synthesize = channel.stream_stream(
-                '/tts.v1.TextToSpeechService/Synthesize',
+                '/gapless.tts.v1.TextToSpeechService/Synthesize',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.FromString,
                 _registered_method=True)
+        self.SynthesizeText = channel.unary_stream(
+                '/gapless.tts.v1.TextToSpeechService/SynthesizeText',
+                request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeTextRequest.SerializeToString,
+                response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.FromString,
+                _registered_method=True)
         self.ListVoices = channel.unary_unary(
-                '/tts.v1.TextToSpeechService/ListVoices',
+                '/gapless.tts.v1.TextToSpeechService/ListVoices',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesResponse.FromString,
                 _registered_method=True)
         self.CreateVoice = channel.stream_unary(
-                '/tts.v1.TextToSpeechService/CreateVoice',
+                '/gapless.tts.v1.TextToSpeechService/CreateVoice',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceResponse.FromString,
                 _registered_method=True)
         self.DeleteVoice = channel.unary_unary(
-                '/tts.v1.TextToSpeechService/DeleteVoice',
+                '/gapless.tts.v1.TextToSpeechService/DeleteVoice',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceResponse.FromString,
                 _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
-                '/tts.v1.TextToSpeechService/GetServerInfo',
+                '/gapless.tts.v1.TextToSpeechService/GetServerInfo',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.GetServerInfoResponse.FromString,
                 _registered_method=True)
         self.ProbeClock = channel.unary_unary(
-                '/tts.v1.TextToSpeechService/ProbeClock',
+                '/gapless.tts.v1.TextToSpeechService/ProbeClock',
                 request_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ProbeClockRequest.SerializeToString,
                 response_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.ProbeClockResponse.FromString,
                 _registered_method=True)
@@ -79,8 +84,19 @@ class TextToSpeechServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SynthesizeText(self, request, context):
+        """Speaks one utterance whose text is known as a whole: for clients that cannot stream requests (browsers, grpc-web,
+        Connect, scripts). The same responses, checks and limits as Synthesize; there is nothing to flush, and the listener
+        is taken to play in real time.
+        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListVoices(self, request, context):
-        """The voices that `SynthesisConfig.voice` may name.
+        """The voices that `SynthesisConfig.voice` may name, in pages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +126,8 @@ class TextToSpeechServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ProbeClock(self, request, context):
-        """The server's clock. Call it on a channel of its own: a reply that queues behind audio measures the queue.
+        """The server's clock. Call it on a channel of its own: a reply that queues behind audio measures the queue, which is
+        why there is no probe inside Synthesize.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +139,11 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
             'Synthesize': grpc.stream_stream_rpc_method_handler(
                     servicer.Synthesize,
                     request_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeRequest.FromString,
+                    response_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.SerializeToString,
+            ),
+            'SynthesizeText': grpc.unary_stream_rpc_method_handler(
+                    servicer.SynthesizeText,
+                    request_deserializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeTextRequest.FromString,
                     response_serializer=gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.SerializeToString,
             ),
             'ListVoices': grpc.unary_unary_rpc_method_handler(
@@ -151,9 +173,9 @@ def add_TextToSpeechServiceServicer_to_server(servicer, server):
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
-            'tts.v1.TextToSpeechService', rpc_method_handlers)
+            'gapless.tts.v1.TextToSpeechService', rpc_method_handlers)
     server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('tts.v1.TextToSpeechService', rpc_method_handlers)
+    server.add_registered_method_handlers('gapless.tts.v1.TextToSpeechService', rpc_method_handlers)
 
 
  # This class is part of an EXPERIMENTAL API.
@@ -175,8 +197,35 @@ class TextToSpeechService(object):
         return grpc.experimental.stream_stream(
             request_iterator,
             target,
-            '/tts.v1.TextToSpeechService/Synthesize',
+            '/gapless.tts.v1.TextToSpeechService/Synthesize',
             gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeRequest.SerializeToString,
+            gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SynthesizeText(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/gapless.tts.v1.TextToSpeechService/SynthesizeText',
+            gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeTextRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.SynthesizeResponse.FromString,
             options,
             channel_credentials,
@@ -202,7 +251,7 @@ class TextToSpeechService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tts.v1.TextToSpeechService/ListVoices',
+            '/gapless.tts.v1.TextToSpeechService/ListVoices',
             gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.ListVoicesResponse.FromString,
             options,
@@ -229,7 +278,7 @@ class TextToSpeechService(object):
         return grpc.experimental.stream_unary(
             request_iterator,
             target,
-            '/tts.v1.TextToSpeechService/CreateVoice',
+            '/gapless.tts.v1.TextToSpeechService/CreateVoice',
             gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.CreateVoiceResponse.FromString,
             options,
@@ -256,7 +305,7 @@ class TextToSpeechService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tts.v1.TextToSpeechService/DeleteVoice',
+            '/gapless.tts.v1.TextToSpeechService/DeleteVoice',
             gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.DeleteVoiceResponse.FromString,
             options,
@@ -283,7 +332,7 @@ class TextToSpeechService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tts.v1.TextToSpeechService/GetServerInfo',
+            '/gapless.tts.v1.TextToSpeechService/GetServerInfo',
             gapless_dot_tts_dot_v1_dot_tts__pb2.GetServerInfoRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.GetServerInfoResponse.FromString,
             options,
@@ -310,7 +359,7 @@ class TextToSpeechService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tts.v1.TextToSpeechService/ProbeClock',
+            '/gapless.tts.v1.TextToSpeechService/ProbeClock',
             gapless_dot_tts_dot_v1_dot_tts__pb2.ProbeClockRequest.SerializeToString,
             gapless_dot_tts_dot_v1_dot_tts__pb2.ProbeClockResponse.FromString,
             options,

@@ -23,7 +23,7 @@ from tests.service.talk import end, say, seeded, text
 
 TRACE_ID, PARENT_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE_ID}-{PARENT_ID}-01"
-METHOD = "tts.v1.TextToSpeechService/Synthesize"
+METHOD = "gapless.tts.v1.TextToSpeechService/Synthesize"
 
 
 class OtlpReceiver(trace_service_pb2_grpc.TraceServiceServicer):
