@@ -26,7 +26,7 @@ from service.config import ServiceConfig
 from service.observability import tracing
 from service.observability.metrics import Exposition, Metrics
 from service.options import EngineSettings, Options, VoiceCommand, host_of, is_loopback, read_options
-from service.rpc.session import Surroundings
+from service.rpc.session import Dependencies
 from service.server import AddressError, Server
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def _serve(options: Options) -> None:
     engine = await asyncio.to_thread(_load, options.engine)
     try:
         await server.start(
-            Surroundings(
+            Dependencies(
                 engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"), metrics=metrics
             )
         )

@@ -19,7 +19,7 @@ from engine.messages import CreatedVoice, Engine, EngineInfo, NewVoice, VoiceInf
 from gapless.tts.v1 import tts_pb2
 from service.config import ServiceConfig
 from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge
-from service.rpc.reading import Context, read
+from service.rpc.receive import Context, read
 
 _SETTLE_S = 0.05  # a cancelled call first looks like the end of input: half a recording must not become a voice
 _RETRY_AFTER_S = 5.0  # about what one voice takes
@@ -27,7 +27,7 @@ _RETRY_AFTER_S = 5.0  # about what one voice takes
 _log = logging.getLogger(__name__)
 
 
-class VoiceDesk:
+class VoiceCalls:
     def __init__(self, engine: Engine, info: EngineInfo, config: ServiceConfig) -> None:
         self._engine = engine
         self._info = info
