@@ -31,7 +31,7 @@ from service.config import ServiceConfig
 from service.observability import tracing
 from service.observability.metrics import Exposition, Metrics
 from service.options import EngineSettings, Options, VoiceCommand, read_options, read_token_command
-from service.rpc.session import Surroundings
+from service.rpc.session import Dependencies
 from service.server import AddressError, Server
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def _serve(options: Options) -> None:
     engine = await asyncio.to_thread(_load, options.engine)
     try:
         await server.start(
-            Surroundings(
+            Dependencies(
                 engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"), metrics=metrics
             )
         )

@@ -21,10 +21,10 @@ from service.access.reloading import keep_fresh
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
 from service.rpc import errors
-from service.rpc.bridge import on_this_loop
+from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
-from service.rpc.reading import Context
-from service.rpc.session import Surroundings
+from service.rpc.receive import Context
+from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
@@ -50,16 +50,16 @@ class Server:
                 f"cannot listen on {config.address}: not a local address, or the port is in use"
             ) from None
 
-    async def start(self, around: Surroundings) -> None:
-        """Serves. The engine of `around` is warm."""
-        self._handler = TextToSpeechHandler(around, self._access.quotas)
+    async def start(self, dependencies: Dependencies) -> None:
+        """Serves. The engine of `dependencies` is warm."""
+        self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         _add_reflection(self._server)
-        await self._say(around.metrics, serves=True)
-        around.metrics.watch(around.engine, around.info, around.config.version)
-        around.engine.on_close(on_this_loop(lambda: self._engine_closed(around.metrics)))
+        await self._say(dependencies.metrics, serves=True)
+        dependencies.metrics.watch(dependencies.engine, dependencies.info, dependencies.config.version)
+        dependencies.engine.on_close(on_this_loop(lambda: self._engine_closed(dependencies.metrics)))
         await self._server.start()
 
     def _engine_closed(self, metrics: Metrics) -> None:

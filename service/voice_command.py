@@ -11,7 +11,7 @@ from service.options import VoiceCommand
 from service.rpc.errors import RecordingTooLarge
 
 
-class Desk(Protocol):
+class StoredVoices(Protocol):
     """What this needs of an engine."""
 
     def create_voice(self, voice: NewVoice) -> CreatedVoice: ...
@@ -21,19 +21,19 @@ class Desk(Protocol):
     def voices(self) -> list[VoiceInfo]: ...
 
 
-def run(command: VoiceCommand, desk: Desk, max_recording_bytes: int, out: TextIO, err: TextIO) -> None:
+def run(command: VoiceCommand, voices: StoredVoices, max_recording_bytes: int, out: TextIO, err: TextIO) -> None:
     """Results go to `out`, warnings to `err`. Raises GaplessError."""
     match command.action:
         case "add":
             audio = _read(command.file, max_recording_bytes)
-            created = desk.create_voice(NewVoice(name=command.name, audio=audio, description=command.description))
+            created = voices.create_voice(NewVoice(name=command.name, audio=audio, description=command.description))
             err.writelines(f"warning: {warning}\n" for warning in created.warnings)
             out.write(_line(created.voice))
         case "remove":
-            desk.delete_voice(command.name)
+            voices.delete_voice(command.name)
             out.write(f"removed {command.name}\n")
         case "list":
-            out.writelines(map(_line, desk.voices()))
+            out.writelines(map(_line, voices.voices()))
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -23,7 +23,7 @@ import engine.clock
 from benchmarks.support.paced_engine import Pace, PacedEngine
 from engine.messages import Engine
 from service.config import ServiceConfig
-from service.rpc.session import Surroundings
+from service.rpc.session import Dependencies
 from service.server import Server
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ async def _serve(orders: Connection, make: MakeEngine) -> None:
     made = await asyncio.to_thread(make, faults)
     config = ServiceConfig(address="127.0.0.1:0")
     server = Server(config)
-    await server.start(Surroundings(engine=made, config=config, tracer=trace.NoOpTracer()))
+    await server.start(Dependencies(engine=made, config=config, tracer=trace.NoOpTracer()))
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     orders.send(server.port)
 

@@ -12,8 +12,8 @@ from prometheus_client import generate_latest
 
 from benchmarks.support.machine import describe
 from benchmarks.support.paced_engine import Pace, PacedEngine
+from service.observability.deadlines import ChunkDeadlines
 from service.observability.metrics import Metrics
-from service.observability.slack import Slack
 
 ROUNDS = 7
 
@@ -23,13 +23,13 @@ def microseconds(work: Callable[[], object], calls: int) -> float:
 
 
 def main() -> None:
-    metrics, slack = Metrics(), Slack(24_000)
+    metrics, deadlines = Metrics(), ChunkDeadlines(24_000)
     engine = PacedEngine(Pace(), lambda stage: None)
     metrics.watch(engine, engine.info(), "")
     instants = iter(range(0, 10**18, 10**9))
 
     def chunk() -> None:
-        metrics.chunk(slack_s=slack.send(24_000, None, next(instants)), text_to_write_s=0.1)
+        metrics.chunk(slack_s=deadlines.on_sent(24_000, None, next(instants)), text_to_write_s=0.1)
 
     print(f"on {describe()}")
     print(f"a chunk that is sent      {microseconds(chunk, 10_000):6.1f} us")

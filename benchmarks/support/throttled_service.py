@@ -16,7 +16,7 @@ from engine.engine import LocalEngine
 from engine.loading import warm_up
 from engine.options import EngineOptions
 from service.config import ServiceConfig
-from service.rpc.session import Surroundings
+from service.rpc.session import Dependencies
 from service.server import Server
 
 START_LIMIT_S = 120.0
@@ -51,7 +51,7 @@ def _main(orders: Connection, throttle: Throttle, max_utterances: int) -> None:
 async def _serve(orders: Connection, engine: LocalEngine) -> None:
     config = ServiceConfig(address="127.0.0.1:0")
     server, at_once = Server(config), asyncio.Event()
-    await server.start(Surroundings(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
     orders.send(server.port)
     with contextlib.suppress(EOFError):  # the other end was closed: enough
         await asyncio.to_thread(orders.recv)

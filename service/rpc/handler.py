@@ -18,13 +18,11 @@ from service.access import caller
 from service.access.quota import Quotas
 from service.observability import tracing
 from service.observability.loop_lag import LoopLag
-from service.rpc import errors
-from service.rpc import requests as orders
-from service.rpc import responses as wire
+from service.rpc import errors, requests, responses
 from service.rpc.drain import Drain
-from service.rpc.reading import Context, hear_out, read
-from service.rpc.session import Session, Surroundings
-from service.rpc.voices import VoiceDesk
+from service.rpc.receive import Context, read, read_rest
+from service.rpc.session import Dependencies, Session
+from service.rpc.voices import VoiceCalls
 
 SERVICE = "gapless.tts.v1.TextToSpeechService"
 _UTTERANCE = "utterance"
@@ -33,15 +31,15 @@ _log = logging.getLogger(__name__)
 
 
 class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
-    def __init__(self, around: Surroundings, quotas: Quotas) -> None:
-        self._around = around
+    def __init__(self, dependencies: Dependencies, quotas: Quotas) -> None:
+        self._dependencies = dependencies
         self._quotas = quotas
-        self._engine = around.engine
-        self._config = around.config
-        self.metrics = around.metrics
-        self._loop_lag = LoopLag(around.config.lag_interval_s, around.metrics.loop_lag)
-        self._voices = VoiceDesk(around.engine, around.info, around.config)
-        self._drain = Drain(around.config.drain_timeout_s)
+        self._engine = dependencies.engine
+        self._config = dependencies.config
+        self.metrics = dependencies.metrics
+        self._loop_lag = LoopLag(dependencies.config.lag_interval_s, dependencies.metrics.loop_lag)
+        self._voices = VoiceCalls(dependencies.engine, dependencies.info, dependencies.config)
+        self._drain = Drain(dependencies.config.drain_timeout_s)
 
     async def drain(self) -> None:
         """Refuses new utterances and voices; returns when the running ones have ended, in time or aborted."""
@@ -59,8 +57,8 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         arrived_ns = now_ns()
         utterance_id = uuid.uuid4().hex
         first = await self._first_message(context)
-        parent = tracing.parent_context(_metadata(context), orders.read_trace_context(first))
-        with tracing.server_span(self._around.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
+        parent = tracing.parent_context(_metadata(context), requests.read_trace_context(first))
+        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
             span.set_attribute("tts.utterance.id", utterance_id)
             async with self._border(context, span, _UTTERANCE, utterance_id, tts_pb2.SynthesizeRequest):
                 await self._synthesize(first, utterance_id, context, span)
@@ -85,24 +83,28 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         if isinstance(first, GaplessError):
             raise first
         async with self._drain.call():
-            info, who = self._around.info, caller.current()
-            order = orders.read_config(first, utterance_id, tracing.traceparent_of(span), info, self._config)
-            span.set_attributes(tracing.utterance_attributes(info.model, order.utterance.voice or info.default_voice))
+            info, who = self._dependencies.info, caller.current()
+            utterance_request = requests.read_config(
+                first, utterance_id, tracing.traceparent_of(span), info, self._config
+            )
+            span.set_attributes(
+                tracing.utterance_attributes(info.model, utterance_request.utterance.voice or info.default_voice)
+            )
             if who.name:
                 span.set_attribute("enduser.id", who.name)
             with self._quotas.utterance(who), self._loop_lag.watch() as lag:
-                await Session(order, context, self._around, span, lag, self._drain.begun).run()
+                await Session(utterance_request, context, self._dependencies, span, lag, self._drain.begun).run()
 
     # -------------------------------------------------------------------------------------------------------- voices
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:  # noqa: N802
-        return wire.to_voices(await self._voices.list(), self._around.info.default_voice)
+        return responses.to_voices(await self._voices.list(), self._dependencies.info.default_voice)
 
     async def CreateVoice(  # noqa: N802
         self, request_iterator: AsyncIterator[tts_pb2.CreateVoiceRequest], context: Context
     ) -> tts_pb2.CreateVoiceResponse:
         async with self._call(context, "CreateVoice", tts_pb2.CreateVoiceRequest), self._drain.call():
-            return wire.to_created_voice(await self._voices.create(context))
+            return responses.to_created_voice(await self._voices.create(context))
 
     async def DeleteVoice(self, request: tts_pb2.DeleteVoiceRequest, context: Context) -> tts_pb2.DeleteVoiceResponse:  # noqa: N802
         async with self._call(context, "DeleteVoice"):
@@ -115,7 +117,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def _call(self, context: Context, name: str, kind: type[Message] | None = None) -> AsyncIterator[None]:
         """Span and border of a call that is no utterance."""
         parent = tracing.parent_context(_metadata(context), {})
-        with tracing.server_span(self._around.tracer, f"{SERVICE}/{name}", parent, now_ns()) as span:
+        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/{name}", parent, now_ns()) as span:
             async with self._border(context, span, "call", uuid.uuid4().hex, kind):
                 yield
 
@@ -142,7 +144,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
             tracing.set_grpc_status(span, status.code.name, str(error))
             self._count(what, status.code.name, errors.reason_of(error))
             if kind is not None:
-                await hear_out(context, kind)
+                await read_rest(context, kind)
             await context.abort(status.code, status.details, status.trailing_metadata)
         tracing.set_grpc_status(span, "OK")
         _log.info("%s %s: done in %.2f s", what, call_id, (now_ns() - began_ns) / 1e9)
@@ -157,12 +159,12 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def GetServerInfo(  # noqa: N802
         self, request: tts_pb2.GetServerInfoRequest, context: Context
     ) -> tts_pb2.GetServerInfoResponse:
-        return wire.to_server_info(self._around.info, self._engine.stats(), self._config)
+        return responses.to_server_info(self._dependencies.info, self._engine.stats(), self._config)
 
     async def ProbeClock(self, request: tts_pb2.ProbeClockRequest, context: Context) -> tts_pb2.ProbeClockResponse:  # noqa: N802
         received_ns = now_ns()
         self._loop_lag.keep_watching()
-        return wire.to_clock_reply(request, received_ns, self._loop_lag.recent())
+        return responses.to_clock_reply(request, received_ns, self._loop_lag.recent())
 
 
 def _metadata(context: Context) -> dict[str, str | bytes]:

@@ -46,7 +46,7 @@ _SAMPLING_RANGES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class UtteranceRequest:
     """A checked config with the server's defaults filled in."""
 
     utterance: messages.Utterance
@@ -61,13 +61,13 @@ def read_config(
     traceparent: str,
     info: messages.EngineInfo,
     config: ServiceConfig,
-) -> Order:
+) -> UtteranceRequest:
     """`traceparent` is the span that the engine's spans will be children of."""
     sampling = _read_sampling(wire.sampling)
     streaming = wire.streaming
     max_lead_s = _read_duration(streaming, "max_lead", "config.streaming")
     ignored = sorted(set(sampling) - set(info.default_sampling))
-    return Order(
+    return UtteranceRequest(
         utterance=messages.Utterance(
             id=utterance_id,
             voice=wire.voice,

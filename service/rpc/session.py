@@ -21,16 +21,15 @@ from engine.messages import Aligned, AudioChunk, Engine, EngineInfo, Failed, Fin
 from gapless.tts.v1 import tts_pb2
 from service.audio import AudioEncoder
 from service.config import ServiceConfig
+from service.observability.deadlines import ChunkDeadlines
 from service.observability.loop_lag import LagWatch
 from service.observability.metrics import Metrics
-from service.observability.slack import Slack
 from service.observability.tracing import ChunkSpans
 from service.pacing import Pacer
-from service.rpc import requests as orders
-from service.rpc import responses as wire
-from service.rpc.bridge import Bridge, Stopped
+from service.rpc import requests, responses
 from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong
-from service.rpc.reading import Context, read
+from service.rpc.event_queue import EventQueue, Stopped
+from service.rpc.receive import Context, read
 
 _NS_PER_S = 1_000_000_000
 _DRAINING = Warned(
@@ -40,7 +39,7 @@ _DRAINING = Warned(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class Dependencies:
     """What all sessions of a server share."""
 
     engine: Engine
@@ -57,29 +56,29 @@ class Surroundings:
 class Session:
     def __init__(
         self,
-        order: orders.Order,
+        request: requests.UtteranceRequest,
         context: Context,
-        around: Surroundings,
+        dependencies: Dependencies,
         span: Span,
         lag: LagWatch,
         draining: asyncio.Event,
     ) -> None:
-        info = around.info
-        self._limits = wire.to_limits(info, around.config)
+        info = dependencies.info
+        self._limits = responses.to_limits(info, dependencies.config)
         self._draining = draining
-        self._id = order.utterance.id
-        self._order = order
+        self._id = request.utterance.id
+        self._request = request
         self._context = context
-        self._engine = around.engine
-        self._config = around.config
-        self._metrics = around.metrics
-        self._spans = ChunkSpans(around.tracer, span)
+        self._engine = dependencies.engine
+        self._config = dependencies.config
+        self._metrics = dependencies.metrics
+        self._spans = ChunkSpans(dependencies.tracer, span)
         self._lag = lag
-        self._bridge = Bridge()
+        self._events = EventQueue()
         self._native_rate = info.sample_rate
-        self._encoder = AudioEncoder(order.audio_format, info.sample_rate)
-        self._pacer = Pacer(max_lead_s=order.max_lead_s, sample_rate=order.audio_format.sample_rate, now_ns=now_ns)
-        self._slack = Slack(order.audio_format.sample_rate)
+        self._encoder = AudioEncoder(request.audio_format, info.sample_rate)
+        self._pacer = Pacer(max_lead_s=request.max_lead_s, sample_rate=request.audio_format.sample_rate, now_ns=now_ns)
+        self._deadlines = ChunkDeadlines(request.audio_format.sample_rate)
         self._writing = asyncio.Lock()
         self._listener_moved = asyncio.Event()
         self._stopped = False
@@ -91,13 +90,15 @@ class Session:
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
-        accepted = self._engine.submit(self._order.utterance, self._bridge.sink)
+        accepted = self._engine.submit(self._request.utterance, self._events.sink)
         try:
-            order = self._order
-            started = wire.to_started(order.audio_format, order.max_lead_s, order.utterance, accepted, self._limits)
+            request = self._request
+            started = responses.to_started(
+                request.audio_format, request.max_lead_s, request.utterance, accepted, self._limits
+            )
             await self._write(started=started)
-            for warned in order.warnings:
-                await self._write(warning=wire.to_warning(warned))
+            for warned in request.warnings:
+                await self._write(warning=responses.to_warning(warned))
             async with asyncio.TaskGroup() as group:
                 beside = (self._listen(), self._watch_for_silence(), self._tell_of_drain())
                 helpers = [group.create_task(task) for task in beside]
@@ -141,7 +142,7 @@ class Session:
         self._text_chars += len(text.text)
         if self._text_chars > self._config.max_text_chars:
             raise TextTooLong(self._text_chars, self._config.max_text_chars)
-        orders.check_text(text.text)
+        requests.check_text(text.text)
         self._engine.push_text(self._id, text.text)
         if text.flush:
             self._engine.flush(self._id, 0)
@@ -151,13 +152,13 @@ class Session:
         self._engine.end_input(self._id)
 
     def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
-        self._engine.playback(self._id, orders.read_playback(report, self._pacer.sent, self._encoder))
+        self._engine.playback(self._id, requests.read_playback(report, self._pacer.sent, self._encoder))
         self._pacer.report(report.played_samples)
-        self._slack.heard(report.played_samples, now_ns())
+        self._deadlines.report(report.played_samples, now_ns())
         if report.stopped:
             self._stopped = True
             self._engine.cancel(self._id)
-            self._bridge.stop()
+            self._events.stop()
         self._listener_moved.set()
 
     async def _answer_probe(self, probe: tts_pb2.ClockProbe) -> None:
@@ -184,15 +185,15 @@ class Session:
 
     async def _speak(self) -> None:
         while True:
-            match await self._bridge.next():
+            match await self._events.next():
                 case AudioChunk() as chunk:
                     await self._send_chunk(chunk)
                 case FlushDone(flush_id=flush_id):
                     await self._write(flush_done=tts_pb2.FlushDone(flush_id=flush_id, end_sample=self._pacer.sent))
                 case Aligned() as aligned:
-                    await self._write(alignment=wire.to_alignment(aligned, self._encoder))
+                    await self._write(alignment=responses.to_alignment(aligned, self._encoder))
                 case Warned() as warned:
-                    await self._write(warning=wire.to_warning(warned))
+                    await self._write(warning=responses.to_warning(warned))
                 case Failed(error=error):
                     raise error
                 case Finished(usage=usage):
@@ -204,16 +205,16 @@ class Session:
 
     async def _tell_of_drain(self) -> None:
         await self._draining.wait()
-        await self._write(warning=wire.to_warning(_DRAINING))
+        await self._write(warning=responses.to_warning(_DRAINING))
 
     async def _send_chunk(self, chunk: AudioChunk) -> None:
         taken_ns = now_ns()
         encoded = self._encoder.encode(chunk.samples, chunk.end_of_segment)
         if encoded.num_samples:  # else the resampler kept it all
-            audio, hint_s = wire.to_audio(chunk, encoded), chunk.prebuffer_hint_s
+            audio, hint_s = responses.to_audio(chunk, encoded), chunk.prebuffer_hint_s
             if hint_s is not None:
                 hint_s += self._encoder.held_s
-                audio.prebuffer_hint.CopyFrom(wire.to_duration(hint_s))
+                audio.prebuffer_hint.CopyFrom(responses.to_duration(hint_s))
             await self._send_audio(audio, hint_s, taken_ns)
         self._engine.release(self._id, chunk.num_samples)
 
@@ -224,15 +225,15 @@ class Session:
         audio.chunk_seq, audio.first_sample = self._chunks_sent, self._pacer.sent
         timings = audio.timings
         timings.taken_unix_nanos = taken_ns
-        timings.paced.CopyFrom(wire.to_duration(paced_s))
+        timings.paced.CopyFrom(responses.to_duration(paced_s))
         async with self._writing:
             self._pacer.on_sent(audio.num_samples)  # before the write: a report on this chunk may come during it
             self._chunks_sent += 1
             lag = self._lag.take()
-            timings.loop_lag_max.CopyFrom(wire.to_duration(lag.s))
+            timings.loop_lag_max.CopyFrom(responses.to_duration(lag.s))
             timings.loop_lag_from_unix_nanos = lag.from_ns
             timings.previous_written_unix_nanos = self._written_ns
-            slack_s = self._slack.send(audio.num_samples, hint_s, now_ns())
+            slack_s = self._deadlines.on_sent(audio.num_samples, hint_s, now_ns())
             timings.write_start_unix_nanos = now_ns()
             await self._send(tts_pb2.SynthesizeResponse(audio=audio))
             self._written_ns = now_ns()
@@ -252,7 +253,7 @@ class Session:
         return (now_ns() - start_ns) / _NS_PER_S
 
     async def _finish(self, reason: tts_pb2.FinishReason, usage: Usage) -> None:
-        totals = wire.to_usage(usage, self._pacer.sent, self._order.audio_format.sample_rate)
+        totals = responses.to_usage(usage, self._pacer.sent, self._request.audio_format.sample_rate)
         await self._write(finished=tts_pb2.Finished(reason=reason, usage=totals))
         self._metrics.ended("OK", tts_pb2.FinishReason.Name(reason).removeprefix("FINISH_REASON_"))
 

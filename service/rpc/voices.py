@@ -22,7 +22,7 @@ from service.access.caller import Caller
 from service.access.errors import NotAllowed, QuotaExceeded
 from service.config import ServiceConfig
 from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge
-from service.rpc.reading import Context, read
+from service.rpc.receive import Context, read
 
 _SETTLE_S = 0.05  # a cancelled call first looks like the end of input: half a recording must not become a voice
 _RETRY_AFTER_S = 5.0  # about what one voice takes
@@ -30,7 +30,7 @@ _RETRY_AFTER_S = 5.0  # about what one voice takes
 _log = logging.getLogger(__name__)
 
 
-class VoiceDesk:
+class VoiceCalls:
     def __init__(self, engine: Engine, info: EngineInfo, config: ServiceConfig) -> None:
         self._engine = engine
         self._info = info

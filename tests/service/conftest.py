@@ -15,7 +15,7 @@ from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
-from service.rpc.session import Surroundings
+from service.rpc.session import Dependencies
 from service.server import Server
 from tests.fakes import Script, ScriptedEngine
 from tests.recordings import CLONING, Cloning
@@ -66,7 +66,7 @@ async def serve_scripted(
     server = Server(settings, access)
     tracer = tracer or trace.NoOpTracer()
     metrics = Metrics()
-    await server.start(Surroundings(engine=engine, config=settings, tracer=tracer, metrics=metrics))
+    await server.start(Dependencies(engine=engine, config=settings, tracer=tracer, metrics=metrics))
     address = f"127.0.0.1:{server.port}"
     at_once = asyncio.Event()
     at_once.set()

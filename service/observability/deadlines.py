@@ -9,7 +9,7 @@ from __future__ import annotations
 from service.pacing import NS_PER_S
 
 
-class Slack:
+class ChunkDeadlines:
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._sent = 0
@@ -17,13 +17,13 @@ class Slack:
         self._starts_ns = 0  # when playback begins; 0: a report came, and it has
         self._runs_out_ns = 0  # when all that was sent will have been played
 
-    def heard(self, played: int, now_ns: int) -> None:
+    def report(self, played: int, now_ns: int) -> None:
         """A playback report. Before the listener has begun it says nothing."""
         if played:
             self._starts_ns = 0
             self._runs_out_ns = now_ns + (self._sent - min(played, self._sent)) * NS_PER_S // self._rate
 
-    def send(self, num_samples: int, hint_s: float | None, now_ns: int) -> float | None:
+    def on_sent(self, num_samples: int, hint_s: float | None, now_ns: int) -> float | None:
         """Seconds left when a chunk is sent, negative: it is late; None for the first one, which has no turn."""
         first = not self._sent
         if first:

@@ -29,7 +29,7 @@ def on_this_loop(call: Callable[[], None]) -> Callable[[], None]:
     return tell
 
 
-class Bridge:
+class EventQueue:
     """Events of one utterance."""
 
     def __init__(self) -> None:

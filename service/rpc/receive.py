@@ -14,7 +14,7 @@ from engine.errors import GaplessError, InvalidRequest
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
-_HEAR_OUT_S = 0.03  # at most, in all: who asks elsewhere is not to wait
+_READ_REST_S = 0.03  # at most, in all: who asks elsewhere is not to wait
 
 M = TypeVar("M", bound=Message)
 
@@ -31,11 +31,11 @@ async def read(context: Context, kind: type[M]) -> M | None:
     return None
 
 
-async def hear_out(context: Context, kind: type[Message]) -> None:
+async def read_rest(context: Context, kind: type[Message]) -> None:
     """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
     with contextlib.suppress(TimeoutError, GaplessError):
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + _HEAR_OUT_S
+        end_s = loop.time() + _READ_REST_S
         async with asyncio.timeout(_QUIET_S) as limit:
             while await read(context, kind):
                 limit.reschedule(min(loop.time() + _QUIET_S, end_s))
