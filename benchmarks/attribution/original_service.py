@@ -2,8 +2,8 @@
 
 Rebuilt from its description, on this project's networks: the handler awaits `asyncio.to_thread` for every chunk, one
 utterance at a time; a chunk's tokens are drawn, then the flow runs the prompt and all of the text's tokens so far, then
-the vocoder; chunks of 12 and then 25 tokens; each is yielded when it is there. It speaks gapless.tts.v1 and stamps its chunks
-as the service does, so that the same client and the same verdict can look at both.
+the vocoder; chunks of 12 and then 25 tokens; each is yielded when it is there. It speaks gapless.tts.v1 and stamps its
+chunks as the service does, so that the same client and the same verdict can look at both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A server that keeps the contract of gapless.tts.v1 and makes a tone in place of speech: 50 ms for each character of text.
+"""A server that keeps the contract gapless.tts.v1 and makes a tone in place of speech: 50 ms for each character.
 
 It runs in threads, without an event loop: two grpc.aio loops in one process share one poller and disturb each other.
 What a stream does can be replaced by a script: `(requests, context) -> responses`.
