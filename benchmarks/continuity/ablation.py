@@ -1,4 +1,7 @@
-"""Each cure on and off: pipelining, the incremental flow, windows by deadline, hints, speculation, on one machine.
+"""How much does each measure for continuous playback bring?
+
+Each is switched on and off on one machine: parallel stages, the incremental flow, windows by deadline, hints,
+speculation.
 
     python -m benchmarks.continuity.ablation --regime original
     python -m benchmarks.continuity.ablation --regime rtf13 --cases ours baseline
@@ -24,10 +27,10 @@ from typing import Any
 
 import torch
 
-from benchmarks.support import continuity, pictures
-from benchmarks.support.figures import ratio, summary
+from benchmarks.support import charts, simulated_listener
+from benchmarks.support.local_utterance import Heard, speak
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.speaker import Heard, speak
+from benchmarks.support.sample_statistics import ratio, summary
 from benchmarks.support.texts import TEXTS
 from benchmarks.support.throttle import Throttle
 from engine.checkpoints import load
@@ -105,19 +108,19 @@ class Row:
 
 def row(text: str, heard: Heard, muted_s: float) -> Row:
     arrivals = heard.arrivals
-    hinted, at_once = (continuity.listen(arrivals, follow_hints=follow) for follow in (True, False))
+    hinted, at_once = (simulated_listener.listen(arrivals, follow_hints=follow) for follow in (True, False))
     return Row(
         text=text,
-        ttfa_s=continuity.ttfa_s(arrivals, muted_s),
-        gap_free_s=continuity.gap_free_start_s(arrivals),
-        prebuffer_s=continuity.prebuffer_s(arrivals),
+        ttfa_s=simulated_listener.ttfa_s(arrivals, muted_s),
+        gap_free_s=simulated_listener.gap_free_start_s(arrivals),
+        prebuffer_s=simulated_listener.prebuffer_s(arrivals),
         hint_s=hinted.start_s - arrivals[0].ready_s,
         start_s=hinted.start_s,
         worst_s=hinted.worst_s,
         inside_s=hinted.inside,
         at_once_worst_s=at_once.worst_s,
         missing_s=at_once.missing_s,
-        rtf=continuity.rtf(arrivals),
+        rtf=simulated_listener.rtf(arrivals),
         tail_s=heard.tail_s,
         audio_s=heard.audio_s,
         discarded=heard.usage.windows_discarded,
@@ -180,11 +183,11 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
     }
     windows = sum(row.windows + row.discarded for row in rows)
     return summaries | {
-        "c50": continuity.share_within(by_hint, 0.05),
-        "c100": continuity.share_within(by_hint, 0.1),
-        "c50_inside": continuity.share_within([row.inside_s for row in rows], 0.05),
-        "c50_at_once": continuity.share_within(at_once, 0.05),
-        "c100_at_once": continuity.share_within(at_once, 0.1),
+        "c50": simulated_listener.share_within(by_hint, 0.05),
+        "c100": simulated_listener.share_within(by_hint, 0.1),
+        "c50_inside": simulated_listener.share_within([row.inside_s for row in rows], 0.05),
+        "c50_at_once": simulated_listener.share_within(at_once, 0.05),
+        "c100_at_once": simulated_listener.share_within(at_once, 0.1),
         "discarded": sum(row.discarded for row in rows) / windows if windows else 0.0,
     }
 
@@ -217,7 +220,7 @@ def table(measured: dict[str, dict[str, Any]]) -> str:
 
 def picture(measured: dict[str, dict[str, Any]], title: str) -> str:
     bars = [
-        pictures.Bar(
+        charts.Bar(
             label=CASES[name].title,
             parts=(
                 ("first sound", case["ttfa_s"]["p50"]),
@@ -227,7 +230,7 @@ def picture(measured: dict[str, dict[str, Any]], title: str) -> str:
         )
         for name, case in measured.items()
     ]
-    return pictures.bars(title, "seconds from the text to gap-free playback, medians", bars)
+    return charts.bars(title, "seconds from the text to gap-free playback, medians", bars)
 
 
 def _throttle(arguments: argparse.Namespace) -> Throttle:

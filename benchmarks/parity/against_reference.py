@@ -1,4 +1,6 @@
-"""Side by side with the reference implementation, on this machine, in one run: when does one hear, when is all there?
+"""How soon is the first audio heard, and all of it made, here and in the reference implementation?
+
+Both run on this machine, in turns, in one run.
 
     python -m benchmarks.parity.against_reference --json out/against_reference.json
 
@@ -26,7 +28,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.parity.forced import OPTIONS, Deviation, Heard, Speaker, deviation
+from benchmarks.parity.given_tokens import OPTIONS, Deviation, Heard, Speaker, deviation
 from benchmarks.support import random_checkpoint
 from benchmarks.support.machine import describe, machine
 from engine import checkpoints
