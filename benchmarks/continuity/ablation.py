@@ -17,10 +17,9 @@ flow take turns, the flow runs prompt and everything so far in each window, chun
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +29,9 @@ import torch
 from benchmarks.support import charts, simulated_listener
 from benchmarks.support.local_utterance import Heard, speak
 from benchmarks.support.machine import describe, machine
+from benchmarks.support.model_forms import with_form
 from benchmarks.support.sample_statistics import ratio, summary
-from benchmarks.support.texts import TEXTS
+from benchmarks.support.texts import texts
 from benchmarks.support.throttle import Throttle
 from engine.checkpoints import load
 from engine.device.precision import Precision
@@ -41,7 +41,6 @@ from engine.messages import Utterance
 from engine.model import Model
 from engine.options import EngineOptions
 
-SENTENCES = (1, 2, 3, 2)  # of the utterances in turn: 3 to 15 s of speech
 ENOUGH_S = 0.5  # of audio, where only the first chunk is asked for
 
 
@@ -136,13 +135,6 @@ def engine_of(case: Case, model: Model, throttle: Throttle) -> LocalEngine:
     return LocalEngine(model, options, throttle.wrap(model))
 
 
-def with_form(model: Model, form: str) -> Model:
-    """The same networks, run otherwise."""
-    flow = copy.copy(model.flow)
-    flow.config = replace(flow.config, form=form)
-    return replace(model, flow=flow, config=replace(model.config, flow=flow.config))
-
-
 def measure(
     model: Model, names: Sequence[str], throttle: Throttle, utterances: int, voice: str, enough_s: float | None
 ) -> dict[str, list[Row]]:
@@ -160,14 +152,6 @@ def measure(
         for engine in engines.values():
             engine.close()
     return rows
-
-
-def texts(count: int) -> Iterator[str]:
-    position = 0
-    for index in range(count):
-        sentences = SENTENCES[index % len(SENTENCES)]
-        yield " ".join(TEXTS[(position + offset) % len(TEXTS)] for offset in range(sentences))
-        position += sentences
 
 
 def _rotated(names: Sequence[str], by: int) -> list[str]:

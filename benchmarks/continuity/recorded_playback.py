@@ -259,8 +259,8 @@ def crowd(address: str, streams: int) -> Iterator[Callable[[], bool]]:
 
 
 def _crowd(address: str, streams: int) -> None:
-    from benchmarks.continuity.ablation import texts
     from benchmarks.support import load_generator
+    from benchmarks.support.texts import texts
 
     async def speak() -> None:
         async with Client(address) as client:

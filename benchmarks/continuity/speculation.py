@@ -23,10 +23,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.continuity.ablation import Row, figures, row, texts
+from benchmarks.continuity.ablation import Row, figures, row
 from benchmarks.support.local_utterance import speak
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import percentile
+from benchmarks.support.texts import texts
 from benchmarks.support.throttle import Throttle
 from engine.checkpoints import load
 from engine.engine import LocalEngine

@@ -23,13 +23,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.continuity.ablation import texts
 from benchmarks.support import charts, simulated_listener
 from benchmarks.support.load_generator import Call, Direct, OverWire, Speaker, crowd
 from benchmarks.support.local_utterance import speak
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import summary
 from benchmarks.support.service_process import service
+from benchmarks.support.texts import texts
 from client import Client
 from engine.engine import LocalEngine
 from engine.loading import load
