@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.support.server import service
+from benchmarks.support.service_process import service
 
 TEXT = "Hello! Text goes in as it is written, and speech comes out while the rest is still being made."
 

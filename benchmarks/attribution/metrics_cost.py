@@ -1,4 +1,6 @@
-"""What metrics cost: an utterance's chunk, a tick of the loop's probe, a scrape.
+"""How much time do metrics cost?
+
+It measures one audio chunk, one tick of the event loop's probe and one scrape.
 
 python -m benchmarks.attribution.metrics_cost
 """

@@ -20,7 +20,7 @@ from typing import Any
 import grpc
 import torch
 
-from benchmarks.continuity.ablation import with_form
+from benchmarks.support.model_forms import with_form
 from engine.checkpoints import load
 from engine.clock import now_ns
 from engine.messages import AudioChunk, ChunkTimings

@@ -1,4 +1,6 @@
-"""The report pages of a good, a throttled and a broken utterance, from a real service; and how they look.
+"""What do the report pages of a good, a slow and a broken utterance look like?
+
+A real service speaks the three utterances; Chromium draws their pages, and the pictures of the docs are made.
 
     python -m benchmarks.attribution.report_pages --out out/pages          # three pages, their traces, twelve pictures
     python -m benchmarks.attribution.report_pages --images docs/images     # the timelines of two, for README and docs
@@ -20,9 +22,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
-from benchmarks.attribution.faulty_service import LOOP, Service, faulty_service
 from benchmarks.support.browser import chromium, executable
 from benchmarks.support.fake_device import FakeDevice
+from benchmarks.support.faulty_service import LOOP, Service, faulty_service
 from benchmarks.support.throttle import Throttle
 from client import Client, audio
 from client.attribution.baseline import ENOUGH, Normal

@@ -1,4 +1,6 @@
-"""What tracing costs: throughput with every utterance sampled and exported over OTLP, against none.
+"""How much throughput and processor time does tracing cost?
+
+One service speaks with every utterance sampled and exported over OTLP, and without tracing, in turns.
 
     python -m benchmarks.attribution.tracing_cost --pairs 20 --streams 4
 
@@ -29,9 +31,9 @@ from typing import Any
 import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from benchmarks.support import server
-from benchmarks.support.figures import ratio
+from benchmarks.support import service_process
 from benchmarks.support.machine import describe, machine
+from benchmarks.support.sample_statistics import ratio
 from benchmarks.support.texts import TEXTS
 from client import Client
 from client.cli import telemetry
@@ -167,7 +169,7 @@ def measure(pairs: int, streams: int, utterances: int) -> tuple[dict[str, list[R
         interval_ms = str(round(EXPORTED_EVERY_S * 1000))
         exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": interval_ms}
         with _environment(exported | {"OTEL_TRACES_SAMPLER": "parentbased_always_off"}):
-            address, service = stack.enter_context(server.process())
+            address, service = stack.enter_context(service_process.process())
         sides = {}
         for name, environment in ((TRACED, exported | {"OTEL_TRACES_SAMPLER": "always_on"}), (PLAIN, {})):
             with _environment(environment):

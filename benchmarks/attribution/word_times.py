@@ -1,4 +1,6 @@
-"""How near the embedded voice's word times are to its teacher's: `python -m benchmarks.attribution.word_times --json`
+"""How near are the embedded voice's word times to those of its teacher, espeak-ng?
+
+    python -m benchmarks.attribution.word_times --json
 
 Both say the same held-out sentences in the same voice. The teacher, espeak-ng, tells when each of its words begins; a
 word ends with the last sound before the next one. The two recordings are laid over each other by dynamic time warping

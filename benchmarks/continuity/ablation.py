@@ -1,4 +1,7 @@
-"""Each cure on and off: pipelining, the incremental flow, windows by deadline, hints, speculation, on one machine.
+"""How much does each measure for continuous playback bring?
+
+Each is switched on and off on one machine: parallel stages, the incremental flow, windows by deadline, hints,
+speculation.
 
     python -m benchmarks.continuity.ablation --regime original
     python -m benchmarks.continuity.ablation --regime rtf13 --cases ours baseline
@@ -14,21 +17,21 @@ flow take turns, the flow runs prompt and everything so far in each window, chun
 from __future__ import annotations
 
 import argparse
-import copy
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.support import continuity, pictures
-from benchmarks.support.figures import ratio, summary
+from benchmarks.support import charts, simulated_listener
+from benchmarks.support.local_utterance import Heard, speak
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.speaker import Heard, speak
-from benchmarks.support.texts import TEXTS
+from benchmarks.support.model_forms import with_form
+from benchmarks.support.sample_statistics import ratio, summary
+from benchmarks.support.texts import texts
 from benchmarks.support.throttle import Throttle
 from engine.checkpoints import load
 from engine.device.precision import Precision
@@ -38,7 +41,6 @@ from engine.messages import Utterance
 from engine.model import Model
 from engine.options import EngineOptions
 
-SENTENCES = (1, 2, 3, 2)  # of the utterances in turn: 3 to 15 s of speech
 ENOUGH_S = 0.5  # of audio, where only the first chunk is asked for
 
 
@@ -105,19 +107,19 @@ class Row:
 
 def row(text: str, heard: Heard, muted_s: float) -> Row:
     arrivals = heard.arrivals
-    hinted, at_once = (continuity.listen(arrivals, follow_hints=follow) for follow in (True, False))
+    hinted, at_once = (simulated_listener.listen(arrivals, follow_hints=follow) for follow in (True, False))
     return Row(
         text=text,
-        ttfa_s=continuity.ttfa_s(arrivals, muted_s),
-        gap_free_s=continuity.gap_free_start_s(arrivals),
-        prebuffer_s=continuity.prebuffer_s(arrivals),
+        ttfa_s=simulated_listener.ttfa_s(arrivals, muted_s),
+        gap_free_s=simulated_listener.gap_free_start_s(arrivals),
+        prebuffer_s=simulated_listener.prebuffer_s(arrivals),
         hint_s=hinted.start_s - arrivals[0].ready_s,
         start_s=hinted.start_s,
         worst_s=hinted.worst_s,
         inside_s=hinted.inside,
         at_once_worst_s=at_once.worst_s,
         missing_s=at_once.missing_s,
-        rtf=continuity.rtf(arrivals),
+        rtf=simulated_listener.rtf(arrivals),
         tail_s=heard.tail_s,
         audio_s=heard.audio_s,
         discarded=heard.usage.windows_discarded,
@@ -131,13 +133,6 @@ def engine_of(case: Case, model: Model, throttle: Throttle) -> LocalEngine:
     options = EngineOptions(max_utterances=1, **{name: v for name, v in case.options.items() if name in known})
     model = model if case.form is None else with_form(model, case.form)
     return LocalEngine(model, options, throttle.wrap(model))
-
-
-def with_form(model: Model, form: str) -> Model:
-    """The same networks, run otherwise."""
-    flow = copy.copy(model.flow)
-    flow.config = replace(flow.config, form=form)
-    return replace(model, flow=flow, config=replace(model.config, flow=flow.config))
 
 
 def measure(
@@ -159,14 +154,6 @@ def measure(
     return rows
 
 
-def texts(count: int) -> Iterator[str]:
-    position = 0
-    for index in range(count):
-        sentences = SENTENCES[index % len(SENTENCES)]
-        yield " ".join(TEXTS[(position + offset) % len(TEXTS)] for offset in range(sentences))
-        position += sentences
-
-
 def _rotated(names: Sequence[str], by: int) -> list[str]:
     by %= len(names)
     return [*names[by:], *names[:by]]
@@ -180,11 +167,11 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
     }
     windows = sum(row.windows + row.discarded for row in rows)
     return summaries | {
-        "c50": continuity.share_within(by_hint, 0.05),
-        "c100": continuity.share_within(by_hint, 0.1),
-        "c50_inside": continuity.share_within([row.inside_s for row in rows], 0.05),
-        "c50_at_once": continuity.share_within(at_once, 0.05),
-        "c100_at_once": continuity.share_within(at_once, 0.1),
+        "c50": simulated_listener.share_within(by_hint, 0.05),
+        "c100": simulated_listener.share_within(by_hint, 0.1),
+        "c50_inside": simulated_listener.share_within([row.inside_s for row in rows], 0.05),
+        "c50_at_once": simulated_listener.share_within(at_once, 0.05),
+        "c100_at_once": simulated_listener.share_within(at_once, 0.1),
         "discarded": sum(row.discarded for row in rows) / windows if windows else 0.0,
     }
 
@@ -217,7 +204,7 @@ def table(measured: dict[str, dict[str, Any]]) -> str:
 
 def picture(measured: dict[str, dict[str, Any]], title: str) -> str:
     bars = [
-        pictures.Bar(
+        charts.Bar(
             label=CASES[name].title,
             parts=(
                 ("first sound", case["ttfa_s"]["p50"]),
@@ -227,7 +214,7 @@ def picture(measured: dict[str, dict[str, Any]], title: str) -> str:
         )
         for name, case in measured.items()
     ]
-    return pictures.bars(title, "seconds from the text to gap-free playback, medians", bars)
+    return charts.bars(title, "seconds from the text to gap-free playback, medians", bars)
 
 
 def _throttle(arguments: argparse.Namespace) -> Throttle:

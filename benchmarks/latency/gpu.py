@@ -1,4 +1,6 @@
-"""Published sizes on a GPU: a step of T3 beside its floor, first audio of many streams at once, how many fit.
+"""How fast are the published model sizes on a GPU, and how many streams fit?
+
+It measures a step of T3 beside the least time that it could take, and the first audio of many streams at once.
 
     python -m benchmarks.latency.gpu --json gpu.json --svg gpu.svg
     python -m benchmarks.latency.gpu --variants turbo --streams 1 8 --find 0
@@ -26,10 +28,10 @@ from typing import Any
 import torch
 
 from benchmarks.latency import t3_step
-from benchmarks.latency.peers import PEERS
+from benchmarks.latency.reported_elsewhere import PEERS
 from benchmarks.scale import concurrency
-from benchmarks.support import pictures, random_checkpoint
-from benchmarks.support.callers import Direct, crowd
+from benchmarks.support import charts, random_checkpoint
+from benchmarks.support.load_generator import Direct, crowd
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load
@@ -144,7 +146,7 @@ def picture(found: Sequence[dict[str, Any]], subtitle: str) -> str:
         return math.log2(count)
 
     ours = [
-        pictures.Curve(
+        charts.Curve(
             label=f"{one['variant']} p50",
             points=tuple(
                 (across(s["streams"]), 1e3 * s["ttfa_s"]["p50"])
@@ -155,14 +157,14 @@ def picture(found: Sequence[dict[str, Any]], subtitle: str) -> str:
         for one in found
     ]
     theirs = [
-        pictures.Curve(
+        charts.Curve(
             label=f"{peer.name}, {peer.hardware}",
             points=tuple((across(count), ms) for count, ms in peer.first_audio_ms.items()),
         )
         for peer in PEERS
         if peer.name in SHOWN
     ]
-    return pictures.curves("First audio of many streams at once", subtitle, "log2 of streams", "ms", ours + theirs)
+    return charts.curves("First audio of many streams at once", subtitle, "log2 of streams", "ms", ours + theirs)
 
 
 def facts(device: torch.device) -> dict[str, str | int]:

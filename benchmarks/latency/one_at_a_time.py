@@ -1,4 +1,6 @@
-"""TTFA, RTF and chunk gaps of N utterances, one at a time, over gRPC on this machine.
+"""What are TTFA, RTF and the gaps between chunks of utterances that are spoken one at a time?
+
+A client on the same machine speaks N utterances over gRPC.
 
     python -m benchmarks.latency.one_at_a_time --utterances 40
 
@@ -17,9 +19,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.support.figures import percentile
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.server import service
+from benchmarks.support.sample_statistics import percentile
+from benchmarks.support.service_process import service
 from benchmarks.support.texts import LONG_TEXT, TEXTS
 from client import Client
 from client.record import Receipt, Record

@@ -1,4 +1,6 @@
-"""A step of T3 by variant, precision, threads and rows on random weights of the published sizes, and what it costs.
+"""How long does one step of T3 take, by variant, precision, threads and rows?
+
+The weights are random, in the published sizes; the rounding error of each precision is measured as well.
 
     python -m benchmarks.latency.t3_step --variants nano,turbo --threads 1,2
 

@@ -1,4 +1,6 @@
-"""Cost of a window in flow and vocoder over one long segment: a minute of tokens without a cut, straight through.
+"""Does a window cost more at the end of a long segment than at its beginning?
+
+Flow and vocoder run over a minute of tokens without a cut.
 
     python -m benchmarks.latency.window_cost --seconds 60
 

@@ -1,4 +1,6 @@
-"""Side by side with the reference implementation, on this machine, in one run: when does one hear, when is all there?
+"""How soon is the first audio heard, and all of it made, here and in the reference implementation?
+
+Both run on this machine, in turns, in one run.
 
     python -m benchmarks.parity.against_reference --json out/against_reference.json
 
@@ -13,7 +15,6 @@ any arrangement on this machine's cores can reach.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import random
@@ -26,9 +27,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.parity.forced import OPTIONS, Deviation, Heard, Speaker, deviation
+from benchmarks.parity.given_tokens import OPTIONS, Deviation, Heard, Speaker, deviation
 from benchmarks.support import random_checkpoint
 from benchmarks.support.machine import describe, machine
+from benchmarks.support.model_forms import with_form
 from engine import checkpoints
 from engine.checkpoints.variants import VARIANTS
 from engine.device import cores
@@ -170,13 +172,6 @@ def load(directory: Path, dtype: str) -> Model:
     return checkpoints.load(str(directory), device=cpu, precision=Precision.parse(dtype, cpu))
 
 
-def in_form(model: Model, form: str) -> Model:
-    """The same weights in another form of the flow."""
-    flow = copy.copy(model.flow)
-    flow.config = replace(flow.config, form=form)
-    return replace(model, config=replace(model.config, flow=flow.config), flow=flow)
-
-
 def compare(kind: str, directory: Path, rounds: int, fast: str) -> Comparison:
     if not directory.exists():
         random_checkpoint.write(VARIANTS[kind], directory, "full")
@@ -184,7 +179,7 @@ def compare(kind: str, directory: Path, rounds: int, fast: str) -> Comparison:
     codes = random.Random(0)
     tokens = [codes.randrange(VARIANTS[kind].config.t3.codes) for _ in range(TOKENS)]
     loaded = {dtype: load(directory, dtype) for dtype in ("float32", fast)}
-    models = [in_form(loaded[way.dtype], way.form) for way in ways]
+    models = [with_form(loaded[way.dtype], way.form) for way in ways]
     for way, model, exact in zip(ways, models, [models[0], models[1]] * 2, strict=True):
         if model is not exact:
             way.deviation = cores.apart(partial(deviation, model, exact, TEXT, tokens))

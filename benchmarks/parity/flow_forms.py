@@ -1,4 +1,7 @@
-"""The flow's forms side by side: cost of a window, mel against one shot, joins, and what preparing the prompt changes.
+"""How do the three forms of the flow differ in cost and in sound?
+
+For each form it measures the cost of a window, the mel against one shot, the joins, and what preparing the prompt
+changes.
 
     python -m benchmarks.parity.flow_forms --size full --json out/flow_forms.json --svg out/flow_forms.svg
 
@@ -25,8 +28,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.parity.streaming_loss import draw_tokens
+from benchmarks.support.charts import Curve, curves
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.pictures import Curve, curves
 from benchmarks.support.random_checkpoint import LN_MEL, PROMPT_TOKENS, Values, tiny
 from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load, names

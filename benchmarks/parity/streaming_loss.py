@@ -1,4 +1,6 @@
-"""What streaming costs in sound: streamed audio against one shot of the same utterance, seed and window record.
+"""How far does streamed audio differ from the same utterance computed in one piece?
+
+Both have the same seed and the same record of windows.
 
     python -m benchmarks.parity.streaming_loss
 

@@ -1,4 +1,6 @@
-"""How many streams fit: N listeners in real time, arriving at random, and what each of them hears.
+"""How many listeners can be served at once without gaps?
+
+N simulated listeners arrive at random and play in real time; what each of them hears is counted.
 
     python -m benchmarks.scale.concurrency --streams 4 8 10 12 16
     python -m benchmarks.scale.concurrency --direct --find 10
@@ -21,13 +23,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.continuity.ablation import texts
-from benchmarks.support import continuity, pictures
-from benchmarks.support.callers import Call, Direct, OverWire, Speaker, crowd
-from benchmarks.support.figures import summary
+from benchmarks.support import charts, simulated_listener
+from benchmarks.support.load_generator import Call, Direct, OverWire, Speaker, crowd
+from benchmarks.support.local_utterance import speak
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.server import service
-from benchmarks.support.speaker import speak
+from benchmarks.support.sample_statistics import summary
+from benchmarks.support.service_process import service
+from benchmarks.support.texts import texts
 from client import Client
 from engine.engine import LocalEngine
 from engine.loading import load
@@ -42,19 +44,19 @@ SINGLES = 12  # utterances that RTF is measured on
 
 def figures(calls: Sequence[Call], streams: int) -> dict[str, Any]:
     heard = [call for call in calls if call.arrivals]
-    worst = [continuity.listen(call.arrivals, follow_hints=True).worst_s for call in heard]
+    worst = [simulated_listener.listen(call.arrivals, follow_hints=True).worst_s for call in heard]
     lasted_s = max(call.ended_s for call in heard)
-    audio_s = sum(continuity.audio_s(call.arrivals) for call in heard)
+    audio_s = sum(simulated_listener.audio_s(call.arrivals) for call in heard)
     last_ready_s = max(call.began_s + call.arrivals[-1].ready_s for call in heard)
     return {
         "streams": streams,
         "utterances": len(heard),
         "refused": sum(call.refused for call in calls),
         "at_once": sum(call.ended_s - call.began_s for call in heard) / lasted_s,
-        "ttfa_s": summary([continuity.ttfa_s(call.arrivals) for call in heard]),
-        "start_s": summary([continuity.advised_start_s(call.arrivals) for call in heard]),
-        "c50": continuity.share_within(worst, 0.05),
-        "c100": continuity.share_within(worst, 0.1),
+        "ttfa_s": summary([simulated_listener.ttfa_s(call.arrivals) for call in heard]),
+        "start_s": summary([simulated_listener.advised_start_s(call.arrivals) for call in heard]),
+        "c50": simulated_listener.share_within(worst, 0.05),
+        "c100": simulated_listener.share_within(worst, 0.1),
         "worst_s": max(worst),
         "audio_per_s": audio_s / last_ready_s,
         "t3_busy": sum(call.spoken.t3_s for call in heard) / last_ready_s,
@@ -113,14 +115,14 @@ def largest(fits: Callable[[int], bool], begin: int) -> int:
 def single_rtf(engine: LocalEngine, voice: str) -> float:
     utterances = [Utterance(id=f"single-{index}", voice=voice, seed=index) for index in range(SINGLES)]
     pairs = zip(utterances, TEXTS, strict=False)
-    return statistics.median(continuity.rtf(speak(engine, one, text).arrivals) for one, text in pairs)
+    return statistics.median(simulated_listener.rtf(speak(engine, one, text).arrivals) for one, text in pairs)
 
 
 def picture(found: Sequence[dict[str, Any]], model: str) -> str:
     ordered = sorted(found, key=lambda one: one["streams"])
 
-    def curve(label: str, value: Callable[[dict[str, Any]], float]) -> pictures.Curve:
-        return pictures.Curve(label=label, points=tuple((float(one["streams"]), value(one)) for one in ordered))
+    def curve(label: str, value: Callable[[dict[str, Any]], float]) -> charts.Curve:
+        return charts.Curve(label=label, points=tuple((float(one["streams"]), value(one)) for one in ordered))
 
     lines = [
         curve("C100", lambda one: float(one["c100"])),
@@ -129,7 +131,7 @@ def picture(found: Sequence[dict[str, Any]], model: str) -> str:
         curve("TTFA p95, s", lambda one: float(one["ttfa_s"]["p95"])),
     ]
     title = f"{model}: streams at once, each played in real time"
-    return pictures.curves(title, describe(), "streams", "share of utterances, seconds", lines, limit=CONTINUOUS)
+    return charts.curves(title, describe(), "streams", "share of utterances, seconds", lines, limit=CONTINUOUS)
 
 
 def _option(text: str) -> tuple[str, Any]:

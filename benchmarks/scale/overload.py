@@ -1,10 +1,12 @@
-"""Three times the streams that fit: what the admitted hear, and how soon the others are refused.
+"""What happens when three times as many callers come as fit?
+
+It measures what the admitted ones hear, and how soon the others are refused.
 
     python -m benchmarks.scale.overload --fits 10
 
 A service that admits --fits utterances, and three times as many callers; a refused one comes again when the server
-said. A process that does nothing else (benchmarks/scale/refusal.py) opens a call every half second and measures, from
-its first message to the status, how long a refusal takes.
+said. A process that does nothing else (benchmarks/scale/refusal_time.py) opens a call every half second and
+measures, from its first message to the status, how long a refusal takes.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scale.concurrency import TEXTS, figures, line
-from benchmarks.support.callers import OverWire, crowd
-from benchmarks.support.figures import summary
+from benchmarks.support.load_generator import OverWire, crowd
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.server import service
+from benchmarks.support.sample_statistics import summary
+from benchmarks.support.service_process import service
 from client import Client
 
 CROWD = 3  # callers for each stream that fits
@@ -30,7 +32,7 @@ PROBE_FROM_S = 5.0  # the crowd needs a while to fill the service
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     with service("--model", arguments.model, "--max-utterances", str(arguments.fits)) as address:
-        idle = [sys.executable, "-m", "benchmarks.scale.refusal", address, str(arguments.seconds - PROBE_FROM_S)]
+        idle = [sys.executable, "-m", "benchmarks.scale.refusal_time", address, str(arguments.seconds - PROBE_FROM_S)]
         async with Client(address) as client, asyncio.TaskGroup() as group:
             speaking = group.create_task(
                 crowd(OverWire(client), CROWD * arguments.fits, arguments.seconds, TEXTS, arguments.seed)

@@ -1,4 +1,6 @@
-"""A long utterance, and a client that never reads: nothing may grow.
+"""Does anything grow in ten minutes of one utterance, or when a client never reads?
+
+It watches memory, and the cost of a second of audio.
 
     python -m benchmarks.scale.soak
     python -m benchmarks.scale.soak --minutes 3 --skip-stalled
@@ -21,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scale.concurrency import TEXTS as CALLS
-from benchmarks.support import continuity
-from benchmarks.support.callers import OverWire, crowd
+from benchmarks.support import simulated_listener
+from benchmarks.support.load_generator import OverWire, crowd
+from benchmarks.support.local_utterance import LIMIT_S
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.server import service
-from benchmarks.support.speaker import LIMIT_S
+from benchmarks.support.service_process import service
 from benchmarks.support.texts import TEXTS
 from client import Client
 from engine.clock import now_ns
@@ -116,13 +118,13 @@ async def stalled(model: str) -> dict[str, Any]:
                     break
                 held_s += chunk.duration_s
             limit = utterance.started.max_lead_s if utterance.started else 0.0
-    worst = [continuity.listen(call.arrivals, follow_hints=True).worst_s for call in calls if call.arrivals]
+    worst = [simulated_listener.listen(call.arrivals, follow_hints=True).worst_s for call in calls if call.arrivals]
     return {
         "made_for_nobody_s": held_s,
         "max_lead_s": limit,
         "channel_s": EngineOptions().channel_s,
         "beside_utterances": len(worst),
-        "beside_c100": continuity.share_within(worst, 0.1),
+        "beside_c100": simulated_listener.share_within(worst, 0.1),
         "beside_worst_s": max(worst),
     }
 

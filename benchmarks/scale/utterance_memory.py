@@ -1,4 +1,6 @@
-"""What one utterance may hold at most, of each model, in float32: from its shapes alone, nothing is downloaded.
+"""How much memory may one utterance hold, by model?
+
+The answer is computed from the shapes of the networks in float32; nothing is downloaded.
 
 python -m benchmarks.scale.utterance_memory
 """

@@ -1,5 +1,9 @@
 """Texts of 20 to 120 characters, as a voice agent would say them. None was in the embedded voice's training."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
 TEXTS = (
     "Your appointment is confirmed for Tuesday at 3:30 p.m.",
     "I could not find that order, could you repeat the number?",
@@ -43,4 +47,14 @@ TEXTS = (
     "Thank you for calling, and have a nice day!",
 )
 
+SENTENCES = (1, 2, 3, 2)  # of the utterances in turn: 3 to 15 s of speech
 LONG_TEXT = " ".join(TEXTS[:20])  # about a minute of speech
+
+
+def texts(count: int) -> Iterator[str]:
+    """Utterances of one to three of the texts, 3 to 15 s of speech each."""
+    position = 0
+    for index in range(count):
+        sentences = SENTENCES[index % len(SENTENCES)]
+        yield " ".join(TEXTS[(position + offset) % len(TEXTS)] for offset in range(sentences))
+        position += sentences

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.support.server import service
+from benchmarks.support.service_process import service
 
 
 @pytest.fixture(scope="session")

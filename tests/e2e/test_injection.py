@@ -1,7 +1,7 @@
 """The whole way, with a real service, a real relay and a device in real time: what is delayed is what is blamed.
 
-The benchmark does this at length (`python -m benchmarks.attribution.injection`); here, one trial of the kinds that
-look alike.
+The benchmark does this at length (`python -m benchmarks.attribution.fault_injection`); here, one trial of the
+kinds that look alike.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.attribution.faulty_service import Service, faulty_service
-from benchmarks.attribution.injection import KINDS, run
-from benchmarks.support.relay import Relay, relay
+from benchmarks.attribution.fault_injection import KINDS, run
+from benchmarks.support.faulty_service import Service, faulty_service
+from benchmarks.support.tcp_relay import Relay, relay
 
 AFTER_S, FOR_S = 0.5, 0.6
 TOLERANCE_MS = 150  # generous: the machine may be busy; the benchmark is strict

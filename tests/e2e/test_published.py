@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from benchmarks.latency.published import VARIANT_NAMES, measure, speak
+from benchmarks.latency.published_models import VARIANT_NAMES, measure, speak
 from benchmarks.support import random_checkpoint
-from benchmarks.support.server import service
+from benchmarks.support.service_process import service
 from client import Client, errors
 from engine.checkpoints.variants import VARIANTS
 from tests.engine.voices.speech import speech_like

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from benchmarks.support.server import service
+from benchmarks.support.service_process import service
 from tests.e2e.outside import ROOT
 from tests.service.observability.test_tracing import OtlpReceiver, receiver
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks.latency import gpu
-from benchmarks.latency.peers import PEERS
+from benchmarks.latency.reported_elsewhere import PEERS
 from benchmarks.support.random_checkpoint import write
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS

@@ -1,6 +1,8 @@
-"""Published checkpoints through the whole service: load time, memory, and a sentence streamed over gRPC.
+"""How long does a published model take to start, and how much memory does it need?
 
-    python -m benchmarks.latency.published --checkpoints out/checkpoints [--variants nano turbo] [--dtype ...]
+Each checkpoint is served by the whole service, and one sentence is streamed over gRPC.
+
+    python -m benchmarks.latency.published_models --checkpoints out/checkpoints [--variants nano turbo] [--dtype ...]
 
 Weights are random, of the true shapes, in the published file layout; missing directories are written first (Nano
 1.9 GB, base 3 GB). Random weights seldom say stop, so that the guard ends the segment: what is checked is that as much
@@ -19,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.support import random_checkpoint
 from benchmarks.support.machine import describe
-from benchmarks.support.server import process
+from benchmarks.support.service_process import process
 from client import Client
 from engine.checkpoints.variants import VARIANTS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.support.continuity import (
+from benchmarks.support.simulated_listener import (
     Arrival,
     advised_start_s,
     gap_free_start_s,

@@ -1,6 +1,8 @@
-"""What speculation brings and costs: when playback starts and ends, what is dropped, how rescued frames differ.
+"""What does speculation bring, and what does it cost?
 
-    python -m benchmarks.continuity.rescue --token-ms 40 33 25 20 --json rescue.json
+It measures when playback starts and ends, how much work is dropped, and how rescued frames differ.
+
+    python -m benchmarks.continuity.speculation --token-ms 40 33 25 20 --json rescue.json
 
 The same engine with speculation off and on, T3 throttled, the same utterances and seeds in turns (A B, B A, ...). Off
 is the deadline scheduler that waits for the whole lookahead. A rescued window was run with less lookahead than the flow
@@ -21,10 +23,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.continuity.ablation import Row, figures, row, texts
-from benchmarks.support.figures import percentile
+from benchmarks.continuity.ablation import Row, figures, row
+from benchmarks.support.local_utterance import speak
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.speaker import speak
+from benchmarks.support.sample_statistics import percentile
+from benchmarks.support.texts import texts
 from benchmarks.support.throttle import Throttle
 from engine.checkpoints import load
 from engine.engine import LocalEngine

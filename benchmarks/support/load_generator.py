@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from benchmarks.support.continuity import Arrival, audio_s, listen, played_s
-from benchmarks.support.speaker import arrival
+from benchmarks.support.local_utterance import arrival
+from benchmarks.support.simulated_listener import Arrival, audio_s, listen, played_s
 from client import Client
 from client._clock import now_ns as client_now_ns
 from client.errors import ClientError, ServerBusy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.support.pictures import Bar, bars
+from benchmarks.support.charts import Bar, bars
 
 
 def test_the_number_after_a_bar_is_its_whole_length_in_plain_digits() -> None:

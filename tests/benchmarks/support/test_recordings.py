@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.support.hearing import Gap, Samples, compare, not_in, silences
+from benchmarks.support.recordings import Gap, Samples, compare, not_in, silences
 
 RATE = 8000
 TOLERANCE = 1e-3

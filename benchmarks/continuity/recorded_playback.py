@@ -1,10 +1,12 @@
-"""Is what was sent what sounds? Plays through the player and a real device, records the device, and compares.
+"""Does the audio device play exactly the samples that the server sent?
 
-    python -m benchmarks.continuity.heard --utterances 50                # the machine is idle otherwise
-    python -m benchmarks.continuity.heard --utterances 50 --parallel 8   # eight other listeners all the time
-    python -m benchmarks.continuity.heard --utterances 50 --throttle rtf13 # T3 at 1.3 times real time
-    python -m benchmarks.continuity.heard --utterances 50 --start 0      # no pre-buffer: how soon the sound begins
-    python -m benchmarks.continuity.heard --utterances 20 --barge-in     # how soon silence follows a stop
+The player plays through a real device, a recorder records the device, and both are compared.
+
+    python -m benchmarks.continuity.recorded_playback --utterances 50  # the machine is idle otherwise
+    python -m benchmarks.continuity.recorded_playback --utterances 50 --parallel 8  # eight other listeners all the time
+    python -m benchmarks.continuity.recorded_playback --utterances 50 --throttle rtf13  # T3 at 1.3 times real time
+    python -m benchmarks.continuity.recorded_playback --utterances 50 --start 0  # no pre-buffer: how soon is sound
+    python -m benchmarks.continuity.recorded_playback --utterances 20 --barge-in  # how soon silence follows a stop
 
 The device is a null sink of PulseAudio (`benchmarks.support.null_sink`). Each utterance is played twice: by the player,
 streamed from a real service, and by a bare PortAudio callback that has all of the same samples before it begins. The
@@ -34,11 +36,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.support.figures import summary
-from benchmarks.support.hearing import Compared, compare, not_in, silences
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.null_sink import Sink, null_sink
-from benchmarks.support.server import service
+from benchmarks.support.recordings import Compared, compare, not_in, silences
+from benchmarks.support.sample_statistics import summary
+from benchmarks.support.service_process import service
 from benchmarks.support.texts import TEXTS
 from benchmarks.support.throttle import Throttle
 from client import Client, now_ns
@@ -257,12 +259,12 @@ def crowd(address: str, streams: int) -> Iterator[Callable[[], bool]]:
 
 
 def _crowd(address: str, streams: int) -> None:
-    from benchmarks.continuity.ablation import texts
-    from benchmarks.support import callers
+    from benchmarks.support import load_generator
+    from benchmarks.support.texts import texts
 
     async def speak() -> None:
         async with Client(address) as client:
-            await callers.crowd(callers.OverWire(client), streams, 36_000.0, tuple(texts(24)), seed=1)
+            await load_generator.crowd(load_generator.OverWire(client), streams, 36_000.0, tuple(texts(24)), seed=1)
 
     asyncio.run(speak())
 

@@ -1,6 +1,8 @@
-"""How soon a full service refuses, as seen by a process that does nothing else.
+"""How soon does a full service refuse a call?
 
-    python -m benchmarks.scale.refusal 127.0.0.1:50051 30
+The caller is a process that does nothing else.
+
+    python -m benchmarks.scale.refusal_time 127.0.0.1:50051 30
 
 Opens a call every half second over one connection and prints, as JSON, the milliseconds from its first message to
 RESOURCE_EXHAUSTED of those that were refused. One that is admitted gives its place back at once.

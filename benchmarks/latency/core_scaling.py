@@ -1,6 +1,8 @@
-"""What two of this machine's cores give together: matrix products and memory reads, alone, side by side, as a team.
+"""How much more do several cores of this machine compute and read than one?
 
-    python -m benchmarks.latency.cores
+Matrix products and memory reads run alone, side by side, and as one team of threads.
+
+    python -m benchmarks.latency.core_scaling
 
 T3 on a CPU reads memory, flow and vocoder multiply. Where "two cores" are two threads of one, products side by side
 gain little, and no arrangement of the stages makes more of them. A team is one thread whose work OpenMP spreads over

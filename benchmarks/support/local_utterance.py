@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 from dataclasses import dataclass, field
 
-from benchmarks.support.continuity import Arrival, audio_s
+from benchmarks.support.simulated_listener import Arrival, audio_s
 from engine.clock import now_ns
 from engine.engine import LocalEngine
 from engine.messages import AudioChunk, Event, Failed, Finished, Usage, Utterance

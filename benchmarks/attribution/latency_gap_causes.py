@@ -1,6 +1,8 @@
-"""The four suspects of a gap between "the server sent" and "the client has it", each made guilty once, on purpose.
+"""What does each possible cause of a late receipt look like: server loop, reader, audio device, network?
 
-    python -m benchmarks.attribution.suspects --pictures docs/images
+Each cause is produced on purpose, one at a time, and a picture is drawn of each.
+
+    python -m benchmarks.attribution.latency_gap_causes --pictures docs/images
 
 One utterance each, through the paced engine in a process of its own and a TCP relay, with the client's real reader and
 a device in real time; 900 ms are put into one place. The device's opening is put where it hurts, on the loop that reads
@@ -21,10 +23,10 @@ from typing import Any, cast
 
 import grpc
 
-from benchmarks.attribution import gap_pictures, injection, original_client
-from benchmarks.attribution.faulty_service import Service, faulty_service
+from benchmarks.attribution import fault_injection, latency_gap_charts, original_client
 from benchmarks.support.fake_device import FakeDevice
-from benchmarks.support.relay import Relay, relay
+from benchmarks.support.faulty_service import Service, faulty_service
+from benchmarks.support.tcp_relay import Relay, relay
 from client.attribution.baseline import Normal
 from client.attribution.verdict import Analysis, analyse
 from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
@@ -44,7 +46,7 @@ class Suspect:
 
 def _injected(kind: str, for_s: float = FOR_S) -> Speak:
     async def speak(service: Service, network: Relay) -> Analysis:
-        analysis, struck_s = await injection.run(kind, service, network, AFTER_S, for_s)
+        analysis, struck_s = await fault_injection.run(kind, service, network, AFTER_S, for_s)
         if for_s and not struck_s:
             raise RuntimeError(f"{kind} did not strike")
         return analysis
@@ -57,7 +59,7 @@ def _opening_on_the_reading_loop(for_s: float) -> Speak:
         async with grpc.aio.insecure_channel(network.address) as channel:
             stub = TextToSpeechServiceStub(channel)
             device = cast(Any, FakeDevice(for_s))
-            record, signs = await original_client.speak(stub, network.address, device, "".join(injection.TEXT), 0)
+            record, signs = await original_client.speak(stub, network.address, device, "".join(fault_injection.TEXT), 0)
         return analyse(record, signs=signs, first_audible=0)
 
     return speak
@@ -111,7 +113,7 @@ def main() -> None:
         for what, value in told(analysis).items():
             print(f"  {what:24}{value}")
         if arguments.pictures:
-            picture = gap_pictures.timeline(analysis, SUSPECTS[name].title)
+            picture = latency_gap_charts.timeline(analysis, SUSPECTS[name].title)
             (arguments.pictures / f"gap-{name}.svg").write_text(picture, encoding="utf-8")
     if arguments.json:
         facts = {name: told(analysis) for name, analysis in found.items()}

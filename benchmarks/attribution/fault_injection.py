@@ -1,8 +1,10 @@
-"""Does the verdict name the right hop? Delays one hop of one utterance at a time and asks.
+"""Does the verdict name the step that was delayed, with the right amount?
 
-    python -m benchmarks.attribution.injection --trials 20            # 20 of each kind, as many clean ones
-    python -m benchmarks.attribution.injection --kinds t3,network_down --trials 5 --embedded
-    python -m benchmarks.attribution.injection --kinds others --shifts 0,3600,-3600 --trials 5
+One step of one utterance at a time is delayed on purpose, and the verdict is asked.
+
+    python -m benchmarks.attribution.fault_injection --trials 20            # 20 of each kind, as many clean ones
+    python -m benchmarks.attribution.fault_injection --kinds t3,network_down --trials 5 --embedded
+    python -m benchmarks.attribution.fault_injection --kinds others --shifts 0,3600,-3600 --trials 5
 
 The service, its engine and a TCP relay run in processes of their own; the client plays to a device of ours in real
 time. Sizes are 100 to 1500 ms, times are random, and in two of five trials the server's wall clock is off by 3 s. Every
@@ -24,9 +26,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from benchmarks.attribution.faulty_service import LOOP_PAUSES, Service, faulty_service
 from benchmarks.support.fake_device import FakeDevice
-from benchmarks.support.relay import DOWN, UP, Relay, relay
+from benchmarks.support.faulty_service import LOOP_PAUSES, Service, faulty_service
+from benchmarks.support.tcp_relay import DOWN, UP, Relay, relay
 from client import Client
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop

@@ -11,7 +11,7 @@ import math
 import textwrap
 from collections.abc import Callable, Mapping
 
-from benchmarks.support import pictures
+from benchmarks.support import charts
 from client.attribution.critical_path import AUDIBLE_GAP_NS
 from client.attribution.hops import Hop
 from client.attribution.observations import Span
@@ -40,14 +40,14 @@ _HUES = ("#3b82c4", "#8a63c2", "#1f6f6a")  # made, and odd chunks, played
 def gaps(title: str, means: Mapping[str, Mapping[str, float]], shares: Mapping[str, Mapping[str, float]]) -> str:
     """Case -> mean milliseconds of each suspect, and the percentiles of the gap."""
     rows = [
-        pictures.Bar(
+        charts.Bar(
             label=case,
             parts=tuple(parts.items()),
             note="  ".join(f"{name} {ms:.1f} ms" for name, ms in shares[case].items()),
         )
         for case, parts in means.items()
     ]
-    return pictures.bars(title, "server sends to client receives: mean milliseconds of a chunk, and who had it", rows)
+    return charts.bars(title, "server sends to client receives: mean milliseconds of a chunk, and who had it", rows)
 
 
 def timeline(analysis: Analysis, title: str) -> str:

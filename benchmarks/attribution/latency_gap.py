@@ -1,7 +1,9 @@
-"""From "the server sends" to "the client has it" to sound: this project's way and the one it began with, in one run.
+"""How long after the server's send does the client receive, and when does it sound?
 
-    python -m benchmarks.attribution.gap --utterances 200
-    python -m benchmarks.attribution.gap --utterances 50 --cases ours original our-client our-service on-loop
+This project and the pattern that it replaced speak the same utterances, in turns, in one run.
+
+    python -m benchmarks.attribution.latency_gap --utterances 200
+    python -m benchmarks.attribution.latency_gap --utterances 50 --cases ours original our-client our-service on-loop
 
 Every service is a process of its own; each utterance goes through all cases, in turn, before the next one does. `ours`:
 the service, and the client with its reader thread and its device opened before the request. `original`: inference in
@@ -30,12 +32,12 @@ from typing import Any, cast
 
 import grpc
 
-from benchmarks.attribution import gap_pictures, original_client
+from benchmarks.attribution import latency_gap_charts, original_client
 from benchmarks.attribution.original_service import original_service
 from benchmarks.support.fake_device import BLOCK_S, FakeDevice
-from benchmarks.support.figures import percentile
 from benchmarks.support.machine import describe, machine
-from benchmarks.support.server import service
+from benchmarks.support.sample_statistics import percentile
+from benchmarks.support.service_process import service
 from benchmarks.support.texts import TEXTS
 from client import Client
 from client._clock import ClockOffset
@@ -329,11 +331,11 @@ def main() -> None:
     if arguments.svg:
         means = {titles[name]: of["mean_gap_ms"] for name, of in measured.items()}
         gap_shares = {titles[name]: of["gap_ms"] for name, of in measured.items()}
-        picture = gap_pictures.gaps(f"{arguments.utterances} utterances, {device}", means, gap_shares)
+        picture = latency_gap_charts.gaps(f"{arguments.utterances} utterances, {device}", means, gap_shares)
         arguments.svg.write_text(picture, encoding="utf-8")
     if arguments.timelines:
         for name, analysis in bench.analyses.items():
-            picture = gap_pictures.timeline(analysis, CASES[name].title)
+            picture = latency_gap_charts.timeline(analysis, CASES[name].title)
             (arguments.timelines / f"gap-{name}.svg").write_text(picture, encoding="utf-8")
 
 
