@@ -7,7 +7,8 @@
             async for chunk in utterance:
                 play(chunk.samples)  # float32, at chunk.sample_rate
 
-Text may be pushed from one task while another iterates. `python -m client --help` does it from a shell.
+Text may be pushed from one task while another iterates. `python -m client --help` does it from a shell. `playback`
+plays sound, `attribution` tells where the time went, and `report` draws it.
 """
 
 import os
@@ -17,10 +18,6 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from ._clock import ClockOffset, now_ns
 from ._wire import Options, Sampling
-from .attribution.baseline import Normal
-from .attribution.hops import Hop
-from .attribution.verdict import Analysis, Verdict, analyse
-from .attribution.watch import Watch
 from .audio import Encoding
 from .client import DEFAULT_ADDRESS, Client
 from .errors import (
@@ -61,7 +58,6 @@ __all__ = [
     "DEFAULT_ADDRESS",
     "AccessDenied",
     "Alignment",
-    "Analysis",
     "Chunk",
     "Client",
     "ClientClosed",
@@ -72,10 +68,8 @@ __all__ = [
     "Event",
     "Finished",
     "FlushDone",
-    "Hop",
     "InvalidArgument",
     "Limits",
-    "Normal",
     "NotGapless",
     "Options",
     "PlaybackUnavailable",
@@ -92,13 +86,10 @@ __all__ = [
     "Usage",
     "Utterance",
     "UtteranceClosed",
-    "Verdict",
     "Violation",
     "Voice",
-    "Watch",
     "Word",
     "WordsHeard",
-    "analyse",
     "now_ns",
     "words_heard",
 ]

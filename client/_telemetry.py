@@ -11,10 +11,10 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from ._wire import METHOD
 from .errors import ClientError
 from .record import Receipt, Record
 
-METHOD = "gapless.tts.v1.TextToSpeechService/Synthesize"
 _propagator = TraceContextTextMapPropagator()
 _AT_A_TIME = 32  # spans that are built together: one by one, each would take several times as long
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypedDict, cast
+from typing import TypeAlias, TypedDict, cast
 
 from google.protobuf.duration_pb2 import Duration
 
 from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
 
+from ._clock import Exchange, Span
 from .audio import Encoding
 from .errors import InvalidArgument
 from .types import (
@@ -28,6 +30,14 @@ from .types import (
     Word,
 )
 
+Rpcs: TypeAlias = TextToSpeechServiceStub
+Request: TypeAlias = pb.SynthesizeRequest
+Response: TypeAlias = pb.SynthesizeResponse
+ProbeAnswer: TypeAlias = pb.ProbeClockResponse
+NewVoiceRequest: TypeAlias = pb.CreateVoiceRequest
+NewVoiceResponse: TypeAlias = pb.CreateVoiceResponse
+
+METHOD = "gapless.tts.v1.TextToSpeechService/Synthesize"
 AUDIO_PIECE_BYTES = 256 << 10  # of a recording, in one message
 SAMPLING_FIELDS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
 
@@ -74,11 +84,44 @@ def config_to(options: Options) -> pb.SynthesisConfig:
         raise InvalidArgument(f"these options cannot be sent: {error}") from error
 
 
+def opening_to(options: Options) -> pb.SynthesizeRequest:
+    """The first message of an utterance. Raises InvalidArgument."""
+    return pb.SynthesizeRequest(config=config_to(options))
+
+
 def text_to(text: str, flush: bool) -> pb.SynthesizeRequest:
     try:
         return pb.SynthesizeRequest(text=pb.Text(text=text, flush=flush))
     except ValueError as error:
         raise InvalidArgument(f"this text cannot be sent, it is not valid Unicode: {error}") from error
+
+
+def flush_to(flush_id: int) -> pb.SynthesizeRequest:
+    return pb.SynthesizeRequest(flush=pb.Flush(flush_id=flush_id))
+
+
+def end_to() -> pb.SynthesizeRequest:
+    return pb.SynthesizeRequest(end_of_input=pb.EndOfInput())
+
+
+def playback_to(
+    *,
+    played_samples: int,
+    buffered_samples: int,
+    underruns: int,
+    underrun_s: float,
+    output_latency_s: float,
+    stopped: bool,
+) -> pb.SynthesizeRequest:
+    report = pb.PlaybackReport(
+        played_samples=played_samples,
+        buffered_samples=buffered_samples,
+        underruns=underruns,
+        underrun_total=duration(underrun_s),
+        output_latency=duration(output_latency_s),
+        stopped=stopped,
+    )
+    return pb.SynthesizeRequest(playback=report)
 
 
 def _config(options: Options) -> pb.SynthesisConfig:
@@ -244,6 +287,10 @@ def duration(seconds: float) -> Duration:
     return message
 
 
+def voices_to() -> pb.ListVoicesRequest:
+    return pb.ListVoicesRequest()
+
+
 def voices_from(response: pb.ListVoicesResponse) -> list[Voice]:
     return [_voice(voice, is_default=voice.name == response.default_voice) for voice in response.voices]
 
@@ -273,6 +320,29 @@ def new_voice_to(name: str, description: str, audio: bytes) -> Iterator[pb.Creat
 def created_voice_from(response: pb.CreateVoiceResponse) -> CreatedVoice:
     warnings = tuple(warning.message for warning in response.warnings)
     return CreatedVoice(voice=_voice(response.voice, is_default=False), warnings=warnings)
+
+
+def deleted_voice_to(name: str) -> pb.DeleteVoiceRequest:
+    return pb.DeleteVoiceRequest(name=name)
+
+
+def probe_to(sent_ns: int) -> pb.ProbeClockRequest:
+    return pb.ProbeClockRequest(client_send_unix_nanos=sent_ns)
+
+
+def exchange_from(sent_ns: int, answer: pb.ProbeClockResponse, received_ns: int) -> Exchange:
+    from_ns, lag_ns = answer.loop_lag_from_unix_nanos, answer.loop_lag_max.ToNanoseconds()
+    return Exchange(
+        sent_ns=sent_ns,
+        server_received_ns=answer.server_receive_unix_nanos,
+        server_sent_ns=answer.server_send_unix_nanos,
+        received_ns=received_ns,
+        server_blocked=Span(from_ns, from_ns + lag_ns) if lag_ns else None,
+    )
+
+
+def info_to() -> pb.GetServerInfoRequest:
+    return pb.GetServerInfoRequest()
 
 
 def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from .errors import ClientError
 
+Samples = NDArray[np.float32]
+
 AUDIBLE = 10 ** (-50 / 20)  # -50 dBFS: where sound begins
 
 

@@ -3,40 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 import grpc
 from opentelemetry.trace import TracerProvider
 
-from gapless.tts.v1 import tts_pb2 as pb
-from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
-
 from ._clock import ClockOffset
 from ._telemetry import tracer
-from ._transport.probe import probe_clock
+from ._transport.channels import asyncio_channel
+from ._transport.clock_probe import measure_clock
 from ._transport.reader import Call, Reader
 from ._transport.upload import read_recording, upload
-from ._wire import Options, config_to, created_voice_from, info_from, new_voice_to, voices_from
-from .attribution.watch import Watch
+from ._wire import (
+    Options,
+    Rpcs,
+    created_voice_from,
+    deleted_voice_to,
+    info_from,
+    info_to,
+    new_voice_to,
+    opening_to,
+    voices_from,
+    voices_to,
+)
 from .errors import ClientClosed, translate
 from .types import Chunk, CreatedVoice, ServerInfo, Voice
 from .utterance import Utterance
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 RECEIVE_CAPACITY = 32  # messages that wait for the user before reading stops
-
-CHANNEL_OPTIONS = [
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    # Without this the receive window grows to megabytes, minutes of speech that a stalled listener has "received".
-    ("grpc.http2.bdp_probe", 0),
-]
 
 T = TypeVar("T")
 
@@ -90,11 +90,11 @@ class Client:
 
     def utterance(self, **options: Unpack[Options]) -> Utterance:
         """A new utterance; `async with` opens it."""
-        call = Call(self._stub.Synthesize, self.address, self._receive_capacity)
-        return Utterance(self._alive(), call, config_to(options), self._tracer)
+        call = Call(self._rpcs.Synthesize, self.address, self._receive_capacity)
+        return Utterance(self._alive(), call, opening_to(options), self._tracer)
 
     async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
-        """Speaks a whole text: `async for chunk in client.cli.say("Hello."): ...`."""
+        """Speaks a whole text: `async for chunk in client.say("Hello."): ...`."""
         async with self.utterance(**options) as utterance:
             await utterance.push(text)
             await utterance.end()
@@ -102,37 +102,36 @@ class Client:
                 yield chunk
 
     async def voices(self) -> list[Voice]:
-        return voices_from(await self._unary(lambda: self._stub.ListVoices(pb.ListVoicesRequest())))
+        return voices_from(await self._unary(lambda: self._rpcs.ListVoices(voices_to())))
 
     async def create_voice(self, name: str, recording: bytes | str | Path, description: str = "") -> CreatedVoice:
         """Makes a voice from an audio file (WAV, FLAC, Ogg, MP3), or its bytes. Takes seconds; a cancel makes none."""
         if not isinstance(recording, bytes):
             recording = await read_recording(Path(recording), self.server.limits.max_recording_bytes)
         requests = new_voice_to(name, description, recording)
-        return created_voice_from(await self._unary(lambda: upload(self._stub.CreateVoice, requests)))
+        return created_voice_from(await self._unary(lambda: upload(self._rpcs.CreateVoice, requests)))
 
     async def delete_voice(self, name: str) -> None:
         """Forgets a voice that was created. Utterances that speak with it go on."""
-        await self._unary(lambda: self._stub.DeleteVoice(pb.DeleteVoiceRequest(name=name)))
+        await self._unary(lambda: self._rpcs.DeleteVoice(deleted_voice_to(name)))
 
     async def info(self) -> ServerInfo:
         timeout_s = self._connect_timeout_s
-        request = pb.GetServerInfoRequest()
-        return info_from(await self._unary(lambda: self._stub.GetServerInfo(request, timeout=timeout_s)))
+        return info_from(await self._unary(lambda: self._rpcs.GetServerInfo(info_to(), timeout=timeout_s)))
 
     async def probe_clock(self, count: int = 8) -> ClockOffset:
         """How the server's clock relates to ours, over a connection and a thread of its own."""
         with ThreadPoolExecutor(1, "gapless-probe") as thread:
-            work = partial(probe_clock, self.address, count, self._connect_timeout_s)
+            work = partial(measure_clock, self.address, count, self._connect_timeout_s)
             return await asyncio.get_running_loop().run_in_executor(thread, work)
 
-    def watch(self) -> Watch:
-        """`async with` around an utterance: sees what could delay it, for `verdict.analyse`."""
-        return Watch(self.address, self._alive())
+    async def run_on_reader(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs `work` on the event loop of the thread that reads. It must not block there."""
+        return await self._alive().run(work)
 
     async def _open(self) -> None:
-        self._channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
-        self._stub = TextToSpeechServiceStub(self._channel)
+        self._channel = asyncio_channel(self.address)
+        self._rpcs = Rpcs(self._channel)
 
     async def _unary(self, start: Callable[[], Awaitable[T]]) -> T:
         async def on_reader() -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ._clock import Span
 from .types import Alignment, Chunk, Event, Finished, ServerWarning, Started, Timings, Word
 
 
@@ -35,6 +36,40 @@ class Receipt:
     taken_ns: int  # when the user's loop had it in hands
     awaited_ns: int = 0  # since when the reader thread had been waiting for it; 0: not known
     buffered_ns: int = 0  # when the reader thread had put it into the buffer; 0: not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """Samples on their way into the playout buffer."""
+
+    end_sample: int  # after this write, so many samples had been written
+    asked_ns: int
+    done_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Underrun:
+    """The device asked, and nothing was there."""
+
+    position: int  # samples played before it
+    at_ns: int
+    missing_samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceLog:
+    """What the sound device did."""
+
+    opening: Span
+    sample_rate: int
+    started_ns: int | None = None  # the first sample sounds, by the device's own clock
+    allowed_ns: int | None = None  # playback might begin: the pre-buffer was over
+    block_s: float = 0.0  # of sound that the device takes at once
+    latency_s: float = 0.0  # between taking a sample and sounding it
+    writes: tuple[Write, ...] = ()
+    underruns: tuple[Underrun, ...] = ()
+    stalls: tuple[Span, ...] = ()  # the device did not ask for sound when it should have
+    losses: tuple[Span, ...] = ()  # there was no device; the stalls around them hold them
 
 
 @dataclass(kw_only=True)

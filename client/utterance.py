@@ -7,13 +7,11 @@ from types import TracebackType
 
 from opentelemetry.trace import Tracer
 
-from gapless.tts.v1 import tts_pb2 as pb
-
 from ._clock import now_ns
 from ._telemetry import UtteranceTrace
 from ._transport.handover import HandoverClosed
 from ._transport.reader import Call, Reader
-from ._wire import Decoder, duration, text_to
+from ._wire import Decoder, Request, end_to, flush_to, playback_to, text_to
 from .errors import UtteranceClosed
 from .record import Record, Sent
 from .types import Chunk, Event, Finished, ServerWarning, Started, Word
@@ -22,11 +20,11 @@ from .types import Chunk, Event, Finished, ServerWarning, Started, Word
 class Utterance:
     """Made by `Client.utterance`, used inside `async with`; leaving the block cancels what still runs."""
 
-    def __init__(self, reader: Reader, call: Call, config: pb.SynthesisConfig, tracer: Tracer) -> None:
+    def __init__(self, reader: Reader, call: Call, opening: Request, tracer: Tracer) -> None:
         self.record = Record()
         self._reader = reader
         self._call = call
-        self._config = config
+        self._opening = opening
         self._tracer = tracer
         self._decode = Decoder()
         self._flushes = 0
@@ -67,16 +65,16 @@ class Utterance:
         if self._input_ended:
             raise UtteranceClosed("flush after end(); the end speaks everything anyway")
         self._flushes += 1
-        await self._send(pb.SynthesizeRequest(flush=pb.Flush(flush_id=self._flushes)))
+        await self._send(flush_to(self._flushes))
         return self._flushes
 
     async def end(self) -> None:
         """No more text will come. Idempotent."""
         if not self._input_ended:
             self._input_ended = True
-            await self._send(pb.SynthesizeRequest(end_of_input=pb.EndOfInput()))
+            await self._send(end_to())
 
-    async def _send(self, request: pb.SynthesizeRequest, characters: int = 0) -> None:
+    async def _send(self, request: Request, characters: int = 0) -> None:
         asked_ns = now_ns()
         sent_ns = await self._reader.run(self._call.write(request))
         self.record.sent.append(Sent(sent_ns=sent_ns, characters=characters, asked_ns=asked_ns))
@@ -121,15 +119,15 @@ class Utterance:
         stopped: bool = False,
     ) -> None:
         """Tells the server where the listener is. `stopped`: he stopped listening, the utterance ends."""
-        report = pb.PlaybackReport(
+        report = playback_to(
             played_samples=played_samples,
             buffered_samples=buffered_samples,
             underruns=underruns,
-            underrun_total=duration(underrun_s),
-            output_latency=duration(output_latency_s),
+            underrun_s=underrun_s,
+            output_latency_s=output_latency_s,
             stopped=stopped,
         )
-        await self._reader.run(self._call.write(pb.SynthesizeRequest(playback=report)))
+        await self._reader.run(self._call.write(report))
 
     async def cancel(self) -> None:
         """Barge-in: the server stops at once, iteration ends, what waits is dropped. Idempotent."""
@@ -144,7 +142,7 @@ class Utterance:
         self.record.opened_ns = now_ns()
         self._trace = UtteranceTrace(self._tracer, self._call.address, self.record.opened_ns)
         try:
-            await self._reader.run(self._call.open(self._config, self._trace.metadata))
+            await self._reader.run(self._call.open(self._opening, self._trace.metadata))
         except BaseException as error:
             self._trace.end(self.record, now_ns(), error)
             raise

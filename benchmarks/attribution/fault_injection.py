@@ -33,6 +33,7 @@ from client import Client
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
 from client.attribution.verdict import Analysis, analyse
+from client.attribution.watch import Watch
 from client.playback.player import Player
 from client.utterance import Utterance
 
@@ -238,7 +239,7 @@ async def run(kind: str, service: Service, network: Relay, after_s: float, for_s
         trial = Trial(service, network, device, client, after_s, for_s)
         if fault.at_first:
             fault.order(trial)
-        async with Player(24_000, cast(Any, device)) as player, client.watch() as watch:
+        async with Player(24_000, cast(Any, device)) as player, Watch(client) as watch:
             if not fault.at_first:
                 fault.order(trial)
             async with client.utterance() as utterance:

@@ -40,14 +40,15 @@ from benchmarks.support.sample_statistics import percentile
 from benchmarks.support.service_process import service
 from benchmarks.support.texts import TEXTS
 from client import Client
-from client._clock import ClockOffset
-from client._transport.probe import probe_clock
+from client._clock import ClockOffset, Span
+from client._transport.clock_probe import measure_clock
 from client.attribution.baseline import Normal
 from client.attribution.chunk_timeline import Passage
 from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
-from client.attribution.observations import Signs, Span, length_ns, without
+from client.attribution.observations import Signs, length_ns, without
 from client.attribution.verdict import Analysis, analyse
+from client.attribution.watch import Watch
 from client.playback.device import load_sounddevice
 from client.playback.player import Player
 from client.record import Record
@@ -167,7 +168,7 @@ class Bench:
     async def look_at_clocks(self) -> None:
         """The offsets do not change while the processes run: of all answers the fastest tells most."""
         for kind, address in self._addresses.items():
-            found = await asyncio.to_thread(probe_clock, address, PROBES, 5.0)
+            found = await asyncio.to_thread(measure_clock, address, PROBES, 5.0)
             self._clocks[kind] = min(found, self._clocks.get(kind, found), key=lambda clock: clock.error_ns)
 
     @property
@@ -205,7 +206,7 @@ def _started(kind: str) -> contextlib.AbstractContextManager[str]:
 
 async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Record, Signs]:
     """As `client say` does, up to the last chunk and the first sound."""
-    async with Player(client.server.native_sample_rate, device) as player, client.watch() as watch:
+    async with Player(client.server.native_sample_rate, device) as player, Watch(client) as watch:
         async with client.utterance(seed=seed, max_lead=0.0) as utterance:
             await utterance.push(text)
             await utterance.end()

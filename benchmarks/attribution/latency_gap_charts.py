@@ -12,9 +12,9 @@ import textwrap
 from collections.abc import Callable, Mapping
 
 from benchmarks.support import charts
+from client._clock import Span
 from client.attribution.critical_path import AUDIBLE_GAP_NS
 from client.attribution.hops import Hop
-from client.attribution.observations import Span
 from client.attribution.verdict import Analysis
 from client.report.svg import Drawing
 

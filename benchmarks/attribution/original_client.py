@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from client._clock import now_ns
+from client._clock import Span, now_ns
+from client._transport.clock_probe import PROBE_INTERVAL_S, ClockProber
 from client._wire import Decoder, config_to, text_to
-from client.attribution.observations import DeviceLog, Signs, Span, Underrun, Write
-from client.attribution.watch import PROBE_INTERVAL_S, TICK_S, LoopWatch, Prober
+from client.attribution.observations import Signs
+from client.attribution.watch import TICK_S, LoopWatch
 from client.audio import to_float32
-from client.record import Record, Sent
+from client.record import DeviceLog, Record, Sent, Underrun, Write
 from client.types import Chunk
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
@@ -108,7 +109,7 @@ async def speak(
 ) -> tuple[Record, Signs]:
     """One utterance, up to its last chunk and its first sound. What is noted beside it does not take part in it."""
     record, decode, loudspeaker = Record(), Decoder(), None
-    prober = Prober(address)
+    prober = ClockProber(address)
     prober.start(_PATIENCE_S)
     watch = LoopWatch()
     try:

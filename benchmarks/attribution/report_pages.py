@@ -31,6 +31,7 @@ from client.attribution.baseline import ENOUGH, Normal
 from client.attribution.findings import BLOCK_NS
 from client.attribution.hops import Hop
 from client.attribution.verdict import Analysis, analyse
+from client.attribution.watch import Watch
 from client.cli.tell import Told
 from client.playback.player import Player, report_playback
 from client.report import perfetto, timeline
@@ -97,7 +98,7 @@ def _as_meant(case: Case, analysis: Analysis) -> bool:
 async def hear(service: Service, case: Case, normal: Normal | None) -> Told:
     async with Client(service.address) as client, Player(RATE, cast(Any, FakeDevice())) as player:
         clock = await client.probe_clock()
-        async with client.watch() as watch, client.utterance(voice="anna", seed=7, sample_rate=RATE) as utterance:
+        async with Watch(client) as watch, client.utterance(voice="anna", seed=7, sample_rate=RATE) as utterance:
             if case.blocked_s:
                 service.arm(LOOP, after_s=case.blocked_s[0], for_s=case.blocked_s[1])
             first_audible = await _listen(utterance, player)

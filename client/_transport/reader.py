@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from gapless.tts.v1 import tts_pb2 as pb
-
 from .._clock import now_ns
+from .._wire import Request, Response
 from ..errors import ClientClosed, ClientError, ServerFailed, UtteranceClosed, translate
 from .handover import Handover
 
@@ -35,7 +34,7 @@ class Arrival:
 
     awaited_ns: int
     received_ns: int
-    response: pb.SynthesizeResponse
+    response: Response
 
 
 class Reader:
@@ -84,7 +83,7 @@ class Call:
 
     def __init__(
         self,
-        rpc: grpc.aio.StreamStreamMultiCallable[pb.SynthesizeRequest, pb.SynthesizeResponse],
+        rpc: grpc.aio.StreamStreamMultiCallable[Request, Response],
         address: str,
         capacity: int,
     ) -> None:
@@ -94,17 +93,17 @@ class Call:
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
         self._cancelled = False
 
-    async def open(self, config: pb.SynthesisConfig, metadata: Metadata) -> int:
+    async def open(self, first: Request, metadata: Metadata) -> int:
         """Opens the stream and sends its first message. Returns when that was handed to gRPC."""
         self._call = self._rpc(None, metadata=metadata)
         self._receiving = asyncio.create_task(self._receive(), name="gapless-receive")
         try:
-            return await self.write(pb.SynthesizeRequest(config=config))
+            return await self.write(first)
         except BaseException:
             await self.cancel()
             raise
 
-    async def write(self, request: pb.SynthesizeRequest) -> int:
+    async def write(self, request: Request) -> int:
         """Returns the instant immediately before `request` was handed to gRPC. Waits while the transport is full."""
         async with self._writing:
             sent_ns = now_ns()

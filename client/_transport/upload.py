@@ -8,12 +8,11 @@ from pathlib import Path
 
 import grpc
 
-from gapless.tts.v1 import tts_pb2 as pb
-
+from .._wire import NewVoiceRequest, NewVoiceResponse
 from ..errors import ClientError
 from .reader import OVER, hand_to_grpc
 
-Rpc = grpc.aio.StreamUnaryMultiCallable[pb.CreateVoiceRequest, pb.CreateVoiceResponse]
+Rpc = grpc.aio.StreamUnaryMultiCallable[NewVoiceRequest, NewVoiceResponse]
 
 
 async def read_recording(path: Path, limit: int) -> bytes:
@@ -29,7 +28,7 @@ async def read_recording(path: Path, limit: int) -> bytes:
         raise ClientError(f"cannot read {path}: {error.strerror}") from error
 
 
-async def upload(rpc: Rpc, requests: Iterator[pb.CreateVoiceRequest]) -> pb.CreateVoiceResponse:
+async def upload(rpc: Rpc, requests: Iterator[NewVoiceRequest]) -> NewVoiceResponse:
     """Sends all and waits for the answer. A server that refuses stops the sending. Raises AioRpcError."""
     call = rpc()
     try:

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .._clock import Span
 from ..record import Record
 from .clock_bounds import ClockBounds
 from .hops import Hop
-from .observations import Signs, Span, length_ns, merged, without
+from .observations import Signs, length_ns, merged, without
 
 SHORT_NS = 25_000_000  # a loop that is so late is not blocked: the machine is busy
 FULL_NS = 5_000_000  # longer between receipt and buffer: the buffer was full

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from ..record import Receipt, Record
+from ..record import DeviceLog, Receipt, Record
 from .clock_bounds import ClockBounds
-from .observations import DeviceLog, Signs
+from .observations import Signs
 from .sounding import given, soundings
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .._clock import ClockOffset
+from .._clock import ClockOffset, Exchange
 from ..record import Record
-from .observations import Exchange
 
 
 @dataclass(frozen=True, kw_only=True)

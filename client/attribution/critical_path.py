@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from .._clock import Span
 from ..record import Record
 from .causes import Blocks
 from .chunk_timeline import Passage
 from .clock_bounds import ClockBounds
 from .durations import IN_THE_PROGRAM, ON_SERVER, ON_THE_WAY_OUT, UNDER_BACKPRESSURE, completing_piece, on_the_way
 from .hops import Hop
-from .observations import Span
 
 AUDIBLE_GAP_NS = 5_000_000  # a shorter silence is not heard as a break
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .._clock import Span
 from ..record import Record, Sent
 from .causes import Blocks
 from .chunk_timeline import Passage
 from .clock_bounds import ClockBounds
 from .hops import Hop
-from .observations import Signs, Span, without
+from .observations import Signs, without
 
 ON_SERVER = (Hop.SERVER_LOOP,)
 ON_THE_WAY_DOWN = (Hop.CLIENT_READER, Hop.CLIENT_BUFFER)

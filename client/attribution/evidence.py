@@ -5,9 +5,10 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 
+from .._clock import Span
 from .chunk_timeline import Passage
 from .hops import Hop
-from .observations import Signs, Span
+from .observations import Signs
 
 _FAR_NS = 50e6  # a way there and back that is long all the time
 _QUICK = 3.0  # an answer within so many times the usual one is quick

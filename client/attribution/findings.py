@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .._clock import Span
 from .baseline import Normal
 from .causes import Blocks
 from .clock_bounds import ClockBounds
 from .critical_path import Budget
 from .durations import Step
 from .hops import Hop
-from .observations import Signs, Span, length_ns, merged, without
+from .observations import Signs, length_ns, merged, without
 
 BLAMED_NS = 60_000_000  # less is the ordinary unrest of a busy machine
 BLAMED_IN_ALL_NS = 150_000_000  # and less than this, where no single step took BLAMED_NS too long,

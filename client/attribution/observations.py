@@ -9,71 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, order=True)
-class Span:
-    """From `start_ns` up to `end_ns`."""
-
-    start_ns: int
-    end_ns: int
-
-    @property
-    def length_ns(self) -> int:
-        return max(0, self.end_ns - self.start_ns)
-
-    def common(self, other: Span) -> Span:
-        """What both cover; of length 0 if they do not meet."""
-        return Span(max(self.start_ns, other.start_ns), min(self.end_ns, other.end_ns))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exchange:
-    """One question to the server's clock and its answer, on a connection of its own."""
-
-    sent_ns: int
-    server_received_ns: int  # server's clock
-    server_sent_ns: int  # server's clock
-    received_ns: int
-    server_blocked: Span | None = None  # the server loop's largest recent delay, on the server's clock
-
-    @property
-    def round_trip_ns(self) -> int:
-        """Without the time in the server's handler."""
-        return self.received_ns - self.sent_ns - (self.server_sent_ns - self.server_received_ns)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Write:
-    """Samples on their way into the playout buffer."""
-
-    end_sample: int  # after this write, so many samples had been written
-    asked_ns: int
-    done_ns: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Underrun:
-    """The device asked, and nothing was there."""
-
-    position: int  # samples played before it
-    at_ns: int
-    missing_samples: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeviceLog:
-    """What the sound device did."""
-
-    opening: Span
-    sample_rate: int
-    started_ns: int | None = None  # the first sample sounds, by the device's own clock
-    allowed_ns: int | None = None  # playback might begin: the pre-buffer was over
-    block_s: float = 0.0  # of sound that the device takes at once
-    latency_s: float = 0.0  # between taking a sample and sounding it
-    writes: tuple[Write, ...] = ()
-    underruns: tuple[Underrun, ...] = ()
-    stalls: tuple[Span, ...] = ()  # the device did not ask for sound when it should have
-    losses: tuple[Span, ...] = ()  # there was no device; the stalls around them hold them
+from .._clock import Exchange, Span
+from ..record import DeviceLog
 
 
 @dataclass(frozen=True, kw_only=True)

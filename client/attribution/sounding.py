@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..record import Record
-from .observations import DeviceLog
+from ..record import DeviceLog, Record
 
 NS = 1_000_000_000
 

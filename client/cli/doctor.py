@@ -16,8 +16,11 @@ from enum import StrEnum
 
 import grpc
 
+from .._clock import Span
+from .._transport.health import is_serving
 from ..attribution.clock_bounds import clock_bounds
-from ..attribution.observations import Signs, Span
+from ..attribution.observations import Signs
+from ..attribution.watch import Watch
 from ..client import Client
 from ..errors import ClientError, PlaybackUnavailable
 from ..playback.device import device_rate
@@ -30,8 +33,6 @@ UNSTEADY_MS = 40.0  # between the usual and the slowest answer
 BLOCKED_MS = 20.0  # that a loop may stand still
 SLOW_OPENING_MS = 500.0
 LATE_DEVICE_MS = 150.0
-_HEALTH = "/grpc.health.v1.Health/Check"
-_SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
 _LIMIT_S = 5.0
 
 
@@ -76,7 +77,7 @@ async def examine(address: str) -> AsyncIterator[Finding]:
             yield Finding(mark=Mark.FINE, what="server", said=said)
             yield await asyncio.to_thread(health, address)
             yield load(info.active_utterances, info.limits.max_utterances)
-            async with client.watch() as watch:
+            async with Watch(client) as watch:
                 await asyncio.sleep(LISTEN_S)
             for finding in (*way(watch.signs()), *loops(watch.signs())):
                 yield finding
@@ -90,22 +91,15 @@ async def examine(address: str) -> AsyncIterator[Finding]:
 
 def health(address: str) -> Finding:
     """As an orchestrator would ask. Blocks."""
-    with grpc.insecure_channel(address) as channel:
-        check = channel.unary_unary(_HEALTH, request_serializer=_as_it_is, response_deserializer=_as_it_is)
-        try:
-            serving = check(b"", timeout=_LIMIT_S) == _SERVING
-        except grpc.RpcError as error:
-            return Finding(
-                mark=Mark.POOR, what="health", said=f"the health service does not answer: {error.code().name}"
-            )
+    try:
+        serving = is_serving(address, _LIMIT_S)
+    except grpc.RpcError as error:
+        said = f"the health service does not answer: {error.code().name}"
+        return Finding(mark=Mark.POOR, what="health", said=said)
     if serving:
         return Finding(mark=Mark.FINE, what="health", said="serving")
     advice = "it loads its model or shuts down: wait, or look at its log"
     return Finding(mark=Mark.BAD, what="health", said="the server is not serving", advice=advice)
-
-
-def _as_it_is(message: bytes) -> bytes:
-    return message
 
 
 def load(active: int, most: int) -> Finding:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import audio
 from .._wire import Options, Sampling
+from ..attribution.watch import Watch
 from ..client import Client
 from ..errors import ClientError
 from ..playback.device import device_rate
@@ -49,7 +50,7 @@ async def say(arguments: argparse.Namespace) -> None:
             player = await stack.enter_async_context(Player(rate, start=arguments.start))
         normal = normal_from(arguments.normal) if arguments.normal else None
         onset = Onset()
-        async with client.watch() as watch, client.utterance(**options) as utterance:
+        async with Watch(client) as watch, client.utterance(**options) as utterance:
             if player:
                 utterance.note_span("audio.device_open", *player.opening_ns)
                 captions = _captions(arguments, utterance, lambda: player.position().played_samples)

@@ -1,4 +1,7 @@
-"""PortAudio through `sounddevice`, imported only when something is played: its rates, its streams, its loss."""
+"""The sound device: its rates, streams and loss, and a resampler for it.
+
+PortAudio is reached through `sounddevice`, which is imported only when something is played.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
+from ..audio import Samples
 from ..errors import PlaybackUnavailable
 
 _OR_A_FILE = "--out FILE.wav writes a file"
+_HELD_S = 0.1  # more than the resampler ever holds back
 _INVALID_SAMPLE_RATE = -9997  # PortAudio's code
 
 
@@ -71,3 +78,34 @@ def choose_rate(native: int, offered: Sequence[int], preferred: int, takes: Call
     model's own again, and the player resamples."""
     known = (native, preferred, *sorted(offered, reverse=True))
     return next((rate for rate in known if rate in offered and takes(rate)), native)
+
+
+class Resampler:
+    """Sound at the utterance's rate -> sound at the device's, where the device takes only its own. float32 mono.
+
+    This is soxr's HQ with carried state, so how the sound was cut into chunks does not show. It holds back some
+    milliseconds until more comes or the end does. soxr is imported only where it is needed.
+    """
+
+    def __init__(self, rate: int, target: int) -> None:
+        import soxr
+
+        self.held = round(_HELD_S * target)  # samples that `rest` gives at most
+        self._stream = soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
+
+    def __call__(self, samples: Samples) -> Samples:
+        """[N] -> what is known of it by now [M]"""
+        made: Samples = self._stream.resample_chunk(samples)
+        return made
+
+    def rest(self) -> Samples:
+        """What was held back. The last call."""
+        made: Samples = self._stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+        return made
+
+    @staticmethod
+    def whole(samples: Samples, rate: int, target: int) -> Samples:
+        import soxr
+
+        made: Samples = soxr.resample(samples, rate, target, quality="HQ")
+        return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ring import Ring, Samples
+from ..audio import Samples
 
 FADE_S = 0.005
 
@@ -20,15 +20,14 @@ class Fade:
         falling = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, self.length + 1) / (self.length + 1))
         self._down: Samples = falling.astype(np.float32)
         self._up: Samples = self._down[::-1].copy()
-        self._heard: Samples = np.zeros(self.length, dtype=np.float32)  # before the gap
+        self.before: Samples = np.zeros(self.length, dtype=np.float32)  # what was played last before a gap
         self._echo: Samples = np.zeros(self.length, dtype=np.float32)  # what is played at its beginning
         self._to_die = 0  # samples of the echo that are still to be played
         self._to_rise = 0  # samples that are still to be faded in
 
-    def break_off(self, ring: Ring) -> None:
-        """No sample follows the last one of `ring`, for now."""
-        ring.before(self._heard)
-        np.multiply(self._heard[::-1], self._down, out=self._echo)
+    def break_off(self) -> None:
+        """No sample follows those in `before`, for now."""
+        np.multiply(self.before[::-1], self._down, out=self._echo)
         if self._to_rise:
             self._echo *= self._up[-self._to_rise]  # so loud was the sound by now
         self._to_die, self._to_rise = self.length, 0

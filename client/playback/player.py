@@ -1,7 +1,7 @@
 """Float32 mono samples -> the sound device, and what became of them: where the listener is, what was missing.
 
-The device opens before the first request is sent and plays silence until its time has come (`playout`). Its callback
-takes samples out of a ring (`deck`). A device that is lost is opened again, and the sound goes on where it broke off.
+The device opens before the first request is sent and plays silence until its time has come (`start`). Its callback
+takes samples out of a buffer. A device that is lost is opened again, and the sound goes on where it broke off.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._clock import now_ns
-from ..attribution.observations import DeviceLog, Span, Write
+from .._clock import Span, now_ns
 from ..errors import ClientError, PlaybackUnavailable
+from ..record import DeviceLog, Write
 from ..utterance import Utterance
-from .deck import BUFFER_S, Deck, Noted
+from .buffer import BUFFER_S, DeviceNotes, PlaybackBuffer
 from .device import load_sounddevice, look_again, open_stream, own_rate
 from .start import Arrived, ByHint, StartRule
 
@@ -31,7 +31,7 @@ GIVE_UP_S = 10.0  # without a device
 _RETRY_S = (0.05, 1.0)  # before the second attempt to open it, and at most
 _GOODBYE_S = 0.5  # for the last words to the server
 
-_Opened = tuple[Deck, Any, asyncio.Event]  # its stream, and whether that has ended
+_Opened = tuple[PlaybackBuffer, Any, asyncio.Event]  # its stream, and whether that has ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +65,13 @@ class Player:
         self._started_ns: int | None = None
         self._written = 0
         self._writes: list[Write] = []
-        self._before: list[Noted] = []  # what devices noted that were lost
+        self._before: list[DeviceNotes] = []  # what devices noted that were lost
         self._losses: list[Span] = []
 
     async def __aenter__(self) -> Player:
         self._loop = asyncio.get_running_loop()
         began_ns = now_ns()
-        self._deck, self._stream, self._finished = await asyncio.to_thread(self._open)
+        self._buffer, self._stream, self._finished = await asyncio.to_thread(self._open)
         await asyncio.to_thread(self._run)
         self.opening_ns = (began_ns, now_ns())
         self._keeper = asyncio.create_task(self._keep(), name="gapless-player")
@@ -84,18 +84,18 @@ class Player:
         with contextlib.suppress(asyncio.CancelledError, PlaybackUnavailable):
             await self._keeper
         self._close()
-        self._deck.due_ns = 0
+        self._buffer.due_ns = 0
 
     # ---------------------------------------------------------------------------------------------- for the program
 
     @property
     def started_ns(self) -> int | None:
         """When the first sample sounded, by the device's own clock."""
-        return self._started_ns or self._deck.started_ns
+        return self._started_ns or self._buffer.started_ns
 
     @property
     def stopped(self) -> bool:
-        return self._deck.stopped
+        return self._buffer.stopped
 
     async def write(
         self,
@@ -118,9 +118,9 @@ class Player:
         )
         while len(samples) and not self.stopped:
             self._complain()
-            room = self._deck.room
+            room = self._buffer.room
             piece, samples = samples[:room], samples[room:]
-            self._deck.put(piece)
+            self._buffer.put(piece)
             self._written += len(piece)
             if len(samples):
                 # The device takes samples at a known rate and its callback must not signal anybody: room comes by then.
@@ -132,47 +132,47 @@ class Player:
         if self.started_ns is None and self._allowed_ns:
             self._allowed_ns = min(self._allowed_ns, now_ns())
         if not self.stopped:
-            self._deck.end()
+            self._buffer.end()
         await asyncio.shield(self._keeper)
 
     def stop(self) -> Position:
         """Barge-in: the sound dies away within the device's next block. What was played by then is exact to a block."""
-        self._deck.stop()
+        self._buffer.stop()
         return self.position()
 
     def position(self) -> Position:
-        noted = [*self._before, self._deck.noted()]
-        played = min(self._deck.played, self._written)
+        notes = [*self._before, self._buffer.notes()]
+        played = min(self._buffer.played, self._written)
         return Position(
             played_samples=played,
             buffered_samples=self._written - played,
-            underruns=sum(seen.underrun_count for seen in noted),
-            underrun_s=sum(seen.missing_samples for seen in noted) / self.sample_rate,
-            output_latency_s=self._deck.latency_s,
+            underruns=sum(seen.underrun_count for seen in notes),
+            underrun_s=sum(seen.missing_samples for seen in notes) / self.sample_rate,
+            output_latency_s=self._buffer.latency_s,
         )
 
     def log(self) -> DeviceLog:
         """What the device did, for whoever wants to know where the time went."""
-        noted = [*self._before, self._deck.noted()]
+        notes = [*self._before, self._buffer.notes()]
         return DeviceLog(
             opening=Span(*self.opening_ns),
             sample_rate=self.sample_rate,
             started_ns=self.started_ns,
             allowed_ns=self._allowed_ns,
-            block_s=self._deck.block_s,
-            latency_s=self._deck.latency_s,
+            block_s=self._buffer.block_s,
+            latency_s=self._buffer.latency_s,
             writes=tuple(self._writes),
-            underruns=tuple(underrun for seen in noted for underrun in seen.underruns),
-            stalls=(*(stall for seen in noted for stall in seen.stalls), *self._deck.standing_still()),
+            underruns=tuple(underrun for seen in notes for underrun in seen.underruns),
+            stalls=(*(stall for seen in notes for stall in seen.stalls), *self._buffer.standing_still()),
             losses=tuple(self._losses),
         )
 
     def _may_begin(self, chunk: Arrived) -> None:
         if self._first_ns is None:
             self._first_ns = chunk.received_ns
-        self._deck.start_ns = self._first_ns + round(self._start.prebuffer_s(chunk) * 1e9)
+        self._buffer.start_ns = self._first_ns + round(self._start.prebuffer_s(chunk) * 1e9)
         if self.started_ns is None:
-            self._allowed_ns = self._deck.start_ns
+            self._allowed_ns = self._buffer.start_ns
 
     def _complain(self) -> None:
         if self._keeper.done():
@@ -188,12 +188,12 @@ class Player:
         return opened
 
     def _open_at(self, rate: int) -> _Opened | None:
-        deck, finished = Deck(self.sample_rate, rate, self._sounddevice.CallbackStop), asyncio.Event()
-        stream = open_stream(self._sounddevice, rate, deck.callback, partial(self._tell, finished.set))
+        buffer, finished = PlaybackBuffer(self.sample_rate, rate, self._sounddevice.CallbackStop), asyncio.Event()
+        stream = open_stream(self._sounddevice, rate, buffer.callback, partial(self._tell, finished.set))
         if stream is None:
             return None
-        deck.opened(float(stream.latency))
-        return deck, stream, finished
+        buffer.opened(float(stream.latency))
+        return buffer, stream, finished
 
     def _run(self) -> None:
         try:
@@ -201,7 +201,7 @@ class Player:
         except self._sounddevice.PortAudioError as error:
             self._close()
             raise PlaybackUnavailable(f"the audio device does not start: {error}") from error
-        self._deck.due_ns = self._deck.due_ns or now_ns()  # from now on it should ask
+        self._buffer.due_ns = self._buffer.due_ns or now_ns()  # from now on it should ask
 
     def _close(self) -> None:
         self._stream.abort(ignore_errors=True)
@@ -229,28 +229,28 @@ class Player:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOST_S):
                     await self._finished.wait()
-            if (now_ns() - self._deck.due_ns) / 1e9 > LOST_S:
+            if (now_ns() - self._buffer.due_ns) / 1e9 > LOST_S:
                 break
-        return self._deck.over
+        return self._buffer.over
 
     async def _open_again(self) -> None:
         await asyncio.to_thread(self._close)
         wait_s, longest_s = _RETRY_S
         while True:
             try:
-                deck, self._stream, self._finished = await asyncio.to_thread(self._open)
-                self._change_to(deck)
+                buffer, self._stream, self._finished = await asyncio.to_thread(self._open)
+                self._change_to(buffer)
                 return await asyncio.to_thread(self._run)
             except PlaybackUnavailable:
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, longest_s)
                 await asyncio.to_thread(look_again, self._sounddevice)
 
-    def _change_to(self, deck: Deck) -> None:
-        self._before.append(self._deck.noted())
+    def _change_to(self, buffer: PlaybackBuffer) -> None:
+        self._before.append(self._buffer.notes())
         self._started_ns = self.started_ns
-        deck.take_over(self._deck)
-        self._deck = deck
+        buffer.take_over(self._buffer)
+        self._buffer = buffer
 
 
 async def report_playback(player: Player, utterance: Utterance) -> None:

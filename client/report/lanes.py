@@ -9,10 +9,10 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from .._clock import Span
 from ..attribution.chunk_timeline import Passage
 from ..attribution.findings import BLOCK_NS
 from ..attribution.hops import Hop
-from ..attribution.observations import Span
 from ..attribution.verdict import Analysis
 from .headline import is_late, ms_words, times
 from .scale import ticks

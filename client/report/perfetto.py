@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .._clock import Span
 from ..attribution.chunk_timeline import Passage
 from ..attribution.hops import Hop
-from ..attribution.observations import Span
 from ..attribution.verdict import Analysis
 from .headline import headline
 from .lanes import rows

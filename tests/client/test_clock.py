@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from client._clock import ClockOffset, now_ns
+from client._clock import ClockOffset, Exchange, now_ns
 
 
 def test_a_symmetric_way_gives_the_offset_and_half_the_round_trip_as_its_error() -> None:
-    clock = ClockOffset.from_probe(sent_ns=100, server_received_ns=1110, server_sent_ns=1115, received_ns=125)
+    clock = ClockOffset.of(Exchange(sent_ns=100, server_received_ns=1110, server_sent_ns=1115, received_ns=125))
     assert (clock.offset_ns, clock.error_ns) == (1000, 10)
     assert clock.to_client(1110) == 110
 
@@ -15,7 +15,9 @@ def test_the_true_offset_lies_within_the_error_however_lopsided_the_way() -> Non
     true_offset = 5000
     for outward in (0, 3, 20):
         received = 100 + outward + 7 + (20 - outward)
-        clock = ClockOffset.from_probe(100, 100 + outward + true_offset, 107 + outward + true_offset, received)
+        arrived = 100 + outward + true_offset
+        exchange = Exchange(sent_ns=100, server_received_ns=arrived, server_sent_ns=arrived + 7, received_ns=received)
+        clock = ClockOffset.of(exchange)
         assert abs(clock.offset_ns - true_offset) <= clock.error_ns
 
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from client import Client, ClientError
-from client._telemetry import METHOD
+from client._wire import METHOD
 from client.cli import telemetry
 from tests.client.fake_server import FakeServer
 

@@ -10,8 +10,9 @@ import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from client.attribution.observations import DeviceLog, Exchange, Signs, Span, Underrun, Write
-from client.record import Receipt, Record, Sent
+from client._clock import Exchange, Span
+from client.attribution.observations import Signs
+from client.record import DeviceLog, Receipt, Record, Sent, Underrun, Write
 from client.types import Timings
 from tests.client.conftest import MS, record, timings
 

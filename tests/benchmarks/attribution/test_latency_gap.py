@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.attribution import latency_gap, latency_gap_charts
 from benchmarks.attribution.tracing_cost import Run, figures
-from client.attribution.observations import Span
+from client._clock import Span
 from client.attribution.verdict import Analysis, analyse
 from tests.client.utterances import Model, utter
 

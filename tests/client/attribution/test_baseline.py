@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from client._clock import Span
 from client.attribution.baseline import Normal, Run
 from client.attribution.durations import Step
 from client.attribution.hops import Hop
-from client.attribution.observations import Span
 from tests.client.conftest import MS
 
 

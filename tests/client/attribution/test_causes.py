@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
+from client._clock import Span
 from client.attribution.causes import Blocks, known_blocks
 from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
-from client.attribution.observations import NOTHING, DeviceLog, Signs, Span, length_ns
+from client.attribution.observations import NOTHING, Signs, length_ns
+from client.record import DeviceLog
 from tests.client.conftest import MS, receipt, record
 
 CAUSES = (Hop.SERVER_LOOP, Hop.CLIENT_READER, Hop.CLIENT_LOOP)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from client._clock import ClockOffset
+from client._clock import ClockOffset, Exchange
 from client.attribution.clock_bounds import clock_bounds
-from client.attribution.observations import Exchange
 from tests.client.conftest import MS, receipt, record
 
 AHEAD = 3000 * MS  # of the server's clock

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from client._clock import Span
 from client.attribution.critical_path import Budget
 from client.attribution.hops import Hop
-from client.attribution.observations import Span
 from client.attribution.verdict import Analysis, analyse
 from tests.client.conftest import receipt, record
 from tests.client.utterances import Model, utter

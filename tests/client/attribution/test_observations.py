@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from client.attribution.observations import Span, length_ns, merged, without
+from client._clock import Span
+from client.attribution.observations import length_ns, merged, without
 
 
 def test_merged_spans_do_not_overlap() -> None:

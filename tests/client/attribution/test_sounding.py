@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from client.attribution.observations import DeviceLog, Span, Underrun, Write
+from client._clock import Span
 from client.attribution.sounding import given, soundings
+from client.record import DeviceLog, Underrun, Write
 from tests.client.conftest import MS, RATE, receipt, record
 
 THREE = record(receipt(0, 0, 100, 10, hint_s=0.05), receipt(1, 100, 100, 60), receipt(2, 200, 100, 400))

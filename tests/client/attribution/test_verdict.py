@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from client._clock import ClockOffset
+from client._clock import ClockOffset, Span
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
-from client.attribution.observations import NOTHING, Span
+from client.attribution.observations import NOTHING
 from client.attribution.verdict import Analysis, analyse
 from tests.client.conftest import MS, receipt, record
 from tests.client.utterances import SECOND_SEGMENT, Model, utter

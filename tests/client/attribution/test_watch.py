@@ -11,7 +11,7 @@ import pytest
 from client import Client
 from client.attribution.hops import Hop
 from client.attribution.verdict import analyse
-from client.attribution.watch import LoopWatch
+from client.attribution.watch import LoopWatch, Watch
 from tests.client.fake_server import FakeServer
 
 BLOCK_S = 0.2
@@ -38,7 +38,7 @@ async def test_a_block_that_lasts_to_the_end_is_noted() -> None:
 async def test_the_server_s_clock_is_asked_again_and_again(server: FakeServer) -> None:
     server.clock_shift_ns = 5_000_000_000
     async with Client(server.address) as client:
-        async with client.watch() as watch:
+        async with Watch(client) as watch:
             async with asyncio.timeout(5):
                 while len(watch.signs().exchanges) < 4:
                     await asyncio.sleep(0.02)
@@ -48,7 +48,7 @@ async def test_the_server_s_clock_is_asked_again_and_again(server: FakeServer) -
 
 
 async def test_the_probes_go_on_while_the_program_s_loop_stands_still(server: FakeServer) -> None:
-    async with Client(server.address) as client, client.watch() as watch:
+    async with Client(server.address) as client, Watch(client) as watch:
         await asyncio.sleep(0.1)
         before = len(watch.signs().exchanges)
         time.sleep(5 * BLOCK_S)
@@ -56,7 +56,7 @@ async def test_the_probes_go_on_while_the_program_s_loop_stands_still(server: Fa
 
 
 async def test_a_block_of_the_program_is_blamed_on_it(server: FakeServer) -> None:
-    async with Client(server.address) as client, client.watch() as watch:
+    async with Client(server.address) as client, Watch(client) as watch:
         async with client.utterance() as utterance:
             await utterance.push("Many words that are spoken one after the other, to the end.")
             await utterance.end()
@@ -70,7 +70,7 @@ async def test_a_block_of_the_program_is_blamed_on_it(server: FakeServer) -> Non
 
 async def test_the_prober_leaves_no_thread_behind(server: FakeServer) -> None:
     async with Client(server.address) as client:
-        async with client.watch():
+        async with Watch(client):
             pass
         assert "gapless-prober" not in {thread.name for thread in threading.enumerate()}
 
@@ -79,6 +79,6 @@ async def test_a_server_that_is_gone_does_not_stop_the_watch() -> None:
     with FakeServer() as server:
         async with Client(server.address) as client:
             server.stop()
-            async with client.watch() as watch:
+            async with Watch(client) as watch:
                 pass
     assert watch.signs().exchanges == ()

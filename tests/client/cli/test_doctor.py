@@ -7,7 +7,8 @@ import json
 import grpc
 import pytest
 
-from client.attribution.observations import Exchange, Signs, Span
+from client._clock import Exchange, Span
+from client.attribution.observations import Signs
 from client.cli import main as cli
 from client.cli.doctor import Finding, Mark, health, line, load, loops, way
 from tests.client.conftest import MS

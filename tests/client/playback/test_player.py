@@ -10,7 +10,7 @@ import pytest
 
 from client._clock import now_ns
 from client.errors import PlaybackUnavailable
-from client.playback.deck import BUFFER_S
+from client.playback.buffer import BUFFER_S
 from client.playback.device import choose_rate
 from client.playback.player import Player
 from client.playback.start import Fixed

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from client._clock import Span
 from client.attribution.baseline import Normal
 from client.attribution.findings import NEVER_BLAMED
 from client.attribution.hops import Hop
-from client.attribution.observations import Span
 from client.attribution.verdict import Analysis, analyse
 from client.report import explain
 from client.report.headline import headline

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.support.browser import Browser, chromium, executable
+from client._clock import Span
 from client.attribution.hues import HUES
-from client.attribution.observations import Span
 from client.attribution.verdict import Analysis, analyse
 from client.report.page import page
 from tests.client.utterances import Model, utter

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from client.attribution.observations import Span
+from client._clock import Span
 from client.attribution.verdict import Analysis, analyse
 from client.report.perfetto import trace
 from tests.client.conftest import MS, record

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from client.attribution.observations import Span
+from client._clock import Span
 from client.attribution.verdict import Analysis, analyse
 from client.report.lanes import Kind, Lane, lanes, origin_ns, panels, rows
 from client.report.scale import round_step, ticks

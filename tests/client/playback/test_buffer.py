@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from client.playback.ring import Ring, Samples
+from client.audio import Samples
+from client.playback.buffer import Ring
 
 
 def ramp(start: int, stop: int) -> Samples:

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._clock import now_ns
-from ..attribution.observations import Span, Underrun
+from .._clock import Span, now_ns
+from ..audio import Samples
+from ..record import Underrun
+from .device import Resampler
 from .fade import Fade
-from .resample import Resampler
-from .ring import Ring, Samples
 
 BUFFER_S = 30.0  # capacity of the ring
 KEPT_S = 0.1  # what the device was given last, should it be lost before it sounded
 _TAIL_MARGIN_S = 0.05  # silence at the end, beyond the latency that the stream reports
-_NOTED = 1024  # underruns and stalls that the log holds; what comes later is counted, not noted
+_MAX_NOTES = 1024  # underruns and stalls that the log holds; what comes later is counted, not noted
 _STALL_S = 0.05  # a device that asks so much later than its last block lasts, and than it has buffered, stood still
 _NS = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Noted:
+class DeviceNotes:
     """What the callback saw."""
 
     underruns: tuple[Underrun, ...]
@@ -37,7 +37,58 @@ class Noted:
     stalls: tuple[Span, ...]
 
 
-class Deck:
+class Ring:
+    """Float32 samples between one writer and one reader in different threads, without a lock.
+
+    The writer alone advances `written`, the reader alone advances `read`. The last `kept` samples that were read stay
+    where they are, for whoever has to go back.
+    """
+
+    def __init__(self, capacity: int, kept: int) -> None:
+        self.written = 0
+        self.read = 0
+        self._kept = kept
+        self._samples: Samples = np.zeros(capacity + kept, dtype=np.float32)  # [N]
+
+    def __len__(self) -> int:
+        """Samples that wait for the reader."""
+        return self.written - self.read
+
+    @property
+    def room(self) -> int:
+        return len(self._samples) - self._kept - len(self)
+
+    def put(self, samples: Samples) -> None:
+        """At most `room` of them. [N]"""
+        at = self.written % len(self._samples)
+        head = min(len(samples), len(self._samples) - at)
+        self._samples[at : at + head] = samples[:head]
+        self._samples[: len(samples) - head] = samples[head:]
+        self.written += len(samples)  # last: from here on the reader sees them
+
+    def take(self, out: Samples) -> None:
+        """Fills `out`, at most as long as what waits."""
+        self._copy(self.read, out)
+        self.read += len(out)
+
+    def before(self, out: Samples) -> None:
+        """Fills `out`, at most `kept` long, with the last samples that were read; zeros where none were."""
+        self._copy(self.read - len(out), out)
+
+    def rest(self, back: int) -> Samples:
+        """A copy of what waits, and of the last `back` samples read. Neither writer nor reader may be at work."""
+        out = np.empty(back + len(self), dtype=np.float32)
+        self._copy(self.read - back, out)
+        return out
+
+    def _copy(self, position: int, out: Samples) -> None:
+        at = position % len(self._samples)
+        head = min(len(out), len(self._samples) - at)
+        out[:head] = self._samples[at : at + head]
+        out[head:] = self._samples[: len(out) - head]
+
+
+class PlaybackBuffer:
     def __init__(self, utterance_rate: int, device_rate: int, end: type[Exception]) -> None:
         """`end`: what the callback raises when the device may stop asking."""
         self.rate = device_rate
@@ -61,9 +112,9 @@ class Deck:
         self._tail_left = 0
         self._missing = 0
         self._underruns = 0
-        self._gaps: NDArray[np.int64] = np.zeros((_NOTED, 3), dtype=np.int64)  # position, ns, missing samples
+        self._gaps: NDArray[np.int64] = np.zeros((_MAX_NOTES, 3), dtype=np.int64)  # position, ns, missing samples
         self._stall_count = 0
-        self._stalls: NDArray[np.int64] = np.zeros((_NOTED, 2), dtype=np.int64)  # from ns, to ns
+        self._stalls: NDArray[np.int64] = np.zeros((_MAX_NOTES, 2), dtype=np.int64)  # from ns, to ns
 
     # ---------------------------------------------------------------------------------------------- the player's side
 
@@ -102,7 +153,7 @@ class Deck:
         self.stopped = True
         self.start_ns, self.ended = 0, True
 
-    def take_over(self, lost: Deck) -> None:
+    def take_over(self, lost: PlaybackBuffer) -> None:
         """Goes on where a device that does not ask any more left off, with what it was given and had not sounded."""
         self.start_ns, self.ended, self.stopped = lost.start_ns, lost.ended, lost.stopped
         if lost._resampler and not lost.ended:
@@ -115,8 +166,8 @@ class Deck:
             self.due_ns = lost.due_ns - again * _NS // lost.rate
         self._silent = lost.started_ns is not None  # the sound goes on after a gap
 
-    def noted(self) -> Noted:
-        return Noted(
+    def notes(self) -> DeviceNotes:
+        return DeviceNotes(
             underruns=tuple(
                 Underrun(position=self.base + self._ours(at), at_ns=at_ns, missing_samples=self._ours(missing))
                 for at, at_ns, missing in self._gaps[: self._underruns].tolist()
@@ -174,7 +225,8 @@ class Deck:
         begins, self._silent = not self._silent, True
         over = self.stopped or (ended and not len(self._ring))
         if begins and (self.stopped or not over):
-            self._fade.break_off(self._ring)
+            self._ring.before(self._fade.before)
+            self._fade.break_off()
             self._fade.die(sound)
         if not over:
             if begins:
@@ -187,19 +239,19 @@ class Deck:
             raise self._end
 
     def _note_gap(self) -> None:
-        if self._underruns < _NOTED:
+        if self._underruns < _MAX_NOTES:
             self._gaps[self._underruns, :2] = self._ring.read, self.asked_ns
         self._underruns += 1
 
     def _miss(self, count: int) -> None:
         self._missing += count
-        if 0 < self._underruns <= _NOTED:
+        if 0 < self._underruns <= _MAX_NOTES:
             self._gaps[self._underruns - 1, 2] += count
 
     def _note_asking(self, frames: int) -> None:
         """A device that asks much later than its last block lasts stood still meanwhile, and so did the sound."""
         self.asked_ns = now_ns()
-        if self.due_ns and self.asked_ns - self.due_ns > self._patience_ns and self._stall_count < _NOTED:
+        if self.due_ns and self.asked_ns - self.due_ns > self._patience_ns and self._stall_count < _MAX_NOTES:
             self._stalls[self._stall_count] = self.due_ns, self.asked_ns
             self._stall_count += 1
         self._block, self.due_ns = frames, self.asked_ns + frames * _NS // self.rate
