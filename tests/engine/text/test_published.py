@@ -195,7 +195,7 @@ def test_a_language_without_a_token_is_a_model_error(directory: Path) -> None:
 
 
 def test_an_unknown_front_end_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidConfig, match="'phonemes' is none of spelled, english, multilingual, gpt2"):
+    with pytest.raises(InvalidConfig, match="'runes' is none of phonemes, spelled, english, multilingual, gpt2"):
         build(config("runes"), tmp_path)
 
 
