@@ -1,12 +1,16 @@
 """Rendered utterances -> the data set of training/dataset.py: mel, pitch, speech tokens, and what each token says.
 
-The codebook and the voices' normalisation are fitted once and kept; utterances that come later are coded with them, so
-that networks in training can go on with more data.
+    python -m training.codes --work DIR
+
+The codebook and the voices' normalisation are fitted once and kept (coder.pkl); utterances that come later are coded
+with them, so that networks in training can go on with more data.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import pickle
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -174,3 +178,33 @@ def _stats(items: Sequence[Analysed], coder: Coder) -> dict[str, Any]:
         numbers = {key: getattr(value, "tolist", lambda value=value: value)() for key, value in asdict(norm).items()}
         voices.append({"name": voice, "hours": hours, "utterances": len(own), **coder.figures[voice], **numbers})
     return {"codes": CODES, "voices": voices}
+
+
+def coded(work: Path) -> tuple[list[Analysed], Coder]:
+    """All shards in work/rendered, first the first voice's."""
+    items = [
+        analysed(one) for path in sorted((work / "rendered").glob("*.pkl")) for one in pickle.loads(path.read_bytes())
+    ]
+    path = work / "coder.pkl"
+    own = {voice: [item for item in items if item.rendered.voice == voice] for voice in VOICES}
+    coder: Coder = pickle.loads(path.read_bytes()) if path.exists() else Coder.fit(own[VOICES[0]])
+    for voice in VOICES[1:]:
+        if own[voice] and voice not in coder.norms:
+            coder.learn(own[voice])
+    path.write_bytes(pickle.dumps(coder))
+    return items, coder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--work", type=Path, default=Path("out/training"))
+    options = parser.parse_args()
+    items, coder = coded(options.work)
+    for voice in write(options.work / "dataset", items, coder)["voices"]:
+        print({name: value for name, value in voice.items() if not isinstance(value, list)})
+
+
+if __name__ == "__main__":
+    from training import codes  # what is pickled belongs to this module, not to the script
+
+    codes.main()

@@ -24,7 +24,7 @@ from training.t3_batches import START_TEXT, STOP_TEXT, VOCABULARY, Corpus, speak
 from training.t3_export import export
 from training.tokenizer import symbol_tokenizer
 
-TEXTS = ["jˈɛs.", "nˈO.", "ˈɔl ɪz wˈɛl, ɪz ɪt?", "wi mˈɛt æt nˈun.", "ɡˈO!", "hˌu sˈɛd ðˈæt?"]
+TEXTS = ["jˈɛs.", "nˈO.", "ˈɔl ɪz wˈɛl, ɪz ɪt?", "wi mˈɛt æt nˈun.", "ɡO!", "hˌu sˈɛd ðˈæt?"]
 CONFIG: dict[str, Any] = {
     "backbone": {
         "kind": "llama", "width": 16, "layers": 5, "heads": 2, "head_width": 8, "ffn_width": 24, "max_positions": 96,
@@ -81,7 +81,7 @@ def corpus(work: Path) -> Corpus:
 
 def test_a_row_is_speaker_text_start_speech_and_targets_are_one_ahead(work: Path) -> None:
     data = corpus(work)
-    batch = data.batch(np.array([1, 0]))  # "go!" and a longer one
+    batch = data.batch(np.array([1, 0]))  # "ɡO!" and a longer one
     text, codes = TEXTS[4], list(range(6))
     start = 1 + len(text) + 2
     ids = batch.ids[0].tolist()
@@ -89,7 +89,7 @@ def test_a_row_is_speaker_text_start_speech_and_targets_are_one_ahead(work: Path
     assert ids[start - 1 : start + 6] == [55 + 32, *(55 + code for code in codes)]
     assert batch.target[0, start : start + 7].tolist() == [*codes, 33]
     assert batch.target[0, :start].max() == batch.target[0, start + 7 :].max() == -100
-    assert batch.focus[0, start : start + 7].tolist() == [2, 2, 3, 3, 4, 4, 5]  # letters, then [STOP]
+    assert batch.focus[0, start : start + 7].tolist() == [2, 2, 3, 3, 4, 4, 5]  # symbols, then [STOP]
     assert batch.text_end[0] == start
 
 
