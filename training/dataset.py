@@ -15,6 +15,7 @@ Written by training/render.py, read by the trainers. In a data set directory:
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,7 @@ Split = Literal["train", "valid"]
 SAMPLE_RATE = 24_000  # Hz
 HOP = 480  # samples per mel frame, 20 ms
 FRAMES_PER_TOKEN = 2  # a token lasts 40 ms
+LEAST_SHARE, MOST_REPEATS = 0.35, 5  # of a voice in the utterances that are trained on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,14 @@ class Utterance:
         return slice(HOP * self.frame_start, HOP * (self.frame_start + self.n_frames))
 
 
+def balanced(utterances: list[Utterance]) -> list[Utterance]:
+    """Those of voices of which there is little are repeated, up to MOST_REPEATS times, so that each has its share."""
+    counts = Counter(u.voice for u in utterances)
+    wanted = LEAST_SHARE * len(utterances)
+    repeats = {voice: min(MOST_REPEATS, max(1, round(wanted / count))) for voice, count in counts.items()}
+    return [u for u in utterances for _ in range(repeats[u.voice])]
+
+
 class Dataset:
     """`Dataset(path)`; the accessors copy one utterance's piece out of the mapped files."""
 
@@ -73,7 +83,6 @@ class Dataset:
         self._f0 = self._map("f0.f32")
         self._tokens = self._map("tokens.i16")
         self._align = self._map("align.i16")
-        self._wav = self._map("wav.i16")
 
     @property
     def voices(self) -> list[str]:
@@ -110,7 +119,7 @@ class Dataset:
         """[N] samples within -1..1."""
         if not utterance.has_wav:
             raise ValueError(f"utterance {utterance.id} was rendered without its waveform; use split(name, wav=True)")
-        return self._wav[utterance.samples].astype(np.float32) / 32768.0
+        return self._map("wav.i16")[utterance.samples].astype(np.float32) / 32768.0
 
     def text(self, utterance: Utterance) -> str:
         return utterance.text

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from engine.config import build
 from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
-from training.dataset import Dataset, Utterance
+from training.codes import VOICES
+from training.dataset import Dataset, Utterance, balanced
 from training.flow_batches import Batch, Corpus
 from training.t3_batches import speaker_vectors
 
@@ -92,14 +93,20 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = build(FlowConfig, json.loads(Path(args.config).read_text()), str(args.config))
         self.dataset = Dataset(args.dataset or Path(args.work) / "dataset")
-        self.model = Trainer(self.config, len(self.dataset.voices))
-        self.train = Corpus(self.dataset, self.dataset.split("train"), self.config)
-        self.valid = self.dataset.split("valid")[:VALID_UTTERANCES]
+        self.model = Trainer(self.config, len(VOICES))
+        self.train = Corpus(self.dataset, balanced(self.dataset.split("train")), self.config)
+        self.valid = self._held_out()
         parameters = self.model.parameters()
         self.optimiser = torch.optim.AdamW(parameters, lr=args.rate, betas=BETAS, weight_decay=DECAY, fused=True)
         self.run = Run()
         self.average = {name: p.detach().clone() for name, p in self.model.flow.named_parameters()}
         self._resume()
+
+    def _held_out(self) -> list[Utterance]:
+        """As many of each voice."""
+        voices = range(len(self.dataset.voices))
+        own = [[u for u in self.dataset.split("valid") if u.voice == voice] for voice in voices]
+        return [u for utterances in own for u in utterances[: VALID_UTTERANCES // len(own)]]
 
     @property
     def progress(self) -> float:

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from engine.config import build
 from engine.networks.t3.backbones import Llama, LlamaLayer
 from engine.networks.t3.t3 import T3, T3Config
-from training.dataset import Dataset
+from training.codes import VOICES
+from training.dataset import Dataset, balanced
 from training.muon import Muon
 from training.t3_batches import Batch, Corpus, speaker_vectors
 from training.t3_export import export
@@ -39,7 +40,7 @@ FLAT = 0.4  # of the run at full rate, then linearly down
 WARM_UP_STEPS = 50
 GUIDED_LAYERS = (1, 2, 3, 4)
 GUIDED_HEAD = 0
-GUIDE_WIDTH = 1.7  # characters, standard deviation
+GUIDE_WIDTH = 1.2  # symbols, standard deviation
 GUIDE_EARLY, GUIDE_LATE, GUIDE_TURN = 1.0, 0.3, 0.3  # weight, then weight, from this share of the run on
 EMBEDDING = 0.08  # standard deviation of the token embeddings at the start
 GRADIENT_NORM = 1.0
@@ -160,9 +161,9 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = build(T3Config, json.loads(Path(args.config).read_text()), str(args.config))
         dataset = Dataset(Path(args.work) / "dataset")
-        self.model = Trainer(config, len(dataset.voices), args.compile)
+        self.model = Trainer(config, len(VOICES), args.compile)
         self.model.initialise(torch.from_numpy(dataset.codebook()))
-        self.train = Corpus(dataset, dataset.split("train"), config)
+        self.train = Corpus(dataset, balanced(dataset.split("train")), config)
         for name in args.also:
             more = Dataset(Path(args.work) / name)
             self.train.add(more, more.split("train"))

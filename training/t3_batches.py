@@ -17,19 +17,20 @@ from torch import Tensor
 
 from engine.networks import noise
 from engine.networks.t3.t3 import T3Config
+from engine.text.phonemes.unknown import SYMBOLS
 from training.dataset import Dataset, Utterance
 
 Ints = npt.NDArray[np.int64]
 
-CHARACTERS = " '.,?!abcdefghijklmnopqrstuvwxyz"
+MARKS = " ,.?!"
 SPECIALS = ("[STOP]", "[START]", "[UNK]")
 STOP_TEXT, START_TEXT = 0, 1
-VOCABULARY = {character: len(SPECIALS) + index for index, character in enumerate(CHARACTERS)}
+VOCABULARY = {symbol: len(SPECIALS) + index for index, symbol in enumerate(MARKS + SYMBOLS)}
 
 NEAR_SHARE = 0.08  # of the input tokens become one of their nearest codes, as sampling will do
 RANDOM_SHARE = 0.024  # become any code
 NEAREST = 12
-SHORT = 14  # characters: about one or two words
+SHORT = 14  # symbols: about one or two words
 SHORT_SHARE = 0.06  # of the utterances of an epoch, at least
 LENGTH_GRAIN = 16  # batch lengths are multiples of this
 SPEAKER_SEED = 1

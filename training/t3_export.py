@@ -24,6 +24,7 @@ from torch import Tensor
 from engine.config import build
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config
 from engine.stages.sampling import Sampler, SamplingParams
+from training.codes import VOICES
 from training.dataset import Dataset, Utterance
 from training.t3_batches import VOCABULARY, Batch, Corpus, speaker_vectors
 
@@ -113,7 +114,7 @@ def path_distance(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) 
 
 def check(t3: T3, dataset: Dataset, utterances: Sequence[Utterance], params: SamplingParams) -> list[Spoken]:
     codebook = dataset.codebook() / dataset.codebook().std(0).mean()
-    speakers = speaker_vectors(len(dataset.voices), t3.config.speaker_width)
+    speakers = speaker_vectors(len(VOICES), t3.config.speaker_width)
     sampler, spoken = Sampler(t3.config), []
     t3.tfmr.fuse()
     for index, u in enumerate(utterances):
@@ -147,7 +148,7 @@ def export(
     t3 = load(checkpoint, config)
     valid = Corpus(dataset, dataset.split("valid"), config)
     batches = valid.undisturbed(np.arange(len(valid)), POSITIONS)
-    errors = head_errors(t3, batches, speaker_vectors(len(dataset.voices), config.speaker_width), guided)
+    errors = head_errors(t3, batches, speaker_vectors(len(VOICES), config.speaker_width), guided)
     best = sorted(range(len(guided)), key=lambda index: errors[index])[:ALIGNED_HEADS]
     mapping["aligned_heads"] = [list(guided[index]) for index in best]
     config_path.write_text(json.dumps(mapping, indent=2) + "\n")

@@ -1,6 +1,6 @@
-"""Writes the embedded voice's tokenizer.json: one token per character. `python -m training.tokenizer [PATH]`
+"""Writes the embedded voice's tokenizer.json: one token a symbol. `python -m training.tokenizer [PATH]`
 
-Ids: 0 [STOP], 1 [START], 2 [UNK], then the normaliser's alphabet in the order of training/t3_batches.py.
+Ids: 0 [STOP], 1 [START], 2 [UNK], then the marks and phonemes in the order of training/t3_batches.py.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from training.t3_batches import SPECIALS, VOCABULARY
 EMBEDDED = Path(__file__).parents[1] / "engine" / "assets" / "embedded" / "tokenizer.json"
 
 
-def character_tokenizer() -> Tokenizer:
+def symbol_tokenizer() -> Tokenizer:
     vocabulary = {special: number for number, special in enumerate(SPECIALS)} | VOCABULARY
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
@@ -25,4 +25,4 @@ def character_tokenizer() -> Tokenizer:
 
 
 if __name__ == "__main__":
-    character_tokenizer().save(sys.argv[1] if len(sys.argv) > 1 else str(EMBEDDED))
+    symbol_tokenizer().save(sys.argv[1] if len(sys.argv) > 1 else str(EMBEDDED))

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from engine.errors import InvalidConfig
 from engine.text.frontend import TextConfig, TextFrontEnd
+from engine.text.phonemic import PhonemicText
 from engine.text.published import EnglishText, Gpt2Text, MultilingualText
 from engine.text.spelled import SpelledText
 
 _FRONT_ENDS: dict[str, Callable[[TextConfig, Path], TextFrontEnd]] = {
+    "phonemes": PhonemicText,
     "spelled": SpelledText,
     "english": EnglishText,
     "multilingual": MultilingualText,

@@ -14,7 +14,7 @@ from engine.text.words import WrittenWord
 class TextConfig:
     """How text becomes segments, and what a segment may cost."""
 
-    front_end: str  # "spelled" (the embedded voice), "english", "multilingual" or "gpt2"
+    front_end: str  # "phonemes" (the embedded voice), "spelled", "english", "multilingual" or "gpt2"
     normalize: bool = True  # English numbers, abbreviations and symbols become words
     max_chars: int  # of a piece, normalised
     max_text_tokens: int  # of a piece

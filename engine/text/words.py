@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from engine.text.traced import Traced
 
-_SPOKEN_WORD = re.compile("[a-z']+")
+_SPOKEN_WORD = re.compile("[^ ,.?!]+")  # spelled or as phonemes
 _JOINING = ("", "-", "‐", "‑")
 
 

@@ -22,14 +22,15 @@ from training.dataset import Dataset
 from training.muon import orthogonalise
 from training.t3_batches import START_TEXT, STOP_TEXT, VOCABULARY, Corpus, speaker_vectors
 from training.t3_export import export
+from training.tokenizer import symbol_tokenizer
 
-TEXTS = ["yes.", "no.", "all is well, is it?", "we met at noon.", "go!", "who said that?"]
+TEXTS = ["jˈɛs.", "nˈO.", "ˈɔl ɪz wˈɛl, ɪz ɪt?", "wi mˈɛt æt nˈun.", "ɡO!", "hˌu sˈɛd ðˈæt?"]
 CONFIG: dict[str, Any] = {
     "backbone": {
         "kind": "llama", "width": 16, "layers": 5, "heads": 2, "head_width": 8, "ffn_width": 24, "max_positions": 96,
         "rope_theta": 10000.0,
     },
-    "text_vocab": 35, "speech_vocab": 34, "codes": 32, "start_speech": 32, "stop_speech": 33,
+    "text_vocab": 55, "speech_vocab": 34, "codes": 32, "start_speech": 32, "stop_speech": 33,
     "start_text": START_TEXT, "stop_text": STOP_TEXT, "speaker_width": 4, "max_text": 32, "max_speech": 48,
 }  # fmt: skip
 
@@ -80,20 +81,21 @@ def corpus(work: Path) -> Corpus:
 
 def test_a_row_is_speaker_text_start_speech_and_targets_are_one_ahead(work: Path) -> None:
     data = corpus(work)
-    batch = data.batch(np.array([1, 0]))  # "go!" and a longer one
+    batch = data.batch(np.array([1, 0]))  # "ɡO!" and a longer one
     text, codes = TEXTS[4], list(range(6))
     start = 1 + len(text) + 2
     ids = batch.ids[0].tolist()
     assert ids[: start - 1] == [START_TEXT, *(VOCABULARY[c] for c in text), STOP_TEXT]
-    assert ids[start - 1 : start + 6] == [35 + 32, *(35 + code for code in codes)]
+    assert ids[start - 1 : start + 6] == [55 + 32, *(55 + code for code in codes)]
     assert batch.target[0, start : start + 7].tolist() == [*codes, 33]
     assert batch.target[0, :start].max() == batch.target[0, start + 7 :].max() == -100
-    assert batch.focus[0, start : start + 7].tolist() == [2, 2, 3, 3, 4, 4, 5]  # letters, then [STOP]
+    assert batch.focus[0, start : start + 7].tolist() == [2, 2, 3, 3, 4, 4, 5]  # symbols, then [STOP]
     assert batch.text_end[0] == start
 
 
-def test_the_trainers_vocabulary_is_the_served_tokenizers() -> None:
-    tokenizer = TextTokenizer(trainer.ASSETS / "tokenizer.json")
+def test_the_trainers_vocabulary_is_the_served_tokenizers(tmp_path: Path) -> None:
+    symbol_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    tokenizer = TextTokenizer(tmp_path / "tokenizer.json")
     assert tokenizer.encode("".join(VOCABULARY)) == list(VOCABULARY.values())
     assert (tokenizer.id_of("[START]"), tokenizer.id_of("[STOP]")) == (START_TEXT, STOP_TEXT)
 

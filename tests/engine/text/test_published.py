@@ -195,8 +195,8 @@ def test_a_language_without_a_token_is_a_model_error(directory: Path) -> None:
 
 
 def test_an_unknown_front_end_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidConfig, match="'phonemes' is none of spelled, english, multilingual, gpt2"):
-        build(config("phonemes"), tmp_path)
+    with pytest.raises(InvalidConfig, match="'runes' is none of phonemes, spelled, english, multilingual, gpt2"):
+        build(config("runes"), tmp_path)
 
 
 def test_encoding_nothing_is_an_error(directory: Path) -> None:
