@@ -31,7 +31,7 @@ def cut(pieces: list[str], config: SegmenterConfig = CONFIG) -> list[str]:
 
 
 def push(segmenter: Segmenter, text: str, now_ns: int = 0) -> list[TextSegment]:
-    push(segmenter, text, now_ns)
+    segmenter.push(text, now_ns)
     return [taken for taken in segmenter.take_all(now_ns) if isinstance(taken, TextSegment)]
 
 
@@ -156,7 +156,7 @@ def test_the_first_segment_may_be_a_clause() -> None:
 def test_offsets_point_into_all_text_sent() -> None:
     text = TEXTS[1]
     segmenter = Segmenter(CONFIG, SECOND)
-    segments = push(segmenter, text + '\n\n.', 0)
+    segments = push(segmenter, text + "\n\n.", 0)
     assert all(text[segment.begin :].startswith(segment.text) for segment in segments)
 
 
