@@ -24,7 +24,7 @@ from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ladder import LadderConfig, Window, largest_peek
 from engine.scheduling.ledger import Failure, SegmentTokens
-from engine.scheduling.running import FlowJob, Running, VocoderJob
+from engine.scheduling.running import FlowJob, Running, VocoderJob, take_text
 from engine.scheduling.schedule import Head
 
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
@@ -150,7 +150,9 @@ class Board:
 
     def cut_overdue(self, now: int) -> None:
         for running in self._running.values():
-            running.texts += running.segmenter.overdue(now)
+            deadline = running.segmenter.deadline_ns
+            if deadline is not None and now >= deadline:
+                take_text(running)
 
     def next_cut_ns(self) -> int | None:
         deadlines = (running.segmenter.deadline_ns for running in self._running.values())

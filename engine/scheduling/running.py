@@ -148,16 +148,29 @@ class VocoderJob:
 
 def push_text(running: Running, text: str) -> None:
     running.n_characters += len(text)
-    running.texts += running.segmenter.push(text, now_ns())
+    running.segmenter.push(text, now_ns())
+    take_text(running)
 
 
 def flush(running: Running, flush_id: int) -> None:
-    running.texts += [*running.segmenter.flush(now_ns()), FlushMark(flush_id)]
+    running.segmenter.flush(flush_id, now_ns())
+    take_text(running)
 
 
 def end_input(running: Running) -> None:
-    running.texts += running.segmenter.flush(now_ns())
-    running.input_ended = True
+    running.segmenter.end(now_ns())
+    take_text(running)
+
+
+def take_text(running: Running) -> None:
+    """What the segmenter can cut now: of the text that came, or because nothing came."""
+    for taken in running.segmenter.take_all(now_ns()):
+        if isinstance(taken, TextSegment):
+            running.texts.append(taken)
+        elif taken.flush_id is None:
+            running.input_ended = True
+        else:
+            running.texts.append(FlushMark(taken.flush_id))
 
 
 def give_voice(running: Running, voice: Any) -> None:

@@ -1,47 +1,50 @@
 """Text as it is written -> segments (sentences and clauses), each as soon as it is complete.
 
+    push, flush, end   only append, and cost what is appended; for any thread
+    take               does a bounded part of the work that waits and returns what it cut; for one thread at a time
+    has_input          whether `take` has text to look at; if so it is worth to be called again at once
+    deadline_ns        when, if nothing more comes, `take` has something to return because of the pause
+
+All takes together cost time in proportion to the text: each character is looked at a bounded number of times.
+
 Where text is cut depends on the text alone, never on how it was split into pieces or when they came, so the same text
-and seed give the same audio. The exceptions are asked for: a flush, and the longest wait, after which what is there is
-spoken up to its last complete word.
+and seed give the same audio. The exceptions are asked for: a flush, and a pause, for which one rule holds. When nothing
+new has come for a moment (2.5 times the usual distance of the pieces, at least 0.2 s, at most the longest wait), what
+waits is spoken if it ends a sentence; after the longest wait it is spoken up to its last clause mark; and only after
+six times that wait up to its end, so that no phrase is torn while it is being written.
 
 A cut falls behind
-  * the end of a sentence (. ! ? and closing quotes, then white space; 。 ！ ？ ؟ ۔ । need none), unless the dot belongs
-    to an abbreviation or to a number in the middle of a sentence;
+  * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ । need
+    none), unless the dot belongs to an abbreviation or to a number in the middle of a sentence, or to a host or file;
   * a line end that is followed by an empty line or a list item;
   * a clause mark (, ; : 、 ، or a dash) once the segment is long enough: early in an utterance, since someone waits;
-  * the last space or East Asian mark that fits, when a sentence is longer than a segment may be;
-and never inside a tag such as [clear throat].
+  * the last clause mark, space or East Asian mark that fits, when a sentence is longer than a segment may be;
+and never inside a tag such as [clear throat]. White space between segments belongs to none of them.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 
-_CLOSERS = "\"'”’)\\]»」』）】》〉"
-_STOPS = "。！？｡؟۔।॥"  # end a sentence by themselves
-_SENTENCE_END = re.compile(
-    rf"[.!?…\u037e]+[{_CLOSERS}]*(?=\s)|[.!?…]*[{_STOPS}][{_STOPS}.!?…]*[{_CLOSERS}]*(?=[^{_STOPS}.!?…{_CLOSERS}])"
-)
-_LINE_END = re.compile(r"\n(?=[ \t]*(?:\n|[-*•] |\d+[.)] ))")
-_CLAUSE_END = re.compile(
-    rf"[,;:،؛][{_CLOSERS}]*(?=\s)|\s[-–—]+(?=\s)|—|[，、；：]+[{_CLOSERS}]*(?=[^，、；：{_STOPS}{_CLOSERS}])"
-)
+from engine.text.sentences import MARK, RUN, SENTENCE_MARKS, ends, ends_somehow, ends_well
+
+TURN_CHARS = 2_000  # that one `take` looks at
+_FLUSH_COST = 100  # characters that a flush counts for
+_LEAST_PAUSE_NS = 200_000_000
+_PACES = 2.5  # usual distances between pieces without a piece are a pause
+_PATIENCE = 6  # longest waits until an unfinished phrase is spoken
+_PACE_MEMORY = 4  # pieces
+
+_LAST_WORD = re.compile(r"\S*\Z")
+_SPEAKABLE = re.compile(r"\S")
 _WIDE_MARK = re.compile("[，、；：。！？｡][」』）】》〉]*")
-_LAST_WORD = re.compile(r"(\S+)$")
-_ABBREVIATION = re.compile(
-    r"^[\"'“‘(\[]*(?:(?:mr|mrs|ms|dr|prof|st|sr|jr|vs|etc|no|vol|fig|approx|dept|est|inc|ltd|co|corp|gen|col|lt|sgt|capt"
-    r"|rev|hon|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|e\.g|i\.e|a\.m|p\.m"
-    r"|bzw|usw|ca|nr|str|evtl|vgl|sra|srta|uds?|p\.ej|mme|mlle|dott|sig|bijv|enz|osv|dvs|t\.ex|f\.eks|bl\.a|np|itd|тыс|млн)"
-    r"|[^\W\d_](?:\.[^\W\d_])*)\.$",  # initials and dotted acronyms
-    re.IGNORECASE,
-)
-_ENDS_ANYWAY = re.compile(
-    r"^(?:etc|usw|enz|osv|itd|a\.m|p\.m|inc|ltd|co|corp|jr|sr|[^\W\d_]\.[^\W\d_])\.$", re.IGNORECASE
-)
-_ORDINAL = re.compile(r"^\d{1,2}\.$")  # as many languages write it: 'den 3. juli'
+_CLAUSE_MARK = re.compile(r"[,;:،؛][\"'”’)\]»]{0,30}(?=\s)")
+_LAST_CLAUSE = re.compile(r"(?:[^\d\W]|[\"'”’)\]»%])[,;:،؛][\"'”’)\]»]{0,30}(?=\s|\Z)|\d[,;:](?=\s)|—")
 _TAG = re.compile(r"\[[a-z]{1,16}(?: [a-z]{0,16}){0,2}(?:\]|$)", re.IGNORECASE)  # or the beginning of one
 _WIDE = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_FIRST_WIDE = "\u1100"
 _WIDE_CHARS = 3  # what a Chinese, Japanese or Korean character counts for: it is a syllable, a letter a third of one
 
 
@@ -58,9 +61,9 @@ class SegmenterConfig:
             raise ValueError("0 < first_clause_chars <= clause_chars < max_chars must hold")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TextSegment:
-    text: str  # verbatim, with its surrounding white space
+    text: str  # verbatim, without the white space round it
     begin: int  # index of its first character in all text sent
     received_ns: int  # when the text that completed it arrived
     cut_ns: int  # when it was cut
@@ -71,84 +74,173 @@ class TextSegment:
         return self.begin + len(self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class FlushPoint:
+    """All text before it has been cut."""
+
+    flush_id: int | None  # None: the end of the input
+
+
 class Segmenter:
-    """One utterance's text. Instants are passed in; `deadline_ns` says when `take` may have something new."""
+    """One utterance's text. Instants are passed in."""
 
     def __init__(self, config: SegmenterConfig, max_delay_ns: int) -> None:
         self._config = config
         self._max_delay_ns = max_delay_ns
+        self._input: deque[tuple[str, int] | tuple[FlushPoint, int]] = deque()  # with the instant of its arrival
+        self._used = 0  # characters of the first of them that are in the buffer
         self._buffer = ""
-        self._begin = 0  # index of the buffer's first character
-        self._received_ns = 0
-        self._waiting_since_ns: int | None = None
+        self._offset = 0  # index of the buffer's first character in all text sent
+        self._begin = 0  # where the next segment begins, in the buffer
+        self._scanned = 0  # up to where no mark of it can end it any more
         self._cut_count = 0
+        self._received_ns: int | None = None
+        self._pace_ns: float | None = None  # usual distance of two pieces
+        self._pause: tuple[int, int] | None = None  # (instant, where in the buffer to cut then)
+
+    @property
+    def has_input(self) -> bool:
+        return bool(self._input)
 
     @property
     def deadline_ns(self) -> int | None:
-        """When the longest wait is over; None while nothing speakable waits."""
-        return None if self._waiting_since_ns is None else self._waiting_since_ns + self._max_delay_ns
+        """None while there is nothing that a pause would make speakable. Of the text that `take` has seen."""
+        return None if self._pause is None else self._pause[0]
 
-    def push(self, text: str, now_ns: int) -> list[TextSegment]:
-        """Appends text; returns the segments that it completes."""
-        self._buffer += text
-        self._received_ns = now_ns
-        segments = []
-        while (end := self._complete_end(self._buffer)) is not None:
-            segments += self._cut(end, now_ns)
-        self._note_waiting(now_ns)
-        return segments
+    def push(self, text: str, now_ns: int) -> None:
+        if text:
+            self._input.append((text, now_ns))
 
-    def flush(self, now_ns: int) -> list[TextSegment]:
-        """Returns all that waits, cut where it would be if the text ended here."""
-        segments = []
-        while self._buffer:
-            end = self._complete_end(self._buffer + "\n")
-            segments += self._cut(len(self._buffer) if end is None else end, now_ns)
-        return segments
+    def flush(self, flush_id: int | None, now_ns: int) -> None:
+        """What was pushed is cut as if the text ended here; `take` then returns a FlushPoint."""
+        self._input.append((FlushPoint(flush_id), now_ns))
 
-    def overdue(self, now_ns: int) -> list[TextSegment]:
-        """After the longest wait: what waits, up to its last complete word."""
-        if self.deadline_ns is None or now_ns < self.deadline_ns:
-            return []
-        return self._cut(self._last_space(len(self._buffer)) or 0, now_ns)
+    def end(self, now_ns: int) -> None:
+        self.flush(None, now_ns)
 
-    def _complete_end(self, text: str) -> int | None:
-        """Where the first complete segment of `text` ends, or None. Looks at no more than it needs."""
-        config = self._config
-        clause_from = config.clause_chars if self._cut_count else config.first_clause_chars
-        fit = _fitting(text, config.max_chars)
-        window = _masked(text[: fit + 1])
-        ends = [match.end() for match in _SENTENCE_END.finditer(window) if _ends_sentence(window, match)]
-        ends += [match.end() for match in _LINE_END.finditer(window) if window[: match.end()].strip()]
-        clauses = (match.end() for match in _CLAUSE_END.finditer(window))
-        ends += [end for end in clauses if _length(window[:end]) >= clause_from]
-        ends = [end for end in ends if end <= fit]
-        if ends:
-            return min(ends)
-        return _whole(window, self._last_space(fit) or 0, fit) if len(text) > fit else None
+    def take(self, now_ns: int, max_chars: int = TURN_CHARS) -> list[TextSegment | FlushPoint]:
+        """The next segments, in order, of at most about `max_chars` characters of the input."""
+        taken: list[TextSegment | FlushPoint] = []
+        if not self._input:
+            if self._pause is not None and now_ns >= self._pause[0]:
+                self._cut(self._pause[1], now_ns, taken)
+                self._note_pause()
+            return taken
+        while self._input and max_chars > 0:
+            item, received_ns = self._input[0]
+            if isinstance(item, FlushPoint):
+                self._cut_complete(now_ns, taken, final=True)
+                taken.append(item)
+                max_chars -= _FLUSH_COST
+                self._input.popleft()
+                continue
+            part = item[self._used : self._used + max_chars]
+            max_chars -= len(part)
+            if self._used == 0:
+                self._hear(received_ns)
+            self._append(part)
+            self._cut_complete(now_ns, taken, final=False)
+            self._used += len(part)
+            if self._used == len(item):
+                self._input.popleft()
+                self._used = 0
+        self._note_pause()
+        return taken
 
-    def _last_space(self, limit: int) -> int | None:
-        """Index behind the last complete word of the first `limit` characters."""
-        head = _masked(self._buffer[:limit])
-        end = max((index + 1 for index, char in enumerate(head) if char.isspace()), default=0)
-        end = max(end, _last_wide_mark(head))
-        return end if head[:end].strip() else None
+    def take_all(self, now_ns: int) -> list[TextSegment | FlushPoint]:
+        """`take` until no input waits."""
+        taken = self.take(now_ns)
+        while self._input:
+            taken += self.take(now_ns)
+        return taken
 
-    def _cut(self, end: int, now_ns: int) -> list[TextSegment]:
-        """Takes the first `end` characters out of the buffer; nothing comes of white space alone."""
-        text, self._buffer = self._buffer[:end], self._buffer[end:]
-        begin, self._begin = self._begin, self._begin + end
-        self._waiting_since_ns = None
-        self._note_waiting(now_ns)
-        if not text.strip():
-            return []
+    def _hear(self, received_ns: int) -> None:
+        if self._received_ns is not None:
+            distance = min(received_ns - self._received_ns, self._max_delay_ns)
+            pace = distance if self._pace_ns is None else self._pace_ns
+            self._pace_ns = pace + (distance - pace) / _PACE_MEMORY
+        self._received_ns = received_ns
+
+    def _append(self, part: str) -> None:
+        """What has been cut leaves the buffer, which so stays short."""
+        self._offset += self._begin
+        self._scanned -= self._begin
+        self._buffer = self._buffer[self._begin :] + part
+        self._begin = 0
+
+    def _cut_complete(self, now_ns: int, taken: list[TextSegment | FlushPoint], final: bool) -> None:
+        while (end := self._complete_end(final)) is not None:
+            self._cut(end, now_ns, taken)
+
+    def _cut(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
+        text = self._buffer[self._begin : end].rstrip()
+        begin = self._offset + self._begin
+        self._begin = self._scanned = end
         self._cut_count += 1
-        return [TextSegment(text=text, begin=begin, received_ns=self._received_ns, cut_ns=now_ns)]
+        taken.append(TextSegment(text=text, begin=begin, received_ns=self._received_ns or now_ns, cut_ns=now_ns))
 
-    def _note_waiting(self, now_ns: int) -> None:
-        """Remembers since when a complete word waits."""
-        if self._waiting_since_ns is None and self._last_space(len(self._buffer)) is not None:
-            self._waiting_since_ns = now_ns
+    def _complete_end(self, final: bool) -> int | None:
+        """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""
+        text, config = self._buffer, self._config
+        first = _SPEAKABLE.search(text, self._begin)
+        self._begin = begin = len(text) if first is None else first.start()
+        if begin == len(text):
+            return None
+        clause_from = config.clause_chars if self._cut_count else config.first_clause_chars
+        surely, fit = begin + config.max_chars // _WIDE_CHARS, None
+        position, stop = max(self._scanned, begin), begin + config.max_chars + 2 * RUN
+        while mark := MARK.search(text, position, stop):
+            end = mark.end()
+            if end > surely:
+                fit = begin + _fitting(text[begin : begin + config.max_chars], config.max_chars) if fit is None else fit
+                if end > fit:
+                    break
+            long_enough = mark.lastgroup in SENTENCE_MARKS or _reaches(text, begin, end, clause_from)
+            verdict = long_enough and ends(text, begin, mark, final)
+            if verdict:
+                return end
+            if verdict is None:
+                self._scanned = mark.start()
+                return None
+            position = end
+        else:
+            self._scanned = min(len(text), stop)
+            if len(text) > surely:
+                fit = begin + _fitting(text[begin : begin + config.max_chars], config.max_chars)
+        if fit is not None and len(text) > fit:
+            return begin + _overlong_end(text[begin : fit + 1], fit - begin)
+        return len(text) if final and mark is None else None
+
+    def _note_pause(self) -> None:
+        """When a pause decides, and where."""
+        self._pause = None
+        text, begin = self._buffer, self._begin
+        if self._received_ns is None or not any(map(str.isalnum, text[begin:])):
+            return
+        moment_ns = max(_LEAST_PAUSE_NS, round(_PACES * (self._pace_ns or 0)))
+        if ends_well(text, begin):
+            self._pause = self._received_ns + min(moment_ns, self._max_delay_ns), len(text)
+        elif ends_somehow(text, begin):
+            self._pause = self._received_ns + self._max_delay_ns, len(text)
+        elif clauses := [mark.end() for mark in _LAST_CLAUSE.finditer(text, begin)]:
+            self._pause = self._received_ns + self._max_delay_ns, clauses[-1]
+        else:
+            self._pause = self._received_ns + _PATIENCE * self._max_delay_ns, len(text)
+
+
+def _reaches(text: str, begin: int, end: int, length: int) -> bool:
+    return end - begin >= length or _length(text[begin:end]) >= length
+
+
+def _overlong_end(window: str, fit: int) -> int:
+    """Where text that does not fit is cut: behind the last clause mark unless it is far back, else behind the last
+    complete word."""
+    masked = _masked(window)
+    head = masked[:fit]
+    spaces = len(head) - len(_LAST_WORD.search(head)[0])  # type: ignore[index]
+    clauses = max((mark.end() for mark in _CLAUSE_MARK.finditer(masked) if mark.end() <= fit), default=0)
+    words = clauses if clauses > fit // 2 else max(spaces, _last_wide_mark(head))
+    return _whole(masked, words if head[:words].strip() else 0, fit)
 
 
 def split_long(text: str, max_chars: int) -> list[str]:
@@ -175,7 +267,7 @@ def _fitting(text: str, max_chars: int) -> int:
         return len(head)
     length = 0
     for index, char in enumerate(head):
-        length += _length(char)
+        length += _WIDE_CHARS if char >= _FIRST_WIDE and _WIDE.match(char) else 1
         if length > max_chars:
             return max(index, 1)
     return len(head)
@@ -196,19 +288,3 @@ def _whole(masked: str, end: int, fit: int) -> int:
         return end
     before_tag = len(masked[:fit].rstrip("["))
     return before_tag if before_tag and masked[fit : fit + 1] == "[" else fit
-
-
-def _ends_sentence(text: str, match: re.Match[str]) -> bool:
-    """False for the dot of an abbreviation or ordinal, unless it may end a sentence and what follows begins one."""
-    if "." not in match.group():
-        return True
-    word = _LAST_WORD.search(text[: match.end()])
-    following = text[match.end() :]
-    if word is None or re.match(r"\s*?\n[ \t]*\n", following):
-        return True
-    following = following.lstrip()
-    if _ORDINAL.match(word.group(1)):
-        return following != "" and not following[0].islower()
-    if not _ABBREVIATION.match(word.group(1)):
-        return True
-    return bool(_ENDS_ANYWAY.match(word.group(1)) and following[:1].isupper())

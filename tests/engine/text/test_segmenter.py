@@ -1,10 +1,11 @@
 """Where text is cut: behind sentences and clauses, whatever pieces it comes in."""
 
 import random
+import time
 
 import pytest
 
-from engine.text.segmenter import Segmenter, SegmenterConfig, split_long
+from engine.text.segmenter import FlushPoint, Segmenter, SegmenterConfig, TextSegment, split_long
 from tests.engine.text.sentences import SENTENCES
 
 SECOND = 1_000_000_000
@@ -26,8 +27,17 @@ ENDLESS = "これは文の終わりがない長い文章で" * 20
 
 def cut(pieces: list[str], config: SegmenterConfig = CONFIG) -> list[str]:
     segmenter = Segmenter(config, 10 * SECOND)
-    segments = [segment for piece in pieces for segment in segmenter.push(piece, 0)]
-    return [segment.text for segment in segments + segmenter.flush(0)]
+    return [segment.text for piece in pieces for segment in push(segmenter, piece)] + flush(segmenter)
+
+
+def push(segmenter: Segmenter, text: str, now_ns: int = 0) -> list[TextSegment]:
+    segmenter.push(text, now_ns)
+    return [taken for taken in segmenter.take_all(now_ns) if isinstance(taken, TextSegment)]
+
+
+def flush(segmenter: Segmenter) -> list[str]:
+    segmenter.end(0)
+    return [taken.text for taken in segmenter.take_all(0) if isinstance(taken, TextSegment)]
 
 
 def shatter(text: str, rng: random.Random) -> list[str]:
@@ -56,7 +66,7 @@ def test_cuts_of_random_marks_depend_on_the_text_alone() -> None:
 @pytest.mark.parametrize("text", [*TEXTS, *SENTENCES.values(), ENDLESS])
 def test_nothing_is_lost_and_no_segment_is_too_long(text: str) -> None:
     segments = cut([text])
-    assert "".join(segments).rstrip() == text.rstrip()
+    assert "".join("".join(segments).split()) == "".join(text.split())
     assert max(map(len, segments)) <= CONFIG.max_chars
 
 
@@ -84,9 +94,9 @@ def test_full_stops_of_other_scripts_end_sentences(text: str, first: str) -> Non
 
 def test_a_full_stop_waits_for_the_quote_that_may_close_behind_it() -> None:
     segmenter = Segmenter(CONFIG, SECOND)
-    assert segmenter.push("「はい。", 0) == []
-    assert segmenter.push("」", 0) == []
-    assert [segment.text for segment in segmenter.push("と", 0)] == ["「はい。」"]
+    assert push(segmenter, "「はい。", 0) == []
+    assert push(segmenter, "」", 0) == []
+    assert [segment.text for segment in push(segmenter, "と", 0)] == ["「はい。」"]
 
 
 def test_an_east_asian_syllable_is_as_long_as_three_letters() -> None:
@@ -108,7 +118,7 @@ def test_dots_of_other_languages_end_no_sentence(text: str) -> None:
 
 
 def test_a_number_ends_a_sentence_where_a_capital_follows() -> None:
-    assert cut(["There are 12. Then came 5."]) == ["There are 12.", " Then came 5."]
+    assert cut(["There are 12. Then came 5."]) == ["There are 12.", "Then came 5."]
 
 
 def test_a_tag_is_never_cut() -> None:
@@ -121,9 +131,9 @@ def test_a_tag_is_never_cut() -> None:
 
 def test_a_sentence_leaves_as_soon_as_white_space_shows_that_it_ended() -> None:
     segmenter = Segmenter(CONFIG, SECOND)
-    assert segmenter.push("It costs 3.", 0) == []
-    assert segmenter.push("5 euros.", 0) == []
-    (segment,) = segmenter.push(" ", 0)
+    assert push(segmenter, "It costs 3.", 0) == []
+    assert push(segmenter, "5 euros.", 0) == []
+    (segment,) = push(segmenter, " ", 0)
     assert segment.text == "It costs 3.5 euros."
 
 
@@ -135,7 +145,7 @@ def test_a_dot_of_an_abbreviation_ends_no_sentence(text: str) -> None:
 
 
 def test_an_abbreviation_ends_a_sentence_where_a_capital_follows() -> None:
-    assert cut(["We left at 5 p.m. Then it rained."]) == ["We left at 5 p.m.", " Then it rained."]
+    assert cut(["We left at 5 p.m. Then it rained."]) == ["We left at 5 p.m.", "Then it rained."]
 
 
 def test_the_first_segment_may_be_a_clause() -> None:
@@ -146,26 +156,15 @@ def test_the_first_segment_may_be_a_clause() -> None:
 def test_offsets_point_into_all_text_sent() -> None:
     text = TEXTS[1]
     segmenter = Segmenter(CONFIG, SECOND)
-    segments = segmenter.push(text, 0) + segmenter.flush(0)
+    segments = push(segmenter, text + "\n\n.", 0)
     assert all(text[segment.begin :].startswith(segment.text) for segment in segments)
-
-
-def test_after_the_longest_wait_complete_words_are_spoken() -> None:
-    segmenter = Segmenter(CONFIG, SECOND)
-    segmenter.push("well I thi", 5)
-    assert segmenter.deadline_ns == SECOND + 5
-    assert segmenter.overdue(SECOND) == []
-    (segment,) = segmenter.overdue(SECOND + 5)
-    assert segment.text == "well I "
-    assert segmenter.deadline_ns is None
-    assert [segment.text for segment in segmenter.push("nk so. ", SECOND)] == ["think so."]
 
 
 def test_white_space_alone_never_becomes_a_segment() -> None:
     segmenter = Segmenter(CONFIG, SECOND)
-    assert segmenter.push("  \n \n\n ", 0) == []
+    assert push(segmenter, "  \n \n\n ") == []
     assert segmenter.deadline_ns is None
-    assert segmenter.flush(0) == []
+    assert flush(segmenter) == []
 
 
 def test_split_long_prefers_commas_and_never_cuts_a_word() -> None:
@@ -176,3 +175,125 @@ def test_split_long_prefers_commas_and_never_cuts_a_word() -> None:
     assert max(map(len, pieces)) <= 60
     assert split_long("", 60) == []
     assert split_long("x" * 130, 60) == ["x" * 60, "x" * 60, "x" * 10]
+
+
+def after(pieces: list[tuple[float, str]], until: float) -> list[tuple[float, str]]:
+    """(when, text) of what is cut when pieces come at these seconds and no end follows before `until`."""
+    segmenter, cuts = Segmenter(CONFIG, SECOND), []
+    for at, piece in [*pieces, (until, "")]:
+        while (deadline := segmenter.deadline_ns) is not None and deadline <= at * SECOND:
+            cuts += [(deadline / SECOND, taken.text) for taken in segmenter.take(deadline)]  # type: ignore[union-attr]
+        cuts += [(at, segment.text) for segment in push(segmenter, piece, round(at * SECOND))]
+    return cuts
+
+
+def test_a_whole_sentence_goes_soon_after_the_model_pauses() -> None:
+    """It waited a second, then "up." was left for what came four seconds later."""
+    pieces = [(0.02 * n, word) for n, word in enumerate(["Let", " me", " look", " that", " up."])]
+    assert after([*pieces, (4.1, " I found three"), (4.12, " rooms."), (4.14, " ")], 5) == [
+        (0.28, "Let me look that up."),
+        (4.14, "I found three rooms."),
+    ]
+
+
+def test_a_slow_writer_is_not_cut_after_each_word() -> None:
+    words = "I found three rooms that are free on that night. Which one".split()
+    cuts = after([(0.35 * n, word + " ") for n, word in enumerate(words)], 3.9)
+    assert [text for _, text in cuts] == ["I found three rooms that are free on that night."]
+
+
+def test_no_phrase_is_torn_by_a_pause() -> None:
+    assert after([(0, "Well, I think that you")], 5.9) == [(1, "Well,")]
+    assert after([(0, "I think that you")], 5.9) == []
+    assert after([(0, "I think that you")], 6.1) == [(6, "I think that you")]
+
+
+@pytest.mark.parametrize("text", ["It costs 3.", "He met Dr.", "We need apples, e.g."])
+def test_a_pause_behind_a_dot_that_may_go_on_waits_longer(text: str) -> None:
+    assert after([(0, text)], 0.9) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("I found three rooms.Which one do you want?", "I found three rooms."),
+        ("Really?Yes, of course.", "Really?"),
+        ("That makes 12.Then we left.", "That makes 12."),
+        ("We are done.I will call.", "We are done."),
+        ("“It works.”Then she left.", "“It works.”"),
+    ],
+)
+def test_a_capital_behind_a_full_stop_begins_a_sentence(text: str, first: str) -> None:
+    assert cut([text])[0] == first
+    assert cut(list(text)) == cut([text])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Use Node.JS here", "See example.Com now", "It is System.Text.Json", "call list.Add(3)", "Read Readme.Md first",
+     "the U.S.Army", "mail bob@site.Example now", "St.Louis and Mt.Hood", "ASP.NET and Socket.IO", "v1.Beta_two"],
+)  # fmt: skip
+def test_hosts_files_and_names_are_whole(text: str) -> None:
+    assert cut([text]) == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "segments"),
+    [
+        ("Gen. Lee near Mt. Hood. It rained.", ["Gen. Lee near Mt. Hood.", "It rained."]),
+        ("12 Oak Dr. or 9 Elm Ave. Apt. 4B.", ["12 Oak Dr. or 9 Elm Ave. Apt. 4B."]),
+        ("I live on 12 Oak Dr. The house is red.", ["I live on 12 Oak Dr.", "The house is red."]),
+        ("He is in the U.S. Army. Fine.", ["He is in the U.S. Army.", "Fine."]),
+        ("He is in the U.S. The army is.", ["He is in the U.S.", "The army is."]),
+        ("He sat. I was in the sun. We left.", ["He sat.", "I was in the sun.", "We left."]),
+        ("Take No. 5 now. No. I will not.", ["Take No. 5 now.", "No.", "I will not."]),
+        ("At 10:00 p.m. EST we go. Or 5 p.m. Monday.", ["At 10:00 p.m. EST we go.", "Or 5 p.m. Monday."]),
+    ],
+)
+def test_titles_and_addresses_end_no_sentence(text: str, segments: list[str]) -> None:
+    assert cut([text]) == segments
+    assert cut(list(text)) == segments
+
+
+def test_flushes_come_in_order_with_the_text_before_them() -> None:
+    segmenter = Segmenter(CONFIG, SECOND)
+    segmenter.push("One two", 0)
+    segmenter.flush(7, 0)
+    segmenter.push("three", 0)
+    segmenter.end(0)
+    taken = segmenter.take_all(0)
+    assert [one.flush_id if isinstance(one, FlushPoint) else one.text for one in taken] == ["One two", 7, "three", None]
+
+
+def test_a_turn_is_bounded() -> None:
+    segmenter = Segmenter(CONFIG, SECOND)
+    segmenter.push("Hi! " * 5_000, 0)
+    turns = 0
+    while segmenter.has_input:
+        assert len(segmenter.take(0, max_chars=100)) <= 26
+        turns += 1
+    assert turns == 200
+
+
+FLOODS = {
+    "ideographs": "天。", "short": "Hi! ", "no space": "x", "spaces": " ", "commas": ",", "marks": "a\u0301",
+    "dots": ".", "letters": "a.", "initials": "a. ", "glued": "ab.Bc", "lists": "\n1. a", "times": "5 p.m. A",
+    "tags": "[a ", "dashes": " -", "wide": "天", "mixed": "a天", "questions": "?", "words": "hello there ",
+}  # fmt: skip
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("unit", FLOODS.values(), ids=FLOODS)
+def test_cutting_is_linear(unit: str) -> None:
+    def seconds(repeats: int) -> float:
+        segmenter = Segmenter(CONFIG, SECOND)
+        began = time.process_time()
+        segmenter.push(unit * repeats, 0)
+        segmenter.end(0)
+        segmenter.take_all(0)
+        return time.process_time() - began
+
+    repeats = 20_000 // len(unit)
+    one, ten = min(seconds(repeats) for _ in range(5)), min(seconds(10 * repeats) for _ in range(2))
+    assert one < 0.1, "0.05 s on a machine that does nothing else"
+    assert ten < 12 * one + 0.01
