@@ -1,4 +1,4 @@
-# Few targets; each works on a fresh checkout. `make help` lists them.
+# Each target works on a fresh checkout. `make help` lists them.
 PYTHON ?= python3
 PIP_FLAGS ?=
 VENV := .venv
@@ -22,12 +22,12 @@ serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 test: $(VENV)/.dev $(REFERENCE)/.ready tests/node/node_modules/.ready  ## set up and run all tests
 	$(BIN)/python -m pytest
 
-reference: $(REFERENCE)/.ready  ## the reference implementation, in an environment of its own
+reference: $(REFERENCE)/.ready  ## install the reference implementation in an environment of its own
 
-parity: $(VENV)/.dev $(REFERENCE)/.ready  ## compare with the reference at the published sizes, write the table of docs/parity.md
+parity: $(VENV)/.dev $(REFERENCE)/.ready  ## compare with the reference implementation at the published sizes, and write the table of docs/parity.md
 	GAPLESS_PARITY=full GAPLESS_PARITY_REPORT=docs/parity.md $(BIN)/python -m pytest tests/parity
 
-check: $(VENV)/.dev tests/node/node_modules/.ready  ## lint, format, types, import contracts, proto lint, stubs up to date
+check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, types, import contracts and proto, and that the stubs are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,13 +41,13 @@ stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
 
-bench: $(VENV)/.service  ## TTFA, RTF and chunk gaps of 40 utterances, one at a time
+bench: $(VENV)/.service  ## measure TTFA, RTF and chunk gaps of 40 utterances, one at a time; `python -m benchmarks` lists other measurements
 	$(BIN)/python -m benchmarks.latency.one_at_a_time --utterances 40
 
-clean:  ## remove what the targets made, the environment included
+clean:  ## remove everything that the targets made, environments included
 	rm -rf $(VENV) $(REFERENCE) out build dist *.egg-info tests/node/node_modules
 
-# The constraints keep torch at the CPU build that the project is tested with; see README, "Install".
+# The constraints keep torch at the CPU build that the project is tested with; see README.md, "Two commands", for torch.
 $(VENV)/.service: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt '.[service]'
