@@ -197,7 +197,7 @@ def test_a_whole_sentence_goes_soon_after_the_model_pauses() -> None:
 
 
 def test_a_slow_writer_is_not_cut_after_each_word() -> None:
-    words = "I found three rooms that are free on that night. Which one".split()
+    words = ["I", "found", "three", "rooms", "that", "are", "free", "on", "that", "night.", "Which", "one"]
     cuts = after([(0.35 * n, word + " ") for n, word in enumerate(words)], 3.9)
     assert [text for _, text in cuts] == ["I found three rooms that are free on that night."]
 
