@@ -15,7 +15,8 @@ six times that wait up to its end, so that no phrase is torn while it is being w
 
 A cut falls behind
   * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ ।
-    need none), unless the dot belongs to an abbreviation or to a number in the middle of a sentence, or to a host or file;
+    need none), unless the dot belongs to an abbreviation or to a number in the middle of a sentence, or to a host or
+    file;
   * a line end that is followed by an empty line or a list item;
   * a clause mark (, ; : 、 ، or a dash) once the segment is long enough: early in an utterance, since someone waits;
   * the last clause mark, space or East Asian mark that fits, when a sentence is longer than a segment may be;

@@ -1,5 +1,4 @@
-"""The RPCs of gapless.tts.v1.TextToSpeechService. Errors leave as they are; `service.rpc.interceptor` translates them.
-"""
+"""The RPCs of gapless.tts.v1.TextToSpeechService. Errors leave as they are; `service.rpc.interceptor` translates them."""
 
 from __future__ import annotations
 
