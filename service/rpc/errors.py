@@ -49,6 +49,15 @@ class RecordingTooLarge(InvalidRequest):
         super().__init__("audio", f"more than {limit} bytes; this server takes no larger file (max_recording_bytes)")
 
 
+class UnsupportedField(Unsupported):
+    """A field of the contract that this server cannot act upon."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field}: {description}")
+        self.field = field
+        self.description = description
+
+
 class NoSuchVoice(GaplessError):
     """The voice that a call is about does not exist."""
 
@@ -189,7 +198,7 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
 
 
 def _details(error: Exception) -> list[Message]:
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, InvalidRequest | UnsupportedField):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, Overloaded):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from opentelemetry.trace import Span
 
@@ -20,7 +21,7 @@ from service.rpc import errors, requests, responses
 from service.rpc.drain import Drain
 from service.rpc.interceptor import CallIdentity, current_call
 from service.rpc.receive import Context, read
-from service.rpc.session import Dependencies, Session
+from service.rpc.session import Dependencies, Receive, Session
 from service.rpc.voices import VoiceCalls
 
 SERVICE = "gapless.tts.v1.TextToSpeechService"
@@ -53,13 +54,27 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     ) -> None:
         """Reads and writes through the context. No metadata leaves before admission: a refused call stays retryable."""
         arrived_ns = now_ns()
-        utterance_id = current_call().id
         first = await self._first_message(context)
+        await self._utterance(arrived_ns, first, partial(read, context, tts_pb2.SynthesizeRequest), context)
+
+    async def SynthesizeText(self, request: tts_pb2.SynthesizeTextRequest, context: Context) -> None:  # noqa: N802
+        messages = iter(requests.whole_text(request))
+
+        async def receive() -> tts_pb2.SynthesizeRequest | None:
+            return next(messages, None)
+
+        await self._utterance(now_ns(), request.config, receive, context)
+
+    async def _utterance(
+        self, arrived_ns: int, first: tts_pb2.SynthesisConfig | GaplessError, receive: Receive, context: Context
+    ) -> None:
+        """`receive` gives what follows the config."""
+        call = current_call()
         parent = tracing.parent_context(_metadata(context), requests.read_trace_context(first))
-        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
-            span.set_attribute("tts.utterance.id", utterance_id)
+        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/{call.method}", parent, arrived_ns) as span:
+            span.set_attribute("tts.utterance.id", call.id)
             with self._observed(span):
-                await self._synthesize(first, utterance_id, context, span)
+                await self._synthesize(first, call.id, receive, context, span)
 
     async def _first_message(self, context: Context) -> tts_pb2.SynthesisConfig | GaplessError:
         """The config, or what is wrong with the call's beginning, to be raised inside its span."""
@@ -76,7 +91,12 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         return errors.OutOfOrder("config", f"{came} came first; a call must begin with config, which may be empty")
 
     async def _synthesize(
-        self, first: tts_pb2.SynthesisConfig | GaplessError, utterance_id: str, context: Context, span: Span
+        self,
+        first: tts_pb2.SynthesisConfig | GaplessError,
+        utterance_id: str,
+        receive: Receive,
+        context: Context,
+        span: Span,
     ) -> None:
         if isinstance(first, GaplessError):
             raise first
@@ -91,12 +111,15 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
             if who.name:
                 span.set_attribute("enduser.id", who.name)
             with self._quotas.utterance(who), self._loop_lag.watch() as lag:
-                await Session(utterance_request, context, self._dependencies, span, lag, self._drain.begun).run()
+                session = Session(utterance_request, receive, context, self._dependencies, span, lag, self._drain.begun)
+                await session.run()
 
     # -------------------------------------------------------------------------------------------------------- voices
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:  # noqa: N802
-        return responses.to_voices(await self._voices.list(), self._dependencies.info.default_voice)
+        page = requests.read_page(request)
+        voices = await self._voices.list()
+        return responses.to_voices(voices, self._dependencies.info.default_voice, size=page.size, after=page.after)
 
     async def CreateVoice(  # noqa: N802
         self, request_iterator: AsyncIterator[tts_pb2.CreateVoiceRequest], context: Context
