@@ -1,4 +1,4 @@
-"""The RPCs of gapless.tts.v1.TextToSpeechService. Errors leave as they are; `service.rpc.interceptor` translates them."""
+"""The RPCs of gapless.tts.v1.TextToSpeechService. What they raise becomes gRPC status in `service.rpc.interceptor`."""
 
 from __future__ import annotations
 
