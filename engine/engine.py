@@ -14,12 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-import torch
-
 from engine import measure, memory
 from engine.device import cores
-from engine.device.graphs import Capture, CudaCapture, take_stream
-from engine.device.traces import TraceCapture
+from engine.device.device import Device
 from engine.errors import GaplessError, UtteranceFailed
 from engine.memory import UtteranceMemory
 from engine.messages import (
@@ -66,7 +63,6 @@ MEASURED_WITHIN_S = 300.0
 FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
 MOST_UTTERANCES = 128  # that are measured for
 SMALL_PARAMETERS = 20_000_000  # of the flow
-MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows in one run; on a CPU no more than a full one's tokens
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 Wrap = Callable[[Stages], Stages]
@@ -78,6 +74,7 @@ class LocalEngine:
     def __init__(self, model: Model, options: EngineOptions, wrap: Wrap | None = None) -> None:
         self._model = model
         self._options = options
+        self._device = device = Device(model.device)
         self._threads = options.threads or _threads_for(model)
         self._library = Library(model.voices, model.config, options.voices_dir)
         self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._pin_threads)
@@ -95,15 +92,15 @@ class LocalEngine:
             proposals=options.speculate,
             watermark=mark,
         )
-        places, self._memory_limit = _places(options, self._memory, model.device)
+        places, self._memory_limit = _places(options, self._memory, device)
         config = BoardConfig(
             max_utterances=places,
             ladder=ladder,
             by_deadline=options.by_deadline and not options.deterministic,
             speculate=options.speculate,
             sequential=options.sequential,
-            max_batch=1 if options.deterministic or options.sequential else MAX_BATCH.get(model.device.type, 1),
-            batch_tokens=max(ladder.sizes) if model.device.type == "cpu" else None,
+            max_batch=1 if options.deterministic or options.sequential else device.max_batch,
+            batch_tokens=max(ladder.sizes) if device.is_cpu else None,
             timing=Timing(
                 sample_rate=model.config.sample_rate,
                 samples_per_token=model.samples_per_token,
@@ -125,7 +122,7 @@ class LocalEngine:
 
     def _stages(self, places: int, mark: Watermark | None) -> Stages:
         model, options = self._model, self._options
-        capture = _capture(model) if options.graphs else None
+        capture = self._device.capture(packed_weights(model.t3)) if options.graphs else None
         return Stages(
             tokens=T3Stage(model, places, fixed_batch=options.deterministic, capture=capture),
             mel=FlowStage(model),
@@ -140,7 +137,7 @@ class LocalEngine:
         """For who works alone. Not where the workers have teams of their own; nor for small networks, whose calls are
         too short to be shared; nor where the load must not be heard in the last bit."""
         given, fixed = self._options.threads is not None, self._options.deterministic
-        if given or fixed or self._threads > 1 or _is_small(self._model) or self._model.device.type != "cpu":
+        if given or fixed or self._threads > 1 or _is_small(self._model) or not self._device.is_cpu:
             return None
         return cores.everything()
 
@@ -161,8 +158,7 @@ class LocalEngine:
 
     def _start_t3(self) -> None:
         self._pin_threads()
-        if self._model.device.type == "cuda":
-            take_stream(self._model.device)
+        self._device.take_stream()
 
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
@@ -293,24 +289,15 @@ class LocalEngine:
         self._shelf.close()
 
 
-def _places(options: EngineOptions, one: UtteranceMemory, device: torch.device) -> tuple[int, int]:
+def _places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tuple[int, int]:
     """Utterances that there is room for, and the bytes that all of them may hold. Raises ModelError."""
     wanted = options.max_utterances or (FIXED_UTTERANCES if options.deterministic else MOST_UTTERANCES)
     limit = options.utterance_memory_bytes
     if limit is None and options.max_utterances is not None:
         limit = wanted * one.total
     if limit is None:
-        limit = max(one.total, round(memory.FREE_SHARE * memory.free_bytes(device)))
+        limit = max(one.total, round(memory.FREE_SHARE * device.free_bytes()))
     return min(wanted, memory.places(one, limit)), limit
-
-
-def _capture(model: Model) -> Capture | None:
-    by_kind: dict[str, Callable[[], Capture]] = {
-        "cuda": lambda: CudaCapture(model.device),
-        "cpu": lambda: TraceCapture(packed_weights(model.t3)),
-    }
-    make = by_kind.get(model.device.type)
-    return make() if make else None
 
 
 def _is_small(model: Model) -> bool:

@@ -7,7 +7,8 @@ import time
 
 from engine import checkpoints
 from engine.device import allocator
-from engine.device.precision import Precision, find_device
+from engine.device.device import find_device
+from engine.device.precision import Precision
 from engine.engine import LocalEngine
 from engine.messages import Utterance
 from engine.options import EngineOptions

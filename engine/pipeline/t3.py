@@ -134,7 +134,7 @@ class T3Duty(Duty):
             self._board.changed.notify_all()
 
     def _step(self, stepping: list[Running]) -> None:
-        """One token for everyone; who stops or breaks gives back its row."""
+        """One token for everyone; who stops gives back its row."""
         started = now_ns()
         try:
             tokens = self._stage.step([running.row for running in stepping])
@@ -154,11 +154,7 @@ class T3Duty(Duty):
             self._board.changed.notify_all()
         for running, token in zip(stepping, tokens, strict=True):
             if token is None:
-                broke = running.row.error if running.row else None
-                if broke is None:
-                    self._leave(running)
-                else:
-                    self._fail(running, broke)
+                self._leave(running)
 
     def _take(self, running: Running, token: int | None, drawn: int, busy_ns: int) -> None:
         segment, row = running.decoding, running.row
@@ -170,7 +166,7 @@ class T3Duty(Duty):
             running.n_tokens += 1
             if segment.alignment:
                 segment.alignment.append(row.attention)
-        elif row.error is None:
+        else:
             segment.warning = row.warning
             if segment.alignment:
                 segment.alignment.close(complete=not row.warning)

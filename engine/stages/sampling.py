@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.device.device import CPU
 from engine.networks import noise
 from engine.networks.t3.t3 import T3Config, combine_guidance
 from engine.ranges import SAMPLING_RANGES as RANGES
@@ -90,7 +91,7 @@ class Sampler:
         # Quirk: the published heads have rows (specials, padding) that are no codes; upstream may sample them.
         # The speech start is one of them, so that it makes no difference whether a penalty's history holds it: for
         # the Llama models it does, for Turbo and Nano before the first token only.
-        self.device = device or torch.device("cpu")
+        self.device = device or CPU
         self._forbidden = torch.ones(config.speech_vocab, dtype=torch.bool, device=device)
         self._forbidden[: config.codes] = False
         self._forbidden[config.stop_speech] = False
