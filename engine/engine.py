@@ -1,9 +1,9 @@
 """The engine in this process: submit an utterance, push text, receive audio events through a sink.
 
     submit/push_text/... -> board -> t3 -> ledger -> flow -> mel -> vocoder -> sink
-                       \\-> shelf: the voice, prepared on the voices thread unless it is there
+                       \\-> prepared voices: the voice, prepared on the voices thread unless it is there
 
-Callers' threads only touch the board and the shelf.
+Callers' threads only touch the board and the prepared voices.
 """
 
 from __future__ import annotations
@@ -33,29 +33,28 @@ from engine.messages import (
 from engine.model import Model, Voice
 from engine.networks.linears import count_weights, packed_weights
 from engine.options import EngineOptions
-from engine.pipeline.crew import Crew
-from engine.pipeline.flow import FlowDuty
-from engine.pipeline.t3 import T3Duty
-from engine.pipeline.tracing import UtteranceTrace
-from engine.pipeline.vocoder import VocoderDuty
-from engine.pipeline.worker import Worker
+from engine.pipeline.flow import FlowRunner
+from engine.pipeline.t3 import T3Runner
+from engine.pipeline.vocoder import VocoderRunner
+from engine.pipeline.worker import Worker, Workers
 from engine.scheduling import admission
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.jobs import Stages
-from engine.scheduling.ladder import LadderConfig, largest_peek
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
+from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages.flow import FlowStage
 from engine.stages.t3 import T3Stage
 from engine.stages.vocoder import VocoderStage
 from engine.stages.watermark import Watermark
 from engine.text.segmenter import Segmenter
+from engine.tracing import UtteranceTrace
 from engine.voices.conditionals import Conditionals
-from engine.voices.desk import clone, voice_info
 from engine.voices.library import Library
-from engine.voices.shelf import Shelf
+from engine.voices.management import clone, voice_info
+from engine.voices.prepared import PreparedVoices
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,9 @@ class LocalEngine:
         self._device = device = Device(model.device)
         self._threads = options.threads or _threads_for(model)
         self._library = Library(model.voices, model.config, options.voices_dir)
-        self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._pin_threads)
+        self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
+            model.prepare, options.voice_memory_bytes, self._pin_threads
+        )
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
         text = model.config.text
@@ -117,8 +118,8 @@ class LocalEngine:
         stages = cores.apart(lambda: self._stages(places, mark))
         if wrap is not None:
             stages = wrap(stages)
-        self._crew = Crew(self._arranged(stages), self._all_cores())
-        self._crew.start()
+        self._workers = Workers(self._arranged(stages), self._all_cores())
+        self._workers.start()
 
     def _stages(self, places: int, mark: Watermark | None) -> Stages:
         model, options = self._model, self._options
@@ -145,8 +146,8 @@ class LocalEngine:
         """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:
         flow and vocoder of such a model are faster one after the other than side by side."""
         board = self._board
-        t3, flow = T3Duty(board, stages.tokens), FlowDuty(board, stages.mel)
-        vocoder = VocoderDuty(board, stages.sound)
+        t3, flow = T3Runner(board, stages.tokens), FlowRunner(board, stages.mel)
+        vocoder = VocoderRunner(board, stages.sound)
         workers, load = [Worker("t3", board, [t3], self._start_t3)], board.estimates.flow_load
         if _is_small(self._model):
             return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads, load)]
@@ -189,20 +190,20 @@ class LocalEngine:
         return [self._voice_info(voice) for voice in self._library.voices()]
 
     def _voice_info(self, voice: Conditionals) -> VoiceInfo:
-        return voice_info(self._library, voice, self._model.text.languages, self._shelf.bytes_held(voice))
+        return voice_info(self._library, voice, self._model.text.languages, self._prepared.bytes_held(voice))
 
     def create_voice(self, voice: NewVoice) -> CreatedVoice:
         self._library.check_free(voice.name)
         model = self._model
-        conditionals, warnings = self._shelf.run(lambda: clone(model.cloner, voice, model.config.name))
+        conditionals, warnings = self._prepared.run(lambda: clone(model.cloner, voice, model.config.name))
         self._library.add(conditionals)
-        if error := self._shelf.pin(conditionals).exception():
+        if error := self._prepared.pin(conditionals).exception():
             warnings = (*warnings, f"stored, and not prepared yet: {error}")
-        self._shelf.unpin(conditionals)
+        self._prepared.unpin(conditionals)
         return CreatedVoice(voice=self._voice_info(conditionals), warnings=warnings)
 
     def delete_voice(self, name: str) -> None:
-        self._shelf.drop(self._library.remove(name))
+        self._prepared.drop(self._library.remove(name))
 
     def stats(self) -> EngineStats:
         return self._board.stats()
@@ -220,8 +221,8 @@ class LocalEngine:
         )
         trace = UtteranceTrace(utterance.traceparent)
 
-        def left() -> None:
-            self._shelf.unpin(voice)
+        def on_leave() -> None:
+            self._prepared.unpin(voice)
             trace.end()
 
         running = Running(
@@ -231,10 +232,10 @@ class LocalEngine:
             trace=trace,
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
             ledger=Ledger(self._board.config.ledger_tokens),
-            on_leave=left,
+            on_leave=on_leave,
         )
         self._board.add(running)
-        self._shelf.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
+        self._prepared.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
         return accepted
 
     def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
@@ -270,23 +271,23 @@ class LocalEngine:
         """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
         voice, most = self._model.config.default_voice, self._board.limit
 
-        def measured(crowd: int) -> float:
-            rate = measure.audio_per_s(self, voice, crowd, MEASURED_WITHIN_S)
-            log.info("%d at once: %.1f s of audio in a second", crowd, rate)
+        def measured(count: int) -> float:
+            rate = measure.audio_per_s(self, voice, count, MEASURED_WITHIN_S)
+            log.info("%d at once: %.1f s of audio in a second", count, rate)
             return rate
 
         self._board.limit = admission.streams_that_fit(measured, most)
         log.info("up to %d utterances at once", self._board.limit)
 
-    def on_close(self, tell: Callable[[], None]) -> None:
-        self._board.on_close(tell)
+    def on_close(self, callback: Callable[[], None]) -> None:
+        self._board.on_close(callback)
 
     def close(self) -> None:
         self._board.close()
-        self._crew.join()
+        self._workers.join()
         for running in self._board.take_leaving():  # nobody else is left to see them off
             running.on_leave()
-        self._shelf.close()
+        self._prepared.close()
 
 
 def _places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tuple[int, int]:

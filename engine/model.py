@@ -19,8 +19,8 @@ from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
 from engine.networks.hift.hift import HiFT, HiFTConfig
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
-from engine.scheduling.ladder import LadderConfig
-from engine.stages.sampling import SamplingParams
+from engine.ranges import SamplingParams
+from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig, TextFrontEnd
 from engine.voices.conditionals import Conditionals
 

@@ -1,4 +1,4 @@
-"""T3's duty: text -> speech tokens, one for every running utterance in each step."""
+"""T3's runner: text -> speech tokens, one for every running utterance in each step."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from functools import partial
 
 from engine.clock import now_ns
-from engine.pipeline.worker import Duty, Work, reported
+from engine.pipeline.worker import Runner, Work, reported
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
 from engine.scheduling.ledger import FlushMark, SegmentTokens
 from engine.scheduling.running import Running, Spoken, fail
-from engine.stages.alignment import SegmentAlignment
+from engine.text.alignment import SegmentAlignment
 from engine.text.segmenter import TextSegment
 
 log = logging.getLogger(__name__)
 
 
-class T3Duty(Duty):
+class T3Runner(Runner):
     """Owner of the token stage: of T3, its rows and its caches."""
 
     def __init__(self, board: Board, stage: TokenStage) -> None:

@@ -14,8 +14,9 @@ from engine.device.device import Device
 from engine.device.graphs import Capture
 from engine.model import Model, ModelConfig
 from engine.networks.t3.t3 import T3
+from engine.ranges import SamplingParams
 from engine.scheduling.jobs import SegmentJob
-from engine.stages.sampling import Sampler, SamplingParams
+from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler
 from engine.stages.step_graphs import StepGraphs
 from engine.text.words import WrittenWord

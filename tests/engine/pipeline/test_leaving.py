@@ -119,7 +119,7 @@ def test_what_breaks_when_audio_is_handed_over_breaks_one_utterance(monkeypatch:
     pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
         with monkeypatch.context() as broken:
-            broken.setattr("engine.pipeline.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
+            broken.setattr("engine.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
             first = Caller(pipeline.board, "a")
             first.say("One two.")
             assert isinstance(first.all()[-1], Failed)
