@@ -271,7 +271,7 @@ def test_the_runaway_guard_ends_a_segment_and_says_so(model: Model) -> None:
 def test_unknown_voices_and_absurd_sampling_are_refused(engine: LocalEngine) -> None:
     with pytest.raises(UnknownVoice, match="unknown voice 'ana'; available: one, two"):
         engine.submit(utterance(voice="ana"), print)
-    with pytest.raises(InvalidRequest, match=r"config\.language: unknown language 'xx'; possible: en"):
+    with pytest.raises(InvalidRequest, match=r"config\.language_code: unknown language 'xx'; possible: en"):
         engine.submit(Utterance(id="x", language="xx"), print)
     with pytest.raises(InvalidRequest) as refused:
         engine.submit(utterance(temperature=-1.0), print)
