@@ -1,4 +1,4 @@
-"""What one utterance may hold at most, in bytes, and what there is: the arithmetic of admission by memory.
+"""What one utterance may hold at most, in bytes: the arithmetic of admission by memory.
 
 Counted is what stays between two steps and two windows, from the shapes of the loaded networks. Not counted: the voice
 (`--voice-memory` bounds those), the text, and what a step or a window needs while it is run, which is once per worker.
@@ -7,10 +7,8 @@ Counted is what stays between two steps and two windows, from the shapes of the 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,8 +23,6 @@ from engine.stages.watermark import Watermark
 
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
 FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows and the system
-MEMINFO = Path("/proc/meminfo")
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +66,6 @@ def of_utterance(
         vocoder=_vocoder(model) + (nbytes(watermark.init_state()) if watermark else 0),
         waiting=ledger_tokens * TOKEN_BYTES + channel_samples * 4 + channel_tokens * _mel(model, model.flow.ratio),
     )
-
-
-def free_bytes(device: torch.device) -> int:
-    """Of the device; of this machine, or its container, for any other than CUDA."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    limits = [_available(), *_container()]
-    return min(limits)
 
 
 def places(one: UtteranceMemory, limit_bytes: int) -> int:
@@ -129,20 +117,3 @@ def _vocoder(model: Model) -> int:
         frames = 64 + 2 * config.pre_kernel_size
         _, state = probe(torch.empty(1, config.mel_bins, frames), probe.init_state(0))
     return nbytes(state)
-
-
-def _available() -> int:
-    """Memory that can be had without swapping."""
-    try:
-        lines = MEMINFO.read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):  # not Linux
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _container() -> list[int]:
-    try:
-        text = CGROUP_LIMIT.read_text().strip()
-    except OSError:
-        return []
-    return [int(text)] if text.isdecimal() else []

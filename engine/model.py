@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from engine.device.device import Device
 from engine.device.precision import Precision
 from engine.errors import InvalidRequest
 from engine.networks import noise
@@ -18,8 +19,8 @@ from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
 from engine.networks.hift.hift import HiFT, HiFTConfig
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
-from engine.scheduling.ladder import LadderConfig
-from engine.stages.sampling import SamplingParams
+from engine.ranges import SamplingParams
+from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig, TextFrontEnd
 from engine.voices.conditionals import Conditionals
 
@@ -110,6 +111,5 @@ class Model:
         token, feat, embedding = (part.to(device) for part in (voice.prompt_token, voice.prompt_feat, voice.embedding))
         seed = noise.fold(0, *voice.name.encode())
         prepared = Voice(t3=self.t3.conditioning(heard), flow=self.flow.prepare_prompt(token, feat, embedding, seed))
-        if device.type == "cuda":
-            torch.cuda.current_stream(device).synchronize()  # its readers have streams of their own
+        Device(device).synchronize()  # its readers have streams of their own
         return prepared

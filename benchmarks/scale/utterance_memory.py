@@ -20,7 +20,7 @@ from engine.networks.flow.flow import Flow
 from engine.networks.hift.hift import HiFT
 from engine.networks.t3.t3 import T3
 from engine.options import EngineOptions
-from engine.scheduling.ladder import largest_peek
+from engine.scheduling.windows import largest_peek
 
 PUBLISHED = ("nano", "turbo", "base", "multilingual")
 

@@ -244,10 +244,6 @@ class HiFT(nn.Module):
             wav, _ = probe(torch.empty(1, self.config.mel_bins, frames), probe.init_state(0))
         return frames * self.config.hop - int(wav.shape[1])
 
-    @property
-    def hold_back_frames(self) -> int:
-        return math.ceil(self.hold_back_samples / self.config.hop)
-
     def forward(
         self,
         mel: Tensor,
