@@ -1,7 +1,7 @@
 """Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum|adversary
 
-1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set `hidden`);
-   the network learns to say the same from the mel alone, and the pitch and voicing.
+1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
+   `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
 2. spectrum: the sound itself is compared with the teacher's, in both voices (data set `rendered`), by spectral
    distances; the regression goes on beside it, at a lower weight.
 3. adversary: discriminators, from the second stage's end on.

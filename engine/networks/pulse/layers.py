@@ -24,7 +24,8 @@ class Depthwise(nn.Module):
         if x.shape[1] == 0:
             return x
         # An image one line high has a layout in which the channels lie together.
-        return F.conv2d(known.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=channels).squeeze(2).mT
+        image: Tensor = F.conv2d(known.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=channels)
+        return image.squeeze(2).mT
 
 
 class Block(nn.Module):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain
 from typing import cast
 
@@ -160,7 +159,11 @@ class PulseVocoder(nn.Module):
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         return PulseState(seeds=seeds, phase=self.excitation.init_phase(len(seeds)), frames=(0,) * len(seeds))
 
-    @cached_property
+    @property
+    def samples_per_frame(self) -> int:
+        return self.config.mel_hop
+
+    @property
     def hold_back_samples(self) -> int:
         """How far the samples given out lag the mel taken in, at most: the lookahead and half a window."""
         return self.config.lookahead * self.config.mel_hop + self.config.n_fft // 2
