@@ -1,10 +1,9 @@
-"""Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum|adversary
+"""Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum
 
 1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
    `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
 2. spectrum: the sound itself is compared with the teacher's, in both voices (data set `rendered`), by spectral
    distances; the regression goes on beside it, at a lower weight.
-3. adversary: discriminators, from the second stage's end on.
 
 Every stage starts with the last checkpoint; the learning rate falls on a cosine over the stage's minutes. The weights
 that are kept are a running mean. `--device cuda` trains on a GPU. `--export` writes the float16 weights.
@@ -20,6 +19,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,16 +31,15 @@ from engine.config import build
 from engine.networks.convs import Walk
 from engine.networks.pulse.excitation import AHEAD
 from engine.networks.pulse.pulse import REFERENCE_HZ, Filters, PulseConfig, PulseVocoder
-from training.adversary import Adversaries
 from training.spectral import SpectralLoss
 from training.waves import Batch, Hidden, Mixed
 
 CONFIG = Path(__file__).parent / "configs" / "pulse.json"
 ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "vocoder.safetensors"
 NOISE_GAIN = math.log(1.2)  # a burst is heard as less than the noise that the teacher spreads over its window
-STAGES = ("regression", "spectrum", "adversary")
-RATES = {"regression": 2e-3, "spectrum": 1e-3, "adversary": 3e-4}
-REGRESSION_WEIGHTS = {"regression": 1.0, "spectrum": 0.3, "adversary": 0.15}
+STAGES = ("regression", "spectrum")
+RATES = {"regression": 2e-3, "spectrum": 1e-3}
+REGRESSION_WEIGHTS = {"regression": 1.0, "spectrum": 0.3}
 MEL_WEIGHT = 1.5
 FLOOR, TOP = -9.0, 7.0  # of the teacher's ln magnitudes
 MEAN_DECAY = 0.99
@@ -99,10 +98,9 @@ class Trainer:
         self.model = PulseVocoder(config)
         self.teacher = TeacherFilters.load(work / "head.npz", device)
         self._start_from_teacher()
-        self.model.to(device)  # type: ignore[call-arg]
+        self.model.to(device)
         self.mean = copy.deepcopy(self.model).requires_grad_(False)
         self.loss = SpectralLoss().to(device)
-        self.adversaries = Adversaries().to(device) if stage == "adversary" else None
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=1e-3)
         self.step, self.spent_s, self.checkpoint = 0, 0.0, run / "checkpoint.pt"
 
@@ -137,8 +135,6 @@ class Trainer:
             wav, true = torch.where(heard, wav, batch.wav), batch.wav
             spectrum, mel = self.loss(wav, true)
             losses |= {"spectrum": spectrum, "mel": MEL_WEIGHT * mel}
-            if self.adversaries is not None:
-                losses |= self.adversaries.generator_losses(wav, true, self.step)
         return losses
 
     def sound(self, filters: Filters, f0: Tensor, batch: Batch) -> Tensor:
@@ -169,9 +165,7 @@ class Trainer:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def save(self) -> None:
-        state = {"model": self.model.state_dict(), "mean": self.mean.state_dict(), "stage": self.stage}
-        if self.adversaries is not None:
-            state["adversaries"] = self.adversaries.state_dict()
+        state: dict[str, Any] = {"model": self.model.state_dict(), "mean": self.mean.state_dict(), "stage": self.stage}
         state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "spent_s": self.spent_s}
         waiting = self.checkpoint.with_suffix(".new")
         torch.save(state, waiting)
@@ -186,8 +180,6 @@ class Trainer:
         if same:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.spent_s = state["step"], state["spent_s"]
-            if self.adversaries is not None:
-                self.adversaries.load_state_dict(state["adversaries"])
 
     def run(self, batches: Mixed, budget_s: float) -> None:
         began, before = time.monotonic(), self.spent_s

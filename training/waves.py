@@ -9,7 +9,7 @@ Segments start at whole tenths of a second: 5 mel frames, 8 frames of the vocode
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +36,10 @@ class Batch:
     hidden: Tensor | None = None  # [b, J, 256] of the first b rows
 
     def to(self, device: str) -> Batch:
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: value if value is None else value.to(device) for name, value in moved.items()})
+        hidden = None if self.hidden is None else self.hidden.to(device)
+        parts = (self.mel, self.f0, self.wav, self.judged, self.f0_known)
+        mel, f0, wav, judged, known = (part.to(device) for part in parts)
+        return Batch(mel, f0, wav, judged, known, hidden)
 
 
 def _start(rng: np.random.Generator, available: int, wanted: int) -> int:
@@ -127,5 +129,6 @@ class Mixed:
             return self.hidden.batch(rng, self.rows, self.size)
         a = self.hidden.batch(rng, self.rows - self.rows // 2, self.size)
         b = self.waves.batch(rng, self.rows // 2, self.size)
-        names = ("mel", "f0", "wav", "judged", "f0_known")
-        return Batch(*(torch.cat([getattr(a, name), getattr(b, name)]) for name in names), a.hidden)
+        pairs = ((a.mel, b.mel), (a.f0, b.f0), (a.wav, b.wav), (a.judged, b.judged), (a.f0_known, b.f0_known))
+        mel, f0, wav, judged, known = (torch.cat(pair) for pair in pairs)
+        return Batch(mel, f0, wav, judged, known, a.hidden)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,8 +26,8 @@ class Depthwise(nn.Module):
         if x.shape[1] == 0:
             return x
         # An image one line high has a layout in which the channels lie together.
-        image: Tensor = F.conv2d(known.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=channels)
-        return image.squeeze(2).mT
+        image = F.conv2d(known.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=channels)
+        return cast(Tensor, image.squeeze(2).mT)
 
 
 class Block(nn.Module):
