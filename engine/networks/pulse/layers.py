@@ -27,7 +27,7 @@ class Depthwise(nn.Module):
             return x
         # An image one line high has a layout in which the channels lie together.
         image = F.conv2d(known.unsqueeze(2), self.weight.unsqueeze(2), self.bias, groups=channels)
-        return cast(Tensor, image.squeeze(2).mT)
+        return image.squeeze(2).mT
 
 
 class Block(nn.Module):
@@ -41,8 +41,8 @@ class Block(nn.Module):
         self.reduce = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor, walk: Walk) -> Tensor:
-        y: Tensor = self.expand(self.norm(self.depthwise(x, walk)))
-        return x + self.reduce(F.gelu(y))
+        y = self.expand(self.norm(self.depthwise(x, walk)))
+        return cast(Tensor, x + self.reduce(F.gelu(y)))
 
 
 class Resample(nn.Module):
