@@ -107,7 +107,7 @@ class LocalEngine:
                 samples_per_token=model.samples_per_token,
                 lookahead=lookahead,
                 largest=max(ladder.sizes),
-                held_back_samples=model.hift.hold_back_samples,
+                held_back_samples=model.vocoder.hold_back_samples,
                 pause_samples=min(pauses),
             ),
             longest_pause_samples=max(pauses),

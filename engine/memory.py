@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.model import Model
 from engine.networks.flow.keys import Keys
-from engine.networks.hift.hift import HiFT
+from engine.networks.vocoders import vocoder
 from engine.stages.t3 import positions
 from engine.stages.watermark import Watermark
 
@@ -111,9 +111,9 @@ def _keys(keys: Keys, length: int) -> int:
 
 def _vocoder(model: Model) -> int:
     """Asked of the layers, with tensors that have no data; in float32, the widest that they may be run in."""
-    config = model.config.hift
+    config = model.config.vocoder
     with torch.device("meta"), torch.no_grad():
-        probe = HiFT(config)
-        frames = 64 + 2 * config.pre_kernel_size
+        probe = vocoder(config)
+        frames = 96
         _, state = probe(torch.empty(1, config.mel_bins, frames), probe.init_state(0))
     return nbytes(state)

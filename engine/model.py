@@ -17,8 +17,10 @@ from engine.errors import InvalidRequest
 from engine.networks import noise
 from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
-from engine.networks.hift.hift import HiFT, HiFTConfig
+from engine.networks.hift.hift import HiFTConfig
+from engine.networks.pulse.pulse import PulseConfig
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
+from engine.networks.vocoders import Vocoder, VocoderConfig
 from engine.ranges import SamplingParams
 from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig, TextFrontEnd
@@ -50,12 +52,17 @@ class ModelConfig:
     default_voice: str
     t3: T3Config
     flow: FlowConfig
-    hift: HiFTConfig
     sampling: SamplingParams
     used_sampling: tuple[str, ...]  # the parameters that act on this model
     text: TextConfig
+    hift: HiFTConfig = field(default_factory=HiFTConfig)  # the vocoder,
+    pulse: PulseConfig | None = None  # unless this one is configured
     tail: TailConfig = field(default_factory=TailConfig)
     ladder: LadderConfig = field(default_factory=LadderConfig)
+
+    @property
+    def vocoder(self) -> VocoderConfig:
+        return self.pulse or self.hift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +84,7 @@ class Model:
     config: ModelConfig
     t3: T3
     flow: Flow
-    hift: HiFT
+    vocoder: Vocoder
     text: TextFrontEnd
     device: torch.device
     precision: Precision
@@ -91,7 +98,7 @@ class Model:
 
     @property
     def samples_per_token(self) -> int:
-        return self.flow.ratio * self.config.hift.hop
+        return self.flow.ratio * self.vocoder.samples_per_frame
 
     def samples(self, milliseconds: int) -> int:
         return milliseconds * self.config.sample_rate // 1000

@@ -30,7 +30,7 @@ def without_data(embedded: Model, config: ModelConfig) -> Model:
     meta = torch.device("meta")
     with meta:
         t3, flow, hift = T3(config.t3), Flow(config.flow), HiFT(config.hift)
-    return replace(embedded, config=config, t3=t3, flow=flow, hift=hift, device=meta)
+    return replace(embedded, config=config, t3=t3, flow=flow, vocoder=hift, device=meta)
 
 
 def of(model: Model) -> UtteranceMemory:

@@ -101,6 +101,6 @@ def _normalizing(config: ModelConfig, normalize: bool | None) -> ModelConfig:
 
 
 def _description(model: Model) -> str:
-    networks = (("t3", model.t3), ("flow", model.flow), ("vocoder", model.hift))
+    networks = (("t3", model.t3), ("flow", model.flow), ("vocoder", model.vocoder))
     said = ", ".join(f"{name} {weights.held_bytes(network) / 1e6:.0f} MB" for name, network in networks)
     return f"{said} on {model.device} ({model.precision}), flow {model.config.flow.form!r}"

@@ -235,6 +235,10 @@ class HiFT(nn.Module):
         with torch.no_grad():
             return self(silence, replace(state, unheard=frames * self.config.hop))[1]  # type: ignore[no-any-return]
 
+    @property
+    def samples_per_frame(self) -> int:
+        return self.config.hop
+
     @cached_property
     def hold_back_samples(self) -> int:
         """How far the samples given out lag the mel taken in: asked of the layers, with a tensor that has no data."""
