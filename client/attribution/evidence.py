@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from .._clock import Span
 from .chunk_timeline import Passage
@@ -23,47 +23,15 @@ def evidence(hop: Hop, way: Sequence[Passage], signs: Signs, chunks: Sequence[in
 
 def _said(hop: Hop, first: Passage | None, count: int, signs: Signs, spans: Sequence[Span]) -> str:
     longest, where = _ms(max((span.length_ns for span in spans), default=0)), _where(first, count)
-    if hop in _ABOUT_TIME:
-        return _ABOUT_TIME[hop].format(longest=longest, where=where)
     if hop is Hop.DEVICE_OPEN and signs.device:
         return f"Opening the audio device took {_ms(signs.device.opening.length_ns)}."
-    if hop in _ABOUT_CHUNK and first:
-        said, took = _ABOUT_CHUNK[hop]
-        return said.format(took=_ms(took(first)), where=where, chunk=first.seq, tokens=first.window)
+    about = hop.about
+    if about.took and first:
+        took = _ms(about.took(first))
+        return about.evidence.format(took=took, where=where, chunk=first.seq, tokens=first.window)
+    if about.evidence and not about.took:
+        return about.evidence.format(longest=longest, where=where)
     return "The stamps do not tell what happened."
-
-
-_ABOUT_TIME = {
-    Hop.TEXT: "The longest pause in the text was {longest} beyond normal.",
-    Hop.SERVER_LOOP: "The server's event loop did not run for up to {longest}, by its own timer{where}.",
-    Hop.NETWORK: "Messages were under way up to {longest} longer than the fastest{where}.",
-    Hop.CLIENT_READER: "The client's reading thread did not read for up to {longest}{where}.",
-    Hop.CLIENT_LOOP: "The client's event loop did not run for up to {longest}, by its own timer{where}.",
-    Hop.CLIENT_BUFFER: "The program left received sound waiting for up to {longest}{where}.",
-    Hop.DEVICE: "The audio device did not take sound for up to {longest}.",
-}
-_ABOUT_CHUNK: dict[Hop, tuple[str, Callable[[Passage], int]]] = {
-    Hop.T3: (
-        "T3's tokens came late{where}; for those of chunk {chunk} it worked {took}.",
-        lambda chunk: chunk.t3_busy_ns or chunk.t3_last_ns - chunk.t3_start_ns,
-    ),
-    Hop.TOKENS: (
-        "The tokens of chunk {chunk} were there {took} before the flow took them up.",
-        lambda chunk: chunk.flow_start_ns - chunk.t3_last_ns,
-    ),
-    Hop.FLOW: (
-        "The flow took too long{where}: {took} for the {tokens} tokens of chunk {chunk}.",
-        lambda chunk: chunk.flow_end_ns - chunk.flow_start_ns,
-    ),
-    Hop.VOCODER: (
-        "The vocoder took too long{where}: {took} for chunk {chunk}.",
-        lambda chunk: chunk.vocoder_end_ns - chunk.flow_end_ns,
-    ),
-    Hop.CHANNEL: (
-        "Chunk {chunk} was finished {took} before it was sent, and the server's loop ran freely.",
-        lambda chunk: chunk.write_start_ns - chunk.vocoder_end_ns,
-    ),
-}
 
 
 def _where(first: Passage | None, count: int) -> str:

@@ -42,7 +42,7 @@ class Verdict:
         heard = "it could be heard" if self.audible else "it could not be heard"
         if self.hop is Hop.UNEXPLAINED:
             return f"{self.ms:.0f} ms cannot be explained, and {heard}. {self.evidence}".strip()
-        return f"To blame: {self.hop.words}, {self.ms:.0f} ms too much, and {heard}. {self.evidence}".strip()
+        return f"To blame: {self.hop.label}, {self.ms:.0f} ms too much, and {heard}. {self.evidence}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)

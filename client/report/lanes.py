@@ -17,12 +17,6 @@ from ..attribution.verdict import Analysis
 from .headline import is_late, ms_words, times
 from .scale import ticks
 
-_TROUBLES = (
-    (Hop.SERVER_LOOP, "the server's event loop stood still"),
-    (Hop.CLIENT_READER, "the client's reading thread stood still"),
-    (Hop.CLIENT_LOOP, "the client's event loop stood still"),
-    (Hop.DEVICE, "the audio device stood still"),
-)
 _PAUSE_NS = 5_000_000  # a shorter pause within a stage's work is not drawn
 _MADE, _BEGUN = 1.04, 1.25  # so much more is shown than what it took to make all sound, than until the first sounded
 _ENLARGED_FROM = 2.5  # a stretch is enlarged if it takes less than 1/2.5 of the whole
@@ -271,10 +265,11 @@ class _Lanes:
             yield self._bar(passage, playing(passage, self._analysis))
 
     def _troubles(self) -> Iterator[Lane]:
-        for hop, words in _TROUBLES:
-            blocks = [block for block in self._analysis.blocks.of(hop) if block.length_ns > BLOCK_NS]
+        for hop in Hop:
+            words = hop.about.stopped
+            blocks = [block for block in self._analysis.blocks.of(hop) if words and block.length_ns > BLOCK_NS]
             if blocks:
                 bars = (Bar(span=one, tip=f"{words}: {self._between(one)}", kind=Kind.STILL) for one in blocks)
                 longest_ms = max(block.length_ns for block in blocks) / 1e6
                 said = f"{words}: {times(len(blocks))}, up to {longest_ms:.0f} ms"
-                yield Lane(name=hop.words, caption="stood still", hop=hop, bars=tuple(bars), said=said)
+                yield Lane(name=hop.label, caption="stood still", hop=hop, bars=tuple(bars), said=said)

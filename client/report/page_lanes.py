@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from html import escape
 
 from ..attribution.hops import Hop
-from ..attribution.hues import HUES
 from ..attribution.verdict import Analysis
 from .lanes import Bar, Kind, Lane, Panel, lanes, panels
 
@@ -58,7 +57,7 @@ def _key(drawn: list[Lane]) -> str:
 
 
 def _hue(hop: Hop | None) -> str:
-    return f' style="--hue:{HUES[hop]}"' if hop else ""
+    return f' style="--hue:{hop.colour}"' if hop else ""
 
 
 def _panel(drawn: list[Lane], panel: Panel) -> str:

@@ -115,7 +115,7 @@ def _spans(analysis: Analysis) -> Iterator[Slice]:
     yield from _sound(analysis)
     for hop in (Hop.SERVER_LOOP, Hop.CLIENT_LOOP, Hop.CLIENT_READER):
         for block in analysis.blocks.of(hop):
-            yield hop.words, "blocked", block, {}
+            yield hop.label, "blocked", block, {}
     if device := analysis.signs.device:
         yield "audio device", "opening", device.opening, {}
         for stall in device.stalls:
@@ -128,7 +128,7 @@ def _spans(analysis: Analysis) -> Iterator[Slice]:
     for budget in analysis.budgets:
         lane = "first sound" if budget.name == "first_sound" else "late chunks"
         for one in budget.pieces:
-            yield lane, one.hop.words, one.span, {"chunk": one.chunk}
+            yield lane, one.hop.label, one.span, {"chunk": one.chunk}
 
 
 def _stages(passage: Passage, before: Passage | None) -> Iterator[Slice]:
