@@ -43,10 +43,10 @@ from client import Client
 from client._clock import ClockOffset, Span
 from client._transport.clock_probe import measure_clock
 from client.attribution.baseline import Normal
-from client.attribution.chunk_timeline import Passage
+from client.attribution.chunk_timeline import ChunkTimeline
 from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
-from client.attribution.observations import Signs, length_ns, without
+from client.attribution.observations import Observations, length_ns, without
 from client.attribution.verdict import Analysis, analyse
 from client.attribution.watch import Watch
 from client.playback.device import load_sounddevice
@@ -109,7 +109,7 @@ class Row:
 
 
 def row(analysis: Analysis) -> Row:
-    way, device = analysis.way, analysis.signs.device
+    way, device = analysis.way, analysis.observations.device
     sounded_ns = device.started_ns if device else None
     hints = [receipt.prebuffer_hint_s or 0.0 for receipt in analysis.record.receipts]
     round_trip_ns = analysis.bounds.round_trip_ns if analysis.bounds else None
@@ -126,7 +126,7 @@ def row(analysis: Analysis) -> Row:
     )
 
 
-def suspects(passage: Passage, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
+def suspects(passage: ChunkTimeline, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
     """Who had the chunk between the two stamps. What the quickest question needs there and back is the network's; more
     than that, with nobody seen to be blocked, is the transport's: gRPC, Python's lock, the machine's unrest."""
     parts: defaultdict[str, float] = defaultdict(float)
@@ -191,20 +191,20 @@ class Bench:
         clock = self._clocks[case.service]
         device = load_sounddevice() if self._real else cast(Any, FakeDevice(self._opening_s))
         if case.our_client:
-            record, signs = await _speak(self._clients[case.service], device, text, seed)
+            record, observations = await _speak(self._clients[case.service], device, text, seed)
         else:
             stub, address = self._stubs[case.service], self._addresses[case.service]
-            record, signs = await original_client.speak(
+            record, observations = await original_client.speak(
                 stub, address, device, text, seed, blocking_writes=case.blocking_writes
             )
-        return analyse(record, clock, signs, first_audible=0, normal=self._normal)
+        return analyse(record, clock, observations, first_audible=0, normal=self._normal)
 
 
 def _started(kind: str) -> contextlib.AbstractContextManager[str]:
     return service() if kind == OURS else original_service(on_loop=kind == ON_LOOP)
 
 
-async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Record, Signs]:
+async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Record, Observations]:
     """As `client say` does, up to the last chunk and the first sound."""
     async with Player(client.server.native_sample_rate, device) as player, Watch(client) as watch:
         async with client.utterance(seed=seed, max_lead=0.0) as utterance:
@@ -217,7 +217,7 @@ async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Rec
         while player.started_ns is None and time.monotonic() < give_up_s:
             await asyncio.sleep(BLOCK_S)
         log = player.log()
-    return utterance.record, watch.signs(log)
+    return utterance.record, watch.observations(log)
 
 
 async def measure(bench: Bench, cases: Sequence[str], utterances: int) -> dict[str, list[Row]]:

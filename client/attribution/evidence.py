@@ -6,25 +6,27 @@ import statistics
 from collections.abc import Sequence
 
 from .._clock import Span
-from .chunk_timeline import Passage
+from .chunk_timeline import ChunkTimeline
 from .hops import Hop
-from .observations import Signs
+from .observations import Observations
 
 _FAR_NS = 50e6  # a way there and back that is long all the time
 _QUICK = 3.0  # an answer within so many times the usual one is quick
 
 
-def evidence(hop: Hop, way: Sequence[Passage], signs: Signs, chunks: Sequence[int], spans: Sequence[Span]) -> str:
+def evidence(
+    hop: Hop, way: Sequence[ChunkTimeline], observations: Observations, chunks: Sequence[int], spans: Sequence[Span]
+) -> str:
     """`chunks`: that the hop held up; `spans`: when it took too long, on the client's clock."""
     first = way[chunks[0]] if chunks and chunks[0] < len(way) else None
-    said = _said(hop, first, len(chunks), signs, spans)
-    return f"{said} {_beside(hop, signs, spans)}".strip()
+    said = _said(hop, first, len(chunks), observations, spans)
+    return f"{said} {_beside(hop, observations, spans)}".strip()
 
 
-def _said(hop: Hop, first: Passage | None, count: int, signs: Signs, spans: Sequence[Span]) -> str:
+def _said(hop: Hop, first: ChunkTimeline | None, count: int, observations: Observations, spans: Sequence[Span]) -> str:
     longest, where = _ms(max((span.length_ns for span in spans), default=0)), _where(first, count)
-    if hop is Hop.DEVICE_OPEN and signs.device:
-        return f"Opening the audio device took {_ms(signs.device.opening.length_ns)}."
+    if hop is Hop.DEVICE_OPEN and observations.device:
+        return f"Opening the audio device took {_ms(observations.device.opening.length_ns)}."
     about = hop.about
     if about.took and first:
         took = _ms(about.took(first))
@@ -34,20 +36,20 @@ def _said(hop: Hop, first: Passage | None, count: int, signs: Signs, spans: Sequ
     return "The stamps do not tell what happened."
 
 
-def _where(first: Passage | None, count: int) -> str:
+def _where(first: ChunkTimeline | None, count: int) -> str:
     if first is None:
         return ""
     return f" (chunk {first.seq})" if count == 1 else f" (from chunk {first.seq} on, {count} chunks)"
 
 
-def _beside(hop: Hop, signs: Signs, spans: Sequence[Span]) -> str:
+def _beside(hop: Hop, observations: Observations, spans: Sequence[Span]) -> str:
     """What the questions to the server's clock, on their own connection, say about the same time."""
-    if hop not in (Hop.NETWORK, Hop.CLIENT_READER, Hop.CLIENT_LOOP) or len(signs.exchanges) < 2:
+    if hop not in (Hop.NETWORK, Hop.CLIENT_READER, Hop.CLIENT_LOOP) or len(observations.exchanges) < 2:
         return ""
-    usual_ns = statistics.median(exchange.round_trip_ns for exchange in signs.exchanges)
+    usual_ns = statistics.median(exchange.round_trip_ns for exchange in observations.exchanges)
     met = [
         exchange.round_trip_ns
-        for exchange in signs.exchanges
+        for exchange in observations.exchanges
         if any(Span(exchange.sent_ns, exchange.received_ns).common(span).length_ns for span in spans)
     ]
     if not met:

@@ -9,7 +9,7 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .chunk_timeline import Passage
+from .chunk_timeline import ChunkTimeline
 
 
 class Hop(enum.StrEnum):
@@ -57,7 +57,7 @@ class About:
     blame: str = ""  # part of a headline; {ms} is a length of time
     stopped: str = ""  # what is said of a stretch in which it stood still
     evidence: str = ""  # from {longest}, {where}; with `took` also from {took}, {chunk}, {tokens}
-    took: Callable[[Passage], int] | None = None  # how long the hop had the first chunk that it held up, in ns
+    took: Callable[[ChunkTimeline], int] | None = None  # how long the hop had the first chunk that it held up, in ns
 
 
 _TABLE = {

@@ -81,15 +81,15 @@ def _budget(budget: Budget) -> list[str]:
 def _grounds(analysis: Analysis) -> list[str]:
     """What the verdict stands on."""
     lines = []
-    bounds, signs = analysis.bounds, analysis.signs
+    bounds, observations = analysis.bounds, analysis.observations
     if bounds is None:
         lines.append("  the server told no timings: only what happened in the client is known")
     elif bounds.round_trip_ns is not None:
         offset_ms, error_ms = bounds.offset_ns / 1e6, bounds.round_trip_ns / 2e6
         lines.append(f"  the server's clock is {offset_ms:+.3f} ms from ours, known to {error_ms:.3f} ms")
-    if signs.exchanges:
-        slowest_ms = max(exchange.round_trip_ns for exchange in signs.exchanges) / 1e6
-        asked = f"{len(signs.exchanges)} questions to that clock, meanwhile"
+    if observations.exchanges:
+        slowest_ms = max(exchange.round_trip_ns for exchange in observations.exchanges) / 1e6
+        asked = f"{len(observations.exchanges)} questions to that clock, meanwhile"
         lines.append(f"  {asked}, were answered within {slowest_ms:.1f} ms")
     normal = "earlier clean utterances" if analysis.normal.learned else "this utterance's own steps"
     lines.append(f"  normal is the median of {normal}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..attribution.chunk_timeline import Passage
+from ..attribution.chunk_timeline import ChunkTimeline
 from ..attribution.critical_path import AUDIBLE_GAP_NS
 from ..attribution.hops import Hop
 from ..attribution.verdict import Analysis
@@ -41,12 +41,12 @@ def why_it_waited(analysis: Analysis) -> str:
     )
 
 
-def late_chunks(analysis: Analysis) -> list[Passage]:
+def late_chunks(analysis: Analysis) -> list[ChunkTimeline]:
     """Before which the sound broke off."""
     return [passage for passage in analysis.way if is_late(passage)]
 
 
-def is_late(passage: Passage) -> bool:
+def is_late(passage: ChunkTimeline) -> bool:
     """So that it can be heard; of the first chunk nothing is expected."""
     return passage.seq > 0 and passage.late_ns > AUDIBLE_GAP_NS
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .._clock import Span
-from ..attribution.chunk_timeline import Passage
+from ..attribution.chunk_timeline import ChunkTimeline
 from ..attribution.findings import BLOCK_NS
 from ..attribution.hops import Hop
 from ..attribution.verdict import Analysis
@@ -131,7 +131,7 @@ def panels(analysis: Analysis) -> list[Panel]:
     return [Panel(title="The whole utterance", span=whole, origin_ns=begin_ns), *enlarged]
 
 
-def playing(passage: Passage, analysis: Analysis) -> Span:
+def playing(passage: ChunkTimeline, analysis: Analysis) -> Span:
     length_ns = passage.num_samples * 1_000_000_000 // analysis.record.sample_rate
     return Span(passage.sounded_ns, passage.sounded_ns + length_ns)
 
@@ -197,7 +197,7 @@ class _Lanes:
         said = f"{name}, {caption}: {len(work)} chunks, {total_ms:.0f} ms in all"
         return Lane(name=name, caption=caption, hop=hop, bars=tuple(stacked(bars)), said=said, due=due)
 
-    def _bar(self, passage: Passage, span: Span, kind: Kind = Kind.WORK, words: str = "") -> Bar:
+    def _bar(self, passage: ChunkTimeline, span: Span, kind: Kind = Kind.WORK, words: str = "") -> Bar:
         tip = f"chunk {passage.seq}: {self._between(span)}" + (f", {words}" if words else "")
         return Bar(span=Span(span.start_ns, max(span.start_ns, span.end_ns)), tip=tip, kind=kind, chunk=passage.seq)
 
@@ -221,7 +221,7 @@ class _Lanes:
     def _t3(self) -> Iterator[Bar]:
         """T3 draws without a break, unless it is far ahead: a chunk's tokens begin where those of the one before
         ended."""
-        before: Passage | None = None
+        before: ChunkTimeline | None = None
         for passage in self._way:
             if passage.stamped:
                 begun_ns = passage.t3_start_ns if passage.new_segment or before is None else before.t3_last_ns
@@ -235,13 +235,13 @@ class _Lanes:
                 yield self._bar(passage, span, words=tokens)
             before = passage
 
-    def _flow(self, passage: Passage) -> Bar:
+    def _flow(self, passage: ChunkTimeline) -> Bar:
         span = Span(passage.flow_start_ns, passage.flow_end_ns)
         if passage.speculative:
             return self._bar(passage, span, Kind.GUESS, "begun before T3 had said that it was over")
         return self._bar(passage, span)
 
-    def _vocoder(self, stamped: list[Passage]) -> Iterator[Bar]:
+    def _vocoder(self, stamped: list[ChunkTimeline]) -> Iterator[Bar]:
         free_ns = 0  # while it works on another chunk, that is what is drawn
         for passage in stamped:
             waited = Span(max(passage.flow_end_ns, free_ns), passage.vocoder_start_ns)

@@ -25,7 +25,7 @@ _PHONE = 2.9  # times that on a phone
 
 def timeline(analysis: Analysis) -> Iterator[str]:
     drawn = lanes(analysis)
-    heard = "what the audio device played" if analysis.signs.device else "what a listener would hear"
+    heard = "what the audio device played" if analysis.observations.device else "what a listener would hear"
     yield "<h2>What happened when</h2>"
     yield (
         '<p class="soft">Time runs to the right, from the moment when the text was sent. Sound is made in chunks, '

@@ -53,7 +53,7 @@ def _speculative(model: Model) -> Analysis:
     seen = utter(model)
     last = seen.record.receipts[-1]
     seen.record.receipts[-1] = replace(last, timings=replace(last.timings, speculative=True))
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 900, 1280, 2000])
