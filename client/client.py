@@ -81,7 +81,7 @@ class Client:
             try:
                 await reader.run(self._channel.close(None))
             finally:
-                reader.close()
+                await asyncio.to_thread(reader.close)  # joining a thread must not stop this loop
 
     @property
     def server(self) -> ServerInfo:
@@ -90,8 +90,9 @@ class Client:
 
     def utterance(self, **options: Unpack[Options]) -> Utterance:
         """A new utterance; `async with` opens it."""
+        reader = self._alive()
         call = Call(self._rpcs.Synthesize, self.address, self._receive_capacity)
-        return Utterance(self._alive(), call, opening_to(options), self._tracer)
+        return Utterance(reader, call, opening_to(options), self._tracer)
 
     async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
         """Speaks a whole text: `async for chunk in client.say("Hello."): ...`."""

@@ -117,6 +117,9 @@ _TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
     grpc.StatusCode.CANCELLED: (ServerFailed, "the server cancelled the call: {details}"),
 }
 _UNSUPPORTED = (Unsupported, "the server cannot do that: {details}")  # UNIMPLEMENTED with a reason of Gapless
+_DRAINING = (ServerBusy, "{address} takes no new utterances: {details}")  # UNAVAILABLE with a reason of Gapless
+_TOO_LARGE = (InvalidArgument, "a message is larger than the receiver takes: {details}")
+_OVERSIZED = "larger than max"  # what gRPC says in the details
 _OTHER = (ServerFailed, "the server failed: {details}")
 _NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolving")  # how gRPC's details begin
 _NOBODY_THERE = "no server at {address} ({details}); start it with `python -m service`, or name another address"
@@ -130,6 +133,10 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
     cls, message = _TABLE.get(code, _OTHER)
     if code is grpc.StatusCode.UNIMPLEMENTED and reason:
         cls, message = _UNSUPPORTED
+    elif code is grpc.StatusCode.UNAVAILABLE and reason == "DRAINING":
+        cls, message = _DRAINING
+    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and _OVERSIZED in details:
+        cls, message = _TOO_LARGE
     if details.startswith(_NOT_CONNECTED):
         message, details = _NOBODY_THERE, details.rsplit(": ", 1)[-1].rstrip("]")
     unsaid = [f"{v.field}: {v.description}" for v in violations if v.description not in details]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from types import TracebackType
 
@@ -12,7 +13,7 @@ from ._telemetry import UtteranceTrace
 from ._transport.handover import HandoverClosed
 from ._transport.reader import Call, Reader
 from ._wire import Decoder, Request, end_to, flush_to, playback_to, text_to
-from .errors import UtteranceClosed
+from .errors import ClientClosed, UtteranceClosed
 from .record import Record, Sent
 from .types import Chunk, Event, Finished, ServerWarning, Started, Word
 
@@ -74,7 +75,11 @@ class Utterance:
         """No more text will come. Idempotent."""
         if not self._input_ended:
             self._input_ended = True
-            await self._send(end_to())
+            try:
+                await self._send(end_to())
+            except BaseException:
+                self._input_ended = False
+                raise
 
     async def _send(self, request: Request, characters: int = 0) -> None:
         asked_ns = now_ns()
@@ -146,6 +151,9 @@ class Utterance:
         try:
             await self._reader.run(self._call.open(self._opening, self._trace.metadata))
         except BaseException as error:
+            # A cancel may arrive after the call has opened and before this task has heard of it.
+            with contextlib.suppress(ClientClosed):
+                await self._reader.run(self._call.cancel())
             self._trace.end(self.record, now_ns(), error)
             raise
         return self

@@ -98,7 +98,7 @@ async def run(kind: str, service: Service, network: Relay, after_s: float, for_s
             struck_s = sum(seconds for _, seconds in service.struck())
         elif fault.in_client:
             struck_s = blocked_s
-        return analyse(utterance.record, signs=watch.signs(log), first_audible=0), struck_s
+        return analyse(utterance.record, observations=watch.observations(log), first_audible=0), struck_s
 
 
 async def _speak(utterance: Utterance, player: Player, trial: Trial) -> None:
@@ -142,7 +142,7 @@ def outcome(kind: str, shift_s: float, analysis: Analysis, normal: Normal, struc
 
 
 def _judge(analysis: Analysis, normal: Normal) -> Analysis:
-    return analyse(analysis.record, signs=analysis.signs, first_audible=0, normal=normal)
+    return analyse(analysis.record, observations=analysis.observations, first_audible=0, normal=normal)
 
 
 async def measure(

@@ -45,7 +45,7 @@ from client._clock import ClockOffset
 from client._transport.clock_probe import measure_clock
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
-from client.attribution.observations import Signs
+from client.attribution.observations import Observations
 from client.attribution.verdict import Analysis, analyse
 from client.attribution.watch import Watch
 from client.playback.device import load_sounddevice
@@ -132,20 +132,20 @@ class Bench:
         clock = self._clocks[case.service]
         device = load_sounddevice() if self._real else cast(Any, FakeDevice(self._opening_s))
         if case.our_client:
-            record, signs = await _speak(self._clients[case.service], device, text, seed)
+            record, observations = await _speak(self._clients[case.service], device, text, seed)
         else:
             stub, address = self._stubs[case.service], self._addresses[case.service]
-            record, signs = await original_client.speak(
+            record, observations = await original_client.speak(
                 stub, address, device, text, seed, blocking_writes=case.blocking_writes
             )
-        return analyse(record, clock, signs, first_audible=0, normal=self._normal)
+        return analyse(record, clock, observations, first_audible=0, normal=self._normal)
 
 
 def _started(kind: str) -> contextlib.AbstractContextManager[str]:
     return service() if kind == OURS else original_service(on_loop=kind == ON_LOOP)
 
 
-async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Record, Signs]:
+async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Record, Observations]:
     """As `client say` does, up to the last chunk and the first sound."""
     async with Player(client.server.native_sample_rate, device) as player, Watch(client) as watch:
         async with client.utterance(seed=seed, max_lead=0.0) as utterance:
@@ -158,7 +158,7 @@ async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Rec
         while player.started_ns is None and time.monotonic() < give_up_s:
             await asyncio.sleep(BLOCK_S)
         log = player.log()
-    return utterance.record, watch.signs(log)
+    return utterance.record, watch.observations(log)
 
 
 async def measure(bench: Bench, cases: Sequence[str], utterances: int) -> dict[str, list[Row]]:

@@ -59,8 +59,10 @@ def _opening_on_the_reading_loop(for_s: float) -> Speak:
         async with grpc.aio.insecure_channel(network.address) as channel:
             stub = TextToSpeechServiceStub(channel)
             device = cast(Any, FakeDevice(for_s))
-            record, signs = await original_client.speak(stub, network.address, device, "".join(fault_kinds.TEXT), 0)
-        return analyse(record, signs=signs, first_audible=0)
+            record, observations = await original_client.speak(
+                stub, network.address, device, "".join(fault_kinds.TEXT), 0
+            )
+        return analyse(record, observations=observations, first_audible=0)
 
     return speak
 
@@ -84,13 +86,13 @@ async def measure() -> dict[str, Analysis]:
         found = {}
         for name, suspect in SUSPECTS.items():
             one = await suspect.speak(service, network)
-            found[name] = analyse(one.record, signs=one.signs, first_audible=0, normal=normal)
+            found[name] = analyse(one.record, observations=one.observations, first_audible=0, normal=normal)
         return found
 
 
 def told(analysis: Analysis) -> dict[str, Any]:
     first = next((budget for budget in analysis.budgets if budget.name == "first_sound"), None)
-    slowest = max((exchange.round_trip_ns for exchange in analysis.signs.exchanges), default=0)
+    slowest = max((exchange.round_trip_ns for exchange in analysis.observations.exchanges), default=0)
     return {
         "verdict": analysis.verdict.sentence,
         "gaps_ms": [round((one.received_ns - one.write_start_ns) / 1e6, 1) for one in analysis.way],

@@ -119,7 +119,7 @@ def _behind(drawing: Drawing, analysis: Analysis, at: At) -> None:
 
 def _asked(drawing: Drawing, analysis: Analysis, at: At) -> None:
     """Each question to the server's clock as a stroke from its asking to its answer; a slow one is in alarm."""
-    for exchange in analysis.signs.exchanges:
+    for exchange in analysis.observations.exchanges:
         begin, end = at(exchange.sent_ns), at(exchange.received_ns)
         slow = exchange.round_trip_ns > LATE_NS
         if end > _LEFT and begin < _WIDTH - _RIGHT:

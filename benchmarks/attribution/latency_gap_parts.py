@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.support.fake_device import BLOCK_S
 from client._clock import Span
-from client.attribution.chunk_timeline import Passage
+from client.attribution.chunk_timeline import ChunkTimeline
 from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
 from client.attribution.observations import length_ns, without
@@ -40,7 +40,7 @@ class Row:
 
 
 def row(analysis: Analysis) -> Row:
-    way, device = analysis.way, analysis.signs.device
+    way, device = analysis.way, analysis.observations.device
     sounded_ns = device.started_ns if device else None
     hints = [receipt.prebuffer_hint_s or 0.0 for receipt in analysis.record.receipts]
     round_trip_ns = analysis.bounds.round_trip_ns if analysis.bounds else None
@@ -57,7 +57,7 @@ def row(analysis: Analysis) -> Row:
     )
 
 
-def suspects(passage: Passage, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
+def suspects(passage: ChunkTimeline, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
     """Who had the chunk between the two stamps. What the quickest question needs there and back is the network's; more
     than that, with nobody seen to be blocked, is the transport's: gRPC, Python's lock, the machine's unrest."""
     parts: defaultdict[str, float] = defaultdict(float)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from client._clock import Span, now_ns
 from client._transport.clock_probe import PROBE_INTERVAL_S, ClockProber
 from client._wire import Decoder, config_to, text_to
-from client.attribution.observations import Signs
+from client.attribution.observations import Observations
 from client.attribution.watch import TICK_S, LoopWatch
 from client.audio import to_float32
 from client.record import DeviceLog, Record, Sent, Underrun, Write
@@ -106,7 +106,7 @@ class Loudspeaker:
 
 async def speak(
     stub: TextToSpeechServiceStub, address: str, device: Any, text: str, seed: int, *, blocking_writes: bool = False
-) -> tuple[Record, Signs]:
+) -> tuple[Record, Observations]:
     """One utterance, up to its last chunk and its first sound. What is noted beside it does not take part in it."""
     record, decode, loudspeaker = Record(), Decoder(), None
     prober = ClockProber(address)
@@ -136,14 +136,14 @@ async def speak(
         if loudspeaker:
             _until_it_sounds(loudspeaker)
             loudspeaker.close()
-    signs = Signs(
+    observations = Observations(
         exchanges=tuple(prober.exchanges),
         reader_blocks=tuple(watch.blocks),  # of the one loop that there is
         device=loudspeaker.log() if loudspeaker else None,
         probe_interval_s=PROBE_INTERVAL_S,
         tick_s=TICK_S,
     )
-    return record, signs
+    return record, observations
 
 
 def _until_it_sounds(loudspeaker: Loudspeaker) -> None:

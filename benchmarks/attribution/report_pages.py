@@ -111,7 +111,7 @@ async def hear(service: Service, case: Case, normal: Normal | None) -> Told:
         underrun_s=position.underrun_s,
         output_latency_s=position.output_latency_s,
     )
-    return Told(utterance.record, clock, watch.signs(player.log()), heard, normal)
+    return Told(utterance.record, clock, watch.observations(player.log()), heard, normal)
 
 
 async def _listen(utterance: Utterance, player: Player) -> int | None:
@@ -130,7 +130,9 @@ async def _listen(utterance: Utterance, player: Player) -> int | None:
 
 
 def _judged(told: Told) -> Analysis:
-    return analyse(told.record, told.clock, told.signs, first_audible=told.heard.first_audible, normal=told.normal)
+    return analyse(
+        told.record, told.clock, told.observations, first_audible=told.heard.first_audible, normal=told.normal
+    )
 
 
 def write(name: str, told: Told, out: Path) -> Path:

@@ -37,6 +37,7 @@ from engine.checkpoints.variants import VARIANTS
 from engine.networks.flow.attention import Commit
 from engine.networks.flow.flow import Flow
 from engine.networks.hift.hift import HiFT
+from engine.networks.vocoders import Vocoder
 
 TOKENS_PER_S = 25
 SEED = 1
@@ -50,7 +51,7 @@ COST_WINDOW = 25  # tokens
 class Subject:
     name: str
     flow: Flow
-    hift: HiFT
+    vocoder: Vocoder
     prompt: tuple[Tensor, Tensor, Tensor]  # tokens, mel, speaker
     speech: Sequence[Tensor]  # segments [1, T]
     sizes: tuple[int, ...]  # of windows, the last repeats
@@ -160,8 +161,8 @@ def streamed(flow: Flow, subject: Subject, tokens: Tensor, commits: Sequence[Com
 @torch.inference_mode()
 def steps_at(subject: Subject, mel: Tensor, ends: Sequence[int]) -> tuple[list[float], list[float]]:
     """Sample steps of the waveform at the joins behind the tokens `ends`, and those around them."""
-    hop, rate = subject.hift.config.hop, subject.hift.config.sample_rate
-    wav, _ = subject.hift(mel, subject.hift.init_state(SEED), final=True)
+    hop, rate = subject.vocoder.config.hop, subject.vocoder.config.sample_rate
+    wav, _ = subject.vocoder(mel, subject.vocoder.init_state(SEED), final=True)
     steps = wav[0].diff().abs()
     around = AROUND_MS * rate // 1000
     joins = [subject.flow.ratio * hop * end - 1 for end in ends]

@@ -20,13 +20,13 @@ from torch import Tensor
 from benchmarks.support.machine import describe
 from engine.checkpoints import load
 from engine.device.precision import Precision
-from engine.networks.hift.hift import HiFT
+from engine.networks.vocoders import Vocoder
 
 WINDOW = 50  # frames
 SEED = 1
 
 
-def window_ms(hift: HiFT, mel: Tensor) -> float:
+def window_ms(hift: Vocoder, mel: Tensor) -> float:
     """Of a window that others have gone before."""
     _, state = hift(mel[..., :WINDOW], hift.init_state(SEED))
     started = time.perf_counter()

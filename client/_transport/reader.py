@@ -92,6 +92,7 @@ class Call:
         self.address = address
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
         self._cancelled = False
+        self._receiving: asyncio.Task[None] | None = None  # None: not opened
 
     async def open(self, first: Request, metadata: Metadata) -> int:
         """Opens the stream and sends its first message. Returns when that was handed to gRPC."""
@@ -120,11 +121,12 @@ class Call:
     async def cancel(self) -> None:
         """Stops the utterance at once (barge-in). Idempotent; harmless after the end."""
         self._cancelled = True
-        self._call.cancel()
-        self._receiving.cancel()
         self.incoming.close(drop=True)
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._receiving
+        if self._receiving:
+            self._call.cancel()
+            self._receiving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._receiving
 
     async def _receive(self) -> None:
         awaited_ns = now_ns()

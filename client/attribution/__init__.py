@@ -2,7 +2,7 @@
 
 async with Watch(client) as watch:
     async with client.utterance() as utterance: ...
-analysis = analyse(utterance.record, signs=watch.signs())
+analysis = analyse(utterance.record, observations=watch.observations())
 print(analysis.verdict.sentence)
 """
 

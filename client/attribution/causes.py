@@ -14,7 +14,7 @@ from .._clock import Span
 from ..record import Record
 from .clock_bounds import ClockBounds
 from .hops import Hop
-from .observations import Signs, length_ns, merged, without
+from .observations import Observations, length_ns, merged, without
 
 SHORT_NS = 25_000_000  # a loop that is so late is not blocked: the machine is busy
 FULL_NS = 5_000_000  # longer between receipt and buffer: the buffer was full
@@ -43,24 +43,24 @@ class Blocks:
         return sorted([*pieces, *((hop, rest) for rest in left)], key=lambda piece: piece[1])
 
 
-def known_blocks(record: Record, signs: Signs, bounds: ClockBounds | None) -> Blocks:
+def known_blocks(record: Record, observations: Observations, bounds: ClockBounds | None) -> Blocks:
     """Of all that is known, what fell into the utterance; a server without stamps has no blocks."""
     whole = _whole(record)
-    opening = [signs.device.opening] if signs.device else []
-    tick_ns = round(signs.tick_s * 1e9)
-    loop = [part for block in _within(whole, signs.loop_blocks, tick_ns) for part in without(block, opening)]
-    reader = merged([*_within(whole, signs.reader_blocks, tick_ns), *_not_reading(record)])
-    writes = signs.device.writes if signs.device else ()
+    opening = [observations.device.opening] if observations.device else []
+    tick_ns = round(observations.tick_s * 1e9)
+    loop = [part for block in _within(whole, observations.loop_blocks, tick_ns) for part in without(block, opening)]
+    reader = merged([*_within(whole, observations.reader_blocks, tick_ns), *_not_reading(record)])
+    writes = observations.device.writes if observations.device else ()
     return Blocks(
         utterance=whole,
         spans={
             Hop.DEVICE_OPEN: opening,
-            Hop.SERVER_LOOP: _within(whole, _server_blocks(record, signs, bounds), _SERVER_TICK_NS),
+            Hop.SERVER_LOOP: _within(whole, _server_blocks(record, observations, bounds), _SERVER_TICK_NS),
             Hop.CLIENT_LOOP: loop,
             Hop.CLIENT_READER: [part for block in reader for part in without(block, opening)],
             Hop.PACING: merged(Span(write.asked_ns, write.done_ns) for write in writes),
             Hop.CLIENT_BUFFER: merged(_full(record)),
-            Hop.DEVICE: list(signs.device.stalls) if signs.device else [],
+            Hop.DEVICE: list(observations.device.stalls) if observations.device else [],
         },
         opening_on_reader=tuple(part for block in reader for one in opening if (part := block.common(one)).length_ns),
     )
@@ -80,10 +80,10 @@ def _within(whole: Span, blocks: Iterable[Span], tick_ns: int) -> list[Span]:
     return merged(block.common(whole) for block in wide)
 
 
-def _server_blocks(record: Record, signs: Signs, bounds: ClockBounds | None) -> list[Span]:
+def _server_blocks(record: Record, observations: Observations, bounds: ClockBounds | None) -> list[Span]:
     if bounds is None:
         return []
-    blocks = [exchange.server_blocked for exchange in signs.exchanges if exchange.server_blocked]
+    blocks = [exchange.server_blocked for exchange in observations.exchanges if exchange.server_blocked]
     for receipt in record.receipts:
         timings = receipt.timings
         if timings.loop_lag_max_ns:

@@ -1,4 +1,4 @@
-"""A record of one utterance and the signs beside it -> the way of each chunk, every instant on the client's clock.
+"""A record of one utterance and what was observed beside it -> the timeline of each chunk, on the client's clock.
 
 A stage that did not take place, or left no stamp, takes no time: its instant is that of the stage before it.
 """
@@ -10,12 +10,12 @@ from itertools import zip_longest
 
 from ..record import DeviceLog, Receipt, Record
 from .clock_bounds import ClockBounds
-from .observations import Signs
-from .sounding import given, soundings
+from .observations import Observations
+from .playout import buffered_instants, playouts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passage:
+class ChunkTimeline:
     """One chunk's way from text to sound."""
 
     seq: int  # its place in the utterance: 0, 1, 2, ...
@@ -64,15 +64,17 @@ class Passage:
         return self.sounded_ns - self.due_ns
 
 
-def passages(record: Record, signs: Signs, bounds: ClockBounds | None) -> list[Passage]:
+def chunk_timelines(record: Record, observations: Observations, bounds: ClockBounds | None) -> list[ChunkTimeline]:
     """In order. `bounds` None: the server's stamps are not used."""
-    made: list[Passage] = []
+    made: list[ChunkTimeline] = []
     for receipt, after in zip_longest(record.receipts, record.receipts[1:]):
-        made.append(_passage(receipt, made[-1] if made else None, after, bounds))
-    return _with_sound(made, record, signs.device)
+        made.append(_chunk_timeline(receipt, made[-1] if made else None, after, bounds))
+    return _with_sound(made, record, observations.device)
 
 
-def _passage(receipt: Receipt, before: Passage | None, after: Receipt | None, bounds: ClockBounds | None) -> Passage:
+def _chunk_timeline(
+    receipt: Receipt, before: ChunkTimeline | None, after: Receipt | None, bounds: ClockBounds | None
+) -> ChunkTimeline:
     timings, received_ns = receipt.timings, receipt.received_ns
     stamped = bounds is not None and bool(timings.write_start_ns)
 
@@ -93,7 +95,7 @@ def _passage(receipt: Receipt, before: Passage | None, after: Receipt | None, bo
     t3_start_ns = ours_or(timings.t3_start_ns, t3_last_ns)
     text_received_ns = ours_or(timings.text_received_ns, t3_start_ns)
     buffered_ns = max(receipt.buffered_ns, received_ns)
-    return Passage(
+    return ChunkTimeline(
         seq=before.seq + 1 if before else 0,
         segment=receipt.segment,
         new_segment=new_segment,
@@ -127,11 +129,11 @@ def _passage(receipt: Receipt, before: Passage | None, after: Receipt | None, bo
     )
 
 
-def _with_sound(made: list[Passage], record: Record, device: DeviceLog | None) -> list[Passage]:
+def _with_sound(made: list[ChunkTimeline], record: Record, device: DeviceLog | None) -> list[ChunkTimeline]:
     """Adds when each chunk was in the playout buffer, when it should have sounded, and when it did."""
-    there = given(record, device)
+    there = buffered_instants(record, device)
     made = [replace(passage, given_ns=max(at, passage.user_taken_ns)) for passage, at in zip(made, there, strict=True)]
-    times = soundings(record, [passage.given_ns for passage in made], device)
+    times = playouts(record, [passage.given_ns for passage in made], device)
     return [
         replace(passage, due_ns=sound.due_ns, sounded_ns=sound.sounded_ns)
         for passage, sound in zip(made, times, strict=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from .._clock import Span
 from ..record import Record
 from .causes import Blocks
-from .chunk_timeline import Passage
+from .chunk_timeline import ChunkTimeline
 from .clock_bounds import ClockBounds
 from .durations import IN_THE_PROGRAM, ON_SERVER, ON_THE_WAY_OUT, UNDER_BACKPRESSURE, completing_piece, on_the_way
 from .hops import Hop
@@ -59,7 +59,7 @@ class Budget:
 
 
 def budgets(
-    record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
+    record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
 ) -> list[Budget]:
     """The first sound's, if there is any, then one for each late chunk. `first_audible`: index of that sample."""
     found = []
@@ -73,7 +73,7 @@ def budgets(
     return found
 
 
-def _late_chunk(path: _Path, passage: Passage, last_start_ns: int) -> Budget:
+def _late_chunk(path: _Path, passage: ChunkTimeline, last_start_ns: int) -> Budget:
     span = Span(passage.due_ns, passage.sounded_ns)
     pieces = path.back_from(passage.seq, span)
     whole = path.back_from(passage.seq, Span(min(last_start_ns, span.start_ns), span.end_ns))
@@ -90,7 +90,7 @@ def _late_chunk(path: _Path, passage: Passage, last_start_ns: int) -> Budget:
 
 
 def _first_sound(
-    record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
+    record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
 ) -> Budget | None:
     if not way or not record.sample_rate:
         return None
@@ -112,7 +112,7 @@ def _first_sound(
 class _Path:
     """Walks back from a chunk's sound, towards `until_ns`; each step names the event to go on from."""
 
-    def __init__(self, record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks) -> None:
+    def __init__(self, record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks) -> None:
         self._record = record
         self._way = way
         self._bounds = bounds
@@ -129,30 +129,30 @@ class _Path:
         self._to(self._until_ns, Hop.UNEXPLAINED, None)
         return tuple(reversed(self._pieces))
 
-    def _to(self, instant_ns: int, hop: Hop, passage: Passage | None, causes: tuple[Hop, ...] = ()) -> None:
+    def _to(self, instant_ns: int, hop: Hop, passage: ChunkTimeline | None, causes: tuple[Hop, ...] = ()) -> None:
         """The time from `instant_ns` up to where we are was `hop`'s, unless one of `causes` explains it."""
         span = Span(max(instant_ns, self._until_ns), self._at_ns)
         self._add(self._blocks.label(hop, span, causes), passage)
 
-    def _add(self, labelled: list[tuple[Hop, Span]], passage: Passage | None) -> None:
+    def _add(self, labelled: list[tuple[Hop, Span]], passage: ChunkTimeline | None) -> None:
         chunk = passage.seq if passage else None
         for hop, span in sorted(labelled, key=lambda piece: piece[1], reverse=True):
             self._pieces.append(Piece(hop=hop, chunk=chunk, span=span))
             self._at_ns = min(self._at_ns, span.start_ns)
 
-    def _before(self, passage: Passage) -> Passage | None:
+    def _before(self, passage: ChunkTimeline) -> ChunkTimeline | None:
         return self._way[passage.seq - 1] if passage.seq else None
 
     # -------------------------------------------------------------------------------------------- client
 
-    def _sound(self, passage: Passage) -> _Event:
+    def _sound(self, passage: ChunkTimeline) -> _Event:
         """Sounded <- playback might begin <- it was in the buffer."""
         self._to(max(passage.given_ns, passage.due_ns), Hop.DEVICE, passage, (Hop.DEVICE, Hop.DEVICE_OPEN))
         if passage.seq == 0:
             self._to(passage.given_ns, Hop.CLIENT_BUFFER, passage, (Hop.DEVICE_OPEN,))
         return self._given, passage
 
-    def _given(self, passage: Passage) -> _Event:
+    def _given(self, passage: ChunkTimeline) -> _Event:
         """In the buffer <- in the program's hands <- in the reader's buffer, or the chunk before was dealt with."""
         self._to(passage.user_taken_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
         before = self._before(passage)
@@ -163,7 +163,7 @@ class _Path:
         self._to(passage.received_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
         return self._received, passage
 
-    def _received(self, passage: Passage) -> _Event | None:
+    def _received(self, passage: ChunkTimeline) -> _Event | None:
         if not passage.stamped:
             return None
         span = Span(max(passage.write_start_ns, self._until_ns), self._at_ns)
@@ -172,7 +172,7 @@ class _Path:
 
     # -------------------------------------------------------------------------------------------- server
 
-    def _sent(self, passage: Passage) -> _Event:
+    def _sent(self, passage: ChunkTimeline) -> _Event:
         """Written <- taken from the channel <- the vocoder was done, or the chunk before was written."""
         self._to(passage.write_start_ns - passage.paced_ns, Hop.PACING, passage)
         self._to(passage.taken_ns, Hop.CHANNEL, passage, ON_SERVER)
@@ -183,11 +183,11 @@ class _Path:
         self._to(passage.made_ns, Hop.CHANNEL, passage, ON_SERVER)
         return (self._drawn if passage.made_ns > passage.vocoder_end_ns else self._made), passage
 
-    def _written(self, passage: Passage) -> _Event:
+    def _written(self, passage: ChunkTimeline) -> _Event:
         self._to(passage.write_start_ns, Hop.NETWORK, passage, UNDER_BACKPRESSURE)
         return self._sent, passage
 
-    def _made(self, passage: Passage) -> _Event:
+    def _made(self, passage: ChunkTimeline) -> _Event:
         """Vocoder <- flow <- the last of: tokens, the window before, room in the channel."""
         self._to(passage.flow_end_ns, Hop.VOCODER, passage)
         self._to(passage.flow_start_ns, Hop.FLOW, passage)
@@ -202,12 +202,12 @@ class _Path:
             return self._written, self._who_made_room(passage)
         return self._made, before
 
-    def _who_made_room(self, passage: Passage) -> Passage:
+    def _who_made_room(self, passage: ChunkTimeline) -> ChunkTimeline:
         """Room comes when a chunk has been written."""
         gone = [other for other in self._way[: passage.seq] if other.write_start_ns <= passage.room_ns]
         return gone[-1] if gone else self._way[0]
 
-    def _drawn(self, passage: Passage) -> _Event:
+    def _drawn(self, passage: ChunkTimeline) -> _Event:
         """T3 <- the window before of the same segment, or the beginning of this one."""
         before = self._before(passage)
         if not passage.new_segment and before:
@@ -222,7 +222,7 @@ class _Path:
 
     # -------------------------------------------------------------------------------------------- text
 
-    def _cut(self, passage: Passage) -> _Event | None:
+    def _cut(self, passage: ChunkTimeline) -> _Event | None:
         self._to(passage.text_received_ns, Hop.TEXT, passage)
         piece = completing_piece(self._record, passage, self._bounds)
         if piece is None:
@@ -233,4 +233,4 @@ class _Path:
         return None
 
 
-_Event = tuple[Callable[[Passage], "_Event | None"], Passage]
+_Event = tuple[Callable[[ChunkTimeline], "_Event | None"], ChunkTimeline]

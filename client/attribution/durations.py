@@ -13,10 +13,10 @@ from itertools import pairwise
 from .._clock import Span
 from ..record import Record, Sent
 from .causes import Blocks
-from .chunk_timeline import Passage
+from .chunk_timeline import ChunkTimeline
 from .clock_bounds import ClockBounds
 from .hops import Hop
-from .observations import Signs, without
+from .observations import Observations, without
 
 ON_SERVER = (Hop.SERVER_LOOP,)
 ON_THE_WAY_DOWN = (Hop.CLIENT_READER, Hop.CLIENT_BUFFER)
@@ -36,7 +36,9 @@ class Step:
     known: bool = False  # its cause was seen by itself: all of it is too much
 
 
-def steps(record: Record, way: list[Passage], signs: Signs, bounds: ClockBounds | None, blocks: Blocks) -> list[Step]:
+def steps(
+    record: Record, way: list[ChunkTimeline], observations: Observations, bounds: ClockBounds | None, blocks: Blocks
+) -> list[Step]:
     found = [*_text(record, blocks), *_arrivals(record, way, bounds, blocks)]
     for before, passage in pairwise([None, *way]):
         assert passage is not None
@@ -44,11 +46,13 @@ def steps(record: Record, way: list[Passage], signs: Signs, bounds: ClockBounds 
             found += _engine(passage, before)
             found += _sending(passage, before, blocks)
         found += _receiving(passage, before, blocks)
-    found += _device(record, way, signs, blocks)
+    found += _device(record, way, observations, blocks)
     return [step for step in found if step.span.length_ns]
 
 
-def _labelled(hop: Hop, kind: str, passage: Passage, span: Span, blocks: Blocks, causes: tuple[Hop, ...]) -> list[Step]:
+def _labelled(
+    hop: Hop, kind: str, passage: ChunkTimeline, span: Span, blocks: Blocks, causes: tuple[Hop, ...]
+) -> list[Step]:
     return [
         Step(hop=name, kind=kind, chunk=passage.seq, span=part, known=name is not hop)
         for name, part in blocks.label(hop, span, causes)
@@ -69,7 +73,7 @@ def _text(record: Record, blocks: Blocks) -> Iterator[Step]:
             yield Step(hop=hop, kind="out", chunk=None, span=part, known=hop is not Hop.NETWORK)
 
 
-def completing_piece(record: Record, passage: Passage, bounds: ClockBounds | None) -> Sent | None:
+def completing_piece(record: Record, passage: ChunkTimeline, bounds: ClockBounds | None) -> Sent | None:
     """The last text that can have arrived when the chunk's segment was complete."""
     error_ns = (bounds.round_trip_ns or 0) if bounds else 0
     texts = [piece for piece in record.sent if piece.characters]
@@ -77,7 +81,7 @@ def completing_piece(record: Record, passage: Passage, bounds: ClockBounds | Non
     return arrived[-1] if arrived else texts[0] if texts else None
 
 
-def _arrivals(record: Record, way: list[Passage], bounds: ClockBounds | None, blocks: Blocks) -> Iterator[Step]:
+def _arrivals(record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks) -> Iterator[Step]:
     for passage in way:
         if not (passage.new_segment and passage.stamped and bounds):
             continue
@@ -92,7 +96,7 @@ def _arrivals(record: Record, way: list[Passage], bounds: ClockBounds | None, bl
 # ------------------------------------------------------------------------------------------------ server
 
 
-def _engine(passage: Passage, before: Passage | None) -> Iterator[Step]:
+def _engine(passage: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Step]:
     flow_free_ns = max(before.made_ns if before else 0, passage.room_ns, passage.wanted_ns)
     yield from _t3(passage, before, starved=passage.t3_last_ns > flow_free_ns)
     ready_ns = max(passage.t3_last_ns, flow_free_ns)
@@ -105,11 +109,11 @@ def _engine(passage: Passage, before: Passage | None) -> Iterator[Step]:
         yield Step(hop=hop, kind=kind, chunk=passage.seq, span=span, work=work)
 
 
-def _place(passage: Passage) -> str:
+def _place(passage: ChunkTimeline) -> str:
     return "first" if passage.new_segment else "next"
 
 
-def _t3(passage: Passage, before: Passage | None, *, starved: bool) -> Iterator[Step]:
+def _t3(passage: ChunkTimeline, before: ChunkTimeline | None, *, starved: bool) -> Iterator[Step]:
     """`starved`: the flow waited for these tokens. Where it did not, T3 may have been held back because it was far
     ahead, and only the time that it worked counts."""
     free_ns = before.t3_last_ns if before else 0
@@ -127,7 +131,7 @@ def _t3(passage: Passage, before: Passage | None, *, starved: bool) -> Iterator[
     yield Step(hop=Hop.T3, kind=_place(passage), chunk=passage.seq, span=span, work=passage.tokens)
 
 
-def _sending(passage: Passage, before: Passage | None, blocks: Blocks) -> Iterator[Step]:
+def _sending(passage: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
     free_ns = (before.written_ns or before.write_start_ns) if before else 0
     waited = Span(max(passage.made_ns, free_ns), passage.taken_ns)
     yield from _labelled(Hop.CHANNEL, "wait", passage, waited, blocks, ON_SERVER)
@@ -151,7 +155,7 @@ def on_the_way(span: Span, blocks: Blocks) -> list[tuple[Hop, Span]]:
     return pieces
 
 
-def _receiving(passage: Passage, before: Passage | None, blocks: Blocks) -> Iterator[Step]:
+def _receiving(passage: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
     late = Span(passage.received_ns - passage.down_ns, passage.received_ns)
     for hop, part in on_the_way(late, blocks):
         yield Step(hop=hop, kind="down", chunk=passage.seq, span=part, known=hop is not Hop.NETWORK)
@@ -163,10 +167,10 @@ def _receiving(passage: Passage, before: Passage | None, blocks: Blocks) -> Iter
     yield from _labelled(Hop.CLIENT_BUFFER, "give", passage, given, blocks, IN_THE_PROGRAM)
 
 
-def _device(record: Record, way: list[Passage], signs: Signs, blocks: Blocks) -> Iterator[Step]:
-    if signs.device is None:
+def _device(record: Record, way: list[ChunkTimeline], observations: Observations, blocks: Blocks) -> Iterator[Step]:
+    if observations.device is None:
         return
-    opening, first = signs.device.opening, next(iter(record.sent), None)
+    opening, first = observations.device.opening, next(iter(record.sent), None)
     before = first is not None and opening.end_ns <= (first.asked_ns or first.sent_ns)
     yield Step(hop=Hop.DEVICE_OPEN, kind="before" if before else "open", chunk=None, span=opening)
     for passage in way:

@@ -13,7 +13,7 @@ from .clock_bounds import ClockBounds
 from .critical_path import Budget
 from .durations import Step
 from .hops import Hop
-from .observations import Signs, length_ns, merged, without
+from .observations import Observations, length_ns, merged, without
 
 BLAMED_NS = 60_000_000  # less is the ordinary unrest of a busy machine
 BLAMED_IN_ALL_NS = 150_000_000  # and less than this, where no single step took BLAMED_NS too long,
@@ -50,7 +50,7 @@ class Finding:
 
 def find(
     taken: list[Step],
-    signs: Signs,
+    observations: Observations,
     bounds: ClockBounds | None,
     blocks: Blocks,
     spent: list[Budget],
@@ -61,7 +61,7 @@ def find(
         delays[hop].append(_Delay(chunk, tuple(spans)))
     for hop in (*_LOOPS, Hop.DEVICE):
         delays[hop] += [_Delay(None, (block,)) for block in blocks.of(hop) if block.length_ns > BLOCK_NS]
-    delays[Hop.NETWORK] += [_Delay(None, tuple(spans)) for spans in _slow_exchanges(signs, bounds, blocks)]
+    delays[Hop.NETWORK] += [_Delay(None, tuple(spans)) for spans in _slow_exchanges(observations, bounds, blocks)]
     found = []
     for hop, every in delays.items():
         longest_ns = max((delay.length_ns for delay in every), default=0)
@@ -141,7 +141,7 @@ def _too_much(step: Step, normal: Normal) -> Span | None:
     return Span(step.span.end_ns - beyond_ns, step.span.end_ns) if beyond_ns > floor_ns else None
 
 
-def _slow_exchanges(signs: Signs, bounds: ClockBounds | None, blocks: Blocks) -> Iterable[list[Span]]:
+def _slow_exchanges(observations: Observations, bounds: ClockBounds | None, blocks: Blocks) -> Iterable[list[Span]]:
     """Stretches in which a question to the server's clock took longer than the fastest, less those whose cause is
     known: a blocked server loop, or a client process that did not run at all."""
     if bounds is None or bounds.round_trip_ns is None:
@@ -152,18 +152,18 @@ def _slow_exchanges(signs: Signs, bounds: ClockBounds | None, blocks: Blocks) ->
         for other in blocks.of(Hop.CLIENT_READER)
         if (part := block.common(other)).length_ns
     ]
-    for exchange in signs.exchanges:
+    for exchange in observations.exchanges:
         beyond_ns = exchange.round_trip_ns - bounds.round_trip_ns
         meanwhile = Span(exchange.sent_ns, exchange.received_ns).common(blocks.utterance)
         if beyond_ns <= STEP_NS or not meanwhile.length_ns:
             continue
         # It began up to one interval before the question that it met.
-        began_ns = exchange.received_ns - beyond_ns - round(signs.probe_interval_s * 1e9 / 2)
+        began_ns = exchange.received_ns - beyond_ns - round(observations.probe_interval_s * 1e9 / 2)
         left = without(Span(began_ns, exchange.received_ns), [*blocks.of(Hop.SERVER_LOOP), *frozen])
         if length_ns(left) > BLOCK_NS:
             yield left
-    if signs.unanswered and signs.unanswered.length_ns > UNANSWERED_NS:
-        yield without(signs.unanswered, [*blocks.of(Hop.SERVER_LOOP), *frozen])
+    if observations.unanswered and observations.unanswered.length_ns > UNANSWERED_NS:
+        yield without(observations.unanswered, [*blocks.of(Hop.SERVER_LOOP), *frozen])
 
 
 def _slower_network_ns(bounds: ClockBounds | None, normal: Normal) -> int:

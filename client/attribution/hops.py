@@ -1,12 +1,19 @@
-"""The hops between text and sound: every millisecond of an utterance belongs to one of them, or is unexplained."""
+"""The hops between text and sound: every millisecond of an utterance belongs to one of them, or is unexplained.
+
+This table holds all that is said and shown of a hop. What a hop took is measured in `durations` and `critical_path`.
+"""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .chunk_timeline import ChunkTimeline
 
 
 class Hop(enum.StrEnum):
-    """The value is stable, for programs; `words` are for a person. In the order of the way from text to sound."""
+    """The value is stable, for programs; the rest is for a person. In the order of the way from text to sound."""
 
     TEXT = "text"
     T3 = "t3"
@@ -27,88 +34,162 @@ class Hop(enum.StrEnum):
     CLEAN = "clean"
 
     @property
-    def words(self) -> str:
-        return _TITLES[self][0]
+    def about(self) -> About:
+        return _TABLE[self]
 
     @property
-    def meaning(self) -> str:
-        """What happens there, in one sentence for somebody who has never seen the project."""
-        return _TITLES[self][1]
+    def label(self) -> str:
+        return _TABLE[self].title
 
     @property
-    def advice(self) -> str:
-        """What to do about it; "" where there is nothing to do."""
-        return _TITLES[self][2]
+    def colour(self) -> str:
+        return _TABLE[self].colour
 
 
-_TITLES = {
-    Hop.TEXT: ("waiting for text", "The text was not there yet.", "look at what writes the text"),
-    Hop.T3: (
-        "T3: text to speech tokens",
-        "A language model turns the text into 25 speech tokens for each second of sound.",
-        "a faster machine or model, or fewer utterances at once",
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """A sentence that has no place for a hop is ""."""
+
+    title: str
+    colour: str = "#6d737d"  # the same in every picture: white letters can be read on it, and it shows on a dark page
+    meaning: str  # what happens there, for somebody who has never seen the project
+    advice: str = ""  # what to do about it
+    blame: str = ""  # part of a headline; {ms} is a length of time
+    stopped: str = ""  # what is said of a stretch in which it stood still
+    evidence: str = ""  # from {longest}, {where}; with `took` also from {took}, {chunk}, {tokens}
+    took: Callable[[ChunkTimeline], int] | None = None  # how long the hop had the first chunk that it held up, in ns
+
+
+_TABLE = {
+    Hop.TEXT: About(
+        title="waiting for text",
+        colour="#6b7280",
+        meaning="The text was not there yet.",
+        advice="look at what writes the text",
+        blame="the text came {ms} late",
+        evidence="The longest pause in the text was {longest} beyond normal.",
     ),
-    Hop.TOKENS: (
-        "token buffer",
-        "Tokens were ready and waited until the flow took them up.",
-        "the flow was busy with other utterances: fewer at once, or a faster machine",
+    Hop.T3: About(
+        title="T3: text to speech tokens",
+        colour="#2f74b8",
+        meaning="A language model turns the text into 25 speech tokens for each second of sound.",
+        advice="a faster machine or model, or fewer utterances at once",
+        blame="T3, which turns text into speech tokens, took {ms} too long",
+        evidence="T3's tokens came late{where}; for those of chunk {chunk} it worked {took}.",
+        took=lambda chunk: chunk.t3_busy_ns or chunk.t3_last_ns - chunk.t3_start_ns,
     ),
-    Hop.FLOW: (
-        "flow: tokens to spectrum",
-        "The flow network turns speech tokens into a spectrum.",
-        "a faster machine or model, or fewer utterances at once",
+    Hop.TOKENS: About(
+        title="token buffer",
+        colour="#4a6fa8",
+        meaning="Tokens were ready and waited until the flow took them up.",
+        advice="the flow was busy with other utterances: fewer at once, or a faster machine",
+        blame="speech tokens waited {ms} too long for the flow",
+        evidence="The tokens of chunk {chunk} were there {took} before the flow took them up.",
+        took=lambda chunk: chunk.flow_start_ns - chunk.t3_last_ns,
     ),
-    Hop.VOCODER: (
-        "vocoder: spectrum to sound",
-        "The vocoder turns the spectrum into samples.",
-        "a faster machine or model, or fewer utterances at once",
+    Hop.FLOW: About(
+        title="flow: tokens to spectrum",
+        colour="#8059be",
+        meaning="The flow network turns speech tokens into a spectrum.",
+        advice="a faster machine or model, or fewer utterances at once",
+        blame="the flow, which turns speech tokens into a spectrum, took {ms} too long",
+        evidence="The flow took too long{where}: {took} for the {tokens} tokens of chunk {chunk}.",
+        took=lambda chunk: chunk.flow_end_ns - chunk.flow_start_ns,
     ),
-    Hop.CHANNEL: (
-        "audio channel on the server",
-        "Finished sound waited on the server before it was sent.",
-        "look at what keeps the server from sending",
+    Hop.VOCODER: About(
+        title="vocoder: spectrum to sound",
+        colour="#b34a85",
+        meaning="The vocoder turns the spectrum into samples.",
+        advice="a faster machine or model, or fewer utterances at once",
+        blame="the vocoder, which turns the spectrum into sound, took {ms} too long",
+        evidence="The vocoder took too long{where}: {took} for chunk {chunk}.",
+        took=lambda chunk: chunk.vocoder_end_ns - chunk.flow_end_ns,
     ),
-    Hop.PACING: (
-        "pacing (max_lead)",
-        "The server held sound back on purpose, because the listener had enough ahead.",
-        "",
+    Hop.CHANNEL: About(
+        title="audio channel on the server",
+        colour="#9a6412",
+        meaning="Finished sound waited on the server before it was sent.",
+        advice="look at what keeps the server from sending",
+        blame="finished sound waited {ms} too long on the server",
+        evidence="Chunk {chunk} was finished {took} before it was sent, and the server's loop ran freely.",
+        took=lambda chunk: chunk.write_start_ns - chunk.vocoder_end_ns,
     ),
-    Hop.SERVER_LOOP: (
-        "server loop blocked",
-        "Something kept the server's event loop from doing anything else.",
-        "find the blocking call in the server process, or give it a core of its own",
+    Hop.PACING: About(
+        title="pacing (max_lead)",
+        colour="#7d7340",
+        meaning="The server held sound back on purpose, because the listener had enough ahead.",
     ),
-    Hop.NETWORK: (
-        "network (there and back)",
-        "Messages were under way between the two machines.",
-        "look at the connection between client and server",
+    Hop.SERVER_LOOP: About(
+        title="server loop blocked",
+        colour="#b1502a",
+        meaning="Something kept the server's event loop from doing anything else.",
+        advice="find the blocking call in the server process, or give it a core of its own",
+        blame="the server's event loop was blocked for {ms}",
+        stopped="the server's event loop stood still",
+        evidence="The server's event loop did not run for up to {longest}, by its own timer{where}.",
     ),
-    Hop.CLIENT_READER: (
-        "client reader stalled",
-        "Sound had arrived, and the client's reading thread did not run.",
-        "find what blocks the reading thread or holds Python's lock in the client process",
+    Hop.NETWORK: About(
+        title="network (there and back)",
+        colour="#4c7f2b",
+        meaning="Messages were under way between the two machines.",
+        advice="look at the connection between client and server",
+        blame="the network held messages up for {ms}",
+        evidence="Messages were under way up to {longest} longer than the fastest{where}.",
     ),
-    Hop.CLIENT_LOOP: (
-        "client loop blocked",
-        "Something kept the client's event loop from taking the sound that had arrived.",
-        "find the blocking call in the client program and move it to a thread",
+    Hop.CLIENT_READER: About(
+        title="client reader stalled",
+        colour="#ba4a35",
+        meaning="Sound had arrived, and the client's reading thread did not run.",
+        advice="find what blocks the reading thread or holds Python's lock in the client process",
+        blame="the client's reading thread stood still for {ms}",
+        stopped="the client's reading thread stood still",
+        evidence="The client's reading thread did not read for up to {longest}{where}.",
     ),
-    Hop.CLIENT_BUFFER: (
-        "client buffer",
-        "Sound waited in the client: for the start of playback, or for the program to take it.",
-        "take chunks as they come; a pre-buffer is the price of a sound that does not break",
+    Hop.CLIENT_LOOP: About(
+        title="client loop blocked",
+        colour="#a84a66",
+        meaning="Something kept the client's event loop from taking the sound that had arrived.",
+        advice="find the blocking call in the client program and move it to a thread",
+        blame="the client's event loop was blocked for {ms}",
+        stopped="the client's event loop stood still",
+        evidence="The client's event loop did not run for up to {longest}, by its own timer{where}.",
     ),
-    Hop.DEVICE_OPEN: (
-        "opening the audio device",
-        "The audio device was still being opened.",
-        "open the device before the first request is sent, and keep it open",
+    Hop.CLIENT_BUFFER: About(
+        title="client buffer",
+        colour="#1f7f8a",
+        meaning="Sound waited in the client: for the start of playback, or for the program to take it.",
+        advice="take chunks as they come; a pre-buffer is the price of a sound that does not break",
+        blame="the client program left sound waiting for {ms}",
+        evidence="The program left received sound waiting for up to {longest}{where}.",
     ),
-    Hop.DEVICE: (
-        "audio device",
-        "The audio device had the sound and had not played it yet.",
-        "look at the audio system: another block size, another device, a busy machine",
+    Hop.DEVICE_OPEN: About(
+        title="opening the audio device",
+        colour="#5d7a35",
+        meaning="The audio device was still being opened.",
+        advice="open the device before the first request is sent, and keep it open",
+        blame="opening the audio device took {ms} too long",
     ),
-    Hop.SPEECH: ("quiet beginning of the speech", "Sound was playing, and was still too quiet to be heard.", ""),
-    Hop.UNEXPLAINED: ("unexplained", "No stamp tells what happened in this time.", ""),
-    Hop.CLEAN: ("clean", "Nothing was late.", ""),
+    Hop.DEVICE: About(
+        title="audio device",
+        colour="#2a7d6b",
+        meaning="The audio device had the sound and had not played it yet.",
+        advice="look at the audio system: another block size, another device, a busy machine",
+        blame="the audio device stood still for {ms}",
+        stopped="the audio device stood still",
+        evidence="The audio device did not take sound for up to {longest}.",
+    ),
+    Hop.SPEECH: About(
+        title="quiet beginning of the speech",
+        colour="#68707c",
+        meaning="Sound was playing, and was still too quiet to be heard.",
+    ),
+    Hop.UNEXPLAINED: About(
+        title="unexplained",
+        meaning="No stamp tells what happened in this time.",
+        blame="{ms} of delay cannot be explained",
+    ),
+    Hop.CLEAN: About(
+        title="clean",
+        meaning="Nothing was late.",
+    ),
 }

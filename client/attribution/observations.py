@@ -14,7 +14,7 @@ from ..record import DeviceLog
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signs:
+class Observations:
     exchanges: tuple[Exchange, ...] = ()
     unanswered: Span | None = None  # a question that was given up
     loop_blocks: tuple[Span, ...] = ()  # of the program's event loop
@@ -24,7 +24,7 @@ class Signs:
     tick_s: float = 0.0  # of the probes of both loops
 
 
-NOTHING = Signs()
+NOTHING_OBSERVED = Observations()
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

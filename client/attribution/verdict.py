@@ -13,14 +13,14 @@ from .._clock import ClockOffset
 from ..record import Record
 from .baseline import Normal, Run
 from .causes import Blocks, known_blocks
-from .chunk_timeline import Passage, passages
+from .chunk_timeline import ChunkTimeline, chunk_timelines
 from .clock_bounds import ClockBounds, clock_bounds
 from .critical_path import AUDIBLE_GAP_NS, Budget, budgets
 from .durations import Step, steps
 from .evidence import evidence
 from .findings import BLAMED_NS, NEVER_BLAMED, Finding, find
 from .hops import Hop
-from .observations import NOTHING, Signs, length_ns
+from .observations import NOTHING_OBSERVED, Observations, length_ns
 
 SILENCE_WEIGHT = 3  # of a millisecond that was missing in the sound, against one that delayed something
 BROKEN_NS = 30_000_000  # silence of this length is to be explained even if no hop was beyond normal
@@ -42,7 +42,7 @@ class Verdict:
         heard = "it could be heard" if self.audible else "it could not be heard"
         if self.hop is Hop.UNEXPLAINED:
             return f"{self.ms:.0f} ms cannot be explained, and {heard}. {self.evidence}".strip()
-        return f"To blame: {self.hop.words}, {self.ms:.0f} ms too much, and {heard}. {self.evidence}".strip()
+        return f"To blame: {self.hop.label}, {self.ms:.0f} ms too much, and {heard}. {self.evidence}".strip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,9 @@ class Analysis:
     """Everything that is known about where the time of an utterance went."""
 
     record: Record
-    signs: Signs
+    observations: Observations
     bounds: ClockBounds | None
-    way: list[Passage]
+    way: list[ChunkTimeline]
     blocks: Blocks
     steps: list[Step]
     budgets: list[Budget]
@@ -68,38 +68,38 @@ class Analysis:
 def analyse(
     record: Record,
     clock: ClockOffset | None = None,
-    signs: Signs = NOTHING,
+    observations: Observations = NOTHING_OBSERVED,
     *,
     first_audible: int | None = None,
     normal: Normal | None = None,
 ) -> Analysis:
     """`clock`: measured before; `first_audible`: index of that sample; `normal`: learned from clean utterances."""
-    bounds = clock_bounds(record, clock, signs.exchanges)
-    blocks = known_blocks(record, signs, bounds)
-    way = passages(record, signs, bounds)
-    taken = steps(record, way, signs, bounds, blocks)
+    bounds = clock_bounds(record, clock, observations.exchanges)
+    blocks = known_blocks(record, observations, bounds)
+    way = chunk_timelines(record, observations, bounds)
+    taken = steps(record, way, observations, bounds, blocks)
     spent = budgets(record, way, bounds, blocks, first_audible)
     normal = normal or Normal.from_itself(_run(taken, bounds, spent, way))
-    found = find(taken, signs, bounds, blocks, spent, normal)
+    found = find(taken, observations, bounds, blocks, spent, normal)
     return Analysis(
         record=record,
-        signs=signs,
+        observations=observations,
         bounds=bounds,
         way=way,
         blocks=blocks,
         steps=taken,
         budgets=spent,
         normal=normal,
-        verdict=_verdict(record, signs, way, spent, normal, found),
+        verdict=_verdict(record, observations, way, spent, normal, found),
     )
 
 
-def _run(taken: list[Step], bounds: ClockBounds | None, spent: list[Budget], way: list[Passage]) -> Run:
+def _run(taken: list[Step], bounds: ClockBounds | None, spent: list[Budget], way: list[ChunkTimeline]) -> Run:
     first = next((budget.span.length_ns for budget in spent if budget.name == "first_sound"), None)
     return Run.of(taken, bounds.round_trip_ns if bounds else None, first, _missing_ns(way))
 
 
-def _missing_ns(way: list[Passage]) -> int:
+def _missing_ns(way: list[ChunkTimeline]) -> int:
     return sum(passage.late_ns for passage in way[1:] if passage.late_ns > AUDIBLE_GAP_NS)
 
 
@@ -107,7 +107,12 @@ def _missing_ns(way: list[Passage]) -> int:
 
 
 def _verdict(
-    record: Record, signs: Signs, way: list[Passage], spent: list[Budget], normal: Normal, found: list[Finding]
+    record: Record,
+    observations: Observations,
+    way: list[ChunkTimeline],
+    spent: list[Budget],
+    normal: Normal,
+    found: list[Finding],
 ) -> Verdict:
     if not way:
         return Verdict(hop=Hop.UNEXPLAINED, ms=0.0, audible=True, evidence="No audio came.")
@@ -115,10 +120,10 @@ def _verdict(
     by_weight = sorted(found, key=_weight, reverse=True)
     if by_weight and (by_weight[0].silent_ms > 0 or missing_ns <= max(BROKEN_NS, by_weight[0].ms * 1e6)):
         worst = by_weight[0]
-        said = evidence(worst.hop, way, signs, worst.chunks, worst.spans)
+        said = evidence(worst.hop, way, observations, worst.chunks, worst.spans)
         return Verdict(hop=worst.hop, ms=worst.ms, audible=worst.audible, evidence=said, findings=tuple(by_weight))
     if missing_ns > BROKEN_NS:
-        return _from_silences(spent, way, signs, missing_ns, by_weight)
+        return _from_silences(spent, way, observations, missing_ns, by_weight)
     late_ns = _late_start_ns(spent, normal)
     if late_ns > BLAMED_NS:
         said = "The first sound came later than usual, and no hop took longer than usual by that much."
@@ -132,14 +137,14 @@ def _weight(finding: Finding) -> float:
 
 
 def _from_silences(
-    spent: list[Budget], way: list[Passage], signs: Signs, missing_ns: int, found: list[Finding]
+    spent: list[Budget], way: list[ChunkTimeline], observations: Observations, missing_ns: int, found: list[Finding]
 ) -> Verdict:
     """Nothing was beyond normal: the hop that held most of the way to the late chunks."""
     late = [budget for budget in spent if budget.name == "late_chunk"]
     path = [piece for budget in late for piece in (*budget.lead, *budget.pieces) if piece.hop not in NEVER_BLAMED]
     spans = {hop: tuple(piece.span for piece in path if piece.hop is hop) for hop in Hop}
     hop = max(spans, key=lambda name: length_ns(spans[name])) if path else Hop.UNEXPLAINED
-    said = evidence(hop, way, signs, tuple(budget.chunk for budget in late), spans[hop])
+    said = evidence(hop, way, observations, tuple(budget.chunk for budget in late), spans[hop])
     return Verdict(hop=hop, ms=missing_ns / 1e6, audible=True, evidence=said, findings=tuple(found))
 
 

@@ -2,7 +2,7 @@
 
     async with Watch(client) as watch:
         async with client.utterance() as utterance: ...
-        analyse(utterance.record, signs=watch.signs())
+        analyse(utterance.record, observations=watch.observations())
 
 Questions to the server's clock go out of a thread of their own, over a connection of their own: they stay quick while
 only the audio's reader stalls, and become slow with the network. That costs some 40 short calls
@@ -21,7 +21,7 @@ from .._transport.clock_probe import PROBE_INTERVAL_S, ClockProber
 from ..client import Client
 from ..errors import ClientClosed
 from ..record import DeviceLog
-from .observations import Signs
+from .observations import Observations
 
 TICK_S = 0.01  # of the loops' timers
 LATE_S = 0.005  # a timer that is so late is noted
@@ -83,9 +83,9 @@ class Watch:
         if not self._prober.unanswered:
             self._unanswered = None
 
-    def signs(self, device: DeviceLog | None = None) -> Signs:
+    def observations(self, device: DeviceLog | None = None) -> Observations:
         """What was seen so far; complete after the block."""
-        return Signs(
+        return Observations(
             exchanges=tuple(self._prober.exchanges),
             unanswered=self._unanswered,
             loop_blocks=tuple(self._loop_watch.blocks),

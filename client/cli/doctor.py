@@ -19,7 +19,7 @@ import grpc
 from .._clock import Span
 from .._transport.health import is_serving
 from ..attribution.clock_bounds import clock_bounds
-from ..attribution.observations import Signs
+from ..attribution.observations import Observations
 from ..attribution.watch import Watch
 from ..client import Client
 from ..errors import ClientError, PlaybackUnavailable
@@ -43,7 +43,7 @@ class Mark(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Check:
     mark: Mark
     what: str
     said: str
@@ -51,72 +51,70 @@ class Finding:
 
 
 async def doctor(address: str, *, as_json: bool) -> bool:
-    """Prints the findings; True if nothing is bad."""
-    findings = []
-    async for finding in examine(address):
-        findings.append(finding)
+    """Prints the checks; True if nothing is bad."""
+    checks = []
+    async for check in examine(address):
+        checks.append(check)
         if not as_json:
-            sys.stdout.write(line(finding) + "\n")
+            sys.stdout.write(line(check) + "\n")
             sys.stdout.flush()
-    well = all(finding.mark is not Mark.BAD for finding in findings)
+    well = all(check.mark is not Mark.BAD for check in checks)
     if as_json:
-        sys.stdout.write(json.dumps({"well": well, "findings": [asdict(finding) for finding in findings]}) + "\n")
+        sys.stdout.write(json.dumps({"well": well, "findings": [asdict(check) for check in checks]}) + "\n")
     return well
 
 
-def line(finding: Finding) -> str:
-    advice = f"\n{'':22}-> {finding.advice}" if finding.advice else ""
-    return f"{finding.mark:<6}{finding.what:<16}{finding.said}{advice}"
+def line(check: Check) -> str:
+    advice = f"\n{'':22}-> {check.advice}" if check.advice else ""
+    return f"{check.mark:<6}{check.what:<16}{check.said}{advice}"
 
 
-async def examine(address: str) -> AsyncIterator[Finding]:
+async def examine(address: str) -> AsyncIterator[Check]:
     try:
         async with Client(address) as client:
             info = client.server
             said = f"{address}: version {info.version}, model {info.model} on {info.device}"
-            yield Finding(mark=Mark.FINE, what="server", said=said)
+            yield Check(mark=Mark.FINE, what="server", said=said)
             yield await asyncio.to_thread(health, address)
             yield load(info.active_utterances, info.limits.max_utterances)
             async with Watch(client) as watch:
                 await asyncio.sleep(LISTEN_S)
-            for finding in (*way(watch.signs()), *loops(watch.signs())):
-                yield finding
+            for check in (*way(watch.observations()), *loops(watch.observations())):
+                yield check
             rates = info.native_sample_rate, info.sample_rates
     except ClientError as error:
         advice = "start the server, or give its address with --address HOST:PORT"
-        yield Finding(mark=Mark.BAD, what="server", said=_one_line(error), advice=advice)
+        yield Check(mark=Mark.BAD, what="server", said=_one_line(error), advice=advice)
         rates = 24_000, (24_000, 48_000)
     yield await device(*rates)
 
 
-def health(address: str) -> Finding:
+def health(address: str) -> Check:
     """As an orchestrator would ask. Blocks."""
     try:
         serving = is_serving(address, _LIMIT_S)
     except grpc.RpcError as error:
         said = f"the health service does not answer: {error.code().name}"
-        return Finding(mark=Mark.POOR, what="health", said=said)
+        return Check(mark=Mark.POOR, what="health", said=said)
     if serving:
-        return Finding(mark=Mark.FINE, what="health", said="serving")
+        return Check(mark=Mark.FINE, what="health", said="serving")
     advice = "it loads its model or shuts down: wait, or look at its log"
-    return Finding(mark=Mark.BAD, what="health", said="the server is not serving", advice=advice)
+    return Check(mark=Mark.BAD, what="health", said="the server is not serving", advice=advice)
 
 
-def load(active: int, most: int) -> Finding:
+def load(active: int, most: int) -> Check:
     said = f"{active} of {most} utterances are running"
     if active < most:
-        return Finding(mark=Mark.FINE, what="load", said=said)
-    return Finding(mark=Mark.BAD, what="load", said=said, advice="wait, or start the server with --max-utterances")
+        return Check(mark=Mark.FINE, what="load", said=said)
+    return Check(mark=Mark.BAD, what="load", said=said, advice="wait, or start the server with --max-utterances")
 
 
-def way(signs: Signs) -> list[Finding]:
+def way(observations: Observations) -> list[Check]:
     """The network and the server's clock."""
-    bounds = clock_bounds(Record(), None, signs.exchanges)
+    bounds = clock_bounds(Record(), None, observations.exchanges)
     if bounds is None or bounds.round_trip_ns is None:
-        return [
-            Finding(mark=Mark.BAD, what="network", said="no question was answered", advice="look at the connection")
-        ]
-    times = [exchange.round_trip_ns / 1e6 for exchange in signs.exchanges]
+        return [Check(mark=Mark.BAD, what="network", said="no question was answered", advice="look at the connection")]
+    times = [exchange.round_trip_ns / 1e6 for exchange in observations.exchanges]
     usual, slowest = statistics.median(times), max(times)
     said = f"there and back {usual:.1f} ms, {slowest:.1f} ms at most of {len(times)}"
     mark, advice = Mark.FINE, ""
@@ -126,28 +124,28 @@ def way(signs: Signs) -> list[Finding]:
         mark, advice = Mark.POOR, "the way is unsteady: a pre-buffer of that size keeps the sound from breaking"
     clock = f"server's {bounds.offset_ns / 1e6:+.3f} ms from ours, known to {bounds.round_trip_ns / 2e6:.3f} ms"
     return [
-        Finding(mark=mark, what="network", said=said, advice=advice),
-        Finding(mark=Mark.FINE, what="clock", said=clock),
+        Check(mark=mark, what="network", said=said, advice=advice),
+        Check(mark=Mark.FINE, what="clock", said=clock),
     ]
 
 
-def loops(signs: Signs) -> list[Finding]:
-    server = [exchange.server_blocked for exchange in signs.exchanges if exchange.server_blocked]
+def loops(observations: Observations) -> list[Check]:
+    server = [exchange.server_blocked for exchange in observations.exchanges if exchange.server_blocked]
     return [
         _loop("server loop", server, "something blocks the server's event loop, or its machine is too busy"),
-        _loop("client loop", signs.loop_blocks, "this machine is too busy for steady playback"),
-        _loop("client reader", signs.reader_blocks, "this machine is too busy for steady playback"),
+        _loop("client loop", observations.loop_blocks, "this machine is too busy for steady playback"),
+        _loop("client reader", observations.reader_blocks, "this machine is too busy for steady playback"),
     ]
 
 
-def _loop(name: str, blocks: list[Span] | tuple[Span, ...], advice: str) -> Finding:
+def _loop(name: str, blocks: list[Span] | tuple[Span, ...], advice: str) -> Check:
     longest_ms = max((block.length_ns for block in blocks), default=0) / 1e6
     if longest_ms <= BLOCKED_MS:
-        return Finding(mark=Mark.FINE, what=name, said=f"late by {longest_ms:.1f} ms at most")
-    return Finding(mark=Mark.POOR, what=name, said=f"stood still for {longest_ms:.0f} ms", advice=advice)
+        return Check(mark=Mark.FINE, what=name, said=f"late by {longest_ms:.1f} ms at most")
+    return Check(mark=Mark.POOR, what=name, said=f"stood still for {longest_ms:.0f} ms", advice=advice)
 
 
-async def device(native_rate: int, rates: tuple[int, ...]) -> Finding:
+async def device(native_rate: int, rates: tuple[int, ...]) -> Check:
     """Opens the default audio device, plays nothing, closes it."""
     try:
         rate = await asyncio.to_thread(device_rate, native_rate, rates)
@@ -155,16 +153,16 @@ async def device(native_rate: int, rates: tuple[int, ...]) -> Finding:
             log = player.log()
     except PlaybackUnavailable as error:
         advice = "sound can still go into a file: say --out FILE.wav"
-        return Finding(mark=Mark.BAD, what="audio device", said=_one_line(error), advice=advice)
+        return Check(mark=Mark.BAD, what="audio device", said=_one_line(error), advice=advice)
     opening_ms, latency_ms = log.opening.length_ns / 1e6, log.latency_s * 1e3
     said = f"{rate} Hz, opens in {opening_ms:.0f} ms, sounds {latency_ms:.0f} ms after it is given a sample"
     if opening_ms > SLOW_OPENING_MS:
         advice = "open it before the first request, as `say` does, and keep it open"
-        return Finding(mark=Mark.POOR, what="audio device", said=said, advice=advice)
+        return Check(mark=Mark.POOR, what="audio device", said=said, advice=advice)
     if latency_ms > LATE_DEVICE_MS:
         advice = "every sound comes so much later: another device, or a smaller buffer in the sound system"
-        return Finding(mark=Mark.POOR, what="audio device", said=said, advice=advice)
-    return Finding(mark=Mark.FINE, what="audio device", said=said)
+        return Check(mark=Mark.POOR, what="audio device", said=said, advice=advice)
+    return Check(mark=Mark.FINE, what="audio device", said=said)
 
 
 def _one_line(error: Exception) -> str:

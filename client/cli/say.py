@@ -72,8 +72,8 @@ async def say(arguments: argparse.Namespace) -> None:
                     sink = _into_file(utterance, arguments.out, files)
                     await _speak(utterance, arguments, onset, sink, None, captions)
             captions.finish()
-        signs = watch.signs(player.log() if player else None)
-        tell(arguments, Told(utterance.record, clock, signs, _heard(onset, player), normal))
+        observations = watch.observations(player.log() if player else None)
+        tell(arguments, Told(utterance.record, clock, observations, _heard(onset, player), normal))
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -12,7 +12,7 @@ from pathlib import Path
 from .._clock import ClockOffset
 from ..attribution.baseline import ENOUGH, UTTERANCES_KEPT, Normal, Run
 from ..attribution.hops import Hop
-from ..attribution.observations import Signs
+from ..attribution.observations import Observations
 from ..attribution.verdict import Analysis, analyse
 from ..errors import ClientError
 from ..record import Record
@@ -31,14 +31,14 @@ class Told:
 
     record: Record
     clock: ClockOffset
-    signs: Signs
+    observations: Observations
     heard: Heard
     normal: Normal | None
 
 
 def tell(arguments: argparse.Namespace, told: Told) -> None:
     record, clock, heard = told.record, told.clock, told.heard
-    analysis = analyse(record, clock, told.signs, first_audible=heard.first_audible, normal=told.normal)
+    analysis = analyse(record, clock, told.observations, first_audible=heard.first_audible, normal=told.normal)
     for warning in record.warnings:
         sys.stderr.write(f"warning: {warning.message} ({warning.reason})\n")
     if not arguments.quiet:

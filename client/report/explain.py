@@ -18,7 +18,7 @@ SMALL_MS = 0.05  # less is left out of the table
 def table(analysis: Analysis) -> str:
     """For a person, 80 columns wide: the verdict, both budgets, what was beyond normal."""
     verdict = analysis.verdict
-    advice = f"What helps: {verdict.hop.advice}." if verdict.hop.advice else ""
+    advice = f"What helps: {verdict.hop.about.advice}." if verdict.hop.about.advice else ""
     lines = ["what happened", *_wrapped(headline(analysis), verdict.evidence, advice)]
     for budget in analysis.budgets:
         lines += ["", *_budget(budget)]
@@ -26,7 +26,7 @@ def table(analysis: Analysis) -> str:
             lines += _wrapped(why_it_waited(analysis))
     if len(verdict.findings) > 1:
         lines += ["", "also beyond normal"]
-        lines += [f"  {finding.hop.words:<34}{finding.ms:9.1f} ms" for finding in verdict.findings[1:]]
+        lines += [f"  {finding.hop.label:<34}{finding.ms:9.1f} ms" for finding in verdict.findings[1:]]
     return "\n".join([*lines, "", "what this stands on", *_grounds(analysis)])
 
 
@@ -73,7 +73,7 @@ def _budget(budget: Budget) -> list[str]:
     longest = max(rows.values(), default=1.0)
     lines = [title(budget)]
     for hop, ms in rows.items():
-        lines.append(f"  {hop.words:<34}{ms:9.1f} ms  {'█' * max(0, round(_BAR * ms / longest))}".rstrip())
+        lines.append(f"  {hop.label:<34}{ms:9.1f} ms  {'█' * max(0, round(_BAR * ms / longest))}".rstrip())
     lines.append(f"  {'explained':<34}{budget.explained:9.1%}")
     return lines
 
@@ -81,18 +81,18 @@ def _budget(budget: Budget) -> list[str]:
 def _grounds(analysis: Analysis) -> list[str]:
     """What the verdict stands on."""
     lines = []
-    bounds, signs = analysis.bounds, analysis.signs
+    bounds, observations = analysis.bounds, analysis.observations
     if bounds is None:
         lines.append("  the server told no timings: only what happened in the client is known")
     elif bounds.round_trip_ns is not None:
         offset_ms, error_ms = bounds.offset_ns / 1e6, bounds.round_trip_ns / 2e6
         lines.append(f"  the server's clock is {offset_ms:+.3f} ms from ours, known to {error_ms:.3f} ms")
-    if signs.exchanges:
-        slowest_ms = max(exchange.round_trip_ns for exchange in signs.exchanges) / 1e6
-        asked = f"{len(signs.exchanges)} questions to that clock, meanwhile"
+    if observations.exchanges:
+        slowest_ms = max(exchange.round_trip_ns for exchange in observations.exchanges) / 1e6
+        asked = f"{len(observations.exchanges)} questions to that clock, meanwhile"
         lines.append(f"  {asked}, were answered within {slowest_ms:.1f} ms")
     normal = "earlier clean utterances" if analysis.normal.learned else "this utterance's own steps"
     lines.append(f"  normal is the median of {normal}")
     blocked = [(hop, analysis.blocks.length_ns(hop)) for hop in (Hop.SERVER_LOOP, Hop.CLIENT_LOOP, Hop.CLIENT_READER)]
-    lines += [f"  {hop.words}: {ns / 1e6:.0f} ms in all" for hop, ns in blocked if ns]
+    lines += [f"  {hop.label}: {ns / 1e6:.0f} ms in all" for hop, ns in blocked if ns]
     return lines

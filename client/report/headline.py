@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from ..attribution.chunk_timeline import Passage
+from ..attribution.chunk_timeline import ChunkTimeline
 from ..attribution.critical_path import AUDIBLE_GAP_NS
 from ..attribution.hops import Hop
 from ..attribution.verdict import Analysis
-
-_BLAME = {
-    Hop.TEXT: "the text came {ms} late",
-    Hop.T3: "T3, which turns text into speech tokens, took {ms} too long",
-    Hop.TOKENS: "speech tokens waited {ms} too long for the flow",
-    Hop.FLOW: "the flow, which turns speech tokens into a spectrum, took {ms} too long",
-    Hop.VOCODER: "the vocoder, which turns the spectrum into sound, took {ms} too long",
-    Hop.CHANNEL: "finished sound waited {ms} too long on the server",
-    Hop.SERVER_LOOP: "the server's event loop was blocked for {ms}",
-    Hop.NETWORK: "the network held messages up for {ms}",
-    Hop.CLIENT_READER: "the client's reading thread stood still for {ms}",
-    Hop.CLIENT_LOOP: "the client's event loop was blocked for {ms}",
-    Hop.CLIENT_BUFFER: "the client program left sound waiting for {ms}",
-    Hop.DEVICE_OPEN: "opening the audio device took {ms} too long",
-    Hop.DEVICE: "the audio device stood still for {ms}",
-    Hop.UNEXPLAINED: "{ms} of delay cannot be explained",
-}
 
 _LONG_PREBUFFER_S = 0.2
 
@@ -34,7 +17,7 @@ def headline(analysis: Analysis) -> str:
     if verdict.hop is Hop.CLEAN:
         return "Nothing was late, and the sound did not break."
     late = late_chunks(analysis)
-    blame = _BLAME[verdict.hop].format(ms=ms_words(verdict.ms))
+    blame = verdict.hop.about.blame.format(ms=ms_words(verdict.ms))
     if late:
         silence = ms_words(sum(passage.late_ns for passage in late) / 1e6)
         return f"The sound broke off {times(len(late))}, for {silence}{' in all' if late[1:] else ''}: {blame}."
@@ -58,12 +41,12 @@ def why_it_waited(analysis: Analysis) -> str:
     )
 
 
-def late_chunks(analysis: Analysis) -> list[Passage]:
+def late_chunks(analysis: Analysis) -> list[ChunkTimeline]:
     """Before which the sound broke off."""
     return [passage for passage in analysis.way if is_late(passage)]
 
 
-def is_late(passage: Passage) -> bool:
+def is_late(passage: ChunkTimeline) -> bool:
     """So that it can be heard; of the first chunk nothing is expected."""
     return passage.seq > 0 and passage.late_ns > AUDIBLE_GAP_NS
 

@@ -10,19 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .._clock import Span
-from ..attribution.chunk_timeline import Passage
+from ..attribution.chunk_timeline import ChunkTimeline
 from ..attribution.findings import BLOCK_NS
 from ..attribution.hops import Hop
 from ..attribution.verdict import Analysis
 from .headline import is_late, ms_words, times
 from .scale import ticks
 
-_TROUBLES = (
-    (Hop.SERVER_LOOP, "the server's event loop stood still"),
-    (Hop.CLIENT_READER, "the client's reading thread stood still"),
-    (Hop.CLIENT_LOOP, "the client's event loop stood still"),
-    (Hop.DEVICE, "the audio device stood still"),
-)
 _PAUSE_NS = 5_000_000  # a shorter pause within a stage's work is not drawn
 _MADE, _BEGUN = 1.04, 1.25  # so much more is shown than what it took to make all sound, than until the first sounded
 _ENLARGED_FROM = 2.5  # a stretch is enlarged if it takes less than 1/2.5 of the whole
@@ -137,7 +131,7 @@ def panels(analysis: Analysis) -> list[Panel]:
     return [Panel(title="The whole utterance", span=whole, origin_ns=begin_ns), *enlarged]
 
 
-def playing(passage: Passage, analysis: Analysis) -> Span:
+def playing(passage: ChunkTimeline, analysis: Analysis) -> Span:
     length_ns = passage.num_samples * 1_000_000_000 // analysis.record.sample_rate
     return Span(passage.sounded_ns, passage.sounded_ns + length_ns)
 
@@ -203,7 +197,7 @@ class _Lanes:
         said = f"{name}, {caption}: {len(work)} chunks, {total_ms:.0f} ms in all"
         return Lane(name=name, caption=caption, hop=hop, bars=tuple(stacked(bars)), said=said, due=due)
 
-    def _bar(self, passage: Passage, span: Span, kind: Kind = Kind.WORK, words: str = "") -> Bar:
+    def _bar(self, passage: ChunkTimeline, span: Span, kind: Kind = Kind.WORK, words: str = "") -> Bar:
         tip = f"chunk {passage.seq}: {self._between(span)}" + (f", {words}" if words else "")
         return Bar(span=Span(span.start_ns, max(span.start_ns, span.end_ns)), tip=tip, kind=kind, chunk=passage.seq)
 
@@ -227,7 +221,7 @@ class _Lanes:
     def _t3(self) -> Iterator[Bar]:
         """T3 draws without a break, unless it is far ahead: a chunk's tokens begin where those of the one before
         ended."""
-        before: Passage | None = None
+        before: ChunkTimeline | None = None
         for passage in self._way:
             if passage.stamped:
                 begun_ns = passage.t3_start_ns if passage.new_segment or before is None else before.t3_last_ns
@@ -241,13 +235,13 @@ class _Lanes:
                 yield self._bar(passage, span, words=tokens)
             before = passage
 
-    def _flow(self, passage: Passage) -> Bar:
+    def _flow(self, passage: ChunkTimeline) -> Bar:
         span = Span(passage.flow_start_ns, passage.flow_end_ns)
         if passage.speculative:
             return self._bar(passage, span, Kind.GUESS, "begun before T3 had said that it was over")
         return self._bar(passage, span)
 
-    def _vocoder(self, stamped: list[Passage]) -> Iterator[Bar]:
+    def _vocoder(self, stamped: list[ChunkTimeline]) -> Iterator[Bar]:
         free_ns = 0  # while it works on another chunk, that is what is drawn
         for passage in stamped:
             waited = Span(max(passage.flow_end_ns, free_ns), passage.vocoder_start_ns)
@@ -271,10 +265,11 @@ class _Lanes:
             yield self._bar(passage, playing(passage, self._analysis))
 
     def _troubles(self) -> Iterator[Lane]:
-        for hop, words in _TROUBLES:
-            blocks = [block for block in self._analysis.blocks.of(hop) if block.length_ns > BLOCK_NS]
+        for hop in Hop:
+            words = hop.about.stopped
+            blocks = [block for block in self._analysis.blocks.of(hop) if words and block.length_ns > BLOCK_NS]
             if blocks:
                 bars = (Bar(span=one, tip=f"{words}: {self._between(one)}", kind=Kind.STILL) for one in blocks)
                 longest_ms = max(block.length_ns for block in blocks) / 1e6
                 said = f"{words}: {times(len(blocks))}, up to {longest_ms:.0f} ms"
-                yield Lane(name=hop.words, caption="stood still", hop=hop, bars=tuple(bars), said=said)
+                yield Lane(name=hop.label, caption="stood still", hop=hop, bars=tuple(bars), said=said)

@@ -7,32 +7,14 @@ Underrun: the listener asked and nothing was there; without a device, of a liste
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .._clock import ClockOffset
+from ..attribution.hops import Hop
+from ..attribution.playout import ChunkPlayout, simulated
 from ..record import Receipt, Record
+from ..types import Timings
 
 HEARD_S = 0.040  # received audio that counts as sound (TTFA)
 NS = 1e9
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hop:
-    """A stretch of the way from text to sound; the hops of an utterance follow each other without overlap."""
-
-    key: str  # stable, for programs
-    name: str  # for a person
-    ms: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Playout:
-    """When each chunk sounds, for a listener who starts at `start_ns` and waits for late chunks. Client's clock."""
-
-    start_ns: int
-    chunk_start_ns: tuple[int, ...]
-    underruns: int
-    missing_ns: int
 
 
 def first_heard(record: Record) -> Receipt | None:
@@ -70,18 +52,17 @@ def paced_ms(record: Record) -> float:
     return sum(receipt.timings.paced_ns for receipt in record.receipts) / 1e6
 
 
-def hops(record: Record, clock: ClockOffset | None) -> list[Hop]:
-    """A partition of TTFA. Network is the sum of both directions, so the clocks' offset cancels out."""
+def hops(record: Record, clock: ClockOffset | None) -> dict[Hop, float]:
+    """A partition of TTFA in ms. Network is the sum of both directions, so the clocks' offset cancels out."""
     heard, sent_ns = first_heard(record), text_sent_ns(record, clock)
     if heard is None or sent_ns is None:
-        return []
+        return {}
     until_ns = _first_segment_known_ns(record, clock)
     complete_ns = max(piece.sent_ns for piece in record.sent if piece.sent_ns <= until_ns)
-    stages = _server_stages(heard)
-    server_ms = sum(hop.ms for hop in stages)
-    network_ms = (heard.received_ns - complete_ns) / 1e6 - server_ms
-    waited = Hop(key="text", name="waiting for the end of the text", ms=(complete_ns - sent_ns) / 1e6)
-    return [waited, *stages, Hop(key="network", name="network (there and back)", ms=network_ms)]
+    stages = _server_stages(heard.timings)
+    network_ms = (heard.received_ns - complete_ns) / 1e6 - sum(stages.values())
+    stages[Hop.TEXT] += (complete_ns - sent_ns) / 1e6
+    return stages | {Hop.NETWORK: network_ms}
 
 
 def prebuffer_needed_ms(record: Record) -> float:
@@ -92,32 +73,9 @@ def prebuffer_needed_ms(record: Record) -> float:
     return max((r.received_ns - first_ns) / 1e6 - 1e3 * r.first_sample / rate for r in record.receipts)
 
 
-def playout(record: Record, start_ns: int | None = None) -> Playout | None:
-    """`start_ns`: when playback really began; absent: as the server's hint advises."""
-    if not record.receipts:
-        return None
-    if start_ns is None:
-        start_ns = advised_start_ns(record.receipts)
-    starts: list[int] = []
-    underruns = missing_ns = 0
-    for receipt in record.receipts:
-        due_ns = start_ns + missing_ns + round(receipt.first_sample / record.sample_rate * NS)
-        if receipt.received_ns > due_ns:
-            underruns += 1
-            missing_ns += receipt.received_ns - due_ns
-            due_ns = receipt.received_ns
-        starts.append(due_ns)
-    return Playout(start_ns=start_ns, chunk_start_ns=tuple(starts), underruns=underruns, missing_ns=missing_ns)
-
-
-def advised_start_ns(receipts: list[Receipt]) -> int:
-    """When the hints let playback begin; a hint that comes after that is too late to count."""
-    first_ns = receipts[0].received_ns
-    start_ns = first_ns
-    for receipt in receipts:
-        if receipt.received_ns <= start_ns and receipt.prebuffer_hint_s is not None:
-            start_ns = max(receipt.received_ns, first_ns + round(receipt.prebuffer_hint_s * NS))
-    return start_ns
+def playout(record: Record, start_ns: int | None = None) -> list[ChunkPlayout]:
+    """Of a listener who hears each chunk as soon as it is received; `start_ns`: when playback really began."""
+    return simulated(record, [receipt.received_ns for receipt in record.receipts], start_ns) if record.receipts else []
 
 
 def _first_segment_known_ns(record: Record, clock: ClockOffset | None) -> int:
@@ -130,21 +88,19 @@ def _first_segment_known_ns(record: Record, clock: ClockOffset | None) -> int:
     return first.received_ns
 
 
-def _server_stages(receipt: Receipt) -> list[Hop]:
+def _server_stages(timings: Timings) -> dict[Hop, float]:
     """What the server did between the text's arrival and the write. A stage without a stamp takes no time."""
-    timings = receipt.timings
     ends = (
-        ("segment", "segmenter, waiting for T3", timings.t3_start_ns),
-        ("t3", f"T3: {timings.window_tokens} + {timings.lookahead_tokens} speech tokens", timings.t3_last_token_ns),
-        ("flow_wait", "waiting for the flow", timings.flow_start_ns),
-        ("flow", "flow: tokens to spectrum", timings.flow_end_ns),
-        ("vocoder", "vocoder: spectrum to sound", timings.vocoder_end_ns),
-        ("channel", "audio channel", timings.taken_ns),
-        ("encode", "encoding", timings.write_start_ns - timings.paced_ns),
-        ("pacing", "pacing (max_lead)", timings.write_start_ns),
+        (Hop.TEXT, timings.text_cut_ns),
+        (Hop.T3, timings.t3_last_token_ns),
+        (Hop.TOKENS, timings.flow_start_ns),
+        (Hop.FLOW, timings.flow_end_ns),
+        (Hop.VOCODER, timings.vocoder_end_ns),
+        (Hop.CHANNEL, timings.write_start_ns - timings.paced_ns),
+        (Hop.PACING, timings.write_start_ns),
     )
-    stages, at_ns = [], timings.text_received_ns
-    for key, name, end_ns in ends:
-        stages.append(Hop(key=key, name=name, ms=max(0, end_ns - at_ns) / 1e6))
+    stages, at_ns = {}, timings.text_received_ns
+    for hop, end_ns in ends:
+        stages[hop] = max(0, end_ns - at_ns) / 1e6
         at_ns = max(at_ns, end_ns)
     return stages

@@ -11,7 +11,6 @@ from html import escape
 
 from ..attribution.critical_path import Budget
 from ..attribution.hops import Hop
-from ..attribution.hues import HUES
 from ..attribution.verdict import Analysis
 from . import metrics
 from .explain import SMALL_MS, title
@@ -49,8 +48,8 @@ def _verdict(analysis: Analysis) -> str:
     verdict = analysis.verdict
     mood = "good" if verdict.hop is Hop.CLEAN else "bad" if late_chunks(analysis) or not analysis.way else "fair"
     words = [f"<strong>{escape(headline(analysis))}</strong>"]
-    said = [_went_well(analysis)] if verdict.hop is Hop.CLEAN else [verdict.hop.meaning, verdict.evidence]
-    advice = f"What helps: {verdict.hop.advice}." if verdict.hop.advice else ""
+    said = [_went_well(analysis)] if verdict.hop is Hop.CLEAN else [verdict.hop.about.meaning, verdict.evidence]
+    advice = f"What helps: {verdict.hop.about.advice}." if verdict.hop.about.advice else ""
     words += [f"<p>{escape(line)}</p>" for line in (" ".join(filter(None, said)), advice) if line]
     return f'<section class="verdict {mood}" aria-label="Verdict">{"".join(words)}</section>'
 
@@ -108,18 +107,18 @@ def _budget(budget: Budget) -> str:
     for hop, ms in budget.ms.items():
         if ms < SMALL_MS:
             continue
-        share, hue = ms / total, HUES[hop]
+        share, hue = ms / total, hop.colour
         kind = ' class="none"' if hop is Hop.UNEXPLAINED else ""
         words = ms_words(ms) if share > _WORTH_A_WORD else ""
         roomy = ' class="roomy"' if share > _ROOMY else ""
         parts.append(
-            f'<b{kind or roomy} style="--hue:{hue};flex-grow:{ms:.4f}" title="{escape(hop.words)}: {ms:.1f} ms">'
+            f'<b{kind or roomy} style="--hue:{hue};flex-grow:{ms:.4f}" title="{escape(hop.label)}: {ms:.1f} ms">'
             f"{words}</b>"
         )
         rows.append(
-            f'<tr><td class="hop"><i class="swatch" style="--hue:{hue}"></i>{escape(hop.words)}</td>'
+            f'<tr><td class="hop"><i class="swatch" style="--hue:{hue}"></i>{escape(hop.label)}</td>'
             f'<td class="n">{ms:.1f} ms</td><td class="n">{_percent(share)}</td>'
-            f'<td class="soft means">{escape(hop.meaning)}</td></tr>'
+            f'<td class="soft means">{escape(hop.about.meaning)}</td></tr>'
         )
     return (
         f"<h3>{escape(title(budget)[0].upper() + title(budget)[1:])}</h3>"
@@ -158,7 +157,9 @@ def _chunks(analysis: Analysis) -> str:
 
 def _glossary(analysis: Analysis) -> str:
     rows = "".join(
-        f"<tr><td>{escape(hop.words)}</td><td>{escape(hop.meaning)}</td></tr>" for hop in Hop if hop is not Hop.CLEAN
+        f"<tr><td>{escape(hop.label)}</td><td>{escape(hop.about.meaning)}</td></tr>"
+        for hop in Hop
+        if hop is not Hop.CLEAN
     )
     return (
         f"<details><summary>All hops</summary><table><tbody>{rows}</tbody></table></details>"

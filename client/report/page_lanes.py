@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from html import escape
 
 from ..attribution.hops import Hop
-from ..attribution.hues import HUES
 from ..attribution.verdict import Analysis
 from .lanes import Bar, Kind, Lane, Panel, lanes, panels
 
@@ -26,7 +25,7 @@ _PHONE = 2.9  # times that on a phone
 
 def timeline(analysis: Analysis) -> Iterator[str]:
     drawn = lanes(analysis)
-    heard = "what the audio device played" if analysis.signs.device else "what a listener would hear"
+    heard = "what the audio device played" if analysis.observations.device else "what a listener would hear"
     yield "<h2>What happened when</h2>"
     yield (
         '<p class="soft">Time runs to the right, from the moment when the text was sent. Sound is made in chunks, '
@@ -58,7 +57,7 @@ def _key(drawn: list[Lane]) -> str:
 
 
 def _hue(hop: Hop | None) -> str:
-    return f' style="--hue:{HUES[hop]}"' if hop else ""
+    return f' style="--hue:{hop.colour}"' if hop else ""
 
 
 def _panel(drawn: list[Lane], panel: Panel) -> str:

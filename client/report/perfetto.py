@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._clock import Span
-from ..attribution.chunk_timeline import Passage
+from ..attribution.chunk_timeline import ChunkTimeline
 from ..attribution.hops import Hop
 from ..attribution.verdict import Analysis
 from .headline import headline
@@ -108,19 +108,19 @@ Slice = tuple[str, str, Span, dict[str, Any]]  # lane, name, when, details
 
 
 def _spans(analysis: Analysis) -> Iterator[Slice]:
-    before: Passage | None = None
+    before: ChunkTimeline | None = None
     for passage in analysis.way:
         yield from _stages(passage, before)
         before = passage
     yield from _sound(analysis)
     for hop in (Hop.SERVER_LOOP, Hop.CLIENT_LOOP, Hop.CLIENT_READER):
         for block in analysis.blocks.of(hop):
-            yield hop.words, "blocked", block, {}
-    if device := analysis.signs.device:
+            yield hop.label, "blocked", block, {}
+    if device := analysis.observations.device:
         yield "audio device", "opening", device.opening, {}
         for stall in device.stalls:
             yield "audio device", "stands still", stall, {}
-    for exchange in analysis.signs.exchanges:
+    for exchange in analysis.observations.exchanges:
         yield "questions to the server's clock", "question", Span(exchange.sent_ns, exchange.received_ns), {}
     for piece in analysis.record.sent:
         details = {"characters": piece.characters}
@@ -128,10 +128,10 @@ def _spans(analysis: Analysis) -> Iterator[Slice]:
     for budget in analysis.budgets:
         lane = "first sound" if budget.name == "first_sound" else "late chunks"
         for one in budget.pieces:
-            yield lane, one.hop.words, one.span, {"chunk": one.chunk}
+            yield lane, one.hop.label, one.span, {"chunk": one.chunk}
 
 
-def _stages(passage: Passage, before: Passage | None) -> Iterator[Slice]:
+def _stages(passage: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Slice]:
     name, details = f"chunk {passage.seq}", {"chunk": passage.seq, "segment": passage.segment}
     if passage.stamped:
         begun_ns = before.t3_last_ns if before and not passage.new_segment else passage.t3_start_ns
@@ -158,7 +158,7 @@ def _sound(analysis: Analysis) -> Iterator[Slice]:
             yield "silence", f"waiting for chunk {passage.seq}", Span(passage.due_ns, passage.sounded_ns), details
 
 
-def _playing(passage: Passage, rate: int) -> Span:
+def _playing(passage: ChunkTimeline, rate: int) -> Span:
     return Span(passage.sounded_ns, passage.sounded_ns + passage.num_samples * 1_000_000_000 // rate)
 
 
@@ -174,7 +174,7 @@ def _slice(one: _Placed, origin_ns: int) -> Event:
     }
 
 
-def _arrows(passage: Passage, placed: list[_Placed], origin_ns: int) -> Iterator[Event]:
+def _arrows(passage: ChunkTimeline, placed: list[_Placed], origin_ns: int) -> Iterator[Event]:
     """From T3 to flow, vocoder, network, playing: where the chunk went. They leave a slice at its end, or before the
     next one begins: a speculative window ends before T3 does."""
     mine = {one.lane: one for one in placed if one.details.get("chunk") == passage.seq and one.lane in _WAY}

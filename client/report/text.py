@@ -29,8 +29,9 @@ def as_json(record: Record, clock: ClockOffset | None, heard: Heard) -> dict[str
     """One flat object; milliseconds unless the name says otherwise."""
     started, playout = record.started, metrics.playout(record)
     underruns, underrun_s = heard.underruns, heard.underrun_s
-    if playout and not heard.device:
-        underruns, underrun_s = playout.underruns, playout.missing_ns / metrics.NS
+    if not heard.device:
+        late_ns = [chunk.late_ns for chunk in playout if chunk.late_ns > 0]
+        underruns, underrun_s = len(late_ns), sum(late_ns) / metrics.NS
     hint = next((r.prebuffer_hint_s for r in reversed(record.receipts) if r.prebuffer_hint_s is not None), None)
     return {
         "ttfa_ms": _rounded(metrics.ttfa_ms(record, clock)),
@@ -50,7 +51,7 @@ def as_json(record: Record, clock: ClockOffset | None, heard: Heard) -> dict[str
         "sample_rate": started.sample_rate if started else None,
         "encoding": started.encoding.value if started else None,
         "samples": record.num_samples,
-        "timings_ms": {hop.key: round(hop.ms, 2) for hop in metrics.hops(record, clock)},
+        "timings_ms": {hop.value: round(ms, 2) for hop, ms in metrics.hops(record, clock).items()},
         "clock_offset_ms": round(clock.offset_ns / 1e6, 3) if clock else None,
         "clock_error_ms": round(clock.error_ns / 1e6, 3) if clock else None,
         "usage": asdict(record.finished.usage) if record.finished else None,
@@ -63,18 +64,18 @@ def first_sound_ms(record: Record, clock: ClockOffset | None, heard: Heard) -> f
     """From sending the text to the first sample above -50 dBFS, for a listener who starts with the first chunk; with a
     device, as it really sounded."""
     sent_ns, index = metrics.text_sent_ns(record, clock), heard.first_audible
-    playout = metrics.playout(record, heard.started_ns or record.receipts[0].received_ns) if record.receipts else None
-    if sent_ns is None or index is None or playout is None:
+    playout = metrics.playout(record, heard.started_ns or record.receipts[0].received_ns) if record.receipts else []
+    if sent_ns is None or index is None or not playout:
         return None
-    for receipt, start_ns in zip(reversed(record.receipts), reversed(playout.chunk_start_ns), strict=True):
+    for receipt, chunk in zip(reversed(record.receipts), reversed(playout), strict=True):
         if receipt.first_sample <= index:
-            return (start_ns - sent_ns) / 1e6 + 1e3 * (index - receipt.first_sample) / record.sample_rate
+            return (chunk.sounded_ns - sent_ns) / 1e6 + 1e3 * (index - receipt.first_sample) / record.sample_rate
     return None
 
 
 def table(record: Record, clock: ClockOffset | None, heard: Heard) -> str:
     """For a person: the way of the first sound, then the figures."""
-    rows = [(hop.name, hop.ms) for hop in metrics.hops(record, clock)]
+    rows = [(hop.label, ms) for hop, ms in metrics.hops(record, clock).items()]
     ttfa = metrics.ttfa_ms(record, clock)
     if not rows or ttfa is None:
         return "no audio came"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import textwrap
 
 from ..attribution.hops import Hop
-from ..attribution.hues import HUES
 from ..attribution.verdict import Analysis
 from . import metrics
 from .headline import headline, late_chunks
@@ -99,7 +98,7 @@ class _Sketch:
         x = _MARGIN
         for kind, words in _LEGEND.items():
             if kind in kinds:
-                self._fill(x, y, 22, 13, kind, HUES[Hop.FLOW if kind is Kind.GUESS else Hop.T3])
+                self._fill(x, y, 22, 13, kind, (Hop.FLOW if kind is Kind.GUESS else Hop.T3).colour)
                 self._drawing.text(x + 29, y + 11, words)
                 x += 46 + _LETTER * len(words)
         self._drawing.line(x + 4, y - 1, x + 4, y + 14, self._look.ink, width=2)
@@ -124,7 +123,7 @@ class _Sketch:
         height, x = _BAR / bar.rows, self._x(bar.span.start_ns)
         width = max(self._x(bar.span.end_ns) - x - 1, 2)
         odd = bar.is_odd and width > _THIN
-        self._fill(x, y + bar.row * height, width, height, bar.kind, HUES[lane.hop], odd=odd, tip=bar.tip)
+        self._fill(x, y + bar.row * height, width, height, bar.kind, lane.hop.colour, odd=odd, tip=bar.tip)
         if bar.rows == 1 and width > _LETTER * len(bar.label) + 3:
             bold = bar.kind in (Kind.GAP, Kind.STILL)
             self._drawing.text(x + width / 2, y + 14, bar.label, size=11, fill=_WHITE, anchor="middle", bold=bold)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Coroutine
+from typing import Any, cast
 
 import grpc
 import numpy as np
@@ -378,3 +380,67 @@ async def test_cancelled_utterances_leave_nothing(server: FakeServer) -> None:
                 await asyncio.sleep(count % 5 * 0.002)
         assert client_threads() == ["gapless-reader"]
         assert [chunk async for chunk in client.say(TEXT)]
+
+
+async def test_an_utterance_outside_of_the_block_says_what_is_missing() -> None:
+    """It raised AttributeError."""
+    with pytest.raises(ClientClosed, match="async with"):
+        Client().utterance()
+
+
+async def test_a_cancel_just_after_the_call_has_opened_ends_the_call(server: FakeServer) -> None:
+    """The call had opened on the reader's loop, the cancel came before the program's task heard of it, and nobody was
+    left who would have ended the call."""
+    async with Client(server.address) as client:
+        utterance = client.utterance()
+        reader = utterance._reader
+
+        class CancelledAtTheLastMoment:
+            async def run(self, work: Coroutine[Any, Any, Any]) -> None:
+                await reader.run(work)
+                utterance._reader = reader
+                raise asyncio.CancelledError
+
+        utterance._reader = cast(Any, CancelledAtTheLastMoment())
+        with pytest.raises(asyncio.CancelledError):
+            await utterance.__aenter__()
+        assert await asyncio.to_thread(server.stream_over.wait, 2)
+
+
+async def test_an_end_that_was_not_sent_does_not_count(server: FakeServer) -> None:
+    """`end()` was cancelled before it was sent, and called again it did nothing: the server waited for ever."""
+    async with Client(server.address) as client, client.utterance() as utterance:
+        await utterance._call._writing.acquire()  # gRPC is busy
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(utterance.end(), 0.05)
+        utterance._call._writing.release()
+        await utterance.end()
+        async with asyncio.timeout(2):
+            while server.events() != ["config", "end_of_input"]:
+                await asyncio.sleep(0.01)
+
+
+async def test_closing_does_not_stop_the_program_s_loop(server: FakeServer) -> None:
+    """Closing joined the reader's thread on the loop of the program: what ran there meanwhile stood still."""
+    client = Client(server.address)
+    await client.__aenter__()
+    assert client._reader
+    client._channel = cast(Any, ClosedAtOnce())
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    await client.close()
+    ticking.cancel()
+    assert ticks > 10
+    assert client_threads() == []
+
+
+class ClosedAtOnce:
+    async def close(self, grace: None) -> None:
+        asyncio.get_running_loop().call_soon(time.sleep, 0.5)

@@ -12,7 +12,9 @@ from client import errors
 ADDRESS = "host:1"
 
 
-def rpc_error(code: grpc.StatusCode, details: str, *rich: error_details_pb2.BadRequest) -> grpc.aio.AioRpcError:
+def rpc_error(
+    code: grpc.StatusCode, details: str, *rich: error_details_pb2.BadRequest | error_details_pb2.ErrorInfo
+) -> grpc.aio.AioRpcError:
     packed = []
     for detail in rich:
         item = any_pb2.Any()
@@ -54,3 +56,19 @@ def test_details_that_are_not_google_rpc_are_ignored() -> None:
     trailing = grpc.aio.Metadata(("grpc-status-details-bin", b"\xff\xff"))
     error = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, grpc.aio.Metadata(), trailing, "broken", None)
     assert errors.translate(error, ADDRESS).violations == ()
+
+
+def test_a_message_that_is_too_large_is_no_invitation_to_come_again() -> None:
+    """gRPC says RESOURCE_EXHAUSTED, as a server without room does; it was told as "busy"."""
+    said = "CLIENT: Sent message larger than max (5242900 vs. 4194304)"
+    error = errors.translate(rpc_error(grpc.StatusCode.RESOURCE_EXHAUSTED, said), ADDRESS)
+    assert isinstance(error, errors.InvalidArgument)
+    assert "larger than" in str(error)
+
+
+def test_a_server_that_drains_is_there() -> None:
+    """It was told as one that cannot be reached."""
+    info = error_details_pb2.ErrorInfo(reason="DRAINING", domain="gapless")
+    error = errors.translate(rpc_error(grpc.StatusCode.UNAVAILABLE, "shutting down", info), ADDRESS)
+    assert isinstance(error, errors.ServerBusy)
+    assert "takes no new utterances" in str(error)

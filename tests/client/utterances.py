@@ -1,7 +1,8 @@
 """An utterance made of numbers, as it would be seen from both sides, with whatever delay a test puts into it.
 
 A little model of the pipeline: T3 draws, the flow takes windows, the channel, the wire, the reader, the program, the
-device. Every stage starts when the last thing that it waits for is there. Milliseconds in, a `Record` and `Signs` out.
+device. Every stage starts when the last thing that it waits for is there. Milliseconds go in, a `Record` and
+`Observations` come out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from client._clock import Exchange, Span
-from client.attribution.observations import Signs
+from client.attribution.observations import Observations
 from client.record import DeviceLog, Receipt, Record, Sent, Underrun, Write
 from client.types import Timings
 from tests.client.conftest import MS, record, timings
@@ -51,7 +52,7 @@ class Model:
 @dataclass
 class Seen:
     record: Record
-    signs: Signs
+    observations: Observations
     soundings_ms: list[float]
 
 
@@ -176,7 +177,7 @@ def _play(model: Model, made: Record, writes: list[Write], first_ms: float) -> t
     return device, sounded
 
 
-def _signs(model: Model, device: DeviceLog, until_ns: int) -> Signs:
+def _signs(model: Model, device: DeviceLog, until_ns: int) -> Observations:
     exchanges, at_ms = [], 0.0
     while model.probed and at_ms * MS < until_ns:
         served = _free(at_ms + model.wire_ms, model.server_blocked)
@@ -191,7 +192,7 @@ def _signs(model: Model, device: DeviceLog, until_ns: int) -> Signs:
             )
         )
         at_ms = back + PROBE_EVERY_MS
-    return Signs(
+    return Observations(
         exchanges=tuple(exchanges),
         loop_blocks=tuple(_ns(block) for block in model.loop_blocked),
         reader_blocks=tuple(_ns(block) for block in model.reader_blocked),

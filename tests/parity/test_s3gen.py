@@ -172,7 +172,7 @@ def spoken(sides: Sides, tail: TailConfig) -> Tensor:
         config=replace(sides.utterance.config, tail=tail),
         t3=cast(Any, None),
         flow=sides.flow,
-        hift=sides.hift,
+        vocoder=sides.hift,
         text=cast(Any, None),
         device=torch.device("cpu"),
         precision=Precision(),

@@ -13,7 +13,7 @@ from tests.client.utterances import Model, utter
 
 def analysed(model: Model) -> Analysis:
     seen = utter(model)
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 READER = Model(reader_blocked=(Span(300, 900),))

@@ -8,7 +8,7 @@ from client._clock import Span
 from client.attribution.causes import Blocks, known_blocks
 from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
-from client.attribution.observations import NOTHING, Signs, length_ns
+from client.attribution.observations import NOTHING_OBSERVED, Observations, length_ns
 from client.record import DeviceLog
 from tests.client.conftest import MS, receipt, record
 
@@ -40,19 +40,19 @@ def test_the_first_cause_explains_what_several_could() -> None:
 
 def test_a_loop_that_is_a_little_late_is_not_blocked() -> None:
     heard = record(receipt(0, 0, 1000, 500))
-    signs = Signs(loop_blocks=(Span(100 * MS, 112 * MS), Span(300 * MS, 400 * MS)))
-    assert known_blocks(heard, signs, None).of(Hop.CLIENT_LOOP) == [Span(300 * MS, 400 * MS)]
+    observations = Observations(loop_blocks=(Span(100 * MS, 112 * MS), Span(300 * MS, 400 * MS)))
+    assert known_blocks(heard, observations, None).of(Hop.CLIENT_LOOP) == [Span(300 * MS, 400 * MS)]
 
 
 def test_a_full_buffer_is_the_program_s_affair() -> None:
     waited = record(receipt(0, 0, 1000, 500))
     waited.receipts[0] = type(waited.receipts[0])(**{**vars(waited.receipts[0]), "buffered_ns": 700 * MS})
-    assert known_blocks(waited, NOTHING, None).of(Hop.CLIENT_BUFFER) == [Span(500 * MS, 700 * MS)]
+    assert known_blocks(waited, NOTHING_OBSERVED, None).of(Hop.CLIENT_BUFFER) == [Span(500 * MS, 700 * MS)]
 
 
 def opened_while_reading(opening: Span, blocked: Span) -> Blocks:
     device = DeviceLog(opening=opening, sample_rate=24_000)
-    return known_blocks(record(receipt(0, 0, 1000, 500)), Signs(reader_blocks=(blocked,), device=device), None)
+    return known_blocks(record(receipt(0, 0, 1000, 500)), Observations(reader_blocks=(blocked,), device=device), None)
 
 
 def test_a_device_that_was_opened_on_the_reading_loop_is_to_blame_for_what_waited_there() -> None:

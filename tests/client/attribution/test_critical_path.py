@@ -16,7 +16,7 @@ from tests.client.utterances import Model, utter
 
 def look(model: Model) -> Analysis:
     seen = utter(model)
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 def with_delay(stage: str, chunk: int, ms: float) -> Model:
@@ -67,11 +67,11 @@ def test_the_first_sound_is_explained_stage_by_stage() -> None:
 
 def test_there_is_one_budget_for_each_late_chunk_and_its_length_is_the_silence() -> None:
     seen = utter(with_delay("flow", 1, 500))
-    analysis = analyse(seen.record, signs=seen.signs, first_audible=0)
+    analysis = analyse(seen.record, observations=seen.observations, first_audible=0)
     late = analysis.budgets[1:]
-    assert seen.signs.device is not None
+    assert seen.observations.device is not None
     assert [budget.chunk for budget in late] == [1]
-    assert late[0].total_ms == pytest.approx(seen.signs.device.underruns[0].missing_samples, abs=1)
+    assert late[0].total_ms == pytest.approx(seen.observations.device.underruns[0].missing_samples, abs=1)
     assert late[0].ms[Hop.FLOW] > 0.9 * late[0].total_ms
 
 
@@ -96,7 +96,7 @@ def test_what_a_blocked_loop_explains_is_not_the_channel_s() -> None:
 
 def test_quiet_speech_at_the_beginning_is_named() -> None:
     seen = utter(Model())
-    first = analyse(seen.record, signs=seen.signs, first_audible=35).budgets[0]
+    first = analyse(seen.record, observations=seen.observations, first_audible=35).budgets[0]
     assert first.ms[Hop.SPEECH] == pytest.approx(35, abs=0.5)
 
 

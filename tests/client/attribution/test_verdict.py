@@ -9,7 +9,7 @@ import pytest
 from client._clock import ClockOffset, Span
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
-from client.attribution.observations import NOTHING
+from client.attribution.observations import NOTHING_OBSERVED
 from client.attribution.verdict import Analysis, analyse
 from tests.client.conftest import MS, receipt, record
 from tests.client.utterances import SECOND_SEGMENT, Model, utter
@@ -22,8 +22,8 @@ def judge(model: Model, *, learned: bool = True, audible: int | None = 0) -> Ana
     normal = None
     if learned:
         clean = [utter(Model(token_ms=5 + jitter, wire_ms=0.5 + jitter)) for jitter in (0.0, 0.1, 0.2)]
-        normal = Normal.from_clean([analyse(one.record, signs=one.signs).run for one in clean])
-    return analyse(seen.record, signs=seen.signs, first_audible=audible, normal=normal)
+        normal = Normal.from_clean([analyse(one.record, observations=one.observations).run for one in clean])
+    return analyse(seen.record, observations=seen.observations, first_audible=audible, normal=normal)
 
 
 def delayed(stage: str, chunk: int) -> Model:
@@ -169,7 +169,7 @@ def test_a_pause_of_the_writer_is_named() -> None:
     first = seen.record.sent[0]
     late = [type(first)(sent_ns=at * MS, characters=5, asked_ns=at * MS - 1000) for at in (30, 60, 90, 790)]
     seen.record.sent = [first, *late]
-    verdict = analyse(seen.record, signs=seen.signs).verdict
+    verdict = analyse(seen.record, observations=seen.observations).verdict
     assert verdict.hop is Hop.TEXT
     assert verdict.ms == pytest.approx(700 - 30, abs=5)
 
@@ -191,7 +191,7 @@ def test_no_audio_is_no_clean_utterance() -> None:
 def test_a_clock_measured_before_is_enough() -> None:
     seen = utter(Model(probed=False, offset_ms=3000))
     clock = ClockOffset(offset_ns=3000 * MS, error_ns=MS)
-    analysis = analyse(seen.record, clock, NOTHING)
+    analysis = analyse(seen.record, clock, NOTHING_OBSERVED)
     assert analysis.verdict.hop is Hop.CLEAN
     assert analysis.bounds is not None
     assert analysis.bounds.offset_ns == pytest.approx(3000 * MS, abs=MS)
@@ -216,7 +216,7 @@ def test_a_writer_whose_loop_was_blocked_was_not_slow_to_write() -> None:
     first = seen.record.sent[0]
     late = [type(first)(sent_ns=at * MS, characters=5, asked_ns=at * MS - 1000) for at in (30, 60, 90, 705)]
     seen.record.sent = [first, *late]
-    verdict = analyse(seen.record, signs=seen.signs).verdict
+    verdict = analyse(seen.record, observations=seen.observations).verdict
     assert verdict.hop is Hop.CLIENT_LOOP
     assert Hop.TEXT not in {finding.hop for finding in verdict.findings}
 
@@ -238,14 +238,14 @@ def test_blocks_before_and_after_the_utterance_are_not_its_business() -> None:
     seen = utter(Model())
     seen.record.opened_ns = -50 * MS
     around = (Span(-900 * MS, -60 * MS), Span(90_000 * MS, 91_000 * MS))
-    signs = type(seen.signs)(**{**vars(seen.signs), "loop_blocks": around})
-    assert analyse(seen.record, signs=signs).verdict.hop is Hop.CLEAN
+    observations = type(seen.observations)(**{**vars(seen.observations), "loop_blocks": around})
+    assert analyse(seen.record, observations=observations).verdict.hop is Hop.CLEAN
 
 
 def test_a_question_that_was_never_answered_tells_of_the_network() -> None:
     """The way to the server broke down while the last chunk was already there."""
     seen = utter(Model())
-    signs = type(seen.signs)(**{**vars(seen.signs), "unanswered": Span(900 * MS, 2900 * MS)})
-    verdict = analyse(seen.record, signs=signs).verdict
+    observations = type(seen.observations)(**{**vars(seen.observations), "unanswered": Span(900 * MS, 2900 * MS)})
+    verdict = analyse(seen.record, observations=observations).verdict
     assert verdict.hop is Hop.NETWORK
     assert verdict.ms == pytest.approx(2000, abs=30)

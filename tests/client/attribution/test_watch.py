@@ -40,9 +40,9 @@ async def test_the_server_s_clock_is_asked_again_and_again(server: FakeServer) -
     async with Client(server.address) as client:
         async with Watch(client) as watch:
             async with asyncio.timeout(5):
-                while len(watch.signs().exchanges) < 4:
+                while len(watch.observations().exchanges) < 4:
                     await asyncio.sleep(0.02)
-        exchanges = watch.signs().exchanges
+        exchanges = watch.observations().exchanges
     offset_ns = exchanges[-1].server_sent_ns - exchanges[-1].received_ns
     assert offset_ns == pytest.approx(server.clock_shift_ns, abs=500e6)
 
@@ -50,9 +50,9 @@ async def test_the_server_s_clock_is_asked_again_and_again(server: FakeServer) -
 async def test_the_probes_go_on_while_the_program_s_loop_stands_still(server: FakeServer) -> None:
     async with Client(server.address) as client, Watch(client) as watch:
         await asyncio.sleep(0.1)
-        before = len(watch.signs().exchanges)
+        before = len(watch.observations().exchanges)
         time.sleep(5 * BLOCK_S)
-        assert len(watch.signs().exchanges) > before
+        assert len(watch.observations().exchanges) > before
 
 
 async def test_a_block_of_the_program_is_blamed_on_it(server: FakeServer) -> None:
@@ -64,7 +64,7 @@ async def test_a_block_of_the_program_is_blamed_on_it(server: FakeServer) -> Non
                 if chunk.seq == 3:
                     time.sleep(3 * BLOCK_S)
         await asyncio.sleep(0.05)
-    analysis = analyse(utterance.record, signs=watch.signs())
+    analysis = analyse(utterance.record, observations=watch.observations())
     assert Hop.CLIENT_LOOP in {finding.hop for finding in analysis.verdict.findings}
 
 
@@ -81,4 +81,4 @@ async def test_a_server_that_is_gone_does_not_stop_the_watch() -> None:
             server.stop()
             async with Watch(client) as watch:
                 pass
-    assert watch.signs().exchanges == ()
+    assert watch.observations().exchanges == ()

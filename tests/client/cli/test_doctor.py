@@ -8,17 +8,17 @@ import grpc
 import pytest
 
 from client._clock import Exchange, Span
-from client.attribution.observations import Signs
+from client.attribution.observations import Observations
 from client.cli import main as cli
-from client.cli.doctor import Finding, Mark, health, line, load, loops, way
+from client.cli.doctor import Check, Mark, health, line, load, loops, way
 from tests.client.conftest import MS
 from tests.client.fake_server import FakeServer
 from tests.e2e.outside import scripted_service
 
 
-def signs(*round_trips_ms: float, server_blocked_ms: float = 0.0) -> Signs:
+def observations(*round_trips_ms: float, server_blocked_ms: float = 0.0) -> Observations:
     blocked = Span(0, round(server_blocked_ms * MS)) if server_blocked_ms else None
-    return Signs(
+    return Observations(
         exchanges=tuple(
             Exchange(
                 sent_ns=index * 100 * MS,
@@ -42,7 +42,7 @@ def test_a_server_that_is_not_there_is_bad_and_exits_1(capsys: pytest.CaptureFix
 def test_findings_are_json_for_programs(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main(["doctor", "--json", "--address", server.address])
     report = json.loads(capsys.readouterr().out)
-    marks = {finding["what"]: finding["mark"] for finding in report["findings"]}
+    marks = {check["what"]: check["mark"] for check in report["findings"]}
     assert marks["server"] == "ok"
     assert marks["clock"] == "ok"
     assert "audio device" in marks
@@ -54,9 +54,9 @@ def test_health_is_what_the_service_says() -> None:
 
 
 def test_a_server_without_health_service_works_all_the_same(server: FakeServer) -> None:
-    finding = health(server.address)
-    assert finding.mark is Mark.POOR
-    assert grpc.StatusCode.UNIMPLEMENTED.name in finding.said
+    check = health(server.address)
+    assert check.mark is Mark.POOR
+    assert grpc.StatusCode.UNIMPLEMENTED.name in check.said
 
 
 def test_a_full_server_is_bad() -> None:
@@ -67,19 +67,19 @@ def test_a_full_server_is_bad() -> None:
     ("round_trips_ms", "mark"), [((1, 1, 2), Mark.FINE), ((200, 210, 205), Mark.POOR), ((1, 1, 90), Mark.POOR)]
 )
 def test_the_way_to_the_server_is_judged(round_trips_ms: tuple[float, ...], mark: Mark) -> None:
-    assert way(signs(*round_trips_ms))[0].mark is mark
+    assert way(observations(*round_trips_ms))[0].mark is mark
 
 
 def test_without_an_answer_the_network_is_bad() -> None:
-    assert [finding.mark for finding in way(signs())] == [Mark.BAD]
+    assert [check.mark for check in way(observations())] == [Mark.BAD]
 
 
 def test_a_loop_that_stands_still_is_told_with_advice() -> None:
-    server, client, reader = loops(signs(1, 1, server_blocked_ms=300))
+    server, client, reader = loops(observations(1, 1, server_blocked_ms=300))
     assert (server.mark, client.mark, reader.mark) == (Mark.POOR, Mark.FINE, Mark.FINE)
     assert "300 ms" in server.said
 
 
 def test_a_line_has_its_advice_below_it() -> None:
-    finding = Finding(mark=Mark.BAD, what="server", said="gone", advice="start it")
-    assert line(finding).splitlines()[1].strip() == "-> start it"
+    check = Check(mark=Mark.BAD, what="server", said="gone", advice="start it")
+    assert line(check).splitlines()[1].strip() == "-> start it"

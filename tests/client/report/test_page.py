@@ -53,12 +53,12 @@ def outline(html: str) -> Outline:
 
 def broken() -> Analysis:
     seen = utter(Model(network_down=(Span(150, 900),)))
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 def clean() -> Analysis:
     seen = utter(Model())
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 def test_the_page_says_at_the_top_what_is_to_blame() -> None:
@@ -103,7 +103,7 @@ def stamped(chunk: int, **stamps: Any) -> Analysis:
     seen = utter(Model())
     receipts = seen.record.receipts
     receipts[chunk] = replace(receipts[chunk], timings=replace(receipts[chunk].timings, **stamps))
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 def test_speculative_windows_are_hatched() -> None:
@@ -114,7 +114,7 @@ def test_speculative_windows_are_hatched() -> None:
 def test_a_throttled_utterance_says_that_it_began_later_and_why_sound_waited() -> None:
     seen = utter(Model(token_ms=52, hint_ms=3000))
     normal = Normal.from_clean([clean().run])
-    words = outline(page(analyse(seen.record, signs=seen.signs, first_audible=0, normal=normal))).texts
+    words = outline(page(analyse(seen.record, observations=seen.observations, first_audible=0, normal=normal))).texts
     said = " ".join(words)
     assert "The sound did not break, but it began" in said
     assert "later than usual: T3, which turns text into speech tokens, took" in said

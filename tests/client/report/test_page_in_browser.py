@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.support.browser import Browser, chromium, executable
 from client._clock import Span
-from client.attribution.hues import HUES
+from client.attribution.hops import Hop
 from client.attribution.verdict import Analysis, analyse
 from client.report.page import page
 from tests.client.utterances import Model, utter
@@ -53,7 +53,7 @@ def _speculative(model: Model) -> Analysis:
     seen = utter(model)
     last = seen.record.receipts[-1]
     seen.record.receipts[-1] = replace(last, timings=replace(last.timings, speculative=True))
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 900, 1280, 2000])
@@ -74,9 +74,9 @@ def test_words_and_bars_can_be_told_from_what_is_behind_them(browser: Browser, h
         assert contrast(colour[ink], colour[back]) >= 4.5, (ink, back)
     for back in ("good-back", "fair-back", "bad-back"):
         assert contrast(colour["ink"], colour[back]) >= 7
-    for hop, hue in HUES.items():
-        assert contrast(hue, "#ffffff") >= 4.5, hop
-        assert contrast(hue, colour["track"]) >= 2.8, hop
+    for hop in Hop:
+        assert contrast(hop.colour, "#ffffff") >= 4.5, hop
+        assert contrast(hop.colour, colour["track"]) >= 2.8, hop
 
 
 def contrast(first: str, second: str) -> float:

@@ -29,7 +29,7 @@ KEYS = {
 
 def told(model: Model) -> Analysis:
     seen = utter(model)
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 def ahead_of_t3() -> Analysis:
@@ -38,7 +38,7 @@ def ahead_of_t3() -> Analysis:
     last = seen.record.receipts[-1]
     stamps = replace(last.timings, speculative=True, t3_last_token_ns=last.timings.vocoder_end_ns + 5 * MS)
     seen.record.receipts[-1] = replace(last, timings=stamps)
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 UTTERANCES: dict[str, Callable[[], Analysis]] = {

@@ -20,7 +20,7 @@ from tests.client.utterances import Model, utter
 
 def told(model: Model) -> Analysis:
     seen = utter(model)
-    return analyse(seen.record, signs=seen.signs, first_audible=0)
+    return analyse(seen.record, observations=seen.observations, first_audible=0)
 
 
 def broken() -> Analysis:
@@ -65,7 +65,7 @@ def test_the_wait_for_the_vocoder_is_drawn_as_a_wait() -> None:
     first = seen.record.receipts[0]
     later = replace(first.timings, vocoder_start_ns=first.timings.flow_end_ns + 8 * MS)
     seen.record.receipts[0] = replace(first, timings=later)
-    wait, work = by_name(analyse(seen.record, signs=seen.signs, first_audible=0))["vocoder"].bars[:2]
+    wait, work = by_name(analyse(seen.record, observations=seen.observations, first_audible=0))["vocoder"].bars[:2]
     assert (wait.kind, work.kind) == (Kind.PAUSE, Kind.WORK)
     assert wait.span.length_ns == 8 * MS
     assert wait.span.end_ns == work.span.start_ns
@@ -77,7 +77,7 @@ def test_while_the_vocoder_works_on_another_chunk_that_is_what_is_drawn() -> Non
         stamps = replace(receipt.timings, flow_end_ns=receipt.timings.flow_end_ns - 60 * MS * (index > 0))
         started = replace(stamps, vocoder_start_ns=receipt.timings.flow_end_ns)
         seen.record.receipts[index] = replace(receipt, timings=started)
-    drawn = by_name(analyse(seen.record, signs=seen.signs, first_audible=0))["vocoder"]
+    drawn = by_name(analyse(seen.record, observations=seen.observations, first_audible=0))["vocoder"]
     assert {bar.rows for bar in drawn.bars} == {1}
 
 
@@ -91,7 +91,7 @@ def test_chunks_that_wait_side_by_side_have_rows_of_their_own() -> None:
 def test_text_that_came_in_pieces_has_a_lane() -> None:
     seen = utter(Model())
     seen.record.sent.insert(0, replace(seen.record.sent[0], characters=4))
-    assert "text" in by_name(analyse(seen.record, signs=seen.signs, first_audible=0))
+    assert "text" in by_name(analyse(seen.record, observations=seen.observations, first_audible=0))
     assert "text" not in by_name(told(Model()))
 
 

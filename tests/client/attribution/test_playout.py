@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client._clock import Span
-from client.attribution.sounding import given, soundings
+from client.attribution.playout import buffered_instants, playouts, start_by_hint_ns
 from client.record import DeviceLog, Underrun, Write
 from tests.client.conftest import MS, RATE, receipt, record
 
@@ -15,7 +15,7 @@ def log(**facts: object) -> DeviceLog:
 
 
 def times(device: DeviceLog | None) -> list[tuple[float, float]]:
-    sounds = soundings(THREE, given(THREE, device), device)
+    sounds = playouts(THREE, buffered_instants(THREE, device), device)
     return [(round(sound.due_ns / MS), round(sound.sounded_ns / MS)) for sound in sounds]
 
 
@@ -42,8 +42,15 @@ def test_a_chunk_is_there_when_its_last_sample_is_in_the_buffer() -> None:
         Write(end_sample=200, asked_ns=61 * MS, done_ns=62 * MS),
         Write(end_sample=300, asked_ns=401 * MS, done_ns=500 * MS),
     )
-    assert [at // MS for at in given(THREE, log(writes=writes))] == [62, 62, 500]
+    assert [at // MS for at in buffered_instants(THREE, log(writes=writes))] == [62, 62, 500]
+
+
+def test_the_hint_delays_the_start_and_a_later_hint_replaces_it() -> None:
+    utterance = record(
+        receipt(0, 0, 100, 10, hint_s=0.05), receipt(1, 100, 100, 40, hint_s=0.08), receipt(2, 200, 9, 200, hint_s=9)
+    )
+    assert start_by_hint_ns(utterance, [one.received_ns for one in utterance.receipts]) == 90 * MS
 
 
 def test_nothing_sounds_of_nothing() -> None:
-    assert soundings(record(), [], None) == []
+    assert playouts(record(), [], None) == []
