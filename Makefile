@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 REFERENCE := .venv-reference
 STUBS := gapless/tts/v1
+BASELINE := proto/baseline.binpb
 BUF := tests/node/node_modules/.bin/buf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test reference parity serve check stubs bench clean
+.PHONY: help demo test reference parity serve check stubs baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,12 +28,13 @@ reference: $(REFERENCE)/.ready  ## install the reference implementation in an en
 parity: $(VENV)/.dev $(REFERENCE)/.ready  ## compare with the reference implementation at the published sizes, and write the table of docs/parity.md
 	GAPLESS_PARITY=full GAPLESS_PARITY_REPORT=docs/parity.md $(BIN)/python -m pytest tests/parity
 
-check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, types, import contracts and proto, and that the stubs are up to date
+check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, types, import contracts, proto and its compatibility, and that the stubs are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BUF) lint
+	$(BUF) breaking --against $(BASELINE)
 	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
 
 stubs: STUBS_OUT ?= .
@@ -40,6 +42,10 @@ stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
 	mkdir -p $(STUBS_OUT)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
+
+baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
+	$(BUF) build --exclude-source-info -o $(BASELINE)
+	@echo "add to CHANGELOG.md: Contract baseline $$(sha256sum $(BASELINE) | cut -c1-16)"
 
 bench: $(VENV)/.service  ## measure TTFA, RTF and chunk gaps of 40 utterances, one at a time; `python -m benchmarks` lists other measurements
 	$(BIN)/python -m benchmarks.latency.one_at_a_time --utterances 40

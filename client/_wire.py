@@ -12,7 +12,7 @@ from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
 
 from ._clock import Exchange, Span
 from .audio import Encoding
-from .errors import InvalidArgument
+from .errors import InvalidArgument, Unsupported
 from .types import (
     Alignment,
     Chunk,
@@ -89,9 +89,9 @@ def opening_to(options: Options) -> pb.SynthesizeRequest:
     return pb.SynthesizeRequest(config=config_to(options))
 
 
-def text_to(text: str, flush: bool) -> pb.SynthesizeRequest:
+def text_to(text: str) -> pb.SynthesizeRequest:
     try:
-        return pb.SynthesizeRequest(text=pb.Text(text=text, flush=flush))
+        return pb.SynthesizeRequest(text=pb.Text(text=text))
     except ValueError as error:
         raise InvalidArgument(f"this text cannot be sent, it is not valid Unicode: {error}") from error
 
@@ -183,6 +183,8 @@ class Decoder:
             timings=_timings(audio.timings),
             prebuffer_hint_s=seconds(audio.prebuffer_hint) if hinted else None,
             segment=audio.segment,
+            text_begin=audio.text_begin,
+            text_end=audio.text_end,
             end_of_segment=audio.end_of_segment,
             received_ns=received_ns,
         )
@@ -193,6 +195,12 @@ def seconds(duration: Duration) -> float:
 
 
 def encoding_from(encoding: pb.AudioEncoding) -> Encoding:
+    """Raises Unsupported for an encoding that this client cannot read."""
+    if encoding not in _ENCODINGS:
+        known = ", ".join(one.value for one in Encoding)
+        raise Unsupported(
+            f"the server sends encoding {encoding}, which this client cannot read; ask for one of {known}"
+        )
     return _ENCODINGS[encoding]
 
 
@@ -354,7 +362,7 @@ def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
         device=info.device,
         native_sample_rate=info.native_sample_rate_hertz,
         sample_rates=tuple(info.sample_rates_hertz),
-        encodings=tuple(map(encoding_from, info.encodings)),
+        encodings=tuple(_ENCODINGS[encoding] for encoding in info.encodings if encoding in _ENCODINGS),
         languages=tuple(info.language_codes),
         flow_form=info.flow_form,
         limits=limits_from(info.limits),

@@ -102,7 +102,15 @@ class Client:
                 yield chunk
 
     async def voices(self) -> list[Voice]:
-        return voices_from(await self._unary(lambda: self._rpcs.ListVoices(voices_to())))
+        """All voices, sorted by name."""
+        voices: list[Voice] = []
+        request = voices_to()
+        while True:
+            page = await self._unary(lambda: self._rpcs.ListVoices(request))
+            voices += voices_from(page)
+            if not page.next_page_token:
+                return voices
+            request.page_token = page.next_page_token
 
     async def create_voice(self, name: str, recording: bytes | str | Path, description: str = "") -> CreatedVoice:
         """Makes a voice from an audio file (WAV, FLAC, Ogg, MP3), or its bytes. Takes seconds; a cancel makes none."""

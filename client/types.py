@@ -82,6 +82,8 @@ class Chunk:
     timings: Timings
     prebuffer_hint_s: float | None  # start playing so long after the first chunk arrived; None: no advice
     segment: int
+    text_begin: int  # the text that the segment speaks: its range in all text that was sent, in characters
+    text_end: int
     end_of_segment: bool
     received_ns: int
 
@@ -178,7 +180,7 @@ class ServerInfo:
     device: str
     native_sample_rate: int  # Hz: asking for it avoids resampling
     sample_rates: tuple[int, ...]
-    encodings: tuple[Encoding, ...]
+    encodings: tuple[Encoding, ...]  # that this client can read
     languages: tuple[str, ...]  # the first is the default
     flow_form: str  # "cached", "windowed" or "cumulative"
     limits: Limits

@@ -57,8 +57,10 @@ class Utterance:
         """Sends a piece of text, verbatim. `flush`: speak what has arrived, without waiting for a sentence's end."""
         if self._input_ended:
             raise UtteranceClosed("text after end(); open another utterance")
-        if text or flush:
-            await self._send(text_to(text, flush), characters=len(text))
+        if text:
+            await self._send(text_to(text), characters=len(text))
+        if flush:
+            await self.flush()
 
     async def flush(self) -> int:
         """Speak what has arrived. Returns the id that its FlushDone event will carry."""

@@ -1,9 +1,9 @@
 """The engine in this process: submit an utterance, push text, receive audio events through a sink.
 
     submit/push_text/... -> board -> t3 -> ledger -> flow -> mel -> vocoder -> sink
-                       \\-> shelf: the voice, prepared on the voices thread unless it is there
+                       \\-> prepared voices: the voice, prepared on the voices thread unless it is there
 
-Callers' threads only touch the board and the shelf.
+Callers' threads only touch the board and the prepared voices.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
-import torch
-
 from engine import measure, memory
 from engine.device import cores
-from engine.device.graphs import Capture, CudaCapture, take_stream
-from engine.device.traces import TraceCapture
+from engine.device.device import Device
 from engine.errors import GaplessError, UtteranceFailed
 from engine.memory import UtteranceMemory
 from engine.messages import (
@@ -36,29 +33,28 @@ from engine.messages import (
 from engine.model import Model, Voice
 from engine.networks.linears import count_weights, packed_weights
 from engine.options import EngineOptions
-from engine.pipeline.crew import Crew
-from engine.pipeline.flow import FlowDuty
-from engine.pipeline.t3 import T3Duty
-from engine.pipeline.tracing import UtteranceTrace
-from engine.pipeline.vocoder import VocoderDuty
-from engine.pipeline.worker import Worker
+from engine.pipeline.flow import FlowRunner
+from engine.pipeline.t3 import T3Runner
+from engine.pipeline.vocoder import VocoderRunner
+from engine.pipeline.worker import Worker, Workers
 from engine.scheduling import admission
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.jobs import Stages
-from engine.scheduling.ladder import LadderConfig, largest_peek
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
+from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages.flow import FlowStage
 from engine.stages.t3 import T3Stage
 from engine.stages.vocoder import VocoderStage
 from engine.stages.watermark import Watermark
 from engine.text.segmenter import Segmenter
+from engine.tracing import UtteranceTrace
 from engine.voices.conditionals import Conditionals
-from engine.voices.desk import clone, voice_info
 from engine.voices.library import Library
-from engine.voices.shelf import Shelf
+from engine.voices.management import clone, voice_info
+from engine.voices.prepared import PreparedVoices
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +62,6 @@ MEASURED_WITHIN_S = 300.0
 FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
 MOST_UTTERANCES = 128  # that are measured for
 SMALL_PARAMETERS = 20_000_000  # of the flow
-MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows in one run; on a CPU no more than a full one's tokens
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 Wrap = Callable[[Stages], Stages]
@@ -78,9 +73,12 @@ class LocalEngine:
     def __init__(self, model: Model, options: EngineOptions, wrap: Wrap | None = None) -> None:
         self._model = model
         self._options = options
+        self._device = device = Device(model.device)
         self._threads = options.threads or _threads_for(model)
         self._library = Library(model.voices, model.config, options.voices_dir)
-        self._shelf: Shelf[Conditionals, Voice] = Shelf(model.prepare, options.voice_memory_bytes, self._pin_threads)
+        self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
+            model.prepare, options.voice_memory_bytes, self._pin_threads
+        )
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
         text = model.config.text
@@ -95,21 +93,21 @@ class LocalEngine:
             proposals=options.speculate,
             watermark=mark,
         )
-        places, self._memory_limit = _places(options, self._memory, model.device)
+        places, self._memory_limit = _places(options, self._memory, device)
         config = BoardConfig(
             max_utterances=places,
             ladder=ladder,
             by_deadline=options.by_deadline and not options.deterministic,
             speculate=options.speculate,
             sequential=options.sequential,
-            max_batch=1 if options.deterministic or options.sequential else MAX_BATCH.get(model.device.type, 1),
-            batch_tokens=max(ladder.sizes) if model.device.type == "cpu" else None,
+            max_batch=1 if options.deterministic or options.sequential else device.max_batch,
+            batch_tokens=max(ladder.sizes) if device.is_cpu else None,
             timing=Timing(
                 sample_rate=model.config.sample_rate,
                 samples_per_token=model.samples_per_token,
                 lookahead=lookahead,
                 largest=max(ladder.sizes),
-                held_back_samples=model.hift.hold_back_samples,
+                held_back_samples=model.vocoder.hold_back_samples,
                 pause_samples=min(pauses),
             ),
             longest_pause_samples=max(pauses),
@@ -120,12 +118,12 @@ class LocalEngine:
         stages = cores.apart(lambda: self._stages(places, mark))
         if wrap is not None:
             stages = wrap(stages)
-        self._crew = Crew(self._arranged(stages), self._all_cores())
-        self._crew.start()
+        self._workers = Workers(self._arranged(stages), self._all_cores())
+        self._workers.start()
 
     def _stages(self, places: int, mark: Watermark | None) -> Stages:
         model, options = self._model, self._options
-        capture = _capture(model) if options.graphs else None
+        capture = self._device.capture(packed_weights(model.t3)) if options.graphs else None
         return Stages(
             tokens=T3Stage(model, places, fixed_batch=options.deterministic, capture=capture),
             mel=FlowStage(model),
@@ -140,7 +138,7 @@ class LocalEngine:
         """For who works alone. Not where the workers have teams of their own; nor for small networks, whose calls are
         too short to be shared; nor where the load must not be heard in the last bit."""
         given, fixed = self._options.threads is not None, self._options.deterministic
-        if given or fixed or self._threads > 1 or _is_small(self._model) or self._model.device.type != "cpu":
+        if given or fixed or self._threads > 1 or _is_small(self._model) or not self._device.is_cpu:
             return None
         return cores.everything()
 
@@ -148,8 +146,8 @@ class LocalEngine:
         """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:
         flow and vocoder of such a model are faster one after the other than side by side."""
         board = self._board
-        t3, flow = T3Duty(board, stages.tokens), FlowDuty(board, stages.mel)
-        vocoder = VocoderDuty(board, stages.sound)
+        t3, flow = T3Runner(board, stages.tokens), FlowRunner(board, stages.mel)
+        vocoder = VocoderRunner(board, stages.sound)
         workers, load = [Worker("t3", board, [t3], self._start_t3)], board.estimates.flow_load
         if _is_small(self._model):
             return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads, load)]
@@ -161,8 +159,7 @@ class LocalEngine:
 
     def _start_t3(self) -> None:
         self._pin_threads()
-        if self._model.device.type == "cuda":
-            take_stream(self._model.device)
+        self._device.take_stream()
 
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
@@ -193,20 +190,20 @@ class LocalEngine:
         return [self._voice_info(voice) for voice in self._library.voices()]
 
     def _voice_info(self, voice: Conditionals) -> VoiceInfo:
-        return voice_info(self._library, voice, self._model.text.languages, self._shelf.bytes_held(voice))
+        return voice_info(self._library, voice, self._model.text.languages, self._prepared.bytes_held(voice))
 
     def create_voice(self, voice: NewVoice) -> CreatedVoice:
         self._library.check_free(voice.name)
         model = self._model
-        conditionals, warnings = self._shelf.run(lambda: clone(model.cloner, voice, model.config.name))
+        conditionals, warnings = self._prepared.run(lambda: clone(model.cloner, voice, model.config.name))
         self._library.add(conditionals)
-        if error := self._shelf.pin(conditionals).exception():
+        if error := self._prepared.pin(conditionals).exception():
             warnings = (*warnings, f"stored, and not prepared yet: {error}")
-        self._shelf.unpin(conditionals)
+        self._prepared.unpin(conditionals)
         return CreatedVoice(voice=self._voice_info(conditionals), warnings=warnings)
 
     def delete_voice(self, name: str) -> None:
-        self._shelf.drop(self._library.remove(name))
+        self._prepared.drop(self._library.remove(name))
 
     def stats(self) -> EngineStats:
         return self._board.stats()
@@ -224,8 +221,8 @@ class LocalEngine:
         )
         trace = UtteranceTrace(utterance.traceparent)
 
-        def left() -> None:
-            self._shelf.unpin(voice)
+        def on_leave() -> None:
+            self._prepared.unpin(voice)
             trace.end()
 
         running = Running(
@@ -235,10 +232,10 @@ class LocalEngine:
             trace=trace,
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
             ledger=Ledger(self._board.config.ledger_tokens),
-            on_leave=left,
+            on_leave=on_leave,
         )
         self._board.add(running)
-        self._shelf.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
+        self._prepared.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
         return accepted
 
     def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
@@ -274,43 +271,34 @@ class LocalEngine:
         """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
         voice, most = self._model.config.default_voice, self._board.limit
 
-        def measured(crowd: int) -> float:
-            rate = measure.audio_per_s(self, voice, crowd, MEASURED_WITHIN_S)
-            log.info("%d at once: %.1f s of audio in a second", crowd, rate)
+        def measured(count: int) -> float:
+            rate = measure.audio_per_s(self, voice, count, MEASURED_WITHIN_S)
+            log.info("%d at once: %.1f s of audio in a second", count, rate)
             return rate
 
         self._board.limit = admission.streams_that_fit(measured, most)
         log.info("up to %d utterances at once", self._board.limit)
 
-    def on_close(self, tell: Callable[[], None]) -> None:
-        self._board.on_close(tell)
+    def on_close(self, callback: Callable[[], None]) -> None:
+        self._board.on_close(callback)
 
     def close(self) -> None:
         self._board.close()
-        self._crew.join()
+        self._workers.join()
         for running in self._board.take_leaving():  # nobody else is left to see them off
             running.on_leave()
-        self._shelf.close()
+        self._prepared.close()
 
 
-def _places(options: EngineOptions, one: UtteranceMemory, device: torch.device) -> tuple[int, int]:
+def _places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tuple[int, int]:
     """Utterances that there is room for, and the bytes that all of them may hold. Raises ModelError."""
     wanted = options.max_utterances or (FIXED_UTTERANCES if options.deterministic else MOST_UTTERANCES)
     limit = options.utterance_memory_bytes
     if limit is None and options.max_utterances is not None:
         limit = wanted * one.total
     if limit is None:
-        limit = max(one.total, round(memory.FREE_SHARE * memory.free_bytes(device)))
+        limit = max(one.total, round(memory.FREE_SHARE * device.free_bytes()))
     return min(wanted, memory.places(one, limit)), limit
-
-
-def _capture(model: Model) -> Capture | None:
-    by_kind: dict[str, Callable[[], Capture]] = {
-        "cuda": lambda: CudaCapture(model.device),
-        "cpu": lambda: TraceCapture(packed_weights(model.t3)),
-    }
-    make = by_kind.get(model.device.type)
-    return make() if make else None
 
 
 def _is_small(model: Model) -> bool:

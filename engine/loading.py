@@ -7,13 +7,14 @@ import time
 
 from engine import checkpoints
 from engine.device import allocator
-from engine.device.precision import Precision, find_device
+from engine.device.device import find_device
+from engine.device.precision import Precision
 from engine.engine import LocalEngine
 from engine.messages import Utterance
 from engine.options import EngineOptions
 from engine.speak import speak
-from engine.voices.desk import Desk
 from engine.voices.library import Library
+from engine.voices.management import VoiceManager
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +52,11 @@ def load(model: str = "embedded", options: EngineOptions | None = None) -> Local
     return engine
 
 
-def open_voices(model: str, options: EngineOptions) -> Desk:
+def open_voices(model: str, options: EngineOptions) -> VoiceManager:
     """For work on stored voices alone. Raises ModelError."""
     voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
     library = Library(voices.own, voices.config, options.voices_dir)
-    return Desk(library, voices.cloner, voices.config.text.languages, voices.config.name)
+    return VoiceManager(library, voices.cloner, voices.config.text.languages, voices.config.name)
 
 
 def warm_up(engine: LocalEngine, voice: str) -> None:

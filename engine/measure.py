@@ -13,12 +13,12 @@ _NS_PER_S = 1_000_000_000
 _Arrived = queue.SimpleQueue[tuple[str, Event]]
 
 
-def audio_per_s(engine: Engine, voice: str, crowd: int, timeout_s: float) -> float:
-    """Seconds of audio per second of a crowd that begins at the same time and speaks as fast as it can.
+def audio_per_s(engine: Engine, voice: str, count: int, timeout_s: float) -> float:
+    """Seconds of audio per second of `count` utterances that begin at the same time and speak as fast as they can.
 
     Raises the error that an utterance failed with, or UtteranceFailed after `timeout_s` without any event."""
     arrived: _Arrived = queue.SimpleQueue()
-    names = [f"measure-{crowd}-{index}" for index in range(crowd)]
+    names = [f"measure-{count}-{index}" for index in range(count)]
     samples, speaking, began = 0, set(names), now_ns()
     try:
         for index, name in enumerate(names):

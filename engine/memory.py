@@ -1,4 +1,4 @@
-"""What one utterance may hold at most, in bytes, and what there is: the arithmetic of admission by memory.
+"""What one utterance may hold at most, in bytes: the arithmetic of admission by memory.
 
 Counted is what stays between two steps and two windows, from the shapes of the loaded networks. Not counted: the voice
 (`--voice-memory` bounds those), the text, and what a step or a window needs while it is run, which is once per worker.
@@ -7,10 +7,8 @@ Counted is what stays between two steps and two windows, from the shapes of the 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,14 +17,12 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.model import Model
 from engine.networks.flow.keys import Keys
-from engine.networks.hift.hift import HiFT
+from engine.networks.vocoders import vocoder
 from engine.stages.t3 import positions
 from engine.stages.watermark import Watermark
 
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
 FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows and the system
-MEMINFO = Path("/proc/meminfo")
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +68,6 @@ def of_utterance(
     )
 
 
-def free_bytes(device: torch.device) -> int:
-    """Of the device; of this machine, or its container, for any other than CUDA."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    limits = [_available(), *_container()]
-    return min(limits)
-
-
 def places(one: UtteranceMemory, limit_bytes: int) -> int:
     """Utterances that fit into `limit_bytes`. Raises ModelError if none does."""
     if one.total > limit_bytes:
@@ -123,26 +111,9 @@ def _keys(keys: Keys, length: int) -> int:
 
 def _vocoder(model: Model) -> int:
     """Asked of the layers, with tensors that have no data; in float32, the widest that they may be run in."""
-    config = model.config.hift
+    config = model.config.vocoder
     with torch.device("meta"), torch.no_grad():
-        probe = HiFT(config)
-        frames = 64 + 2 * config.pre_kernel_size
+        probe = vocoder(config)
+        frames = 96
         _, state = probe(torch.empty(1, config.mel_bins, frames), probe.init_state(0))
     return nbytes(state)
-
-
-def _available() -> int:
-    """Memory that can be had without swapping."""
-    try:
-        lines = MEMINFO.read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):  # not Linux
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _container() -> list[int]:
-    try:
-        text = CGROUP_LIMIT.read_text().strip()
-    except OSError:
-        return []
-    return [int(text)] if text.isdecimal() else []

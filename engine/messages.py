@@ -269,9 +269,9 @@ class Engine(Protocol):
         """Frees everything within one token. No event follows this call's return except one already on its way."""
         ...
 
-    def on_close(self, tell: Callable[[], None]) -> None:
-        """`tell` is called when the engine takes no more work, because it was closed or broke; at once if it is over.
-        On any thread, perhaps more than once. It returns at once and never raises."""
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """`callback` is called when the engine takes no more work, because it was closed or broke, or at once if it is
+        over. It is called on any thread, perhaps more than once. It returns at once and never raises."""
         ...
 
     def close(self) -> None:

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from engine.device.device import Device
 from engine.device.precision import Precision
 from engine.errors import InvalidRequest
 from engine.networks import noise
 from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
-from engine.networks.hift.hift import HiFT, HiFTConfig
+from engine.networks.hift.hift import HiFTConfig
+from engine.networks.pulse.pulse import PulseConfig
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
-from engine.scheduling.ladder import LadderConfig
-from engine.stages.sampling import SamplingParams
+from engine.networks.vocoders import Vocoder, VocoderConfig
+from engine.ranges import SamplingParams
+from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig, TextFrontEnd
 from engine.voices.conditionals import Conditionals
 
@@ -49,12 +52,17 @@ class ModelConfig:
     default_voice: str
     t3: T3Config
     flow: FlowConfig
-    hift: HiFTConfig
     sampling: SamplingParams
     used_sampling: tuple[str, ...]  # the parameters that act on this model
     text: TextConfig
+    hift: HiFTConfig = field(default_factory=HiFTConfig)  # the vocoder,
+    pulse: PulseConfig | None = None  # unless this one is configured
     tail: TailConfig = field(default_factory=TailConfig)
     ladder: LadderConfig = field(default_factory=LadderConfig)
+
+    @property
+    def vocoder(self) -> VocoderConfig:
+        return self.pulse or self.hift
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +84,7 @@ class Model:
     config: ModelConfig
     t3: T3
     flow: Flow
-    hift: HiFT
+    vocoder: Vocoder
     text: TextFrontEnd
     device: torch.device
     precision: Precision
@@ -90,7 +98,7 @@ class Model:
 
     @property
     def samples_per_token(self) -> int:
-        return self.flow.ratio * self.config.hift.hop
+        return self.flow.ratio * self.vocoder.samples_per_frame
 
     def samples(self, milliseconds: int) -> int:
         return milliseconds * self.config.sample_rate // 1000
@@ -110,6 +118,5 @@ class Model:
         token, feat, embedding = (part.to(device) for part in (voice.prompt_token, voice.prompt_feat, voice.embedding))
         seed = noise.fold(0, *voice.name.encode())
         prepared = Voice(t3=self.t3.conditioning(heard), flow=self.flow.prepare_prompt(token, feat, embedding, seed))
-        if device.type == "cuda":
-            torch.cuda.current_stream(device).synchronize()  # its readers have streams of their own
+        Device(device).synchronize()  # its readers have streams of their own
         return prepared

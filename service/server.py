@@ -23,6 +23,7 @@ from service.observability.metrics import Metrics
 from service.rpc import errors
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
+from service.rpc.interceptor import ErrorInterceptor
 from service.rpc.receive import Context
 from service.rpc.session import Dependencies
 
@@ -39,7 +40,8 @@ class Server:
 
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
-        self._server = grpc.aio.server(options=_options(config), interceptors=self._access.interceptors(_refuse))
+        interceptors = [*self._access.interceptors(_refuse), ErrorInterceptor()]
+        self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None

@@ -176,6 +176,8 @@ class _Running:
                 timings=timings,
                 segment=counts.words,
                 end_of_segment=start + window >= len(samples),
+                text_begin=word.begin,
+                text_end=word.begin + len(word.text),
                 prebuffer_hint_s=0.0 if counts.chunks == 0 else None,
             )
             counts.chunks += 1
@@ -351,7 +353,7 @@ class ScriptedEngine:
             raise UnknownVoice(voice, sorted(self._scripts))
         if utterance.language and utterance.language not in LANGUAGES:
             description = f"unknown language {utterance.language!r}; possible: {', '.join(LANGUAGES)}"
-            raise InvalidRequest("config.language", description)
+            raise InvalidRequest("config.language_code", description)
         accepted = Accepted(
             voice=voice,
             language=utterance.language or LANGUAGES[0],

@@ -35,7 +35,7 @@ def teacher(work: Path, directory: Path) -> Synthesise:
 
 
 def vocoder(work: Path, directory: Path) -> Synthesise:
-    hift = load(str(directory)).hift
+    hift = load(str(directory)).vocoder
     speaks = teacher(work, directory)
 
     @torch.inference_mode()
@@ -56,7 +56,7 @@ def flow(work: Path, directory: Path) -> Synthesise:
     def synthesise(text: str, voice: str) -> Wav:
         tokens = torch.from_numpy(tokens_of(speaks(text, voice), voice))[None]
         mel = loaded.flow.offline(tokens, prompts[voice], SEED)
-        wav, _ = loaded.hift(mel, loaded.hift.init_state(SEED), final=True)
+        wav, _ = loaded.vocoder(mel, loaded.vocoder.init_state(SEED), final=True)
         return np.asarray(wav[0].numpy(), np.float32)
 
     return synthesise

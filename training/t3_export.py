@@ -23,7 +23,8 @@ from torch import Tensor
 
 from engine.config import build
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config
-from engine.stages.sampling import Sampler, SamplingParams
+from engine.ranges import SamplingParams
+from engine.stages.sampling import Sampler
 from training.codes import VOICES
 from training.dataset import Dataset, Utterance
 from training.t3_batches import VOCABULARY, Batch, Corpus, speaker_vectors

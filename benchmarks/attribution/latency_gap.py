@@ -24,7 +24,7 @@ import contextlib
 import json
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from typing import Any, cast
 import grpc
 
 from benchmarks.attribution import latency_gap_charts, original_client
+from benchmarks.attribution.latency_gap_parts import SUSPECTS, Row, row
 from benchmarks.attribution.original_service import original_service
 from benchmarks.support.fake_device import BLOCK_S, FakeDevice
 from benchmarks.support.machine import describe, machine
@@ -40,13 +41,11 @@ from benchmarks.support.sample_statistics import percentile
 from benchmarks.support.service_process import service
 from benchmarks.support.texts import TEXTS
 from client import Client
-from client._clock import ClockOffset, Span
+from client._clock import ClockOffset
 from client._transport.clock_probe import measure_clock
 from client.attribution.baseline import Normal
-from client.attribution.chunk_timeline import Passage
-from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
-from client.attribution.observations import Signs, length_ns, without
+from client.attribution.observations import Signs
 from client.attribution.verdict import Analysis, analyse
 from client.attribution.watch import Watch
 from client.playback.device import load_sounddevice
@@ -82,64 +81,6 @@ CASES = {
         title="original, device by blocking writes", service=ORIGINAL, our_client=False, blocking_writes=True
     ),
 }
-SUSPECTS = ("server's event loop", "device opening", "reader or transport", "network")
-_OF_HOP = {
-    Hop.NETWORK: SUSPECTS[2],  # beyond the quickest way there and back
-    Hop.DEVICE_OPEN: SUSPECTS[1],
-    Hop.CLIENT_READER: SUSPECTS[2],
-    Hop.CLIENT_BUFFER: SUSPECTS[2],
-    Hop.CLIENT_LOOP: SUSPECTS[2],
-    Hop.PACING: SUSPECTS[2],
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One utterance; milliseconds."""
-
-    gaps: list[float]  # of each chunk: server's stamp before the write to client's receipt
-    to_send: list[float]  # of each chunk: made to the stamp before the write
-    by_suspect: list[dict[str, float]]  # a partition of each gap
-    first_sound: dict[str, float]  # text sent to first audible sample, by hop
-    sound_after_receipt: float | None  # the first sample sounds so long after the first chunk came
-    allowed: float  # one device block and the stream's latency
-    needs_prebuffer: bool
-    verdict: str
-    explained: float  # the least share of a budget that belongs to a hop
-
-
-def row(analysis: Analysis) -> Row:
-    way, device = analysis.way, analysis.signs.device
-    sounded_ns = device.started_ns if device else None
-    hints = [receipt.prebuffer_hint_s or 0.0 for receipt in analysis.record.receipts]
-    round_trip_ns = analysis.bounds.round_trip_ns if analysis.bounds else None
-    return Row(
-        gaps=[(one.received_ns - one.write_start_ns) / 1e6 for one in way],
-        to_send=[(one.write_start_ns - one.paced_ns - one.made_ns) / 1e6 for one in way],
-        by_suspect=[suspects(one, analysis, round_trip_ns or 0) for one in way],
-        first_sound={hop.value: ms for budget in analysis.budgets[:1] for hop, ms in budget.ms.items()},
-        sound_after_receipt=(sounded_ns - way[0].received_ns) / 1e6 if sounded_ns else None,
-        allowed=1e3 * (BLOCK_S if device is None else max(device.block_s, BLOCK_S) + device.latency_s),
-        needs_prebuffer=hints[0] > 0,
-        verdict=analysis.verdict.hop.value,
-        explained=min((budget.explained for budget in analysis.budgets), default=1.0),
-    )
-
-
-def suspects(passage: Passage, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
-    """Who had the chunk between the two stamps. What the quickest question needs there and back is the network's; more
-    than that, with nobody seen to be blocked, is the transport's: gRPC, Python's lock, the machine's unrest."""
-    parts: defaultdict[str, float] = defaultdict(float)
-    span = Span(passage.write_start_ns, passage.received_ns)
-    writing = span.common(Span(span.start_ns, passage.written_ns))  # once gRPC has it, the server's loop cannot hold it
-    held = [part for block in analysis.blocks.of(Hop.SERVER_LOOP) if (part := block.common(writing)).length_ns]
-    parts[SUSPECTS[0]] += length_ns(held) / 1e6
-    for rest in without(span, held):
-        for who, piece in on_the_way(rest, analysis.blocks):
-            network_ns = min(piece.length_ns, round_trip_ns) if who is Hop.NETWORK else 0
-            parts[SUSPECTS[3]] += network_ns / 1e6
-            parts[_OF_HOP[who]] += (piece.length_ns - network_ns) / 1e6
-    return dict(parts)
 
 
 class Bench:

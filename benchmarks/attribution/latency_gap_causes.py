@@ -23,7 +23,7 @@ from typing import Any, cast
 
 import grpc
 
-from benchmarks.attribution import fault_injection, latency_gap_charts, original_client
+from benchmarks.attribution import fault_injection, fault_kinds, latency_gap_charts, original_client
 from benchmarks.support.fake_device import FakeDevice
 from benchmarks.support.faulty_service import Service, faulty_service
 from benchmarks.support.tcp_relay import Relay, relay
@@ -59,7 +59,7 @@ def _opening_on_the_reading_loop(for_s: float) -> Speak:
         async with grpc.aio.insecure_channel(network.address) as channel:
             stub = TextToSpeechServiceStub(channel)
             device = cast(Any, FakeDevice(for_s))
-            record, signs = await original_client.speak(stub, network.address, device, "".join(fault_injection.TEXT), 0)
+            record, signs = await original_client.speak(stub, network.address, device, "".join(fault_kinds.TEXT), 0)
         return analyse(record, signs=signs, first_audible=0)
 
     return speak

@@ -117,7 +117,7 @@ async def speak(
         call = stub.Synthesize()
         await call.write(pb.SynthesizeRequest(config=config_to({"seed": seed, "max_lead": 0.0})))
         record.sent.append(Sent(sent_ns=now_ns(), characters=len(text)))
-        await call.write(text_to(text, flush=False))
+        await call.write(text_to(text))
         await call.write(pb.SynthesizeRequest(end_of_input=pb.EndOfInput()))
         awaited_ns = now_ns()
         async for response in call:

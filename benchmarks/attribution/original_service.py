@@ -79,7 +79,7 @@ class Speech:
             pass
         seed = noise.fold(self._seed, self._segment)
         self._flow = self._model.flow.init_state(self._voice.flow, seed)
-        self._vocoder = self._model.hift.init_state(seed)
+        self._vocoder = self._model.vocoder.init_state(seed)
         self._sizes = chain([FIRST_TOKENS], repeat(NEXT_TOKENS))
         self._drawn: list[int] = []
 
@@ -91,7 +91,7 @@ class Speech:
         n_new = len(self._drawn) if final else size
         mel, self._flow = model.flow.window(torch.tensor([self._drawn]), n_new, self._flow, final=final)
         flow_end_ns = now_ns()
-        wav, self._vocoder = model.hift(mel, self._vocoder, final=final)
+        wav, self._vocoder = model.vocoder(mel, self._vocoder, final=final)
         samples = wav[0].float().cpu().numpy()
         timings = ChunkTimings(
             text_received_ns=self._received_ns,

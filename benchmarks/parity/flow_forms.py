@@ -122,7 +122,7 @@ def embedded_subject(utterances: int) -> Subject:
     speech = [torch.tensor([draw_tokens(model, text, voice.name, SEED)]) for text in texts]
     prompt = (voice.prompt_token, voice.prompt_feat, voice.embedding)
     name = f"embedded voice in full attention, {len(speech)} segments"
-    return Subject(name, model.flow, model.hift, prompt, speech, (6, 12, 25), (12, 25, 50))
+    return Subject(name, model.flow, model.vocoder, prompt, speech, (6, 12, 25), (12, 25, 50))
 
 
 def in_form(flow: Flow, form: str, history: int | None) -> Flow:

@@ -52,7 +52,7 @@ def one_shot(
     prompt, key = model.prepare(model.voices[voice]).flow, noise.fold(seed, 0)
     mel = model.flow.replay(torch.tensor([list(tokens)]), record, prompt, key)
     with torch.inference_mode():
-        wav, _ = model.hift(mel, model.hift.init_state(key), final=True)
+        wav, _ = model.vocoder(mel, model.vocoder.init_state(key), final=True)
     audio: NDArray[np.float32] = wav[0].numpy()
     return audio
 

@@ -45,8 +45,8 @@ def main() -> None:
     voice = models[0].voices[models[0].config.default_voice]
     mel = voice.prompt_feat.float().mT
     mel = mel.repeat(1, 1, math.ceil(2 * WINDOW / mel.shape[-1]))
-    whole, half = (model.hift(mel, model.hift.init_state(SEED), final=True)[0] for model in models)
-    times = [[window_ms(model.hift, mel) for model in models] for _ in range(arguments.rounds)]
+    whole, half = (model.vocoder(mel, model.vocoder.init_state(SEED), final=True)[0] for model in models)
+    times = [[window_ms(model.vocoder, mel) for model in models] for _ in range(arguments.rounds)]
     plain, rounded = (statistics.median(column) for column in zip(*times, strict=True))
     error = float((half - whole).norm() / whole.norm())
     print(f"{models[0].config.name}, windows of {WINDOW} frames, one thread, on {describe()}")

@@ -20,7 +20,7 @@ from engine.networks.flow.flow import Flow
 from engine.networks.hift.hift import HiFT
 from engine.networks.t3.t3 import T3
 from engine.options import EngineOptions
-from engine.scheduling.ladder import largest_peek
+from engine.scheduling.windows import largest_peek
 
 PUBLISHED = ("nano", "turbo", "base", "multilingual")
 
@@ -30,7 +30,7 @@ def without_data(embedded: Model, config: ModelConfig) -> Model:
     meta = torch.device("meta")
     with meta:
         t3, flow, hift = T3(config.t3), Flow(config.flow), HiFT(config.hift)
-    return replace(embedded, config=config, t3=t3, flow=flow, hift=hift, device=meta)
+    return replace(embedded, config=config, t3=t3, flow=flow, vocoder=hift, device=meta)
 
 
 def of(model: Model) -> UtteranceMemory:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.scheduling.forecast import least_prebuffer
+from engine.scheduling.playback import least_prebuffer
 
 HEARD_S = 0.040  # received audio that counts as sound (TTFA)
 

@@ -70,7 +70,6 @@ class _SlowRow:
     inner: Any
     due_s: float = 0.0  # when its last token was due
     warning: str = ""
-    error: Exception | None = None
     attention: NDArray[np.float32] | None = None
 
 
@@ -101,7 +100,7 @@ class SlowTokens:
         for row in rows:
             stood_still = asked_s - row.due_s > self._token_s
             row.due_s = (asked_s if stood_still else row.due_s) + self._token_s
-            row.warning, row.error, row.attention = row.inner.warning, row.inner.error, row.inner.attention
+            row.warning, row.attention = row.inner.warning, row.inner.attention
         _sleep_until(max((row.due_s for row in rows), default=0.0))
         return tokens
 

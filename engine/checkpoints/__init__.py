@@ -15,6 +15,7 @@ import torch
 
 from engine.checkpoints import hub, layout, native, published, weights
 from engine.device.cores import apart
+from engine.device.device import CPU
 from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError
 from engine.model import EMBEDDED, Model, ModelConfig
@@ -26,7 +27,6 @@ __all__ = ["Voices", "load", "load_voices"]
 
 log = logging.getLogger(__name__)
 
-_CPU = torch.device("cpu")
 _DEFAULT = Precision()
 
 
@@ -40,7 +40,7 @@ class Voices:
 def load(
     where: str | Path = "embedded",
     *,
-    device: torch.device = _CPU,
+    device: torch.device = CPU,
     precision: Precision = _DEFAULT,
     form: str | None = None,
     variant: str | None = None,
@@ -66,7 +66,7 @@ def load(
     return model
 
 
-def load_voices(where: str | Path = "embedded", *, device: torch.device = _CPU, variant: str | None = None) -> Voices:
+def load_voices(where: str | Path = "embedded", *, device: torch.device = CPU, variant: str | None = None) -> Voices:
     """What a model knows of voices, without the networks that speak. Raises ModelError, InvalidConfig."""
     directories, found = _find(where, variant)
     if found is None:
@@ -101,6 +101,6 @@ def _normalizing(config: ModelConfig, normalize: bool | None) -> ModelConfig:
 
 
 def _description(model: Model) -> str:
-    networks = (("t3", model.t3), ("flow", model.flow), ("vocoder", model.hift))
+    networks = (("t3", model.t3), ("flow", model.flow), ("vocoder", model.vocoder))
     said = ", ".join(f"{name} {weights.held_bytes(network) / 1e6:.0f} MB" for name, network in networks)
     return f"{said} on {model.device} ({model.precision}), flow {model.config.flow.form!r}"

@@ -1,6 +1,6 @@
 """This project's own layout of a model directory, as of the embedded voice.
 
-config.json  t3.safetensors  flow.safetensors  hift.safetensors  tokenizer.json  voices/<name>.safetensors
+config.json  t3.safetensors  flow.safetensors  vocoder.safetensors  tokenizer.json  voices/<name>.safetensors
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError
 from engine.model import Model, ModelConfig
 from engine.networks.flow.flow import Flow
-from engine.networks.hift.hift import HiFT
 from engine.networks.t3.t3 import T3
+from engine.networks.vocoders import vocoder
 from engine.text.build import build as build_text
 from engine.voices import files
 from engine.voices.conditionals import Conditionals
@@ -36,7 +36,9 @@ _AS_NAMED = Part("")  # tensors have the parameters' own names
 def is_native(directory: Path) -> bool:
     """Published directories may have a config.json of another kind."""
     names = {path.name for path in directory.iterdir()}
-    return CONFIG in names and not names.isdisjoint({"t3.safetensors", "flow.safetensors", "hift.safetensors"})
+    return CONFIG in names and not names.isdisjoint(
+        {"t3.safetensors", "flow.safetensors", "vocoder.safetensors", "hift.safetensors"}
+    )
 
 
 def configuration(directory: Path) -> ModelConfig:
@@ -58,20 +60,21 @@ def with_form(config: ModelConfig, form: str | None) -> ModelConfig:
 
 def load(directory: Path, config: ModelConfig, device: torch.device, precision: Precision) -> Model:
     """Raises ModelError."""
-    t3, flow, hift = blank(lambda: T3(config.t3)), blank(lambda: Flow(config.flow)), blank(lambda: HiFT(config.hift))
+    t3, flow = blank(lambda: T3(config.t3)), blank(lambda: Flow(config.flow))
+    voiced = blank(lambda: vocoder(config.vocoder))
     t3_file = _checked(directory / "t3.safetensors", t3)
     flow_file = _checked(directory / "flow.safetensors", flow)
-    hift_file = _checked(directory / "hift.safetensors", hift)
+    vocoder_file = _checked(directory / ("vocoder.safetensors" if config.pulse else "hift.safetensors"), voiced)
     t3_file.fill_t3(t3, _AS_NAMED, device, precision.t3)
     flow_file.fill(flow, _AS_NAMED, device, getattr(torch, precision.flow))
-    hift_file.fill(hift, _AS_NAMED, device)
+    vocoder_file.fill(voiced, _AS_NAMED, device)
     flow.arrange()
-    hift.arrange(getattr(torch, precision.vocoder))
+    voiced.arrange(getattr(torch, precision.vocoder))
     return Model(
         config=config,
         t3=t3,
         flow=flow,
-        hift=hift,
+        vocoder=voiced,
         text=build_text(config.text, directory),
         device=device,
         precision=precision,

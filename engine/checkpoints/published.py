@@ -49,7 +49,7 @@ def load(layout: Layout, device: torch.device, precision: Precision) -> Model:
         config=config,
         t3=t3,
         flow=flow,
-        hift=hift,
+        vocoder=hift,
         text=text,
         device=device,
         precision=precision,

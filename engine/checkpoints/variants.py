@@ -20,8 +20,8 @@ from engine.networks.flow.flow import FlowConfig
 from engine.networks.hift.hift import HiFTConfig
 from engine.networks.t3.backbones import BackboneConfig, RopeScaling
 from engine.networks.t3.t3 import T3Config
-from engine.scheduling.ladder import LadderConfig
-from engine.stages.sampling import SamplingParams
+from engine.ranges import SamplingParams
+from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig
 from engine.text.segmenter import SegmenterConfig
 from engine.voices.cloning import CloningConfig

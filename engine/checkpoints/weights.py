@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from engine.checkpoints.names import Part
+from engine.device.device import CPU, Device
 from engine.errors import ModelError
 from engine.networks.linears import LOW_PRECISION
 from engine.networks.t3.t3 import T3
@@ -114,7 +115,7 @@ class WeightFile:
 
     def fill_t3(self, t3: T3, part: Part, device: torch.device, precision: str) -> None:
         """The same for T3, made ready to step. On a CPU, matrices are rounded straight from the mapped file."""
-        if device.type != "cpu" or precision not in LOW_PRECISION:
+        if not Device(device).is_cpu or precision not in LOW_PRECISION:
             self.fill(t3, part, device, getattr(torch, precision))
             t3.tfmr.fuse()
             return
@@ -161,7 +162,7 @@ def _map(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             with safe_open(path, "pt") as file:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _state(torch.load(path, map_location="cpu", weights_only=True, mmap=True), path)
+        return _state(torch.load(path, map_location=CPU, weights_only=True, mmap=True), path)
     except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"{path} cannot be read, perhaps half downloaded: {reason}") from error

@@ -1,4 +1,4 @@
-"""In which arithmetic each stage runs, and on which device. Names are torch's: "float32", "bfloat16", "int8"."""
+"""In which arithmetic each stage runs. Names are torch's: "float32", "bfloat16", "int8"."""
 
 from __future__ import annotations
 
@@ -50,17 +50,3 @@ class Precision:
 
 def _possible(offered: dict[str, tuple[str, ...]]) -> str:
     return "; ".join(f"{stage}={'|'.join(names)}" for stage, names in offered.items())
-
-
-def find_device(name: str) -> torch.device:
-    """The device that `name` says: for "auto" a CUDA device, or else Apple's, or else the CPU.
-
-    Raises InvalidConfig for one that is not here."""
-    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
-    here = [kind for kind, count in counts.items() if count]
-    if name == "auto":
-        return torch.device(here[0])
-    kind, _, index = name.partition(":")
-    if kind not in here or (index and not (index.isdecimal() and int(index) < counts[kind])):
-        raise InvalidConfig(f"--device {name} is not available; on this machine: auto, {', '.join(here)}")
-    return torch.device(name)

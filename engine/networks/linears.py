@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.device.device import Device
+
 INT8_MAX = 127
 ZERO = 128  # activations are unsigned with this zero: the only kind that is fast with and without tile instructions
 TINY = 1e-30  # instead of a scale of zero, where all values are
@@ -104,7 +106,7 @@ def pack(module: nn.Module, names: Collection[str]) -> None:
 
 
 def _is_faster_packed(weight: Tensor) -> bool:
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    if not Device(weight.device).is_cpu or not torch.backends.mkldnn.is_available():
         return False
     if weight.dtype == torch.float32:
         return weight.numel() >= LEAST_PACKED

@@ -1,4 +1,4 @@
-"""The flow's duty: speech tokens -> mel, the most urgent window first and with it those that fit into its batch."""
+"""The flow's runner: speech tokens -> mel, the most urgent window first and with it those that fit into its batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.clock import now_ns
 from engine.messages import ChunkTimings
-from engine.pipeline.worker import Duty, Work, reported, together
+from engine.pipeline.worker import Runner, Work, reported, together
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import FlowWork, MelStage
@@ -19,7 +19,7 @@ from engine.scheduling.running import FlowJob, Proposal, Running, VocoderJob, fa
 log = logging.getLogger(__name__)
 
 
-class FlowDuty(Duty):
+class FlowRunner(Runner):
     """Owner of the mel stage: runs windows and commits them."""
 
     def __init__(self, board: Board, stage: MelStage) -> None:

@@ -1,4 +1,4 @@
-"""T3's duty: text -> speech tokens, one for every running utterance in each step."""
+"""T3's runner: text -> speech tokens, one for every running utterance in each step."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from functools import partial
 
 from engine.clock import now_ns
-from engine.pipeline.worker import Duty, Work, reported
+from engine.pipeline.worker import Runner, Work, reported
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
 from engine.scheduling.ledger import FlushMark, SegmentTokens
 from engine.scheduling.running import Running, Spoken, fail
-from engine.stages.alignment import SegmentAlignment
+from engine.text.alignment import SegmentAlignment
 from engine.text.segmenter import TextSegment
 
 log = logging.getLogger(__name__)
 
 
-class T3Duty(Duty):
+class T3Runner(Runner):
     """Owner of the token stage: of T3, its rows and its caches."""
 
     def __init__(self, board: Board, stage: TokenStage) -> None:
@@ -134,7 +134,7 @@ class T3Duty(Duty):
             self._board.changed.notify_all()
 
     def _step(self, stepping: list[Running]) -> None:
-        """One token for everyone; who stops or breaks gives back its row."""
+        """One token for everyone; who stops gives back its row."""
         started = now_ns()
         try:
             tokens = self._stage.step([running.row for running in stepping])
@@ -154,11 +154,7 @@ class T3Duty(Duty):
             self._board.changed.notify_all()
         for running, token in zip(stepping, tokens, strict=True):
             if token is None:
-                broke = running.row.error if running.row else None
-                if broke is None:
-                    self._leave(running)
-                else:
-                    self._fail(running, broke)
+                self._leave(running)
 
     def _take(self, running: Running, token: int | None, drawn: int, busy_ns: int) -> None:
         segment, row = running.decoding, running.row
@@ -170,7 +166,7 @@ class T3Duty(Duty):
             running.n_tokens += 1
             if segment.alignment:
                 segment.alignment.append(row.attention)
-        elif row.error is None:
+        else:
             segment.warning = row.warning
             if segment.alignment:
                 segment.alignment.close(complete=not row.warning)

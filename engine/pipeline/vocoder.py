@@ -1,4 +1,4 @@
-"""The vocoder's duty: mel -> audio, the most urgent first and with it those that fit into its batch, and everything
+"""The vocoder's runner: mel -> audio, the most urgent first and with it those that fit into its batch, and everything
 that leaves the engine, in order."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 
 from engine.clock import now_ns
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
-from engine.pipeline.worker import Duty, Work, emit, reported, together
+from engine.pipeline.worker import Runner, Work, emit, reported, together
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SoundStage, VocoderWork
@@ -36,7 +36,7 @@ class _Done:
     batch: tuple[Context, ...]  # parents of the utterances whose mels were run together
 
 
-class VocoderDuty(Duty):
+class VocoderRunner(Runner):
     """Owner of the sound stage, and the only one that emits audio, ends and errors."""
 
     def __init__(self, board: Board, stage: SoundStage) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Executor
+from functools import partial
 from typing import TypeVar
 
 from engine.clock import now_ns
@@ -25,8 +27,8 @@ def _here(work: Work) -> Work:
     return work
 
 
-class Duty:
-    """One stage's work. Its methods run on the thread that has it."""
+class Runner:
+    """Runs one stage. Its methods are called on the thread that has it."""
 
     def take(self) -> Work | float | None:
         """With the board's condition held: what to do now, or in how many seconds there may be something, or None:
@@ -39,19 +41,19 @@ class Duty:
 
 
 class Worker:
-    """A named thread that does its duties, the first of them first, until the board closes."""
+    """A named thread that does the work of its runners, the first of them first, until the board closes."""
 
     def __init__(
         self,
         name: str,
         board: Board,
-        duties: Sequence[Duty],
+        runners: Sequence[Runner],
         on_start: Callable[[], None],
         load: Load | None = None,
     ) -> None:
         """`load` learns how busy it is."""
         self._board = board
-        self._duties = duties
+        self._duties = runners
         self._on_start = on_start
         self._load = load
         self._busy = False
@@ -70,7 +72,7 @@ class Worker:
     @property
     def rests(self) -> bool:
         """With the board's condition held: whether it neither does anything nor has anything to do."""
-        return not self._busy and not any(duty.wants() for duty in self._duties)
+        return not self._busy and not any(runner.wants() for runner in self._duties)
 
     def _run(self) -> None:
         """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
@@ -95,8 +97,8 @@ class Worker:
         with self._board.changed:
             while True:
                 waits: list[float] = []
-                for duty in self._duties:
-                    found = duty.take()
+                for runner in self._duties:
+                    found = runner.take()
                     if callable(found):
                         self._busy = True
                         return self._place(found)
@@ -105,6 +107,30 @@ class Worker:
                 if self._board.closed:
                     return None
                 self._board.changed.wait(min(waits, default=None))
+
+
+class Workers:
+    """Workers that share the cores while they work side by side; one that works alone has them all."""
+
+    def __init__(self, workers: Sequence[Worker], all_cores: Executor | None = None) -> None:
+        """`all_cores` does work on all of them; None: nothing is to be gained by that."""
+        self._workers = workers
+        self._all_cores = all_cores
+
+    def start(self) -> None:
+        for worker in self._workers:
+            worker.start(partial(self._placed, worker))
+
+    def join(self) -> None:
+        for worker in self._workers:
+            worker.join()
+
+    def _placed(self, worker: Worker, work: Work) -> Work:
+        """With the board's condition held: the same work, on as many cores as it may take."""
+        executor = self._all_cores
+        if executor is None or not all(other.rests for other in self._workers if other is not worker):
+            return work
+        return lambda: executor.submit(work).result()
 
 
 def together(jobs: Sequence[Job], most: int, kind: Callable[[Job], Hashable]) -> list[Job]:

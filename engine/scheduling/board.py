@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from engine.clock import now_ns
 from engine.errors import EmptyText, EngineClosed, Overloaded
 from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
-from engine.scheduling import admission, ladder, schedule
-from engine.scheduling.crowd import Crowd, due_ns
+from engine.scheduling import admission
+from engine.scheduling.contention import Contention, due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
-from engine.scheduling.ladder import LadderConfig, Window, largest_peek
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.running import FlowJob, Running, VocoderJob, take_text
-from engine.scheduling.schedule import Head
+from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
@@ -34,7 +33,7 @@ AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 class BoardConfig:
     max_utterances: int
     ladder: LadderConfig
-    by_deadline: bool = False  # windows as schedule.py picks them; else the ladder's
+    by_deadline: bool = False  # windows by the listener's deadline; else the ladder's
     speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
     sequential: bool = False  # T3 rests while flow and vocoder have work: the baseline of benchmarks
     max_batch: int = 1  # windows that the flow, or the vocoder, runs together,
@@ -59,7 +58,7 @@ class Board:
         self.changed = threading.Condition()
         self.closed = False
         self.limit = config.max_utterances  # that are let in; less, where more were measured not to fit
-        self._tells: list[Callable[[], None]] = []  # for when it closes
+        self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
         self._running: dict[str, Running] = {}
         self._leaving: list[Running] = []  # cancelled, their row not yet given back
@@ -97,12 +96,12 @@ class Board:
                 self._leaving.append(running)
                 self.changed.notify_all()
 
-    def on_close(self, tell: Callable[[], None]) -> None:
+    def on_close(self, callback: Callable[[], None]) -> None:
         with self.changed:
-            self._tells.append(tell)
+            self._on_close.append(callback)
             closed = self.closed
         if closed:
-            tell()
+            callback()
 
     def close(self) -> list[Running]:
         """Takes no more, and cancels what runs: these."""
@@ -112,8 +111,8 @@ class Board:
             for one in running:
                 self.cancel(one.request.id)
             self.changed.notify_all()
-        for tell in self._tells:
-            tell()
+        for callback in self._on_close:
+            callback()
         return running
 
     def stats(self) -> EngineStats:
@@ -198,9 +197,11 @@ class Board:
         if self.config.sequential and self.in_vocoder:
             return [], None
         heads = list(self._heads())
-        crowd = Crowd.of([running for running, _ in heads], now, self.deadlines.machine, self.config.timing.least_first)
+        contention = Contention.of(
+            [running for running, _ in heads], now, self.deadlines.machine, self.config.timing.least_first
+        )
         for running, head in heads:
-            window = self._window(running, head, now, crowd)
+            window = self._window(running, head, now, contention)
             if isinstance(window, float):
                 waits.append(window)
                 running.wanted_ns = now + round(window * NS_PER_S)
@@ -260,22 +261,22 @@ class Board:
         """Audio that waits for its listener, or will."""
         return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
 
-    def _window(self, running: Running, head: SegmentTokens, now: int, crowd: Crowd) -> Window | float | None:
+    def _window(self, running: Running, head: SegmentTokens, now: int, contention: Contention) -> Window | float | None:
         config, deadlines, index = self.config, self.deadlines, running.segment_windows
         if not config.by_deadline:
-            return ladder.next_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
-        state = Head(
+            return ladder_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
+        status = SegmentStatus(
             waiting=head.waiting,
             closed=head.closed,
             coming=deadlines.coming(head),
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
-            others=crowd.before(due_ns(running)),
+            others=contention.before(due_ns(running)),
             company=len(self._running) > 1,
-            urgent=crowd.urgent_besides(due_ns(running)),
-            spare_s=crowd.spare_s(due_ns(running)),
+            urgent=contention.urgent_besides(due_ns(running)),
+            spare_s=contention.spare_s(due_ns(running)),
         )
-        return schedule.next_window(state, crowd.machine, config.timing.least_first)
+        return deadline_window(status, contention.machine, config.timing.least_first)
 
     # ------------------------------------------------------------------------------------------ vocoder thread
 

@@ -10,10 +10,10 @@ import math
 from dataclasses import dataclass, replace
 
 from engine.clock import now_ns
-from engine.scheduling import forecast, schedule
+from engine.scheduling import playback, windows
 from engine.scheduling.estimates import Estimates
-from engine.scheduling.forecast import Machine, Stretch
 from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.playback import Machine, Stretch
 from engine.scheduling.running import Running
 
 NS_PER_S = 1_000_000_000
@@ -63,7 +63,7 @@ class Deadlines:
             largest=timing.largest,
         )
         if self._rescue and estimates.flow_has_time:
-            return replace(machine, spare_lookahead=schedule.spare_lookahead(machine))
+            return replace(machine, spare_lookahead=windows.spare_lookahead(machine))
         return machine
 
     def lead_s(self, running: Running, now: int) -> float | None:
@@ -108,12 +108,12 @@ class Deadlines:
         ]
         per_char = self._estimates.tokens_per_char.value
         stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in running.chars_ahead]
-        ready, durations = forecast.windows(self.machine, stretches)
+        ready, durations = playback.windows(self.machine, stretches)
         elapsed_s = (now - running.first_chunk_ns) / NS_PER_S
         made = running.samples_sent + running.tokens_in_vocoder * timing.samples_per_token
         lasts_s = made / timing.sample_rate - elapsed_s  # from now, had it begun at once
-        needed_s = forecast.lateness(ready, durations, lasts_s)
-        return HINT_FACTOR * needed_s + schedule.SLACK_S if needed_s > 0 else 0.0
+        needed_s = playback.lateness(ready, durations, lasts_s)
+        return HINT_FACTOR * needed_s + windows.SLACK_S if needed_s > 0 else 0.0
 
     def hear(self, running: Running, played_samples: int) -> None:
         """The listener says where he is. Before he has begun there is nothing to be learnt."""

@@ -29,7 +29,6 @@ class Row(Protocol):
     """One segment in T3."""
 
     warning: str  # what the listener should know once the row has stopped; "" = nothing
-    error: Exception | None  # what broke it in a step; the other rows of that step are as they should be
     attention: NDArray[np.float32] | None  # [N] of the last token over T3's text; None: not wanted, or not known
 
 
@@ -53,7 +52,7 @@ class TokenStage(Protocol):
         ...
 
     def step(self, rows: Sequence[Any]) -> list[int | None]:
-        """One token for each row; None for a row that has stopped or broken."""
+        """One token for each row; None for a row that has stopped."""
         ...
 
     def release(self, row: Any) -> None: ...

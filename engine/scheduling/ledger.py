@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from engine.errors import GaplessError
-from engine.stages.alignment import SegmentAlignment
+from engine.text.alignment import SegmentAlignment
 from engine.text.segmenter import TextSegment
 
 

@@ -17,12 +17,12 @@ from opentelemetry.context import Context
 from engine.clock import now_ns
 from engine.errors import GaplessError
 from engine.messages import Accepted, ChunkTimings, Sink, Usage, Utterance
-from engine.pipeline.tracing import UtteranceTrace
 from engine.scheduling.jobs import Row
-from engine.scheduling.ladder import Window
 from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
+from engine.scheduling.windows import Window
 from engine.text.segmenter import Segmenter, TextSegment
 from engine.text.words import WrittenWord
+from engine.tracing import UtteranceTrace
 
 
 @dataclass(frozen=True)

@@ -9,54 +9,18 @@ repetition penalty (CTRL, 1909.05858), the Gumbel-max trick.
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from engine.device.device import CPU
 from engine.networks import noise
 from engine.networks.t3.t3 import T3Config, combine_guidance
-from engine.ranges import SAMPLING_RANGES as RANGES
-
-
-@dataclass(frozen=True, kw_only=True)
-class SamplingParams:
-    """The wire's parameters with a model's defaults, and two facts of the model that no request changes."""
-
-    temperature: float = 0.8  # 0: greedy
-    top_p: float = 1.0  # 1: off
-    min_p: float = 0.0  # 0: off
-    top_k: int = 0  # 0: off
-    repetition_penalty: float = 1.0  # 1: off
-    cfg_weight: float = 0.5
-    exaggeration: float = 0.5
-    penalty_last: bool = False  # Quirk: Turbo and Nano penalise after truncation and temperature, Llama models before
-    penalty_window: int = 0  # tokens the penalty looks back on; 0: all of the segment
-
-    def __post_init__(self) -> None:
-        for name, (least, greatest) in RANGES.items():
-            value = getattr(self, name)
-            if not (least <= value <= greatest and math.isfinite(value)) or (name == "top_p" and value == 0):
-                bounds = f"above 0, up to {greatest:g}" if name == "top_p" else f"from {least:g} to {greatest:g}"
-                raise ValueError(f"{name}: {value:g} is out of range; possible: {bounds}")
-        if self.penalty_window < 0:
-            raise ValueError(f"penalty_window: {self.penalty_window} is negative")
-
-    def override(self, values: Mapping[str, float]) -> SamplingParams:
-        """These with a request's `values` by the wire's names. Raises ValueError, `name: what is wrong`."""
-        if unknown := sorted(set(values) - set(RANGES)):
-            raise ValueError(f"{unknown[0]}: unknown parameter; possible: {', '.join(RANGES)}")
-        changes: dict[str, Any] = dict(values)
-        if "top_k" in changes:
-            changes["top_k"] = int(changes["top_k"])
-        return dataclasses.replace(self, **changes)
-
-    def subset(self, names: Sequence[str]) -> dict[str, float]:
-        return {name: getattr(self, name) for name in names}
+from engine.ranges import SamplingParams
 
 
 class Speaking(Protocol):
@@ -90,7 +54,7 @@ class Sampler:
         # Quirk: the published heads have rows (specials, padding) that are no codes; upstream may sample them.
         # The speech start is one of them, so that it makes no difference whether a penalty's history holds it: for
         # the Llama models it does, for Turbo and Nano before the first token only.
-        self.device = device or torch.device("cpu")
+        self.device = device or CPU
         self._forbidden = torch.ones(config.speech_vocab, dtype=torch.bool, device=device)
         self._forbidden[: config.codes] = False
         self._forbidden[config.stop_speech] = False

@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from engine.device.device import Device
 from engine.device.graphs import Capture, Sized, row_buckets
 from engine.model import ModelConfig
 from engine.networks import noise
@@ -49,7 +50,7 @@ class SlotSampler:
         """Captures graphs with and without the sorting that top-k and top-p need."""
         self._sampler, self._penalty_last = sampler, config.sampling.penalty_last
         self._max_tokens, vocab, device = config.text.max_tokens, config.t3.speech_vocab, sampler.device
-        self._host = torch.zeros(len(_Int) + len(_Float), slots, dtype=torch.int64, pin_memory=device.type == "cuda")
+        self._host = Device(device).host_zeros(len(_Int) + len(_Float), slots)
         self._ints = self._host[: len(_Int)].numpy()
         self._floats = self._host[len(_Int) :].view(torch.float64).numpy()
         self._ints[_Int.TOP_K] = vocab

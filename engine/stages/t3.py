@@ -10,12 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from engine.clock import now_ns
-from engine.device.graphs import Capture, StepGraphs
+from engine.device.device import Device
+from engine.device.graphs import Capture
 from engine.model import Model, ModelConfig
 from engine.networks.t3.t3 import T3
+from engine.ranges import SamplingParams
 from engine.scheduling.jobs import SegmentJob
-from engine.stages.sampling import Sampler, SamplingParams
+from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler
+from engine.stages.step_graphs import StepGraphs
 from engine.text.words import WrittenWord
 
 FRAMING = 2  # T3's start and stop around the text
@@ -34,7 +37,6 @@ class Row:
     logits: torch.Tensor | None = None  # [1 or 2, V] behind its text, until its first token is drawn
     tokens: list[int] = field(default_factory=list)
     warning: str = ""
-    error: Exception | None = None
     aligned: bool = False  # its attention over the text is wanted
     attention: NDArray[np.float32] | None = None  # [N] of the last token over the framed text, where it is known
 
@@ -96,7 +98,7 @@ class T3Stage:
         """Alone on the machine a text is run at once, and on a GPU, where a short one costs no less; beside others in
         pieces that cost about as much as a step."""
         alone = len(self._owners) == len(row.slots)
-        count = row.to_feed.shape[1] if alone or self._model.device.type == "cuda" else self._feed
+        count = row.to_feed.shape[1] if alone or Device(self._model.device).is_cuda else self._feed
         started = now_ns()
         logits = self._t3.feed(row.to_feed[:, :count], self._cache, row.slots)
         seconds = (now_ns() - started) / 1e9

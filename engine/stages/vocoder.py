@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.model import Model
 from engine.networks import noise
-from engine.networks.hift.hift import HiFTState
+from engine.networks.vocoders import VocoderState, joined
 from engine.scheduling.jobs import VocoderWork
 from engine.stages.watermark import Watermark, WatermarkState
 
@@ -25,7 +25,7 @@ class SoundState:
     """One utterance between two pieces of mel."""
 
     seed: int
-    vocoder: HiFTState | None = None  # None: its segment has had none
+    vocoder: VocoderState | None = None  # None: its segment has had none
     spoken: int = 0  # samples of speech so far
     owed_pause: int = 0  # samples of silence that come before the next segment
     mark: WatermarkState | None = None  # None: audio is not marked
@@ -55,18 +55,18 @@ class VocoderStage:
         self, states: Sequence[SoundState], works: Sequence[VocoderWork]
     ) -> list[tuple[NDArray[np.float32], SoundState]]:
         """[N] float32 audio of each mel and the state that follows; all of them alike."""
-        hift, pairs = self._model.hift, list(zip(states, works, strict=True))
-        begun = [state.vocoder or hift.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
+        vocoder, pairs = self._model.vocoder, list(zip(states, works, strict=True))
+        begun = [state.vocoder or vocoder.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
-        wavs, after = hift(mels, HiFTState.joined(begun), final=works[0].final)
+        wavs, after = vocoder(mels, joined(begun), final=works[0].final)
         wavs = wavs.float().cpu().numpy()
         return [
-            self._finish(state, work, wav, vocoder)
-            for (state, work), wav, vocoder in zip(pairs, wavs, after.parted(), strict=True)
+            self._finish(state, work, wav, following)
+            for (state, work), wav, following in zip(pairs, wavs, after.parted(), strict=True)
         ]
 
     def _finish(
-        self, state: SoundState, work: VocoderWork, wav: NDArray[np.float32], vocoder: HiFTState
+        self, state: SoundState, work: VocoderWork, wav: NDArray[np.float32], vocoder: VocoderState
     ) -> tuple[NDArray[np.float32], SoundState]:
         """An utterance's audio from the speech of its mel: with its pause, its fade-in, its mark."""
         if work.final and self._model.config.tail.drop_last_token:

@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from engine.device.device import CPU
 from engine.errors import ModelError
 
 _PACKAGE = "perth"
@@ -93,7 +94,7 @@ class Watermark(nn.Module):
             raise ModelError("the watermark needs a package: pip install 'gapless[watermark]'")
         path = Path(package.submodule_search_locations[0]) / _WEIGHTS
         try:
-            weights: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["model"]
+            weights: Mapping[str, Tensor] = torch.load(path, map_location=CPU, weights_only=True)["model"]
             return Watermark({name: weight for name, weight in weights.items() if name.startswith(_ENCODER)})
         except (OSError, LookupError, RuntimeError, pickle.UnpicklingError) as error:
             raise ModelError(f"{path} holds no PerTh weights: {error}") from error

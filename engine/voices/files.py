@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.device.device import CPU
 from engine.errors import ModelError
 from engine.model import ModelConfig
 from engine.voices.conditionals import VERSION, Conditionals
@@ -62,7 +63,7 @@ def write(voice: Conditionals, path: Path, family: str) -> None:
 def read_published(path: Path, name: str, description: str = "") -> Conditionals:
     """The voice of a published checkpoint: torch's format, two mappings. Raises ModelError."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location=CPU, weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"{path} cannot be read, perhaps half downloaded: {reason}") from error

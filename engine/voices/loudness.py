@@ -61,7 +61,7 @@ def _weighted(wav: Floats, rate: int) -> Doubles:
     size = len(wav) + round(FILTER_TAIL_S * rate)
     delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
     spectrum = np.fft.rfft(wav.astype(np.float64), size)
-    for numerator, denominator in (_high_shelf(rate), _high_pass(rate)):
+    for numerator, denominator in (_high_prepared(rate), _high_pass(rate)):
         spectrum *= np.polyval(numerator[::-1], delay) / np.polyval(denominator[::-1], delay)
     return np.fft.irfft(spectrum, size)[: len(wav)]
 
@@ -69,7 +69,7 @@ def _weighted(wav: Floats, rate: int) -> Doubles:
 Biquad = tuple[tuple[float, float, float], tuple[float, float, float]]  # numerator, denominator by delay
 
 
-def _high_shelf(rate: int) -> Biquad:
+def _high_prepared(rate: int) -> Biquad:
     """R. Bristow-Johnson, Cookbook formulae for audio equalizer biquad filter coefficients."""
     gain = 10.0 ** (SHELF_DB / 40.0)
     cosine, alpha = _angle(SHELF_HZ, SHELF_Q, rate)

@@ -21,7 +21,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from engine.clock import now_ns
-from engine.pipeline.tracing import InBulk
+from engine.tracing import InBulk
 from gapless.tts.v1 import tts_pb2
 
 _PROPAGATOR = TraceContextTextMapPropagator()

@@ -1,13 +1,15 @@
 """The one table from exceptions to gRPC status, with google.rpc details.
 
 Every status carries ErrorInfo (domain "gapless", a reason in UPPER_SNAKE_CASE). Errors that name a field carry
-BadRequest, an overload carries RetryInfo. What is not in the table is a bug: INTERNAL, and the message stays here.
+BadRequest, an overload carries RetryInfo and the trailing metadata grpc-retry-pushback-ms.
+What is not in the table is a bug: INTERNAL, and the message stays here.
 """
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple
 
 import grpc
 from google.protobuf import duration_pb2
@@ -21,6 +23,7 @@ from engine.errors import (
     GaplessError,
     InvalidRequest,
     Overloaded,
+    StorageError,
     UnknownVoice,
     Unsupported,
     UtteranceFailed,
@@ -29,6 +32,7 @@ from engine.errors import (
 from service.access.errors import NotAllowed, QuotaExceeded, Unauthenticated
 
 DOMAIN = "gapless"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class OutOfOrder(InvalidRequest):
@@ -43,6 +47,15 @@ class TextTooLong(InvalidRequest):
 class RecordingTooLarge(InvalidRequest):
     def __init__(self, limit: int) -> None:
         super().__init__("audio", f"more than {limit} bytes; this server takes no larger file (max_recording_bytes)")
+
+
+class UnsupportedField(Unsupported):
+    """A field of the contract that this server cannot act upon."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field}: {description}")
+        self.field = field
+        self.description = description
 
 
 class NoSuchVoice(GaplessError):
@@ -88,6 +101,7 @@ class _Rule:
     error: type[Exception]
     code: int
     reason: str
+    message: str = ""  # what the caller reads; "": what the error says
 
 
 # First match wins.
@@ -117,14 +131,31 @@ _RULES = (
     _Rule(Draining, code_pb2.UNAVAILABLE, "DRAINING"),
     _Rule(DrainExpired, code_pb2.UNAVAILABLE, "DRAIN_EXPIRED"),
     _Rule(EngineClosed, code_pb2.UNAVAILABLE, "ENGINE_CLOSED"),
-    _Rule(UtteranceFailed, code_pb2.INTERNAL, "UTTERANCE_FAILED"),
-    _Rule(GaplessError, code_pb2.INTERNAL, "ENGINE_FAILED"),
+    _Rule(
+        StorageError,
+        code_pb2.FAILED_PRECONDITION,
+        "STORAGE_NOT_WRITABLE",
+        "this server cannot write to its store of voices; its operator must mend that",
+    ),
+    _Rule(MemoryError, code_pb2.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "this server is out of memory"),
+    _Rule(UtteranceFailed, code_pb2.INTERNAL, "UTTERANCE_FAILED", "the engine failed at this utterance"),
+    _Rule(GaplessError, code_pb2.INTERNAL, "ENGINE_FAILED", "the engine failed at this call"),
 )
-_BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL")
+_STORAGE_FULL = _Rule(
+    StorageError, code_pb2.RESOURCE_EXHAUSTED, "STORAGE_FULL", "this server's store of voices is full; delete a voice"
+)
+_BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL", "internal error")
 
 
-def is_bug(error: Exception) -> bool:
-    return not isinstance(error, GaplessError)
+class Status(NamedTuple):
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
+
+
+def is_fault(error: Exception) -> bool:
+    """Whether the caller is told a fixed sentence and only the server's log knows more: no path, no library's text."""
+    return bool(_rule(error).message)
 
 
 def root_cause(error: Exception) -> Exception:
@@ -134,28 +165,40 @@ def root_cause(error: Exception) -> Exception:
     return error
 
 
+def code_of(error: Exception) -> str:
+    """The gRPC code's name."""
+    return str(code_pb2.Code.Name(_rule(error).code))
+
+
 def reason_of(error: Exception) -> str:
     """As ErrorInfo has it."""
     return error.reason if isinstance(error, Unauthenticated) else _rule(error).reason
 
 
 def _rule(error: Exception) -> _Rule:
+    cause = error.__cause__
+    if isinstance(error, StorageError) and isinstance(cause, OSError) and cause.errno in _DISK_FULL:
+        return _STORAGE_FULL
     return next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
 
 
-def to_grpc_status(error: Exception, kind: str, call_id: str) -> grpc.Status:
-    """What `context.abort_with_status` takes: code, message and details of the error. `kind`: "utterance", "call"."""
+def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
+    """What `context.abort` takes: code, message, and details in the trailing metadata. `kind`: "utterance", "call"."""
     rule = _rule(error)
-    message = f"internal error in {kind} {call_id}; the server's log tells more" if rule is _BUG else str(error)
+    message = f"{rule.message}; the server's log tells more ({kind} {call_id})" if rule.message else str(error)
     status = status_pb2.Status(code=rule.code, message=message)
     info = error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata={f"{kind}_id": call_id})
     for detail in (info, *_details(error)):
         status.details.add().Pack(detail)
-    return cast(grpc.Status, rpc_status.to_status(status))
+    made = rpc_status.to_status(status)
+    trailers = tuple(made.trailing_metadata)
+    if isinstance(error, Overloaded):  # what gRPC's own retry policy reads
+        trailers += (("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000))),)
+    return Status(made.code, made.details, trailers)
 
 
 def _details(error: Exception) -> list[Message]:
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, InvalidRequest | UnsupportedField):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, Overloaded):

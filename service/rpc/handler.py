@@ -1,14 +1,13 @@
-"""The RPCs of gapless.tts.v1.TextToSpeechService, and the border where exceptions become gRPC status."""
+"""The RPCs of gapless.tts.v1.TextToSpeechService. What they raise becomes gRPC status in `service.rpc.interceptor`."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import partial
 
-from google.protobuf.message import Message
 from opentelemetry.trace import Span
 
 from engine.clock import now_ns
@@ -20,12 +19,12 @@ from service.observability import tracing
 from service.observability.loop_lag import LoopLag
 from service.rpc import errors, requests, responses
 from service.rpc.drain import Drain
-from service.rpc.receive import Context, read, read_rest
-from service.rpc.session import Dependencies, Session
+from service.rpc.interceptor import CallIdentity, current_call
+from service.rpc.receive import Context, read
+from service.rpc.session import Dependencies, Receive, Session
 from service.rpc.voices import VoiceCalls
 
 SERVICE = "gapless.tts.v1.TextToSpeechService"
-_UTTERANCE = "utterance"
 
 _log = logging.getLogger(__name__)
 
@@ -55,13 +54,27 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     ) -> None:
         """Reads and writes through the context. No metadata leaves before admission: a refused call stays retryable."""
         arrived_ns = now_ns()
-        utterance_id = uuid.uuid4().hex
         first = await self._first_message(context)
+        await self._utterance(arrived_ns, first, partial(read, context, tts_pb2.SynthesizeRequest), context)
+
+    async def SynthesizeText(self, request: tts_pb2.SynthesizeTextRequest, context: Context) -> None:  # noqa: N802
+        messages = iter(requests.whole_text(request))
+
+        async def receive() -> tts_pb2.SynthesizeRequest | None:
+            return next(messages, None)
+
+        await self._utterance(now_ns(), request.config, receive, context)
+
+    async def _utterance(
+        self, arrived_ns: int, first: tts_pb2.SynthesisConfig | GaplessError, receive: Receive, context: Context
+    ) -> None:
+        """`receive` gives what follows the config."""
+        call = current_call()
         parent = tracing.parent_context(_metadata(context), requests.read_trace_context(first))
-        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/Synthesize", parent, arrived_ns) as span:
-            span.set_attribute("tts.utterance.id", utterance_id)
-            async with self._border(context, span, _UTTERANCE, utterance_id, tts_pb2.SynthesizeRequest):
-                await self._synthesize(first, utterance_id, context, span)
+        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/{call.method}", parent, arrived_ns) as span:
+            span.set_attribute("tts.utterance.id", call.id)
+            with self._observed(span):
+                await self._synthesize(first, call.id, receive, context, span)
 
     async def _first_message(self, context: Context) -> tts_pb2.SynthesisConfig | GaplessError:
         """The config, or what is wrong with the call's beginning, to be raised inside its span."""
@@ -78,7 +91,12 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         return errors.OutOfOrder("config", f"{came} came first; a call must begin with config, which may be empty")
 
     async def _synthesize(
-        self, first: tts_pb2.SynthesisConfig | GaplessError, utterance_id: str, context: Context, span: Span
+        self,
+        first: tts_pb2.SynthesisConfig | GaplessError,
+        utterance_id: str,
+        receive: Receive,
+        context: Context,
+        span: Span,
     ) -> None:
         if isinstance(first, GaplessError):
             raise first
@@ -93,65 +111,60 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
             if who.name:
                 span.set_attribute("enduser.id", who.name)
             with self._quotas.utterance(who), self._loop_lag.watch() as lag:
-                await Session(utterance_request, context, self._dependencies, span, lag, self._drain.begun).run()
+                session = Session(utterance_request, receive, context, self._dependencies, span, lag, self._drain.begun)
+                await session.run()
 
     # -------------------------------------------------------------------------------------------------------- voices
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:  # noqa: N802
-        return responses.to_voices(await self._voices.list(), self._dependencies.info.default_voice)
+        page = requests.read_page(request)
+        voices = await self._voices.list()
+        return responses.to_voices(voices, self._dependencies.info.default_voice, size=page.size, after=page.after)
 
     async def CreateVoice(  # noqa: N802
         self, request_iterator: AsyncIterator[tts_pb2.CreateVoiceRequest], context: Context
     ) -> tts_pb2.CreateVoiceResponse:
-        async with self._call(context, "CreateVoice", tts_pb2.CreateVoiceRequest), self._drain.call():
-            return responses.to_created_voice(await self._voices.create(context))
+        with self._call(context):
+            async with self._drain.call():
+                return responses.to_created_voice(await self._voices.create(context))
 
     async def DeleteVoice(self, request: tts_pb2.DeleteVoiceRequest, context: Context) -> tts_pb2.DeleteVoiceResponse:  # noqa: N802
-        async with self._call(context, "DeleteVoice"):
+        with self._call(context):
             await self._voices.delete(request.name)
             return tts_pb2.DeleteVoiceResponse()
 
-    # ----------------------------------------------------------------------------------------------------- the border
+    # --------------------------------------------------------------------------------------------------- observability
 
-    @asynccontextmanager
-    async def _call(self, context: Context, name: str, kind: type[Message] | None = None) -> AsyncIterator[None]:
-        """Span and border of a call that is no utterance."""
+    @contextmanager
+    def _call(self, context: Context) -> Iterator[None]:
+        """The span of a call that is no utterance."""
+        method = f"{SERVICE}/{current_call().method}"
         parent = tracing.parent_context(_metadata(context), {})
-        with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/{name}", parent, now_ns()) as span:
-            async with self._border(context, span, "call", uuid.uuid4().hex, kind):
-                yield
+        with tracing.server_span(self._dependencies.tracer, method, parent, now_ns()) as span, self._observed(span):
+            yield
 
-    @asynccontextmanager
-    async def _border(
-        self, context: Context, span: Span, what: str, call_id: str, kind: type[Message] | None
-    ) -> AsyncIterator[None]:
-        """`kind` is what the client streams; None: it does not."""
-        began_ns = now_ns()
+    @contextmanager
+    def _observed(self, span: Span) -> Iterator[None]:
+        """Span, metrics and log of how a call ends. The session counts utterances that end well, and knows how."""
+        call, began_ns = current_call(), now_ns()
         try:
             yield
         except asyncio.CancelledError:
             tracing.set_grpc_status(span, "CANCELLED")
-            self._count(what, "CANCELLED", "")
-            _log.info("%s %s: cancelled", what, call_id)
+            self._count(call, "CANCELLED", "")
+            _log.info("%s %s: cancelled", call.kind, call.id)
             raise
         except Exception as group:
             error = errors.root_cause(group)
-            if errors.is_bug(error):
-                _log.error("%s %s: internal error", what, call_id, exc_info=error)
-            else:
-                _log.info("%s %s: %s", what, call_id, error)
-            status = errors.to_grpc_status(error, what, call_id)
-            tracing.set_grpc_status(span, status.code.name, str(error))
-            self._count(what, status.code.name, errors.reason_of(error))
-            if kind is not None:
-                await read_rest(context, kind)
-            await context.abort(status.code, status.details, status.trailing_metadata)
+            code = errors.code_of(error)
+            tracing.set_grpc_status(span, code, str(error))
+            self._count(call, code, errors.reason_of(error))
+            raise
         tracing.set_grpc_status(span, "OK")
-        _log.info("%s %s: done in %.2f s", what, call_id, (now_ns() - began_ns) / 1e9)
+        _log.info("%s %s: done in %.2f s", call.kind, call.id, (now_ns() - began_ns) / 1e9)
 
-    def _count(self, what: str, code: str, reason: str) -> None:
-        """A call that did not end well; the session counts those that did, and knows how."""
-        if what == _UTTERANCE:
+    def _count(self, call: CallIdentity, code: str, reason: str) -> None:
+        if call.kind == "utterance":
             self.metrics.ended(code, reason)
 
     # ---------------------------------------------------------------------------------------------------- information

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from engine.errors import GaplessError, InvalidRequest
+from engine.errors import InvalidRequest
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -31,11 +31,11 @@ async def read(context: Context, kind: type[M]) -> M | None:
     return None
 
 
-async def read_rest(context: Context, kind: type[Message]) -> None:
+async def read_rest(context: Context) -> None:
     """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
-    with contextlib.suppress(TimeoutError, GaplessError):
+    with contextlib.suppress(TimeoutError, DecodeError):
         loop = asyncio.get_running_loop()
         end_s = loop.time() + _READ_REST_S
         async with asyncio.timeout(_QUIET_S) as limit:
-            while await read(context, kind):
+            while await context.read() is not grpc.aio.EOF:
                 limit.reschedule(min(loop.time() + _QUIET_S, end_s))

@@ -5,6 +5,8 @@ Errors name the field by its path and say what is allowed. The way back is `serv
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from engine import messages
 from engine.errors import GaplessError, InvalidRequest
@@ -20,10 +23,12 @@ from gapless.tts.v1 import tts_pb2
 from service.audio import AudioEncoder, AudioFormat
 from service.config import ServiceConfig
 from service.observability.tracing import is_valid_traceparent
-from service.rpc.responses import ENCODINGS, sample_rates
+from service.rpc.errors import UnsupportedField
+from service.rpc.responses import ENCODINGS, TEXT_FORMATS, sample_rates
 
 _NS_PER_S = 1_000_000_000
 _MAX_DURATION_S = 3600.0
+_DEFAULT_PAGE, _MAX_PAGE = 100, 1000  # voices
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed, carriage return
 
 
@@ -40,6 +45,7 @@ class _Range:
         return f"{'above ' if self.above_low else ''}{self.low:g} to {self.high:.9g}"
 
 
+_SPEAKING_RATES = _Range(low=0.5, high=2.0)
 _SAMPLING_RANGES = {
     name: _Range(low=low, high=high, above_low=name in ABOVE_LEAST) for name, (low, high) in SAMPLING_RANGES.items()
 }
@@ -63,6 +69,7 @@ def read_config(
     config: ServiceConfig,
 ) -> UtteranceRequest:
     """`traceparent` is the span that the engine's spans will be children of."""
+    _refuse_what_does_not_act(wire)
     sampling = _read_sampling(wire.sampling)
     streaming = wire.streaming
     max_lead_s = _read_duration(streaming, "max_lead", "config.streaming")
@@ -84,11 +91,48 @@ def read_config(
     )
 
 
+def whole_text(request: tts_pb2.SynthesizeTextRequest) -> list[tts_pb2.SynthesizeRequest]:
+    """What a client of Synthesize would send after the config."""
+    return [
+        tts_pb2.SynthesizeRequest(text=tts_pb2.Text(text=request.text)),
+        tts_pb2.SynthesizeRequest(end_of_input=tts_pb2.EndOfInput()),
+    ]
+
+
+def check_event(request: tts_pb2.SynthesizeRequest) -> None:
+    """A message without an event that this server knows: is there one that a newer client knows?"""
+    if UnknownFieldSet(request):
+        raise UnsupportedField("event", "this server does not know the event that was sent; its contract is older")
+    raise InvalidRequest("event", "no event is set; set text, flush, end_of_input or playback")
+
+
 def read_trace_context(first: tts_pb2.SynthesisConfig | GaplessError) -> dict[str, str]:
     """The config's trace context as W3C headers; none if there is no config."""
     if isinstance(first, GaplessError):
         return {}
     return {"traceparent": first.trace_context.traceparent, "tracestate": first.trace_context.tracestate}
+
+
+def _refuse_what_does_not_act(wire: tts_pb2.SynthesisConfig) -> None:
+    """Fields of the contract whose feature this server lacks; GetServerInfo says so, too."""
+    if wire.HasField("speaking_rate"):
+        rate = wire.speaking_rate
+        if rate not in _SPEAKING_RATES:
+            raise InvalidRequest("config.speaking_rate", f"{rate:g} is out of range; allowed: {_SPEAKING_RATES}")
+        if rate != 1.0:
+            raise UnsupportedField(
+                "config.speaking_rate", "this server speaks at the model's own rate only, which is 1"
+            )
+    if wire.pronunciations:
+        raise UnsupportedField("config.pronunciations", "this server takes no pronunciations")
+    if wire.HasField("resume"):
+        raise UnsupportedField("config.resume", "this server cannot continue an utterance; send its text in a new one")
+    if wire.text_format not in (tts_pb2.TEXT_FORMAT_UNSPECIFIED, *TEXT_FORMATS):
+        names = ", ".join(map(tts_pb2.TextFormat.Name, TEXT_FORMATS))
+        if wire.text_format not in tts_pb2.TextFormat.values():
+            raise InvalidRequest("config.text_format", f"unknown format {wire.text_format}; available: {names}")
+        asked = tts_pb2.TextFormat.Name(wire.text_format)
+        raise UnsupportedField("config.text_format", f"{asked} is not available; available: {names}")
 
 
 def _read_sampling(wire: Message) -> dict[str, float]:
@@ -107,6 +151,9 @@ def _read_audio_format(wire: tts_pb2.AudioFormat, native_rate: int) -> AudioForm
     encoding = wire.encoding or tts_pb2.AUDIO_ENCODING_PCM_S16LE
     if encoding not in by_value:
         names = ", ".join(tts_pb2.AudioEncoding.Name(value) for value in by_value)
+        if encoding in tts_pb2.AudioEncoding.values():
+            asked = tts_pb2.AudioEncoding.Name(encoding)
+            raise UnsupportedField("config.audio_format.encoding", f"{asked} is not available; available: {names}")
         raise InvalidRequest("config.audio_format.encoding", f"unknown encoding {encoding}; available: {names}")
     rate = wire.sample_rate_hertz or native_rate
     if rate not in sample_rates(native_rate):
@@ -141,6 +188,9 @@ def _warnings(
     if wire.streaming.want_alignment and not info.has_alignment:
         message = "config.streaming.want_alignment: this model cannot tell where words are"
         yield messages.Warned(reason="ALIGNMENT_UNAVAILABLE", message=message)
+    if wire.streaming.want_resume_tokens:
+        message = "config.streaming.want_resume_tokens: this server cannot continue an utterance whose call was lost"
+        yield messages.Warned(reason="RESUME_UNAVAILABLE", message=message)
     traceparent = wire.trace_context.traceparent
     if traceparent and not is_valid_traceparent(traceparent):
         message = f"config.trace_context.traceparent: {traceparent[:80]!r} is not a W3C traceparent"
@@ -158,6 +208,24 @@ def read_playback(report: tts_pb2.PlaybackReport, sent: int, encoder: AudioEncod
         buffered_samples=encoder.to_native(report.buffered_samples),
         underruns=report.underruns,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Which voices a client wants to see: at most `size`, those whose names come after `after`."""
+
+    size: int
+    after: str
+
+
+def read_page(request: tts_pb2.ListVoicesRequest) -> Page:
+    if request.page_size < 0:
+        raise InvalidRequest("page_size", f"{request.page_size} is negative; 0 leaves it to the server")
+    try:
+        after = base64.urlsafe_b64decode(request.page_token.encode()).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise InvalidRequest("page_token", "is not a next_page_token of this server") from None
+    return Page(size=min(request.page_size or _DEFAULT_PAGE, _MAX_PAGE), after=after)
 
 
 def check_text(text: str) -> None:

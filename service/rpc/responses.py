@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 
 from google.protobuf.duration_pb2 import Duration
@@ -20,6 +21,9 @@ ENCODINGS = {
     Encoding.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
     Encoding.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
 }
+
+
+TEXT_FORMATS = (tts_pb2.TEXT_FORMAT_PLAIN,)  # the first is the default
 
 
 def to_started(
@@ -148,14 +152,18 @@ def to_server_info(
         flow_form=info.form,
         utterance_bytes=info.utterance_bytes,
         utterance_memory_bytes=info.utterance_memory_bytes,
+        text_formats=TEXT_FORMATS,
     )
 
 
-def to_voices(voices: list[messages.VoiceInfo], default_voice: str) -> tts_pb2.ListVoicesResponse:
-    return tts_pb2.ListVoicesResponse(
-        voices=[_to_voice(voice) for voice in sorted(voices, key=lambda voice: voice.name)],
-        default_voice=default_voice,
-    )
+def to_voices(
+    voices: list[messages.VoiceInfo], default_voice: str, *, size: int, after: str
+) -> tts_pb2.ListVoicesResponse:
+    """One page: at most `size` voices, those whose names come after `after`."""
+    left = sorted((voice for voice in voices if voice.name > after), key=lambda voice: voice.name)
+    page, more = left[:size], left[size:]
+    token = base64.urlsafe_b64encode(page[-1].name.encode()).decode() if more else ""
+    return tts_pb2.ListVoicesResponse(voices=map(_to_voice, page), default_voice=default_voice, next_page_token=token)
 
 
 def _to_voice(voice: messages.VoiceInfo) -> tts_pb2.Voice:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,7 +17,6 @@ from google.protobuf.message import Message
 from opentelemetry.trace import Span, Tracer
 
 from engine.clock import now_ns
-from engine.errors import InvalidRequest
 from engine.messages import Aligned, AudioChunk, Engine, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
 from service.audio import AudioEncoder
@@ -29,7 +29,10 @@ from service.pacing import Pacer
 from service.rpc import requests, responses
 from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong
 from service.rpc.event_queue import EventQueue, Stopped
-from service.rpc.receive import Context, read
+from service.rpc.receive import Context
+
+Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
+"""Gives what the client says after the config, message by message; None when no more will come."""
 
 _NS_PER_S = 1_000_000_000
 _DRAINING = Warned(
@@ -57,6 +60,7 @@ class Session:
     def __init__(
         self,
         request: requests.UtteranceRequest,
+        receive: Receive,
         context: Context,
         dependencies: Dependencies,
         span: Span,
@@ -68,6 +72,7 @@ class Session:
         self._draining = draining
         self._id = request.utterance.id
         self._request = request
+        self._receive = receive
         self._context = context
         self._engine = dependencies.engine
         self._config = dependencies.config
@@ -112,13 +117,13 @@ class Session:
     # -------------------------------------------------------------------------------------------- client to engine
 
     async def _listen(self) -> None:
-        while request := await read(self._context, tts_pb2.SynthesizeRequest):
+        while request := await self._receive():
             self._last_sign_ns = now_ns()
-            await self._take(request)
+            self._take(request)
         if not self._input_ended:
             self._end_input()
 
-    async def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
+    def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
         event = request.WhichOneof("event")
         if self._input_ended and event in ("text", "flush", "end_of_input"):
             raise OutOfOrder(event, "came after end_of_input; open another call for more text")
@@ -131,12 +136,10 @@ class Session:
                 self._end_input()
             case "playback":
                 self._take_playback(request.playback)
-            case "clock_probe":
-                await self._answer_probe(request.clock_probe)
             case "config":
                 raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
             case None:
-                raise InvalidRequest("event", "no event is set; set text, flush, end_of_input, playback or clock_probe")
+                requests.check_event(request)
 
     def _take_text(self, text: tts_pb2.Text) -> None:
         self._text_chars += len(text.text)
@@ -144,8 +147,6 @@ class Session:
             raise TextTooLong(self._text_chars, self._config.max_text_chars)
         requests.check_text(text.text)
         self._engine.push_text(self._id, text.text)
-        if text.flush:
-            self._engine.flush(self._id, 0)
 
     def _end_input(self) -> None:
         self._input_ended = True
@@ -160,17 +161,6 @@ class Session:
             self._engine.cancel(self._id)
             self._events.stop()
         self._listener_moved.set()
-
-    async def _answer_probe(self, probe: tts_pb2.ClockProbe) -> None:
-        received_ns = now_ns()
-        async with self._writing:
-            reply = tts_pb2.ClockReply(
-                probe_id=probe.probe_id,
-                client_send_unix_nanos=probe.client_send_unix_nanos,
-                server_receive_unix_nanos=received_ns,
-                server_send_unix_nanos=now_ns(),
-            )
-            await self._send(tts_pb2.SynthesizeResponse(clock_reply=reply))
 
     async def _watch_for_silence(self) -> None:
         """Silence counts from the client's last message or the end of what it hears: whoever listens may be quiet."""

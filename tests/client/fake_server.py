@@ -115,7 +115,7 @@ def speak(requests: Requests, context: grpc.ServicerContext) -> Responses:
             case "text":
                 waiting += request.text.text
                 characters += len(request.text.text)
-                if request.text.flush or "." in waiting:
+                if "." in waiting:
                     yield from voice.speak(waiting)
                     waiting = ""
             case "flush":
@@ -174,6 +174,22 @@ def abort(
         packed.append(item)
     status = status_pb2.Status(code=code.value[0], message=message, details=packed)
     context.abort_with_status(rpc_status.to_status(status))
+
+
+def server_info() -> pb.GetServerInfoResponse:
+    return pb.GetServerInfoResponse(
+        version="0.0.0",
+        model="tone",
+        variant="fake",
+        native_sample_rate_hertz=NATIVE_RATE,
+        sample_rates_hertz=RATES,
+        encodings=[pb.AUDIO_ENCODING_PCM_S16LE, pb.AUDIO_ENCODING_PCM_F32LE],
+        limits=pb.Limits(max_text_chars=1000, max_utterances=4, max_recording_bytes=1 << 20),
+        language_codes=["en", "de"],
+        flow_form="cached",
+        features=pb.Features(playback_reports=True),
+        device="cpu",
+    )
 
 
 class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
@@ -236,19 +252,7 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext
     ) -> pb.GetServerInfoResponse:
-        return pb.GetServerInfoResponse(
-            version="0.0.0",
-            model="tone",
-            variant="fake",
-            native_sample_rate_hertz=NATIVE_RATE,
-            sample_rates_hertz=RATES,
-            encodings=[pb.AUDIO_ENCODING_PCM_S16LE, pb.AUDIO_ENCODING_PCM_F32LE],
-            limits=pb.Limits(max_text_chars=1000, max_utterances=4, max_recording_bytes=1 << 20),
-            language_codes=["en", "de"],
-            flow_form="cached",
-            features=pb.Features(playback_reports=True),
-            device="cpu",
-        )
+        return self._server.info
 
     def ProbeClock(  # noqa: N802
         self, request: pb.ProbeClockRequest, context: grpc.ServicerContext
@@ -269,6 +273,7 @@ class FakeServer:
         self.requests: list[pb.SynthesizeRequest] = []
         self.uploaded: list[pb.CreateVoiceRequest] = []  # of the last CreateVoice
         self.deleted: list[str] = []
+        self.info = server_info()
         self.metadata: dict[str, str | bytes] = {}
         self.stream_over = threading.Event()  # some stream ended or was cancelled
         self.clock_shift_ns = 0

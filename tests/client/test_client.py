@@ -64,7 +64,7 @@ async def test_options_reach_the_server_as_the_contract_spells_them(server: Fake
         ):
             pass
     config = server.requests[0].config
-    assert (config.voice, config.language, config.audio_format.sample_rate_hertz) == ("anna", "de", 8000)
+    assert (config.voice, config.language_code, config.audio_format.sample_rate_hertz) == ("anna", "de", 8000)
     assert config.audio_format.encoding == pb.AUDIO_ENCODING_PCM_F32LE
     assert config.sampling == pb.SamplingConfig(temperature=0.5, top_k=3, seed=0)
     assert config.streaming.HasField("max_lead")
@@ -105,8 +105,8 @@ async def test_events_tell_everything_in_order(server: FakeServer) -> None:
         events = [event async for event in utterance.events()]
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Finished)
-    assert [event.flush_id for event in events if isinstance(event, FlushDone)] == [flush_id]
-    assert server.events() == ["config", "text", "flush", "text", "end_of_input"]
+    assert [event.flush_id for event in events if isinstance(event, FlushDone)] == [flush_id, flush_id + 1]
+    assert server.events() == ["config", "text", "flush", "text", "flush", "end_of_input"]
     assert utterance.started
     assert utterance.started.seed == 11
     assert utterance.finished

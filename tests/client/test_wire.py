@@ -66,4 +66,4 @@ def test_options_that_cannot_be_sent_are_refused_here(options: Options) -> None:
 
 def test_text_that_cannot_be_sent_is_refused_here() -> None:
     with pytest.raises(InvalidArgument, match="not valid Unicode"):
-        text_to("half a \ud83d", flush=False)
+        text_to("half a \ud83d")

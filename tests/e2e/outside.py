@@ -73,6 +73,6 @@ def node_modules() -> Path:
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
-    if not (modules / "@grpc" / "grpc-js").is_dir():
+    if not (modules / "@bufbuild" / "protoc-gen-es").is_dir():
         run_tool("npm", "ci", "--no-audit", "--no-fund", cwd=NODE)
     return modules

@@ -63,6 +63,21 @@ def test_synthesize_gives_audio(any_address: str, node_modules: Path) -> None:
     assert sum(map(len, pcm)) == 2 * int(last["finished"]["usage"]["samples"]) > 0
 
 
+def test_synthesize_text_gives_audio(any_address: str, node_modules: Path) -> None:
+    started, *middle, last = call(node_modules, any_address, "SynthesizeText", '{"text": "Hello there."}')
+    assert started["started"]["voice"]
+    assert last["finished"]["reason"] == "FINISH_REASON_COMPLETED"
+    audio = [event["audio"] for event in middle if "audio" in event]
+    data = [base64.b64decode(chunk["data"]) for chunk in audio]
+    assert sum(map(len, data)) == 2 * int(last["finished"]["usage"]["samples"]) > 0
+    assert audio[-1]["textEnd"] == len("Hello there.")
+
+
+def test_stubs_are_generated_as_the_readme_says(node_modules: Path, tmp_path: Path) -> None:
+    run_tool(node_modules / ".bin/buf", "generate", "-o", tmp_path)
+    assert "SynthesizeText" in (tmp_path / "out/stubs/es/gapless/tts/v1/tts_pb.ts").read_text(encoding="utf-8")
+
+
 def test_a_voice_is_created_and_deleted(scripted_address: str, node_modules: Path) -> None:
     audio = recording()
     pieces = [base64.b64encode(piece).decode() for piece in (audio[:10_000], audio[10_000:])]

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.attribution.fault_injection import KINDS, run
+from benchmarks.attribution.fault_injection import run
+from benchmarks.attribution.fault_kinds import KINDS
 from benchmarks.support.faulty_service import Service, faulty_service
 from benchmarks.support.tcp_relay import Relay, relay
 

@@ -39,6 +39,12 @@ def test_node_gets_the_same_audio_as_python(any_address: str, node_modules: Path
     assert (heard["seed"], heard["reason"]) == (str(SEED), "FINISH_REASON_COMPLETED")
 
 
+def test_node_speaks_a_whole_text(any_address: str, node_modules: Path) -> None:
+    heard = json.loads(run_tool("node", "text.js", any_address, str(SEED), TEXT, cwd=NODE))
+    assert heard["sha256"] == hashlib.sha256(python_pcm(any_address)).hexdigest()
+    assert (heard["textEnd"], heard["reason"]) == (len(TEXT), "FINISH_REASON_COMPLETED")
+
+
 def test_node_creates_and_deletes_a_voice(scripted_address: str, node_modules: Path, tmp_path: Path) -> None:
     file = tmp_path / "mary.wav"
     file.write_bytes(recording(30.0))

@@ -23,7 +23,6 @@ class ScriptedRow:
     fails: bool
     to_feed: int
     warning: str = ""
-    error: Exception | None = None
     attention: NDArray[np.float32] | None = None
 
 
@@ -69,12 +68,11 @@ class ScriptedTokens:
         self.steps += 1
         self.order += "s"
         self.batches.append(len(rows))
+        if any(row.fails for row in rows):
+            raise RuntimeError("scripted step failure")
         return [self._step(row) for row in rows]
 
     def _step(self, row: ScriptedRow) -> int | None:
-        if row.fails:
-            row.error = RuntimeError("scripted step failure")
-            return None
         return row.remaining.pop(0) if row.remaining else None
 
     def release(self, row: ScriptedRow) -> None:

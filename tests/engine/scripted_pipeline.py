@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Utterance
-from engine.pipeline.flow import FlowDuty
-from engine.pipeline.t3 import T3Duty
-from engine.pipeline.tracing import UtteranceTrace
-from engine.pipeline.vocoder import VocoderDuty
-from engine.pipeline.worker import Duty, Worker
+from engine.pipeline.flow import FlowRunner
+from engine.pipeline.t3 import T3Runner
+from engine.pipeline.vocoder import VocoderRunner
+from engine.pipeline.worker import Runner, Worker
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
-from engine.scheduling.ladder import LadderConfig
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
+from engine.scheduling.windows import LadderConfig
 from engine.text.segmenter import Segmenter, SegmenterConfig
+from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedSound, ScriptedTokens
 
 CONFIG = BoardConfig(
@@ -95,13 +95,15 @@ class Pipeline:
     ) -> None:
         self.tokens, self.mel, self.sound = tokens, mel, ScriptedSound()
         self.board = Board(config)
-        t3, flow = T3Duty(self.board, tokens), FlowDuty(self.board, mel)
-        vocoder = VocoderDuty(self.board, self.sound)
-        arranged: dict[str, list[Duty]] = {"t3": [t3], "flow": [vocoder, flow]}
+        t3, flow = T3Runner(self.board, tokens), FlowRunner(self.board, mel)
+        vocoder = VocoderRunner(self.board, self.sound)
+        arranged: dict[str, list[Runner]] = {"t3": [t3], "flow": [vocoder, flow]}
         if not together:
             arranged = {"t3": [t3], "flow": [flow], "vocoder": [vocoder]}
         loads = {"flow": self.board.estimates.flow_load}
-        self.workers = [Worker(name, self.board, duties, nothing, loads.get(name)) for name, duties in arranged.items()]
+        self.workers = [
+            Worker(name, self.board, runners, nothing, loads.get(name)) for name, runners in arranged.items()
+        ]
         for worker in self.workers:
             worker.start()
 

@@ -29,7 +29,6 @@ class Row:
     inner: Any
     said: list[int]  # so far
     warning: str = ""
-    error: Exception | None = None
     attention: NDArray[np.float32] | None = None
 
 

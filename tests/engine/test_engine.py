@@ -156,7 +156,7 @@ def test_an_utterance_waits_for_its_voice_and_others_do_not(model: Model) -> Non
     engine = LocalEngine(model, EngineOptions(max_utterances=4))
     gate = threading.Event()
     speak(engine, utterance("warm", voice="one"), "Hello.")
-    blocker = threading.Thread(target=engine._shelf.run, args=(gate.wait,))
+    blocker = threading.Thread(target=engine._prepared.run, args=(gate.wait,))
     blocker.start()
     try:
         arrived: list[Event] = []
@@ -205,19 +205,19 @@ def test_a_voice_comes_to_the_utterance_that_asked_for_it(engine: LocalEngine, m
     expected = speak(engine, utterance(voice="two"), "Hello.")
     slow = LocalEngine(model, EngineOptions(deterministic=True))
     gate = threading.Event()
-    blocker = threading.Thread(target=slow._shelf.run, args=(gate.wait,))
+    blocker = threading.Thread(target=slow._prepared.run, args=(gate.wait,))
     blocker.start()
     try:
         slow.submit(utterance(voice="one"), print)
         slow.cancel("a")
         threading.Timer(0.2, gate.set).start()
-        held = slow._shelf._prepare
+        held = slow._prepared._prepare
 
         def prepare(voice: Conditionals) -> Voice:
             time.sleep(0.2)  # long enough to be heard with the other one
             return held(voice)
 
-        slow._shelf._prepare = prepare
+        slow._prepared._prepare = prepare
         assert np.array_equal(speak(slow, utterance(voice="two"), "Hello."), expected)
     finally:
         gate.set()
@@ -238,7 +238,7 @@ def test_a_voice_that_is_stored_and_cannot_be_prepared_is_created_with_a_warning
     cloning = replace(model, cloner=Copier())  # type: ignore[arg-type]
     engine = LocalEngine(cloning, EngineOptions(voices_dir=tmp_path))
     try:
-        engine._shelf._prepare = fails
+        engine._prepared._prepare = fails
         created = engine.create_voice(NewVoice(name="me", audio=b""))
         assert created.warnings == ("a copy", "stored, and not prepared yet: out of memory")
         assert "me" in [voice.name for voice in engine.voices()]
@@ -271,7 +271,7 @@ def test_the_runaway_guard_ends_a_segment_and_says_so(model: Model) -> None:
 def test_unknown_voices_and_absurd_sampling_are_refused(engine: LocalEngine) -> None:
     with pytest.raises(UnknownVoice, match="unknown voice 'ana'; available: one, two"):
         engine.submit(utterance(voice="ana"), print)
-    with pytest.raises(InvalidRequest, match=r"config\.language: unknown language 'xx'; possible: en"):
+    with pytest.raises(InvalidRequest, match=r"config\.language_code: unknown language 'xx'; possible: en"):
         engine.submit(Utterance(id="x", language="xx"), print)
     with pytest.raises(InvalidRequest) as refused:
         engine.submit(utterance(temperature=-1.0), print)

@@ -12,6 +12,7 @@ import torch
 
 from engine import memory
 from engine.checkpoints import load
+from engine.device.device import Device
 from engine.engine import LocalEngine
 from engine.errors import ModelError, Overloaded
 from engine.memory import UtteranceMemory
@@ -175,7 +176,7 @@ def test_waiting_audio_and_tokens_count(model: Model) -> None:
 
 
 def test_free_memory_is_known_here() -> None:
-    assert 2**20 < memory.free_bytes(torch.device("cpu")) < 2**50
+    assert 2**20 < Device(torch.device("cpu")).free_bytes() < 2**50
 
 
 def test_all_tensors_of_a_state_are_found() -> None:

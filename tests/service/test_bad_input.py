@@ -57,7 +57,13 @@ BAD = [
     Bad("config twice", [SLOW, text("Hello."), config()], "OUT_OF_ORDER", "config", "came again"),
     Bad("empty event", [SLOW, Request()], "INVALID_FIELD", "event", "no event is set"),
     Bad("unknown voice", [seeded("ana")], "UNKNOWN_VOICE", "config.voice", "'ana'; available: anna, broken, karl"),
-    Bad("unknown language", [config(language="tlh")], "INVALID_FIELD", "config.language", "'tlh'; possible: en, de"),
+    Bad(
+        "unknown language",
+        [config(language_code="tlh")],
+        "INVALID_FIELD",
+        "config.language_code",
+        "'tlh'; possible: en, de",
+    ),
     Bad(
         "unknown encoding",
         audio_format(encoding=99),

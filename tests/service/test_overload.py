@@ -27,6 +27,7 @@ async def test_the_utterance_too_many_is_refused_with_a_retry_hint(serve: Serve)
         retry = detail(failure.value, error_details_pb2.RetryInfo)
         assert retry is not None
         assert retry.retry_delay.ToMilliseconds() == 500
+        assert dict(await refused.trailing_metadata())["grpc-retry-pushback-ms"] == "500"
         assert not await refused.initial_metadata()  # trailers only: the client's retry policy may act
 
         running[0].cancel()

@@ -71,4 +71,12 @@ async def test_reflection_lists_and_describes(served: Served, version: str) -> N
         for file in described.file_descriptor_response.file_descriptor_proto
     ]
     methods = {method.name for file in files for service in file.service for method in service.method}
-    assert methods == {"Synthesize", "ListVoices", "CreateVoice", "DeleteVoice", "GetServerInfo", "ProbeClock"}
+    assert methods == {
+        "Synthesize",
+        "SynthesizeText",
+        "ListVoices",
+        "CreateVoice",
+        "DeleteVoice",
+        "GetServerInfo",
+        "ProbeClock",
+    }

@@ -235,6 +235,10 @@ class HiFT(nn.Module):
         with torch.no_grad():
             return self(silence, replace(state, unheard=frames * self.config.hop))[1]  # type: ignore[no-any-return]
 
+    @property
+    def samples_per_frame(self) -> int:
+        return self.config.hop
+
     @cached_property
     def hold_back_samples(self) -> int:
         """How far the samples given out lag the mel taken in: asked of the layers, with a tensor that has no data."""
@@ -243,10 +247,6 @@ class HiFT(nn.Module):
             frames = 64 + 2 * self.config.pre_kernel_size
             wav, _ = probe(torch.empty(1, self.config.mel_bins, frames), probe.init_state(0))
         return frames * self.config.hop - int(wav.shape[1])
-
-    @property
-    def hold_back_frames(self) -> int:
-        return math.ceil(self.hold_back_samples / self.config.hop)
 
     def forward(
         self,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from engine.device.device import Device
 from engine.networks.noise import Stream, fold, normal, uniform
 
 
@@ -57,7 +58,7 @@ class HarmonicSource(nn.Module):
         return (torch.stack(rows) - 0.5) * (self.orders > 1)
 
     def init_phase(self, rows: int) -> Tensor:
-        return torch.zeros(rows, dtype=torch.float64, device=_wide(self.orders.device))
+        return torch.zeros(rows, dtype=torch.float64, device=Device(self.orders.device).float64)
 
     def forward(
         self, f0: Tensor, seeds: Sequence[int], frames: Sequence[int], phase: Tensor, offsets: Tensor
@@ -98,8 +99,3 @@ class HarmonicSource(nn.Module):
             for seed, frame in zip(seeds, frames, strict=True)
         ]
         return torch.stack(rows).view(len(seeds), n_frames, self.hop, channels)
-
-
-def _wide(device: torch.device) -> torch.device:
-    """Where float64 is to be had: Apple's GPUs have none."""
-    return torch.device("cpu") if device.type == "mps" else device

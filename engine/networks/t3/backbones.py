@@ -19,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.device.device import Device
 from engine.networks.linears import LinearBuilder
-from engine.networks.t3.cache import KVCache, Window, reserve
+from engine.networks.t3.cache import KVCache, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ class Backbone(nn.Module):
         """Zeros for `rows` of `max_len` positions; on a CPU memory is committed as positions are filled."""
         c, parameter = self.config, next(self.parameters())
         shape = (c.layers, 2, rows, c.heads, max_len, c.head_width)
-        return KVCache(reserve(shape, self.cache_dtype or parameter.dtype, parameter.device), [0] * rows)
+        return KVCache(Device(parameter.device).reserve(shape, self.cache_dtype or parameter.dtype), [0] * rows)
 
     def forward(
         self,

@@ -5,25 +5,12 @@ Streaming kind: the state of `Backbone`. A window is the room that one forward p
 
 from __future__ import annotations
 
-import math
-import mmap
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-
-def reserve(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Zeros; on a CPU those that were never written to cost no memory."""
-    n_bytes = math.prod(shape) * dtype.itemsize
-    if device.type != "cpu" or not n_bytes:
-        return torch.zeros(tuple(shape), dtype=dtype, device=device)
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
-    pages = mmap.mmap(-1, n_bytes, **private)
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # a huge page covers several heads: its first position would commit them all
-        pages.madvise(mmap.MADV_NOHUGEPAGE)
-    return torch.frombuffer(pages, dtype=dtype).view(tuple(shape))
+from engine.device.device import Device
 
 
 @dataclass
@@ -39,7 +26,7 @@ class KVCache:
 
     def copy(self) -> KVCache:
         filled = max(self.lengths)
-        kv = reserve(self.kv.shape, self.kv.dtype, self.kv.device)
+        kv = Device(self.kv.device).reserve(self.kv.shape, self.kv.dtype)
         kv[..., :filled, :] = self.kv[..., :filled, :]
         return KVCache(kv, list(self.lengths))
 

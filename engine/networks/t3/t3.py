@@ -16,6 +16,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from engine.device.device import Device
 from engine.networks.linears import LOW_PRECISION, bfloat16_is_fast
 from engine.networks.t3.backbones import BackboneConfig, build_backbone
 from engine.networks.t3.cache import KVCache, Window
@@ -284,8 +285,7 @@ class T3(nn.Module):
         if prefix.length + x.shape[1] > cache.attention.capacity:
             raise ValueError(f"cache of {cache.attention.capacity} positions: {prefix.length} + {x.shape[1]} new")
         cache.attention.kv[:, :, rows, :, : prefix.length] = prefix.kv
-        if prefix.kv.is_cuda:  # made on another stream than this one, perhaps: its memory stays until it is read
-            prefix.kv.record_stream(torch.cuda.current_stream(prefix.kv.device))
+        Device(prefix.kv.device).keep_until_read(prefix.kv)
         first = prefix.length + parts[0].shape[1]
         for r in range(row, row + n_rows):
             cache.attention.lengths[r] = prefix.length
@@ -352,14 +352,6 @@ class T3(nn.Module):
             total += scores.masked_fill(outside, -torch.inf).softmax(1)
         total = (total / max(1, len(self.config.aligned_heads))).cpu()
         return [row[span.start - begin : span.stop - begin] for row, span in zip(total, spans, strict=True)]
-
-
-UNUSED = ("text_head.", "tfmr.embed_tokens.", "tfmr.wte.")  # in the published files, not at inference
-
-
-def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A published state dict -> this module's: the names are the same, what speech never needs is left out."""
-    return {name: tensor for name, tensor in weights.items() if not name.startswith(UNUSED)}
 
 
 def combine_guidance(logits: Tensor, weight: Tensor | float) -> Tensor:

@@ -88,8 +88,6 @@ class TextToSpeechServiceServicer(object):
         """Speaks one utterance whose text is known as a whole: for clients that cannot stream requests (browsers, grpc-web,
         Connect, scripts). The same responses, checks and limits as Synthesize; there is nothing to flush, and the listener
         is taken to play in real time.
-        buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
-        buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.attribution import latency_gap, latency_gap_charts
+from benchmarks.attribution import latency_gap, latency_gap_charts, latency_gap_parts
 from benchmarks.attribution.tracing_cost import Run, figures
 from client._clock import Span
 from client.attribution.verdict import Analysis, analyse
@@ -23,20 +23,20 @@ SERVER = Model(server_blocked=(Span(300, 900),))
 
 @pytest.mark.parametrize("model", [Model(), READER, NETWORK, SERVER])
 def test_the_suspects_shares_add_up_to_each_gap(model: Model) -> None:
-    row = latency_gap.row(analysed(model))
+    row = latency_gap_parts.row(analysed(model))
     for ms, parts in zip(row.gaps, row.by_suspect, strict=True):
         assert sum(parts.values()) == pytest.approx(ms, abs=1e-3)
-        assert set(parts) <= set(latency_gap.SUSPECTS)
+        assert set(parts) <= set(latency_gap_parts.SUSPECTS)
 
 
 def test_a_stalled_reader_holds_what_waited_for_it() -> None:
-    measured = latency_gap.figures([latency_gap.row(analysed(READER))])
+    measured = latency_gap.figures([latency_gap_parts.row(analysed(READER))])
     worst = measured["worst_gap_ms"]
     assert worst["reader or transport"] > 100 > worst["network"] + worst["server's event loop"]
 
 
 def test_a_blocked_server_loop_delays_the_stamp_before_the_write_and_not_what_comes_after_it() -> None:
-    clean, blocked = latency_gap.row(analysed(Model())), latency_gap.row(analysed(SERVER))
+    clean, blocked = latency_gap_parts.row(analysed(Model())), latency_gap_parts.row(analysed(SERVER))
     assert max(blocked.gaps) == pytest.approx(max(clean.gaps), abs=1.0)
     assert max(blocked.to_send) > 100
 

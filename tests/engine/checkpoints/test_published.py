@@ -39,7 +39,7 @@ def audio(model: Model) -> torch.Tensor:
     voice = model.prepare(model.voices["default"])
     mel = model.flow.offline(torch.arange(25)[None], voice.flow, seed=1)
     with torch.inference_mode():
-        wav: torch.Tensor = model.hift(mel, model.hift.init_state(1), final=True)[0]
+        wav: torch.Tensor = model.vocoder(mel, model.vocoder.init_state(1), final=True)[0]
     return wav
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.device.precision import OFFERED, Precision, find_device
+from engine.device.device import find_device
+from engine.device.precision import OFFERED, Precision
 from engine.errors import InvalidConfig
 
 CPU = torch.device("cpu")

@@ -1,6 +1,6 @@
 """Window sizes: a ladder, and a final window that does not depend on when the stop token became known."""
 
-from engine.scheduling.ladder import LadderConfig, Window, largest_peek, next_window
+from engine.scheduling.windows import LadderConfig, Window, ladder_window, largest_peek
 
 CONFIG = LadderConfig(sizes=(6, 12, 25))
 
@@ -10,7 +10,7 @@ def windows(n_tokens: int, lookahead: int = 3) -> list[Window]:
     done: list[Window] = []
     while not (done and done[-1].final):
         taken = sum(window.n_new for window in done)
-        window = next_window(CONFIG, len(done), n_tokens - taken, True, lookahead)
+        window = ladder_window(CONFIG, len(done), n_tokens - taken, True, lookahead)
         assert window is not None
         done.append(window)
     return done
@@ -32,15 +32,15 @@ def test_it_makes_no_difference_whether_the_stop_token_is_known_early() -> None:
         for window in windows(n_tokens):
             if not window.final:
                 seen = window.n_new + window.lookahead
-                assert next_window(CONFIG, len(sizes), seen, False, 3) == window  # the moment it becomes ready
+                assert ladder_window(CONFIG, len(sizes), seen, False, 3) == window  # the moment it becomes ready
             sizes.append(window.n_new)
             taken += window.n_new
         assert taken == n_tokens
 
 
 def test_a_window_waits_for_its_lookahead() -> None:
-    assert next_window(CONFIG, 0, 8, False, 3) is None
-    assert next_window(CONFIG, 0, 9, False, 3) == Window(n_new=6, lookahead=3, final=False)
+    assert ladder_window(CONFIG, 0, 8, False, 3) is None
+    assert ladder_window(CONFIG, 0, 9, False, 3) == Window(n_new=6, lookahead=3, final=False)
 
 
 def test_the_largest_peek_is_the_largest_window_with_its_lookahead() -> None:

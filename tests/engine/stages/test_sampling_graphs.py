@@ -12,7 +12,8 @@ from engine.config import build
 from engine.device.graphs import Capture, row_buckets
 from engine.device.traces import TraceCapture
 from engine.model import ModelConfig
-from engine.stages.sampling import Sampler, SamplingParams
+from engine.ranges import SamplingParams
+from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler
 from tests.engine.recording import Counting, record
 from tests.engine.tiny import CONFIG

@@ -157,7 +157,7 @@ def test_languages_are_found_by_code_region_or_default(directory: Path) -> None:
     assert front_end.language("pt-BR") == "pt"
     assert front_end.language("DE") == "de"
     assert front_end.language("") == front_end.languages[0]
-    with pytest.raises(InvalidRequest, match=r"config.language: unknown language 'tlh'; possible: ar, da, "):
+    with pytest.raises(InvalidRequest, match=r"config.language_code: unknown language 'tlh'; possible: ar, da, "):
         front_end.language("tlh")
 
 

@@ -45,7 +45,7 @@ def test_normalised_is_as_loud_as_wanted() -> None:
 def test_weighting_on_the_unit_circle_is_the_recursion_of_the_filters(rate: int) -> None:
     wav = np.random.default_rng(0).standard_normal(rate // 4).astype(np.float32)
     expected = wav.astype(np.float64)
-    for numerator, denominator in (loudness._high_shelf(rate), loudness._high_pass(rate)):
+    for numerator, denominator in (loudness._high_prepared(rate), loudness._high_pass(rate)):
         expected = recursion(expected, numerator, denominator)
     np.testing.assert_allclose(loudness._weighted(wav, rate), expected, atol=1e-9)
 

@@ -105,7 +105,7 @@ async def test_server_info_says_what_can_be_created(serve: Serve) -> None:
         info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
         assert info.features.voice_cloning
         assert info.limits.max_recording_bytes == 32 << 20
-        assert (list(info.languages), info.flow_form) == (["en", "de"], "cached")
+        assert (list(info.language_codes), info.flow_form) == (["en", "de"], "cached")
     async with serve(cloning=None) as served:
         info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
         assert not info.features.voice_cloning
@@ -157,7 +157,7 @@ BAD = [
         order(),
         "UTTERANCE_FAILED",
         "",
-        "scripted",
+        "the engine failed at this utterance",
         grpc.StatusCode.INTERNAL,
         cloning=Cloning(error=UtteranceFailed("scripted trouble")),
     ),
@@ -166,7 +166,7 @@ BAD = [
         order(),
         "INTERNAL",
         "",
-        "internal error in call",
+        "internal error; the server's log tells more (call",
         grpc.StatusCode.INTERNAL,
         cloning=Cloning(error=ZeroDivisionError("secret")),
     ),

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.networks.t3.cache import KVCache, reserve
+from engine.device.device import Device
+from engine.networks.t3.cache import KVCache
 
 STATM = Path("/proc/self/statm")
-CPU = torch.device("cpu")
+CPU = Device(torch.device("cpu"))
 
 
 def resident_bytes() -> int:
@@ -22,7 +23,7 @@ def resident_bytes() -> int:
 def test_memory_is_committed_by_positions_not_by_capacity() -> None:
     """128 MiB reserved; an eighth of the positions filled costs an eighth, and a copy no more than that."""
     before = resident_bytes()
-    cache = KVCache(reserve((4, 2, 2, 16, 2048, 64), torch.float32, CPU), [0, 0])
+    cache = KVCache(CPU.reserve((4, 2, 2, 16, 2048, 64), torch.float32), [0, 0])
     assert cache.kv.nbytes == 1 << 27
     assert resident_bytes() - before < 1 << 22
     cache.kv[..., :256, :] = 1.0
@@ -35,7 +36,7 @@ def test_memory_is_committed_by_positions_not_by_capacity() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_reserved_memory_is_zero_and_its_own(dtype: torch.dtype) -> None:
-    one, other = (reserve((3, 5, 7), dtype, CPU) for _ in range(2))
+    one, other = (CPU.reserve((3, 5, 7), dtype) for _ in range(2))
     one += 1
     assert one.shape == (3, 5, 7)
     assert one.dtype == dtype
@@ -43,9 +44,9 @@ def test_reserved_memory_is_zero_and_its_own(dtype: torch.dtype) -> None:
 
 
 def test_reserved_memory_outlives_the_function_that_reserved_it() -> None:
-    rows = [reserve((1000,), torch.float32, CPU)[500:] for _ in range(100)]
+    rows = [CPU.reserve((1000,), torch.float32)[500:] for _ in range(100)]
     assert all(not row.any() for row in rows)
 
 
 def test_nothing_can_be_reserved_too() -> None:
-    assert reserve((2, 0, 4), torch.float32, CPU).shape == (2, 0, 4)
+    assert CPU.reserve((2, 0, 4), torch.float32).shape == (2, 0, 4)

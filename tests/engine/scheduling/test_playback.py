@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.scheduling.forecast import Machine, Stretch, first_window, lateness, least_prebuffer, windows
+from engine.scheduling.playback import Machine, Stretch, first_window, lateness, least_prebuffer, windows
 
 TOKEN_S = 0.04
 

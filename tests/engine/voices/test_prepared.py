@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from engine.errors import EngineClosed, Overloaded, Unsupported
-from engine.voices.shelf import Shelf
+from engine.voices.prepared import PreparedVoices
 
 WAIT_S = 10.0
 
@@ -52,14 +52,14 @@ def preparing() -> Preparing:
 
 
 @pytest.fixture
-def shelf(preparing: Preparing) -> Iterator[Shelf[Stored, Prepared]]:
+def shelf(preparing: Preparing) -> Iterator[PreparedVoices[Stored, Prepared]]:
     """Room for two voices."""
-    shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=250, on_start=lambda: None)
+    shelf: PreparedVoices[Stored, Prepared] = PreparedVoices(preparing, max_bytes=250, on_start=lambda: None)
     yield shelf
     shelf.close()
 
 
-def test_a_voice_is_prepared_once_and_shared(shelf: Shelf[Stored, Prepared], preparing: Preparing) -> None:
+def test_a_voice_is_prepared_once_and_shared(shelf: PreparedVoices[Stored, Prepared], preparing: Preparing) -> None:
     first, second = shelf.pin(A).result(WAIT_S), shelf.pin(A).result(WAIT_S)
     assert first is second
     assert preparing.order == ["a"]
@@ -67,7 +67,7 @@ def test_a_voice_is_prepared_once_and_shared(shelf: Shelf[Stored, Prepared], pre
 
 
 def test_who_comes_while_a_voice_is_being_prepared_waits_for_the_same_one(
-    shelf: Shelf[Stored, Prepared], preparing: Preparing
+    shelf: PreparedVoices[Stored, Prepared], preparing: Preparing
 ) -> None:
     preparing.gate = threading.Event()
     futures = [shelf.pin(A) for _ in range(5)]
@@ -76,13 +76,15 @@ def test_who_comes_while_a_voice_is_being_prepared_waits_for_the_same_one(
     assert preparing.order == ["a"]
 
 
-def test_preparing_has_a_thread_of_its_own(shelf: Shelf[Stored, Prepared], preparing: Preparing) -> None:
+def test_preparing_has_a_thread_of_its_own(shelf: PreparedVoices[Stored, Prepared], preparing: Preparing) -> None:
     shelf.pin(A).result(WAIT_S)
     (name,) = preparing.threads
     assert name.startswith("voices")
 
 
-def test_the_least_recently_used_voice_makes_room(shelf: Shelf[Stored, Prepared], preparing: Preparing) -> None:
+def test_the_least_recently_used_voice_makes_room(
+    shelf: PreparedVoices[Stored, Prepared], preparing: Preparing
+) -> None:
     for voice in (A, B, A, C):
         shelf.pin(voice).result(WAIT_S)
         shelf.unpin(voice)
@@ -91,7 +93,7 @@ def test_the_least_recently_used_voice_makes_room(shelf: Shelf[Stored, Prepared]
     assert preparing.order == ["a", "b", "c", "b"]
 
 
-def test_a_voice_in_use_stays_and_the_newcomer_is_refused(shelf: Shelf[Stored, Prepared]) -> None:
+def test_a_voice_in_use_stays_and_the_newcomer_is_refused(shelf: PreparedVoices[Stored, Prepared]) -> None:
     for voice in (A, B):
         shelf.pin(voice).result(WAIT_S)
     with pytest.raises(Overloaded, match=r"voice 'c' needs .* retry in"):
@@ -103,14 +105,14 @@ def test_a_voice_in_use_stays_and_the_newcomer_is_refused(shelf: Shelf[Stored, P
 
 def test_a_voice_that_never_fits_is_not_worth_another_try(preparing: Preparing) -> None:
     """It was refused with "retry in 5 s", at start as well."""
-    shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=99, on_start=lambda: None)
+    shelf: PreparedVoices[Stored, Prepared] = PreparedVoices(preparing, max_bytes=99, on_start=lambda: None)
     with pytest.raises(Unsupported, match=r"voice 'a' needs .*, more than there is for voices: .* \(--voice-memory\)"):
         shelf.pin(A).result(WAIT_S)
     shelf.close()
 
 
 def test_a_failure_reaches_who_waits_and_the_next_try_starts_anew(
-    shelf: Shelf[Stored, Prepared], preparing: Preparing
+    shelf: PreparedVoices[Stored, Prepared], preparing: Preparing
 ) -> None:
     for _ in range(2):
         with pytest.raises(RuntimeError, match="scripted failure"):
@@ -120,7 +122,7 @@ def test_a_failure_reaches_who_waits_and_the_next_try_starts_anew(
     assert shelf.pin(A).result(WAIT_S) == Prepared("a")
 
 
-def test_a_deleted_voice_is_forgotten(shelf: Shelf[Stored, Prepared], preparing: Preparing) -> None:
+def test_a_deleted_voice_is_forgotten(shelf: PreparedVoices[Stored, Prepared], preparing: Preparing) -> None:
     spoken = shelf.pin(A).result(WAIT_S)
     shelf.drop(A)
     assert shelf.bytes_held(A) == 0
@@ -128,14 +130,14 @@ def test_a_deleted_voice_is_forgotten(shelf: Shelf[Stored, Prepared], preparing:
     assert preparing.order == ["a", "a"]
 
 
-def test_other_work_runs_on_the_same_thread_and_its_error_comes_back(shelf: Shelf[Stored, Prepared]) -> None:
+def test_other_work_runs_on_the_same_thread_and_its_error_comes_back(shelf: PreparedVoices[Stored, Prepared]) -> None:
     assert shelf.run(lambda: threading.current_thread().name).startswith("voices")
     with pytest.raises(ZeroDivisionError):
         shelf.run(lambda: 1 / 0)
 
 
 def test_a_voice_created_anew_under_its_name_is_prepared_anew(
-    shelf: Shelf[Stored, Prepared], preparing: Preparing
+    shelf: PreparedVoices[Stored, Prepared], preparing: Preparing
 ) -> None:
     """By name, the new voice would have spoken with the state of the deleted one that was just being prepared."""
     preparing.gate = threading.Event()
@@ -149,7 +151,7 @@ def test_a_voice_created_anew_under_its_name_is_prepared_anew(
 
 
 def test_after_the_end_nothing_is_begun(preparing: Preparing) -> None:
-    shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=250, on_start=lambda: None)
+    shelf: PreparedVoices[Stored, Prepared] = PreparedVoices(preparing, max_bytes=250, on_start=lambda: None)
     shelf.close()
     with pytest.raises(EngineClosed):
         shelf.pin(A)
@@ -159,7 +161,7 @@ def test_after_the_end_nothing_is_begun(preparing: Preparing) -> None:
 
 def test_who_waits_when_it_closes_is_told_why(preparing: Preparing) -> None:
     """Waiting work was cancelled, which asyncio takes for the cancelling of whoever awaits it."""
-    shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=250, on_start=lambda: None)
+    shelf: PreparedVoices[Stored, Prepared] = PreparedVoices(preparing, max_bytes=250, on_start=lambda: None)
     preparing.gate = threading.Event()
     first, second = shelf.pin(A), shelf.pin(B)
     closing = threading.Thread(target=shelf.close)
@@ -177,7 +179,7 @@ def test_who_comes_when_a_voice_is_just_ready_takes_that_one(preparing: Preparin
     """For a moment it was neither coming nor held: it was prepared a second time, and counted twice against the
     room, so that its own utterances could be refused for want of memory."""
     for _ in range(300):
-        shelf: Shelf[Stored, Prepared] = Shelf(preparing, max_bytes=150, on_start=lambda: None)
+        shelf: PreparedVoices[Stored, Prepared] = PreparedVoices(preparing, max_bytes=150, on_start=lambda: None)
         preparing.order.clear()
         futures = [shelf.pin(A)]
         while not shelf.bytes_held(A):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.scheduling.deadlines import NS_PER_S
-from engine.scheduling.forecast import Machine
+from engine.scheduling.playback import Machine
 from engine.scheduling.running import Running
 
 FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes it up, if others are short of time
@@ -20,31 +20,31 @@ def due_ns(running: Running) -> int:
 
 
 @dataclass(frozen=True)
-class Crowd:
+class Contention:
     """All whose next window the flow could run, at one moment."""
 
     machine: Machine
     now: int
-    dues: list[int]  # when their listeners run out, in order
+    deadlines_ns: list[int]  # when their listeners run out, in order
     turn_s: float  # that a short window takes
     horizon_ns: int  # by when each could have been given a full window
 
     @staticmethod
-    def of(utterances: Iterable[Running], now: int, machine: Machine, least: int) -> Crowd:
-        dues = sorted(due_ns(running) for running in utterances)
-        horizon_ns = now + round(len(dues) * machine.window_s(machine.largest) * NS_PER_S)
-        return Crowd(machine, now, dues, machine.window_s(least), horizon_ns)
+    def of(utterances: Iterable[Running], now: int, machine: Machine, least: int) -> Contention:
+        deadlines_ns = sorted(due_ns(running) for running in utterances)
+        horizon_ns = now + round(len(deadlines_ns) * machine.window_s(machine.largest) * NS_PER_S)
+        return Contention(machine, now, deadlines_ns, machine.window_s(least), horizon_ns)
 
     def before(self, due_ns: int) -> int:
-        return bisect_left(self.dues, due_ns)
+        return bisect_left(self.deadlines_ns, due_ns)
 
     def urgent_besides(self, due_ns: int) -> int:
         """How many others run out within the horizon."""
-        return bisect_left(self.dues, self.horizon_ns) - (due_ns < self.horizon_ns)
+        return bisect_left(self.deadlines_ns, self.horizon_ns) - (due_ns < self.horizon_ns)
 
     def spare_s(self, due_ns: int) -> float:
         """How long one may take before another is late, if all others take short turns then."""
-        own = bisect_left(self.dues, due_ns)
-        others = self.dues[:own] + self.dues[own + 1 :]
+        own = bisect_left(self.deadlines_ns, due_ns)
+        others = self.deadlines_ns[:own] + self.deadlines_ns[own + 1 :]
         spares = ((due - self.now) / NS_PER_S - turn * self.turn_s for turn, due in enumerate(others, 1))
         return min(spares, default=math.inf)

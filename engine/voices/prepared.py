@@ -42,7 +42,7 @@ V = TypeVar("V", bound=Sized)
 R = TypeVar("R")
 
 
-class Shelf(Generic[K, V]):
+class PreparedVoices(Generic[K, V]):
     def __init__(self, prepare: Callable[[K], V], max_bytes: int, on_start: Callable[[], None]) -> None:
         self._prepare = prepare
         self._max_bytes = max_bytes

@@ -7,23 +7,22 @@ from functools import partial
 
 import pytest
 
-from engine.scheduling.forecast import Machine
-from engine.scheduling.ladder import Window
-from engine.scheduling.schedule import SLACK_S, Head, next_window, spare_lookahead
+from engine.scheduling.playback import Machine
+from engine.scheduling.windows import SLACK_S, SegmentStatus, Window, deadline_window, spare_lookahead
 
 MACHINE = Machine(
     token_s=0.02, flow_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
 )
 LEAST = 4
-RUNNING = Head(waiting=10, closed=False, coming=50, fresh=False, lead_s=1.0, others=0)
+RUNNING = SegmentStatus(waiting=10, closed=False, coming=50, fresh=False, lead_s=1.0, others=0)
 
 
 def _costs(seconds: float, tokens: int) -> float:
     return seconds
 
 
-def plan(head: Head, machine: Machine = MACHINE) -> Window | float | None:
-    return next_window(head, machine, LEAST)
+def plan(head: SegmentStatus, machine: Machine = MACHINE) -> Window | float | None:
+    return deadline_window(head, machine, LEAST)
 
 
 def test_a_window_waits_while_the_listener_has_enough() -> None:

@@ -10,9 +10,9 @@ import pytest
 from engine.messages import AudioChunk, Failed
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board
-from engine.scheduling.ladder import Window
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
+from engine.scheduling.windows import Window
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import TOKENS_PER_CHAR, ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken

@@ -9,7 +9,7 @@ from engine.voices.conditionals import Conditionals
 from engine.voices.library import Library
 
 
-class Desk:
+class VoiceManager:
     """The part of `engine.messages.Engine` that concerns voices; nothing is prepared, so no voice holds memory."""
 
     def __init__(self, library: Library, cloner: Cloner | None, languages: tuple[str, ...], model: str) -> None:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from engine.device.graphs import Capture, CudaCapture, StepGraphs, position_buckets, row_buckets
+from engine.device.graphs import Capture, CudaCapture, row_buckets
 from engine.device.traces import TraceCapture
 from engine.networks.linears import LOW_PRECISION, packed_weights
 from engine.networks.t3.t3 import T3, T3Cache
+from engine.stages.step_graphs import StepGraphs, position_buckets
 from tests.engine.networks.t3.test_t3 import KINDS, build, voice, written
 from tests.engine.recording import Counting, record
 

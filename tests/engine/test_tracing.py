@@ -12,15 +12,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from engine import tracing
 from engine.checkpoints import load
 from engine.clock import now_ns
 from engine.engine import LocalEngine
 from engine.messages import AudioChunk, ChunkTimings, Event, Utterance
 from engine.options import EngineOptions
-from engine.pipeline import tracing
-from engine.pipeline.tracing import UtteranceTrace
 from engine.scheduling.ledger import SegmentTokens
 from engine.text.segmenter import TextSegment
+from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN
 from tests.engine.tiny import write_tiny_model
 

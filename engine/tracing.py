@@ -8,17 +8,28 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from engine.messages import AudioChunk, ChunkTimings
-from engine.scheduling.ledger import SegmentTokens
+from engine.text.segmenter import TextSegment
 
 _TRACER = trace.get_tracer("gapless.engine")
 _W3C = TraceContextTextMapPropagator()
 _AT_A_TIME = 16
+
+
+class TracedSegment(Protocol):
+    """A segment in T3: where it stands in its utterance, its text, and when T3 worked on it."""
+
+    index: int
+    text: TextSegment
+    t3_start_ns: int
+    prefill_end_ns: int
+    traced: bool  # its text and prefill are in the trace
 
 
 class InBulk:
@@ -65,7 +76,7 @@ class UtteranceTrace:
 
     def window(
         self,
-        segment: SegmentTokens,
+        segment: TracedSegment,
         chunk: AudioChunk,
         flow_batch: Sequence[Context] = (),
         vocoder_batch: Sequence[Context] = (),
@@ -92,7 +103,7 @@ class UtteranceTrace:
         self._spans.end()
 
 
-def _record_segment(parent: Context, segment: SegmentTokens, seq: int) -> None:
+def _record_segment(parent: Context, segment: TracedSegment, seq: int) -> None:
     text, about = segment.text, {"tts.segment": segment.index, "tts.chunk.seq": seq}
     characters = {**about, "tts.characters": len(text.text)}
     _span(parent, "text.segment", text.received_ns, text.cut_ns, characters)

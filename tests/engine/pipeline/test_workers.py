@@ -11,11 +11,10 @@ import pytest
 import torch
 
 from engine.device import cores
-from engine.pipeline.crew import Crew
-from engine.pipeline.worker import Duty, Work, Worker
+from engine.pipeline.worker import Runner, Work, Worker, Workers
 from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
-from engine.scheduling.ladder import LadderConfig
+from engine.scheduling.windows import LadderConfig
 
 TIMING = Timing(sample_rate=1000, samples_per_token=40, lookahead=3, largest=25)
 CONFIG = BoardConfig(
@@ -23,7 +22,7 @@ CONFIG = BoardConfig(
 )
 
 
-class Orders(Duty):
+class Orders(Runner):
     """Does what it is given, and says on which thread."""
 
     def __init__(self, board: Board) -> None:
@@ -58,9 +57,9 @@ class Team:
     def __init__(self) -> None:
         self.board = Board(CONFIG)
         self.one, self.other = Orders(self.board), Orders(self.board)
-        duties = {"a": self.one, "b": self.other}
-        self.workers = [Worker(name, self.board, [duty], _nothing) for name, duty in duties.items()]
-        self.crew = Crew(self.workers, cores.everything())
+        runners = {"a": self.one, "b": self.other}
+        self.workers = [Worker(name, self.board, [runner], _nothing) for name, runner in runners.items()]
+        self.crew = Workers(self.workers, cores.everything())
         self.crew.start()
 
     def settle(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.messages import Word
-from engine.stages.alignment import SegmentAlignment
+from engine.text.alignment import SegmentAlignment
 from engine.text.segmenter import TextSegment
 from engine.text.words import WrittenWord
 

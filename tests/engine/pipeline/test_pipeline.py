@@ -12,14 +12,14 @@ import pytest
 
 from engine.clock import now_ns
 from engine.messages import AudioChunk, Event, Finished, FlushDone
-from engine.pipeline.flow import FlowDuty
-from engine.pipeline.t3 import T3Duty
+from engine.pipeline.flow import FlowRunner
+from engine.pipeline.t3 import T3Runner
 from engine.pipeline.worker import Worker
 from engine.scheduling import running as changes
 from engine.scheduling.board import Board, BoardConfig
-from engine.scheduling.ladder import LadderConfig
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
+from engine.scheduling.windows import LadderConfig
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedRow, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, nothing, spoken
@@ -237,8 +237,8 @@ def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
     )
     board, tokens = Board(config), ScriptedTokens()
     board.estimates.token_s.add(0.1)
-    t3 = Worker("t3", board, [T3Duty(board, tokens)], nothing)
-    flow = Worker("flow", board, [FlowDuty(board, ScriptedMel())], nothing)
+    t3 = Worker("t3", board, [T3Runner(board, tokens)], nothing)
+    flow = Worker("flow", board, [FlowRunner(board, ScriptedMel())], nothing)
     Caller(board, "a")
     text = TextSegment(text="x" * 60, begin=0, received_ns=1, cut_ns=1)
     segment = SegmentTokens(index=0, text=text, spoken=text.text, t3_start_ns=1, prefill_end_ns=1)

@@ -1,0 +1,1 @@
+"""A vocoder that filters pulses and noise, frame by frame."""

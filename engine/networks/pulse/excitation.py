@@ -1,0 +1,105 @@
+"""The excitation: f0 [B, J] in Hz at the vocoder's frames -> spectra of pulses and of noise, [B, J, bins] each.
+
+Pulses are the sum of all harmonics below `top_hz` at equal amplitude, f0 a straight line between the frames' middles;
+the phase is carried at the boundary, modulo one turn, in float64. Noise comes in short bursts, one a frame, addressed
+by absolute sample. Streaming kind: functional; frame j is analysed with the f0 of frame j + 2, so that the f0 which
+goes in runs `AHEAD` frames before the filters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from engine.networks.convs import Walk
+from engine.networks.noise import Stream, fold, normal
+
+AHEAD = 2  # frames by which f0 comes before the filters: half a window
+VOICED_HZ = 40.0  # f0 below it is no voice
+
+
+class Excitation(nn.Module):
+    window: Tensor  # [n_fft]
+    burst: Tensor  # [n_fft / 2]
+    ramp: Tensor  # [hop]
+
+    def __init__(self, sample_rate: int, n_fft: int, hop: int, top_hz: float) -> None:
+        super().__init__()
+        if n_fft != 2 * AHEAD * hop:
+            raise ValueError(f"n_fft {n_fft} is not {2 * AHEAD} hops of {hop}")
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop = hop
+        self.top_hz = top_hz
+        # A harmonic's magnitude is 1 in its bin; so is the noise's, on average over its power.
+        self.register_buffer("window", torch.hann_window(n_fft) * (4 / n_fft), persistent=False)
+        burst = torch.hann_window(n_fft // 2)
+        self.register_buffer("burst", burst / burst.square().sum().sqrt(), persistent=False)
+        self.register_buffer("ramp", (torch.arange(hop, dtype=torch.float32) + 0.5) / hop, persistent=False)
+
+    def init_phase(self, rows: int) -> Tensor:
+        return torch.zeros(rows, dtype=torch.float64, device=_wide(self.window.device))
+
+    def pulses(self, f0: Tensor, phase: Tensor, walk: Walk) -> tuple[Tensor, Tensor]:
+        """[B, J] -> spectra [B, J, bins], and the phase in turns after the last of its samples [B]."""
+        size, hop = f0.shape[1], self.hop
+        known = walk.extend(f0.unsqueeze(1), 1)[:, 0]  # and the last f0 before: 0 at the start
+        walk.keep(known[:, None, known.shape[1] - 1 :])
+        # Between the middles of the frames j + 1 and j + 2: the samples from 300 j + 450 on.
+        frequency = torch.lerp(known[:, :-1, None], known[:, 1:, None], self.ramp).flatten(1)
+        signal, phase = self._train(frequency, phase)
+        signal = walk.extend(signal.unsqueeze(1), self.n_fft - hop // 2)[:, 0]
+        walk.keep(signal[:, None, size * hop :])
+        if size == 0:
+            return self._nothing(len(f0)), phase
+        windows = signal.unfold(-1, self.n_fft, hop)[:, :size]
+        return torch.fft.rfft(windows * self.window), phase
+
+    def _train(self, frequency: Tensor, phase: Tensor) -> tuple[Tensor, Tensor]:
+        """Of every sample's frequency [B, N]: the pulse train, and the phase after it."""
+        if frequency.shape[1] == 0:
+            return frequency, phase
+        voiced = frequency > VOICED_HZ
+        pitch = frequency.clamp_min(VOICED_HZ)
+        turns = phase[:, None] + pitch.to(phase.device, torch.float64).cumsum(1) / self.sample_rate
+        angle = ((turns % 1.0) * (2 * math.pi)).to(pitch.device, torch.float32)
+        # sum over h = 1 .. H of cos(h x) = sin((H + 1/2) x) / (2 sin(x / 2)) - 1/2; the harmonic at the top fades in
+        order = self.top_hz / pitch
+        whole = order.floor()
+        below = 2.0 * (angle * 0.5).sin()
+        flat = below.abs() < 2e-3
+        ratio = torch.where(flat, whole + 0.5, ((whole + 0.5) * angle).sin() / torch.where(flat, 1.0, below))
+        signal = ratio - 0.5 + (order - whole) * ((whole + 1.0) * angle).cos()
+        return torch.where(voiced, signal, 0.0), turns[:, -1] % 1.0
+
+    def noise(self, seeds: Sequence[int], frames: Sequence[int], size: int) -> Tensor:
+        """Spectra [B, size, bins] of bursts round the middles of each row's frames from `frames` on."""
+        hop, device = self.hop, self.window.device
+        if size == 0:
+            return self._nothing(len(seeds))
+        rows = [
+            normal(fold(seed, Stream.VOCODER), frame * hop, (size + 1) * hop, device)
+            for seed, frame in zip(seeds, frames, strict=True)
+        ]
+        signal = torch.stack(rows)
+        windows = signal.unfold(-1, len(self.burst), hop)[:, :size] * self.burst
+        spectra = torch.fft.rfft(windows, self.n_fft)
+        # The burst stands in the middle of its frame's window: a quarter window later than it was transformed.
+        return cast(Tensor, spectra * self._later)
+
+    def _nothing(self, rows: int) -> Tensor:
+        return self.window.new_zeros(rows, 0, self.n_fft // 2 + 1, dtype=torch.complex64)
+
+    @property
+    def _later(self) -> Tensor:
+        bins = torch.arange(self.n_fft // 2 + 1, device=self.window.device)
+        return torch.tensor([1, -1j, -1, 1j], device=bins.device, dtype=torch.complex64)[bins % 4]
+
+
+def _wide(device: torch.device) -> torch.device:
+    """Where float64 is to be had: Apple's GPUs have none."""
+    return torch.device("cpu") if device.type == "mps" else device

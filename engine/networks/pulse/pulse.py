@@ -1,0 +1,252 @@
+"""A vocoder that filters pulses and noise: mel [B, 80, T] (ln, 50 frames/s) -> wav [B, N] (24 kHz, -1 .. 1).
+
+Per frame of 12.5 ms a network says two magnitude spectra and a pitch. One spectrum shapes a train of pulses at that
+pitch, the other a short burst of noise; their sum, spectrum by spectrum, becomes sound by overlap and add. The phase is
+that of the excitation. `wav, state = vocoder(mel, state, final)`; what is held back comes with later pieces, all of it
+with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the same samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from engine.networks.convs import StreamConv1d, Tails, Walk, batched, same_conv, unbatched
+from engine.networks.pulse.excitation import Excitation
+from engine.networks.pulse.layers import Block, Resample
+
+REFERENCE_HZ = 200.0  # the pitch that the network calls 0, in octaves
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseConfig:
+    sample_rate: int = 24000
+    mel_bins: int = 80
+    mel_hop: int = 480  # samples per mel frame
+    mel_origin: float = -11.512925  # ln mel of silence, which the network sees as 0
+    mel_scale: float = 5.0
+    lookahead: int = 2  # mel frames
+    width: int = 256
+    hidden: int = 512  # of a block
+    taps: int = 7  # of a block: the present frame and those before it
+    mel_blocks: int = 2  # at the rate of the mel
+    blocks: int = 4  # at the rate of the filters
+    hop: int = 300  # samples per frame of the filters
+    n_fft: int = 1200
+    top_hz: float = 11000.0  # of the pulses' harmonics
+
+    def __post_init__(self) -> None:
+        if self.lookahead >= self.taps:
+            raise ValueError(f"lookahead {self.lookahead} is not within {self.taps} taps")
+        if self.n_fft != 4 * self.hop:
+            raise ValueError(f"n_fft {self.n_fft} is not four hops of {self.hop}")
+
+    @property
+    def n_bins(self) -> int:
+        return self.n_fft // 2 + 1
+
+    @property
+    def group(self) -> tuple[int, int]:
+        """Mel frames and frames of the filters that last equally long."""
+        common = math.gcd(self.mel_hop, self.hop)
+        return self.hop // common, self.mel_hop // common
+
+
+@dataclass(frozen=True, kw_only=True)
+class PulseState:
+    seeds: tuple[int, ...]  # one per row of the batch
+    phase: Tensor  # [B] float64, turns of the fundamental
+    frames: tuple[int, ...]  # frames of the filters so far, of each row
+    position: int = 0  # mel frames that went through the resampling, modulo a group
+    spectra: int = 0  # spectra overlapped so far, as far as that matters
+    tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
+    ended: bool = False
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
+        shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
+        return self.position, self.spectra, self.ended, tuple(shapes)
+
+    @staticmethod
+    def joined(states: Sequence[PulseState]) -> PulseState:
+        """A batch of all their rows."""
+        first = states[0]
+        if len(states) == 1:
+            return first
+        if any(state.batch_key != first.batch_key for state in states):
+            raise ValueError("states of several batch keys")
+        return replace(
+            first,
+            seeds=tuple(chain.from_iterable(state.seeds for state in states)),
+            phase=torch.cat([state.phase for state in states]),
+            frames=tuple(chain.from_iterable(state.frames for state in states)),
+            tails=first.tails and batched([cast(Tails, state.tails) for state in states]),
+        )
+
+    def parted(self) -> list[PulseState]:
+        """One of each row."""
+        rows = len(self.seeds)
+        if rows == 1:
+            return [self]
+        tails: Sequence[Tails | None] = unbatched(self.tails, rows) if self.tails else [None] * rows
+        return [
+            replace(
+                self,
+                seeds=self.seeds[row : row + 1],
+                phase=self.phase[row : row + 1],
+                frames=self.frames[row : row + 1],
+                tails=tails[row],
+            )
+            for row in range(rows)
+        ]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the network says of each frame."""
+
+    pulses: Tensor  # [B, J, bins] ln magnitude
+    noise: Tensor  # [B, J, bins] ln magnitude
+    voicing: Tensor  # [B, J] logit of voice, two frames ahead
+    octaves: Tensor  # [B, J] pitch in octaves above REFERENCE_HZ, two frames ahead
+
+    @property
+    def f0(self) -> Tensor:
+        """[B, J] in Hz, 0 where there is no voice, two frames ahead."""
+        return torch.where(self.voicing > 0, REFERENCE_HZ * self.octaves.clamp(-2.5, 2.0).exp2(), 0.0)
+
+
+class PulseVocoder(nn.Module):
+    log_magnitude_limit = 7.0
+    amplitude_limit = 0.99
+    window: Tensor  # [n_fft]
+    overlap: Tensor  # [4, hop], the squared window in hops
+
+    def __init__(self, config: PulseConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.front = same_conv(config.mel_bins, width, config.taps, lookahead=config.lookahead)
+        self.mel_blocks = nn.ModuleList(Block(width, config.hidden, config.taps) for _ in range(config.mel_blocks))
+        self.resample = Resample(width, *config.group)
+        self.blocks = nn.ModuleList(Block(width, config.hidden, config.taps) for _ in range(config.blocks))
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, width)
+        self.filters = nn.Linear(width, 2 * config.n_bins)
+        self.pitch = nn.Linear(width, 2)
+        self.excitation = Excitation(config.sample_rate, config.n_fft, config.hop, config.top_hz)
+        window = torch.hann_window(config.n_fft)
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("overlap", window.square().view(-1, config.hop), persistent=False)
+
+    def arrange(self, dtype: torch.dtype) -> None:
+        """Makes the network ready to run, with weights where this machine's convolutions want them.
+
+        `dtype` is not asked for: the products are small, and stay float32."""
+        for module in self.modules():
+            if isinstance(module, StreamConv1d):
+                module.arrange(torch.float32)
+
+    def init_state(self, seed: int | Sequence[int]) -> PulseState:
+        """The state before the first frame; a sequence of seeds makes a batch."""
+        seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+        return PulseState(seeds=seeds, phase=self.excitation.init_phase(len(seeds)), frames=(0,) * len(seeds))
+
+    @property
+    def samples_per_frame(self) -> int:
+        return self.config.mel_hop
+
+    @property
+    def hold_back_samples(self) -> int:
+        """How far the samples given out lag the mel taken in, at most: the lookahead and half a window."""
+        return self.config.lookahead * self.config.mel_hop + self.config.n_fft // 2
+
+    @property
+    def hold_back_frames(self) -> int:
+        return math.ceil(self.hold_back_samples / self.config.mel_hop)
+
+    def forward(
+        self, mel: Tensor, state: PulseState, final: bool = False, *, f0: Tensor | None = None
+    ) -> tuple[Tensor, PulseState]:
+        """A given f0 [B, J] in Hz, of the frames that the mel makes and two ahead, replaces what would be predicted."""
+        if state.ended:
+            raise ValueError("the utterance of this state has had its final piece")
+        if state.tails is None and mel.shape[-1] == 0:
+            return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
+        walk = Walk(state.tails, final)
+        filters, position = self.describe(mel, state.position, walk)
+        count = filters.pulses.shape[1]
+        pulses, phase = self.excitation.pulses(filters.f0 if f0 is None else f0, state.phase, walk)
+        noise = self.excitation.noise(state.seeds, state.frames, count)
+        wav = self.sound(filters, pulses, noise, state.spectra, walk)
+        if final and position:
+            slow, _ = self.config.group
+            surplus = self.resample.before(position) * self.config.hop - position * self.config.mel_hop
+            wav = wav[:, : wav.shape[1] - surplus]
+            position %= slow
+        return wav, replace(
+            state,
+            phase=phase,
+            frames=tuple(frame + count for frame in state.frames),
+            position=position,
+            spectra=min(state.spectra + count, len(self.overlap)),
+            tails=walk.tails,
+            ended=final,
+        )
+
+    def describe(self, mel: Tensor, position: int, walk: Walk) -> tuple[Filters, int]:
+        """The filters of the frames that are complete, and where in its group the next mel frame stands."""
+        config = self.config
+        x = self.front((mel - config.mel_origin) / config.mel_scale, walk).mT
+        for block in self.mel_blocks:
+            x = block(x, walk)
+        frames = x.shape[1]
+        x = self.resample(x, position)
+        for block in self.blocks:
+            x = block(x, walk)
+        x = self.project(self.norm(x))
+        pulses, noise = self.filters(x).float().split(config.n_bins, dim=-1)
+        voicing, octaves = self.pitch(x).float().unbind(-1)
+        return Filters(pulses, noise, voicing, octaves), (position + frames) % config.group[0]
+
+    def sound(self, filters: Filters, pulses: Tensor, noise: Tensor, position: int, walk: Walk) -> Tensor:
+        """Spectra of the excitation [B, J, bins] through the filters -> [B, N] finished samples."""
+        limit = self.log_magnitude_limit
+        spectra = pulses * filters.pulses.clamp(max=limit).exp() + noise * filters.noise.clamp(max=limit).exp()
+        if spectra.shape[1]:
+            windows = torch.fft.irfft(spectra, self.config.n_fft) * self.window
+        else:
+            windows = filters.pulses.new_zeros(len(spectra), 0, self.config.n_fft)
+        wav = self._overlapped(windows, position, walk)
+        return wav.clamp(-self.amplitude_limit, self.amplitude_limit)
+
+    def _overlapped(self, windows: Tensor, position: int, walk: Walk) -> Tensor:
+        """Windows [B, J, n_fft], the first of them number `position`, added up -> [B, N] finished samples."""
+        parts, hop = self.overlap.shape
+        batch, count, _ = windows.shape
+        total = windows.new_zeros(batch, count + parts - 1, hop)
+        tail = walk.take()
+        if tail is not None:
+            total[:, : parts - 1] = tail
+        for part, piece in enumerate(windows.view(batch, count, parts, hop).unbind(2)):
+            total[:, part : part + count] = total[:, part : part + count] + piece
+        walk.keep(total[:, count:])
+        blocks = total if walk.final else total[:, :count]
+        # The windows' sum of squares is constant but for the true ends, where some of them are missing.
+        weight = self.overlap.sum(dim=0)
+        if position < parts or walk.final:
+            window = torch.arange(position, position + blocks.shape[1], device=windows.device)[:, None]
+            window = window - torch.arange(parts, device=windows.device)
+            present = (window >= 0) & (window < position + count)
+            weight = present.to(windows.dtype) @ self.overlap
+        # Half a window lies before the first sample. At the end, as many samples as the frames last.
+        start = max(0, parts // 2 - position)
+        stop = blocks.shape[1] - (parts // 2 - 1 if walk.final else 0)
+        return (blocks / weight.clamp_min(1e-4))[:, start:stop].flatten(1)

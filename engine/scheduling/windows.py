@@ -1,0 +1,142 @@
+"""Which tokens the next flow window takes, and when. There are two ways to decide.
+
+`deadline_window` decides from the listener's deadline and from what the machine costs now. A first window is as small
+as gap-free playback allows. After it a window waits, and so grows, until it is full or its audio would come late; large
+windows cost less for a token and know more of what follows. `ladder_window` takes sizes from a fixed list, so that they
+depend on the tokens alone. Both are pure: seconds and tokens go in, a window or a waiting time comes out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.scheduling import playback
+from engine.scheduling.playback import Machine, Stretch
+
+SLACK_S = 0.05  # a chunk is to be ready so long before its turn: threads wake late, packets travel
+WORTH_S = 0.04  # a start that comes sooner by less is not worth a worse first window
+CATCHES_UP = 0.75  # of real time: T3 at this pace makes up for a missing lookahead within a few windows
+FAIRNESS = 1.5  # times the round of all who are short of time that a window should last
+WORTH_WAITING_S = 0.1  # a gap that is shorter is let be, where it comes
+FORESIGHT = 100  # tokens of a segment that its first window's size depends on: what comes later changes little
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderConfig:
+    sizes: tuple[int, ...] = (6, 12, 25)  # tokens; the last size repeats
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 1:
+            raise ValueError("sizes must hold at least one size of at least 1 token")
+
+
+@dataclass(frozen=True)
+class Window:
+    n_new: int  # tokens that the window speaks
+    lookahead: int  # tokens that it sees beyond
+    final: bool  # the segment's last
+
+
+def ladder_window(config: LadderConfig, index: int, waiting: int, closed: bool, lookahead: int) -> Window | None:
+    """The window number `index` of a segment that has `waiting` tokens, or None: more tokens are needed.
+
+    Fixed sizes make the audio a function of text and seed alone, whatever the load. A window is run once its lookahead
+    is complete; what is left of a closed segment when a full window with lookahead does not fit becomes the final one.
+    Depends on the tokens alone: whether a window is final does not depend on when the stop token became known."""
+    size = config.sizes[min(index, len(config.sizes) - 1)]
+    if waiting >= size + lookahead:
+        return Window(n_new=size, lookahead=lookahead, final=False)
+    return Window(n_new=waiting, lookahead=0, final=True) if closed else None
+
+
+def largest_peek(config: LadderConfig, lookahead: int) -> int:
+    """Tokens that must fit into a ledger, or T3 and flow would wait for each other for ever."""
+    return max(config.sizes) + lookahead
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentStatus:
+    """The segment whose turn it is in an utterance."""
+
+    waiting: int  # tokens drawn and not spoken
+    closed: bool  # T3 has drawn all of them
+    coming: int  # tokens that T3 is still expected to draw for it
+    fresh: bool  # no window of this segment was run yet
+    lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
+    others: int  # utterances whose windows stand in front: their listeners run out sooner
+    company: bool = False  # whether there are other utterances, one of whose windows may just have begun
+    urgent: int = 0  # other utterances whose listeners run out before all could be given a full window
+    spare_s: float = math.inf  # how long the flow may be busy with this one before another one's audio comes late
+
+
+def deadline_window(segment: SegmentStatus, machine: Machine, least_first: int) -> Window | float | None:
+    """A window to run now, or how long to wait before asking again, or None: more tokens are needed first.
+
+    `least_first`: tokens of the shortest first chunk that is any sound at all."""
+    enough = _until_next_turn(segment, machine)
+    if segment.closed and segment.waiting <= enough + machine.lookahead:
+        return Window(n_new=segment.waiting, lookahead=0, final=True)
+    if segment.lead_s is None:
+        return _first(
+            segment, machine, max(least_first, min(enough, machine.largest)) if segment.urgent else least_first
+        )
+    ready = min(segment.waiting - machine.lookahead, enough)
+    if ready == enough:
+        return Window(n_new=ready, lookahead=machine.lookahead, final=False)
+    if (segment.fresh or segment.lead_s < 0) and _deficit_s(segment, machine) > WORTH_WAITING_S:
+        return None  # one wait now, between segments if it can be, instead of many small ones inside words
+    spare_s = segment.lead_s - (1 + segment.others) * machine.window_s(max(1, ready)) - _slack_s(segment, machine)
+    if ready >= 1:
+        return spare_s if spare_s > 0 else Window(n_new=ready, lookahead=machine.lookahead, final=False)
+    if segment.waiting > machine.least_lookahead:
+        # Its deadline would be missed: sound goes on with as much of the lookahead as can be had.
+        size = min(_lasting(machine, FAIRNESS), segment.waiting - machine.least_lookahead)
+        spare_s += SLACK_S / 2
+        return spare_s if spare_s > 0 else Window(n_new=size, lookahead=segment.waiting - size, final=False)
+    return None
+
+
+def spare_lookahead(machine: Machine) -> int:
+    """Tokens of the lookahead that windows may do without to be in time. All of them, where T3 makes the listener wait
+    for them and makes up for the lack within a few windows; near real time the lack would stay."""
+    worth_it = machine.lookahead * machine.token_s >= WORTH_S
+    return machine.lookahead if worth_it and machine.token_s <= CATCHES_UP * machine.audio_s else 0
+
+
+def _first(segment: SegmentStatus, machine: Machine, least_first: int) -> Window | None:
+    if segment.waiting - machine.least_lookahead < least_first:
+        return None
+    coming = min(segment.coming + segment.waiting, FORESIGHT)
+    size = playback.first_window(machine, coming, least_first, _slack_s(segment, machine))
+    if segment.waiting - machine.least_lookahead < size:
+        return None
+    if not segment.urgent:
+        size = max(size, min(segment.waiting - machine.lookahead, machine.largest))
+    return Window(n_new=size, lookahead=min(machine.lookahead, segment.waiting - size), final=False)
+
+
+def _slack_s(segment: SegmentStatus, machine: Machine) -> float:
+    return SLACK_S + (machine.window_s(machine.largest) if segment.company else 0.0)
+
+
+def _until_next_turn(segment: SegmentStatus, machine: Machine) -> int:
+    """The most tokens of a window: where others are short of time, as many as nobody is late for, and at least as many
+    as last until all had their turn; a full one would be one listener's gain and the others' gap."""
+    if not segment.urgent:
+        return machine.largest
+    in_time = (n for n in range(1, machine.largest + 1) if machine.window_s(n) <= segment.spare_s)
+    return max(_lasting(machine, FAIRNESS * (1 + segment.urgent)), *in_time, 0)
+
+
+def _lasting(machine: Machine, turns: float) -> int:
+    """Tokens of the smallest window whose audio lasts for so many windows like it; the largest, if there is none."""
+    sizes = range(1, machine.largest)
+    return next((n for n in sizes if n * machine.audio_s >= turns * machine.window_s(n)), machine.largest)
+
+
+def _deficit_s(segment: SegmentStatus, machine: Machine) -> float:
+    """How late the rest of the segment would come if its next window were run now."""
+    assert segment.lead_s is not None
+    ready, durations = playback.windows(machine, [Stretch(segment.waiting, segment.coming, not segment.fresh)])
+    return playback.lateness(ready, durations, max(segment.lead_s, ready[0]))

@@ -1,0 +1,101 @@
+"""A step of T3 as graphs: tokens of R rows in, logits [R, V] float32 out, launched as one.
+
+There is one graph for each of
+
+    rows       1, 2, 4, 8 ... rows of the cache: those beyond the ones asked for are computed and not advanced
+    positions  256, 512 ... that attention looks at, masked beyond each row's own
+
+and what changes from step to step (tokens, speech positions, cache positions) is read from one tensor that stands
+still. Everything is captured before the first request. `T3.step` on the same cache gives the same logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from engine.device.device import Device
+from engine.device.graphs import Capture, Sized, row_buckets
+from engine.networks.t3.cache import RaggedWindow
+from engine.networks.t3.t3 import T3, T3Cache
+
+POSITIONS = 256  # a bucket of attended positions: reading up to so many more costs less than another launch
+
+
+def position_buckets(capacity: int, size: int) -> list[int]:
+    """`size`, 2 * `size` ... up to `capacity`, which is the last one."""
+    return [*range(size, capacity, size), capacity]
+
+
+class StepGraphs:
+    """`T3.step` over one cache. Owns the tensors that its graphs read from and write to, and nothing of a request."""
+
+    def __init__(
+        self,
+        t3: T3,
+        cache: T3Cache,
+        capture: Capture,
+        *,
+        one_shape: bool = False,
+        bucket: int = POSITIONS,
+    ) -> None:
+        """Captures every graph. `one_shape`: every step is the largest one, so that a row's numbers do not depend on
+        how many others there are."""
+        self._t3, self._cache = t3, cache
+        buckets = [row_buckets(cache.rows), position_buckets(cache.attention.capacity, bucket)]
+        if one_shape:
+            buckets = [sizes[-1:] for sizes in buckets]
+        self._host = Device(t3.device).host_zeros(3, cache.rows)
+        self._inputs = torch.zeros(3, cache.rows, dtype=torch.int64, device=t3.device)  # token, place, position
+        self._logits = torch.zeros(cache.rows, t3.config.speech_vocab, device=t3.device)
+        layers = sorted({layer for layer, _ in t3.config.aligned_heads})
+        kv = cache.attention.kv
+        self._queries = {layer: kv.new_zeros(cache.rows, kv.shape[3], 1, kv.shape[5]) for layer in layers}
+        self._graphs = Sized(capture, self._predict, buckets, self._inputs, kv, self._logits, *self._queries.values())
+
+    def __len__(self) -> int:
+        return len(self._graphs)
+
+    @torch.inference_mode()
+    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
+        """The first len(tokens) rows of its own cache each take one speech token [R]; logits [R, V] of the one after,
+        good until the next step."""
+        self._replay(tokens, cache)
+        return self._logits[: len(tokens)]
+
+    @torch.inference_mode()
+    def step_aligned(
+        self, tokens: Tensor, cache: T3Cache, rows: Sequence[int] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`step`, and for each of `rows` (None: all) how the coming token is spread over its text: [N], sum 1."""
+        self._replay(tokens, cache)
+        return self._logits[: len(tokens)], self._t3.alignment(self._queries, cache, rows or range(len(tokens)))
+
+    def _replay(self, tokens: Tensor, cache: T3Cache) -> None:
+        if cache is not self._cache:
+            raise ValueError("a graph reads and writes the cache that it was captured with")
+        count, lengths = len(tokens), cache.attention.lengths
+        longest = max(lengths[:count]) + 1
+        if longest > cache.attention.capacity:
+            raise ValueError(f"cache of {cache.attention.capacity} positions is full")
+        rows, _ = self._graphs.covering(count, longest)
+        self._host[0, :count] = tokens
+        self._host[1:, :rows] = torch.tensor([cache.spoken[:rows], lengths[:rows]])
+        self._inputs.copy_(self._host, non_blocking=True)  # the one copy of a step to the device
+        self._graphs.run(count, longest)
+        cache.advance(count)
+
+    @torch.inference_mode()
+    def _predict(
+        self, sizes: tuple[int, int] | Tensor, inputs: Tensor, kv: Tensor, logits: Tensor, *kept: Tensor
+    ) -> None:
+        """What is captured: nothing here may depend on a value that the host knows, except on `sizes` where it does."""
+        rows, end = sizes[0], sizes[1]
+        tokens, places, positions = inputs[:, :rows].unbind()
+        queries: list[Tensor] = []
+        window = RaggedWindow(kv[:, :, :rows], end, positions)
+        logits[:rows].copy_(self._t3.predict(tokens, places, window, queries))
+        for layer, own in zip(self._queries, kept, strict=True):
+            own[:rows].copy_(queries[layer])

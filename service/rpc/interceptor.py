@@ -1,0 +1,108 @@
+"""The one border: whatever leaves any RPC of this server leaves it as a gRPC status of `service.rpc.errors`.
+
+The interceptor wraps every method, those of health and reflection included. Handlers raise; nobody else aborts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from service.rpc import errors
+from service.rpc.receive import Context, read_rest
+
+_log = logging.getLogger(__name__)
+_UTTERANCES = frozenset({"Synthesize", "SynthesizeText"})
+_FORMS = {
+    # (the client streams, the server streams): the attribute of a method handler, and how to make one
+    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
+    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
+    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
+    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
+}
+
+
+@dataclass(frozen=True)
+class CallIdentity:
+    """What log, status and spans name a call by."""
+
+    method: str  # without its service
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def kind(self) -> str:
+        return "utterance" if self.method in _UTTERANCES else "call"
+
+
+_current: ContextVar[CallIdentity] = ContextVar("call")
+
+
+def current_call() -> CallIdentity:
+    """The call that the running task serves."""
+    return _current.get()
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler = await continuation(handler_call_details)
+        if handler is None:  # grpc answers UNIMPLEMENTED
+            return handler
+        streaming: bool = handler.request_streaming
+        attribute, make = _FORMS[streaming, handler.response_streaming]
+        method = handler_call_details.method.rpartition("/")[2]
+        behaviour = _translated(getattr(handler, attribute), method, streaming)
+        made: grpc.RpcMethodHandler[Any, Any] = make(
+            behaviour, handler.request_deserializer, handler.response_serializer
+        )
+        return made
+
+
+def _translated(behaviour: Callable[..., Any], method: str, streaming: bool) -> Callable[..., Any]:
+    """The method with the border around it; grpc.aio tells coroutines from asynchronous generators."""
+    if inspect.isasyncgenfunction(behaviour):
+
+        async def generate(request: Any, context: Context) -> AsyncIterator[Any]:
+            async with _border(context, method, streaming):
+                async for response in behaviour(request, context):
+                    yield response
+
+        return generate
+
+    async def call(request: Any, context: Context) -> Any:
+        async with _border(context, method, streaming):
+            return await behaviour(request, context)
+
+    return call
+
+
+@asynccontextmanager
+async def _border(context: Context, method: str, streaming: bool) -> AsyncIterator[None]:
+    call = CallIdentity(method)
+    _current.set(call)
+    try:
+        yield
+    except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
+        raise
+    except Exception as group:
+        error = errors.root_cause(group)
+        if errors.is_fault(error):
+            _log.error("%s %s: internal error", call.kind, call.id, exc_info=error)
+        else:
+            _log.info("%s %s: %s", call.kind, call.id, error)
+        status = errors.to_grpc_status(error, call.kind, call.id)
+        if streaming:
+            await read_rest(context)
+        await context.abort(status.code, status.details, status.trailing_metadata)

@@ -1,0 +1,125 @@
+"""The streaming laws, for the vocoder that filters pulses and noise."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from engine.networks.pulse.excitation import Excitation
+from engine.networks.pulse.pulse import PulseConfig, PulseState, PulseVocoder
+
+FRAMES = 48
+CONFIG = PulseConfig(width=16, hidden=32, mel_blocks=1, blocks=2)
+CUTS = ([48], [1] * 48, [1, 2, 3, 5, 0, 7, 30], [25, 23], [17, 1, 30], [48, 0])
+
+
+@pytest.fixture(scope="module")
+def vocoder() -> PulseVocoder:
+    torch.manual_seed(0)
+    model = PulseVocoder(CONFIG).eval().requires_grad_(False)
+    model.pitch.bias.copy_(torch.tensor([4.0, -0.4]))  # voiced, so that the phase matters
+    model.filters.weight.mul_(0.3)
+    model.filters.bias.fill_(-2.0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def mel() -> Tensor:
+    return torch.randn(2, 80, FRAMES, generator=torch.Generator().manual_seed(1)) * 2 - 5
+
+
+def offline(vocoder: PulseVocoder, mel: Tensor, seeds: tuple[int, ...] = (3, 4)) -> Tensor:
+    wav: Tensor = vocoder(mel, vocoder.init_state(seeds), final=True)[0]
+    return wav
+
+
+def stream(vocoder: PulseVocoder, mel: Tensor, cuts: list[int]) -> Tensor:
+    state, pieces = vocoder.init_state((3, 4)), []
+    for index, piece in enumerate(torch.split(mel, cuts, dim=-1)):
+        wav, state = vocoder(piece, state, final=index == len(cuts) - 1)
+        pieces.append(wav)
+    return torch.cat(pieces, dim=1)
+
+
+@pytest.mark.parametrize("cuts", CUTS, ids=str)
+def test_any_cutting_gives_the_same_samples(vocoder: PulseVocoder, mel: Tensor, cuts: list[int]) -> None:
+    whole = offline(vocoder, mel)
+    assert whole.std() > 1e-3
+    assert_close(stream(vocoder, mel, cuts), whole, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 11, 48])
+def test_every_mel_frame_is_480_samples_in_the_end(vocoder: PulseVocoder, mel: Tensor, frames: int) -> None:
+    assert offline(vocoder, mel[..., :frames]).shape == (2, 480 * frames)
+
+
+def test_what_is_held_back_is_at_most_four_mel_frames(vocoder: PulseVocoder, mel: Tensor) -> None:
+    assert vocoder.hold_back_frames == 4
+    for frames in range(10, 20):
+        wav, _ = vocoder(mel[..., :frames], vocoder.init_state((3, 4)))
+        assert 0 <= frames * 480 - wav.shape[1] <= vocoder.hold_back_samples
+
+
+def test_nothing_is_heard_before_its_mel(vocoder: PulseVocoder, mel: Tensor) -> None:
+    wav, _ = vocoder(mel[..., :20], vocoder.init_state((3, 4)))
+    other = torch.cat((mel[..., :20], torch.zeros(2, 80, 28)), dim=-1)
+    assert_close(offline(vocoder, other)[:, : wav.shape[1]], wav, atol=2e-4, rtol=0)
+
+
+def test_a_batch_is_its_rows(vocoder: PulseVocoder, mel: Tensor) -> None:
+    states, wavs = [], []
+    for row, seed in enumerate((3, 4)):
+        wav, state = vocoder(mel[row : row + 1, :, :21], vocoder.init_state(seed))
+        states.append(state)
+        wavs.append(wav)
+    both, after = vocoder(mel[..., 21:], PulseState.joined(states), final=True)
+    whole = offline(vocoder, mel)
+    assert_close(torch.cat((torch.cat(wavs), both), 1), whole, atol=2e-4, rtol=0)
+    assert [part.seeds for part in after.parted()] == [(3,), (4,)]
+
+
+def test_rows_out_of_step_do_not_run_together(vocoder: PulseVocoder, mel: Tensor) -> None:
+    _, one = vocoder(mel[:1, :, :21], vocoder.init_state(3))
+    _, other = vocoder(mel[:1, :, :22], vocoder.init_state(4))
+    with pytest.raises(ValueError, match="batch keys"):
+        PulseState.joined([one, other])
+
+
+def test_a_state_is_left_as_it_was(vocoder: PulseVocoder, mel: Tensor) -> None:
+    _, state = vocoder(mel[..., :21], vocoder.init_state((3, 4)))
+    kept = copy.deepcopy(state)
+    first, _ = vocoder(mel[..., 21:], state, final=True)
+    again, _ = vocoder(mel[..., 21:], kept, final=True)
+    assert torch.equal(first, again)
+
+
+def test_another_seed_is_other_noise(vocoder: PulseVocoder, mel: Tensor) -> None:
+    assert (offline(vocoder, mel) - offline(vocoder, mel, (5, 6))).abs().max() > 1e-3
+
+
+def test_a_state_that_ended_is_refused(vocoder: PulseVocoder) -> None:
+    _, state = vocoder(torch.zeros(1, 80, 0), vocoder.init_state(0), final=True)
+    with pytest.raises(ValueError, match="final piece"):
+        vocoder(torch.zeros(1, 80, 1), state)
+
+
+def test_pulses_come_at_the_pitch() -> None:
+    excitation = Excitation(24000, 1200, 300, 11000.0)
+    frequency = torch.full((1, 24000), 100.0)
+    signal, phase = excitation._train(frequency, torch.zeros(1, dtype=torch.float64))
+    peaks = (signal[0] > 0.7 * signal.max()).nonzero()[:, 0]
+    assert len(peaks) == 100
+    assert peaks.diff().eq(240).all()
+    turn = phase.item() % 1.0
+    assert min(turn, 1.0 - turn) < 1e-9
+
+
+def test_noise_belongs_to_its_sample() -> None:
+    excitation = Excitation(24000, 1200, 300, 11000.0)
+    whole = excitation.noise([1], [0], 20)
+    assert_close(excitation.noise([1], [8], 12), whole[:, 8:])
+    assert whole.abs().square().mean() == pytest.approx(1.0, rel=0.1)

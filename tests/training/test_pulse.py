@@ -1,0 +1,56 @@
+"""Training of the pulse vocoder: what its losses hold to be right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.networks.pulse.pulse import Filters
+from training.pulse import pitch_loss, regression
+from training.spectral import SpectralLoss
+from training.waves import FAST, SLOW, _faster
+
+
+def described(f0: torch.Tensor, bins: int = 5) -> Filters:
+    shape = (*f0.shape, bins)
+    voicing = torch.where(f0 > 0, 20.0, -20.0)
+    return Filters(torch.zeros(shape), torch.zeros(shape), voicing, (f0.clamp_min(40.0) / 200.0).log2())
+
+
+def test_what_the_teacher_says_costs_nothing() -> None:
+    f0, judged = torch.tensor([[0.0, 100.0, 250.0]]), torch.ones(1, 3)
+    filters = described(f0)
+    assert regression(filters, filters.pulses, filters.noise, f0, judged).sum() == 0
+    assert pitch_loss(filters, f0, judged).sum() == pytest.approx(0.0, abs=1e-5)
+
+
+def test_frames_that_are_not_judged_do_not_count() -> None:
+    f0, judged = torch.tensor([[100.0, 100.0]]), torch.tensor([[1.0, 0.0]])
+    filters = described(f0)
+    wrong = filters.pulses.clone()
+    wrong[:, 1] = 3.0
+    assert regression(filters, wrong, filters.noise, f0, judged).sum() == 0
+    assert regression(filters, wrong, filters.noise, f0, judged.flip(1)).sum() > 0
+
+
+def test_the_pulses_filter_is_judged_where_there_is_voice() -> None:
+    silent, judged = torch.zeros(1, 2), torch.ones(1, 2)
+    filters = described(silent)
+    assert regression(filters, filters.pulses + 1, filters.noise, silent, judged)[0] == 0
+
+
+def test_a_sound_is_at_no_distance_from_itself() -> None:
+    wav = torch.randn(1, 9600) * 0.1
+    loss = SpectralLoss()
+    assert sum(loss(wav, wav)) == 0
+    assert sum(loss(wav, wav * 0.5)) > 0.1
+
+
+def test_pitch_keeps_its_place_at_the_faster_rate() -> None:
+    f0 = np.where(np.arange(50) < 25, 0.0, np.linspace(100, 200, 50)).astype(np.float32)
+    faster = _faster(f0)
+    assert len(faster) == 50 * FAST // SLOW
+    assert (faster[:38] == 0).all()
+    assert (faster[42:] > 140).all()
+    assert np.abs(np.diff(faster[42:])).max() < 2.0

@@ -1,0 +1,248 @@
+"""Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum
+
+1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
+   `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
+2. spectrum: the sound itself is compared with the teacher's, in both voices (data set `rendered`), by spectral
+   distances; the regression goes on beside it, at a lower weight.
+
+Every stage starts with the last checkpoint; the learning rate falls on a cosine over the stage's minutes. The weights
+that are kept are a running mean. `--device cuda` trains on a GPU. `--export` writes the float16 weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.config import build
+from engine.networks.convs import Walk
+from engine.networks.pulse.excitation import AHEAD
+from engine.networks.pulse.pulse import REFERENCE_HZ, Filters, PulseConfig, PulseVocoder
+from training.spectral import SpectralLoss
+from training.waves import Batch, Hidden, Mixed
+
+CONFIG = Path(__file__).parent / "configs" / "pulse.json"
+ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "vocoder.safetensors"
+NOISE_GAIN = math.log(1.2)  # a burst is heard as less than the noise that the teacher spreads over its window
+STAGES = ("regression", "spectrum")
+RATES = {"regression": 2e-3, "spectrum": 1e-3}
+REGRESSION_WEIGHTS = {"regression": 1.0, "spectrum": 0.3}
+MEL_WEIGHT = 1.5
+FLOOR, TOP = -9.0, 7.0  # of the teacher's ln magnitudes
+MEAN_DECAY = 0.99
+WARM_UP_STEPS = 100
+LOG_EVERY_S, SAVE_EVERY_S = 20.0, 60.0
+
+
+@dataclass(frozen=True)
+class TeacherFilters:
+    """The teacher's last layer."""
+
+    weight: Tensor  # [256, 2 bins]
+    bias: Tensor  # [2 bins]
+
+    def __call__(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, J, 256] -> ln magnitudes for pulses and for noise [B, J, bins]."""
+        both = (hidden @ self.weight + self.bias).clamp(FLOOR, TOP)
+        pulses, noise = both.chunk(2, dim=-1)
+        return pulses, noise + NOISE_GAIN
+
+    @classmethod
+    def load(cls, path: Path, device: str) -> TeacherFilters:
+        arrays = np.load(path)
+        return cls(*(torch.from_numpy(arrays[name]).to(device) for name in ("weight", "bias")))
+
+
+def regression(filters: Filters, pulses: Tensor, noise: Tensor, f0: Tensor, judged: Tensor) -> Tensor:
+    """L1 of both filters, where they are heard: what is loud and, of the two, what is louder, weighs more."""
+    voiced = (f0 > 0).float().unsqueeze(-1)
+    power_pulses, power_noise = (2 * pulses).exp() * voiced, (2 * noise).exp()
+    total = power_pulses + power_noise + 1e-3
+    loud = (0.5 * total.log() + 4.0).clamp(0.3, 6.0) / 3.0 * judged.unsqueeze(-1)
+    weight_pulses = voiced * loud * (0.1 + 0.9 * power_pulses / total)
+    weight_noise = loud * (0.1 + 0.9 * power_noise / total)
+    scale = judged.sum().clamp_min(1.0) * pulses.shape[-1]
+    off_pulses = ((filters.pulses - pulses).abs() * weight_pulses).sum() / scale
+    off_noise = ((filters.noise - noise).abs() * weight_noise).sum() / scale
+    return torch.stack([off_pulses, off_noise])
+
+
+def pitch_loss(filters: Filters, f0: Tensor, judged: Tensor) -> Tensor:
+    """[2]: cross-entropy of voicing, octaves off where there is voice."""
+    voiced = (f0 > 0).float()
+    entropy = F.binary_cross_entropy_with_logits(filters.voicing, voiced, reduction="none")
+    octaves = (f0.clamp_min(40.0) / REFERENCE_HZ).log2()
+    off = (filters.octaves - octaves).abs() * voiced * judged
+    return torch.stack(
+        [(entropy * judged).sum() / judged.sum().clamp_min(1.0), off.sum() / (voiced * judged).sum().clamp_min(1.0)]
+    )
+
+
+class Trainer:
+    def __init__(self, config: PulseConfig, work: Path, run: Path, stage: str, device: str, bf16: bool) -> None:
+        torch.manual_seed(0)
+        self.config, self.stage, self.device, self.bf16 = config, stage, device, bf16
+        self.model = PulseVocoder(config)
+        self.teacher = TeacherFilters.load(work / "head.npz", device)
+        self._start_from_teacher()
+        self.model.to(device)
+        self.mean = copy.deepcopy(self.model).requires_grad_(False)
+        self.loss = SpectralLoss().to(device)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=1e-3)
+        self.step, self.spent_s, self.checkpoint = 0, 0.0, run / "checkpoint.pt"
+
+    @torch.no_grad()
+    def _start_from_teacher(self) -> None:
+        layer = self.model.filters
+        layer.weight.copy_(self.teacher.weight.T)
+        layer.bias.copy_(self.teacher.bias)
+        layer.weight[self.config.n_bins :] *= 0.2
+
+    def precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device, dtype=torch.bfloat16) if self.bf16 else nullcontext()
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        walk = Walk(None, final=True)
+        with self.precision():
+            filters, _ = self.model.describe(batch.mel.mT, 0, walk)
+        frames = batch.judged
+        ahead = torch.roll(batch.f0, -AHEAD, 1)
+        known = batch.f0_known[:, None] * frames
+        voicing, octaves = pitch_loss(filters, ahead, known)
+        losses = {"voicing": 0.5 * voicing, "octaves": 4.0 * octaves}
+        if batch.hidden is not None:
+            rows = len(batch.hidden)
+            own = Filters(filters.pulses[:rows], filters.noise[:rows], filters.voicing[:rows], filters.octaves[:rows])
+            pulses, noise = regression(own, *self.teacher(batch.hidden), batch.f0[:rows], frames[:rows])
+            weight = REGRESSION_WEIGHTS[self.stage]
+            losses |= {"pulses": weight * pulses, "noise": weight * noise}
+        if self.stage != "regression":
+            wav = self.sound(filters, ahead, batch)
+            heard = frames.repeat_interleave(self.config.hop, 1) > 0
+            wav, true = torch.where(heard, wav, batch.wav), batch.wav
+            spectrum, mel = self.loss(wav, true)
+            losses |= {"spectrum": spectrum, "mel": MEL_WEIGHT * mel}
+        return losses
+
+    def sound(self, filters: Filters, f0: Tensor, batch: Batch) -> Tensor:
+        model, walk = self.model, Walk(None, final=True)
+        rows, count = f0.shape
+        seeds = [self.step * 64 + row for row in range(rows)]
+        phase = torch.rand(rows, dtype=torch.float64, device=f0.device)
+        pulses, _ = model.excitation.pulses(f0, phase, walk)
+        noise = model.excitation.noise(seeds, [0] * rows, count)
+        return model.sound(filters, pulses, noise, 0, walk)[:, : batch.wav.shape[1]]
+
+    def train_step(self, batch: Batch, progress: float) -> dict[str, float]:
+        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        rate = RATES[self.stage] * warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        losses = self.losses(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+            with torch.no_grad():
+                pairs = zip(self.mean.parameters(), self.model.parameters(), strict=True)
+                for mean, value in pairs:
+                    mean.lerp_(value, max(1 - MEAN_DECAY, 1 / (self.step + 1)))
+        self.step += 1
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def save(self) -> None:
+        state: dict[str, Any] = {"model": self.model.state_dict(), "mean": self.mean.state_dict(), "stage": self.stage}
+        state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "spent_s": self.spent_s}
+        waiting = self.checkpoint.with_suffix(".new")
+        torch.save(state, waiting)
+        waiting.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        """The same stage goes on; a later one starts with the running mean."""
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        same = state["stage"] == self.stage
+        self.model.load_state_dict(state["model" if same else "mean"])
+        self.mean.load_state_dict(state["mean"])
+        if same:
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.spent_s = state["step"], state["spent_s"]
+
+    def run(self, batches: Mixed, budget_s: float) -> None:
+        began, before = time.monotonic(), self.spent_s
+        logged = saved = began
+        gathered: list[dict[str, float]] = []
+        while self.spent_s < budget_s:
+            batch = batches(self.step).to(self.device)
+            gathered.append(self.train_step(batch, self.spent_s / budget_s))
+            now = time.monotonic()
+            self.spent_s = before + now - began
+            if now - logged > LOG_EVERY_S or self.spent_s >= budget_s:
+                print(_progress(self.step, self.spent_s, gathered), flush=True)
+                gathered, logged = [], now
+            if now - saved > SAVE_EVERY_S:
+                self.save()
+                saved = now
+        self.save()
+
+
+def _progress(step: int, spent_s: float, gathered: list[dict[str, float]]) -> str:
+    names = {name for row in gathered for name in row}
+    means = {name: np.mean([row[name] for row in gathered if name in row]) for name in sorted(names)}
+    figures = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+    return f"{time.strftime('%H:%M:%S')}  step {step}  {spent_s / 60:.1f} min  {figures}"
+
+
+def export(model: PulseVocoder, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half().contiguous() for name, value in model.state_dict().items()}, path)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("out/training"))
+    parser.add_argument("--run", default="pulse", help="folder of the checkpoint, under WORK")
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--stage", choices=STAGES, default="regression")
+    parser.add_argument("--minutes", type=float, default=15.0, help="of this stage")
+    parser.add_argument("--batch", type=int, default=12, help="segments a step, of both data sets together")
+    parser.add_argument("--groups", type=int, default=20, help="length of a segment in tenths of a second")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--export", action="store_true", help="write the checkpoint's weights to engine/assets")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _arguments()
+    run = options.work / options.run
+    run.mkdir(parents=True, exist_ok=True)
+    config = build(PulseConfig, json.loads(options.config.read_text()), str(options.config))
+    trainer = Trainer(config, options.work, run, options.stage, options.device, options.bf16)
+    if trainer.checkpoint.exists():
+        trainer.resume()
+    if options.export:
+        export(trainer.mean, ASSET)
+        return
+    waves = None if options.stage == "regression" else options.work / "rendered"
+    hidden = Hidden(options.work / "hidden")
+    batches = Mixed(hidden, waves, options.batch, options.groups, options.seed + 1000 * STAGES.index(options.stage))
+    trainer.run(batches, options.minutes * 60)
+
+
+if __name__ == "__main__":
+    main()
