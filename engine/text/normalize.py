@@ -22,6 +22,8 @@ from engine.text.vocabulary import LETTERS, SIGNS
 
 _SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
 _CASED_CHARACTERS = str.maketrans(SIGNS)
+_ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]{0,30}[ -/]?[@-~]|[@-Z\\^_])?")  # of a terminal
+_GROUPED = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")  # the space inside '12 000'
 _SPOKEN = frozenset("abcdefghijklmnopqrstuvwxyz'.,?! ")
 _LETTER = re.compile("[a-z]")
 _LOOSE_APOSTROPHES = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
@@ -37,7 +39,13 @@ def normalize(text: str) -> str:
 
 def traced(text: str) -> Traced:
     """`normalize`, knowing where in `text` everything came from."""
-    spoken = Traced.of(text).each(lambda char: char.translate(_SPELLED_CHARACTERS)).normalized("NFKC")
+    spoken = (
+        Traced.of(text)
+        .sub(_ESCAPE, "")
+        .sub(_GROUPED, ",")
+        .each(lambda char: char.translate(_SPELLED_CHARACTERS))
+        .normalized("NFKC")
+    )
     for rule in RULES:
         if rule.style != "cased":
             spoken = spoken.sub(rule.pattern, rule.replacement)
@@ -46,7 +54,7 @@ def traced(text: str) -> Traced:
 
 def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
     """The same text with words for what is not written in words; `tags` pass untouched."""
-    text = re.sub("[\ue000-\uf8ff]", "", text).translate(_CASED_CHARACTERS)
+    text = _GROUPED.sub(",", _ESCAPE.sub("", re.sub("[\ue000-\uf8ff]", "", text))).translate(_CASED_CHARACTERS)
     places = {tag: chr(_FIRST_PLACE + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
     for tag, place in places.items():
         text = text.replace(tag, place)

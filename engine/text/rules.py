@@ -19,15 +19,21 @@ from engine.text.vocabulary import (
     ABBREVIATIONS,
     CAPITAL_ABBREVIATIONS,
     CAPITAL_WORDS,
+    EXACT_UNITS,
     MONTH_NAMES,
     MONTHS,
     NUMBERED,
     PER,
+    PER_SHORT,
     ROYAL,
+    SPELLED_ACRONYMS,
     SPOKEN_ACRONYMS,
+    STREETS,
     SYMBOLS,
+    TITLES,
     UNDOTTED,
     UNITS,
+    ZONES,
 )
 
 Style = Literal["spelled", "cased"]
@@ -39,6 +45,14 @@ _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _CLOCK_12 = r"\b(\d{1,2})(?::(\d\d))?(?::\d\d)?\s?([ap])(?:\.\s?m\.|m\b\.?(?!\w))"
 _MIXED = r"\b(?=\w{0,40}[^\W\d_])(?=\w{0,40}\d)[^\W_]+\b"
 _NEARBY = 80  # characters round a word that tell whether it is shouted
+_EXACT_UNITS = "|".join(sorted(map(re.escape, EXACT_UNITS), key=len, reverse=True))
+_SECRET = (  # what a number behind it is read digit by digit for
+    r"(?:code|otp|pin|password|passcode|token|id|account|confirmation|order|tracking|invoice|ticket|reference|card)"
+    r"(?:\s(?:number|code|id|is|was|ending in|no\.?)){0,3}(?:\s?[:#])?\s#?"
+)
+_LONG_WORD = re.compile(
+    r"(?!.*[AEIOU]{3}|.*[^AEIOUY]{4}|[^AEIOUY]{3}(?<!STR)(?<!SCR)(?<!SPR)(?<!THR)(?<!SHR)(?<!SCH))\w{4,}"
+)
 _SCALE = "thousand|million|billion|trillion"
 
 
@@ -107,6 +121,41 @@ def _unit(match: Match[str]) -> str:
     return f"{numbers.number(match[1])} {one if match[1] == '1' else many}"
 
 
+def _exact_unit(match: Match[str]) -> str:
+    one, many = EXACT_UNITS[match[2]]
+    return f"{numbers.number(match[1])} {one if match[1] == '1' else many}"
+
+
+def _power_unit(match: Match[str]) -> str:
+    """'41 km cubed' -> 'forty one cubic kilometers'."""
+    one, many = UNITS[_small(match[2])]
+    power = "square" if match[3].lower() == "squared" else "cubic"
+    return f"{numbers.number(match[1])} {power} {one if match[1] == '1' else many} "
+
+
+def _inches(match: Match[str]) -> str:
+    """27" unless the sign closes a quotation."""
+    if match.string.count('"', 0, match.start()) % 2:
+        return match[0]
+    return f"{match[1]} {'inch' if match[1] == '1' else 'inches'}"
+
+
+def _characters(match: Match[str]) -> str:
+    """'ab9453' -> 'ay b nine four five three'; in front of it stands what it is."""
+    runs = re.findall(r"\d+|\D+", match[2])
+    signs = [numbers.spelled(run) if run.isdigit() else letters(run) for run in runs]
+    return match[1] + " ".join(signs)
+
+
+def _month_day(match: Match[str]) -> str:
+    """'12/25' -> 'december twenty fifth'."""
+    return f"{MONTH_NAMES[int(match[1]) - 1]} {numbers.ordinal(match[2])}"
+
+
+def _street(match: Match[str]) -> str:
+    return match[1] + STREETS[match[2]] + _final_dot(match)
+
+
 def _telephone(match: Match[str]) -> str:
     plus = "plus " if match[0].startswith("+") else ""
     return plus + ", ".join(numbers.spelled(group) for group in re.findall(r"\d+", match[0]))
@@ -141,9 +190,13 @@ def _capitals(match: Match[str]) -> str:
 def _shouted(match: Match[str]) -> bool:
     """Long enough to be a word with vowels in it, or one of several capital words without any small letter."""
     word, text = match[1], match.string[max(0, match.start() - _NEARBY) : match.end() + _NEARBY]
-    if not re.search(r"[AEIOUY]", word):
+    if not re.search(r"[AEIOUY]", word) or word in SPELLED_ACRONYMS:
         return False
-    return len(word) > 5 or (not re.search(r"[a-z]{2}", text) and len(re.findall(r"[A-Z]{3,}", text)) > 1)
+    return (
+        len(word) > 5
+        or _LONG_WORD.fullmatch(word) is not None
+        or (not re.search(r"[a-z]{2}", text) and len(re.findall(r"[A-Z]{3,}", text)) > 1)
+    )
 
 
 def _mixed(match: Match[str]) -> str:
@@ -173,6 +226,8 @@ RULES = (
     ),
     # markup and set phrases
     _rule(r"(?m)^[ \t]*(?:#{1,6}|[-*•])[ \t]+", "", style="cased"),
+    _rule(r"(?<=\d)\s?\*\s?(?=\d)", " times "),
+    _rule(r"(?<=\d)~(?=\d)|(?<=\d)\s?[-~]\s?(?=[$£€¥₹]\d)", " to "),
     _rule(r"[*_`^\\<>~]+(?=\w)|(?<=\w)[*_`^\\<>~]+(?=\s|$|[.,!?])", " "),
     _rule(r"\bw/o\b", "without"),
     _rule(r"\bw/\s?(?=\w)", "with "),
@@ -180,6 +235,19 @@ RULES = (
     _rule(r"\b24/7\b", "twenty four seven"),
     _rule(r"\b50/50\b", "fifty fifty"),
     _rule(r"\bC#", "c sharp"),
+    _rule(r"\b([A-Z]+)'(LL|RE|VE|T|D|M)\b", lambda m: m[0].lower(), exact=True, style="spelled"),
+    _rule(r"\bv(?=\d)", "v ", exact=True),
+    # ranges and sums
+    _rule(r"(\d)-(?=\d{1,9}\s?=)", r"\1 minus "),
+    _rule(r"(?<=\d[ap]m)\s?[-–]\s?(?=\d{1,2}(?::\d\d)?\s?[ap]\.?m)", " to "),
+    # digits that are no quantity
+    _rule(r"\b\d{4}(?: \d{4}){2,3}\b|\b\d{4}(?:-\d{4}){2,3}\b|\b\d{3}\.\d{3}\.\d{4}\b", _telephone),
+    _rule(
+        rf"\b({_SECRET})(\d{{4,12}}|(?=[a-z]{{0,11}}\d)(?=\d{{0,11}}[a-z])[a-z\d]{{4,12}})\b(?![,.:/-]\w)", _characters
+    ),
+    _rule(r"\b([A-Z]{2} )(\d{5})\b(?![,.]\d)", lambda m: m[1] + numbers.spelled(m[2]), exact=True),
+    _rule(r"(?<![\d/.])(1[0-2]|0?[1-9])/(1[3-57-9]|2[1-9]|3[01])(?![\d/])", _month_day),
+    _rule(r"((?:\d|[ap]\.?m\.?) )([ECMP])[SD]?T\b", lambda m: f"{m[1]}{ZONES[m[2].upper()]} time", exact=True),
     _rule(r"(\d)\s?–\s?(?=[$£€]?\d)", r"\1 to "),
     _rule(r"–", " - ", style="spelled"),
     # times and dates
@@ -202,6 +270,8 @@ RULES = (
     _rule(r"\bfig\.\s?(?=\d)", "figure "),
     _rule(r"\bSt\.?(?=\s+[A-Z])", "saint", exact=True),
     _rule(r"(?<=\w )St\b\.?", "street", exact=True),
+    _rule(rf"(\d (?:[A-Z][\w']{{1,30}} ){{1,3}})({'|'.join(STREETS)})\b\.?", _street, exact=True),
+    _rule(rf"\b({'|'.join(TITLES)})\.(?=\s[A-Z])", lambda m: TITLES[m[1]], exact=True),
     _rule(rf"(?<![\w.])({'|'.join(UNDOTTED)})\b\.?(?!\w)", _abbreviation),
     _rule(rf"(?<![\w.])({'|'.join(map(re.escape, ABBREVIATIONS))})\.(?!\w)", _abbreviation),
     _rule(rf"(?<![\w.])({'|'.join(CAPITAL_ABBREVIATIONS)})\.(?=,|\s+[\da-z])", _abbreviation, exact=True),
@@ -215,12 +285,16 @@ RULES = (
     _rule(rf"\b((?i:{NUMBERED}))\s+([IVX]{{2,}}|[VX]|I(?=[.,:;)]|$))\b", _roman, exact=True),
     _rule(rf"\b({ROYAL})\s+([IVX]+)\b(?!')", _roman, exact=True),
     # money, telephone numbers, quantities
+    _rule(r"\b(?:US|CA|AU|NZ|HK|A|C)\$(?=\s?\d)", "$", exact=True),
+    _rule(rf"(?<![$£€¥₹])({_NUMBER})M\b", lambda m: numbers.scaled(m[1], "m"), exact=True),
+    _rule(rf"(?<![$£€¥₹])({_NUMBER})B(?=\s[a-z])", lambda m: numbers.scaled(m[1], "b"), exact=True),
     _rule(
         rf"([{re.escape(numbers.CURRENCY_SYMBOLS)}])\s?({_NUMBER})(?:\s?(k|m|mn|bn|b|tn|{_SCALE})\b)?",
         lambda m: numbers.money(m[1], m[2], m[3] or ""),
     ),
     _rule(rf"({_NUMBER})\s?([€£¥])", lambda m: numbers.money(m[2], m[1])),
     _rule(rf"(?<=[a-z])\s?/\s?(?=(?:{PER})\b)", " per "),
+    _rule(rf"(?<=[a-z])\s?/\s?({'|'.join(PER_SHORT)})\b", lambda m: f" per {PER_SHORT[_small(m[1])]}"),
     _rule(r"\+\d{1,4}(?:[- ]?\(?\d{2,10}\)?){1,5}\b", _telephone),
     _rule(
         r"(?<![\w.])(?:\(\d{3}\)\s?|\d{3}[- ])\d{3}[- ]\d{4}\b|\b\d{2,4}(?:-\d{2,4}){2,4}\b|\b\d{3}-\d{4}\b", _telephone
@@ -231,6 +305,9 @@ RULES = (
     _rule(r"(\d)\s(?=\d/\d)", r"\1 and "),
     _rule(r"\b([1-9]?\d)/(\d{1,2})\b", lambda m: numbers.fraction(m[1], m[2])),
     _rule(r"\b(\d)(G|K)\b", lambda m: f"{numbers.cardinal(m[1])} {m[2]}", exact=True),
+    _rule(r'(?<![\d.])(\d++(?:\.\d++)?)"(?!\w)', _inches),
+    _rule(rf"({_NUMBER})\s?([kcm]?m|ft|mi)\s(squared|cubed)\s?", _power_unit),
+    _rule(rf"({_NUMBER})\s?({_EXACT_UNITS})(?!\w)(?<!\dA)", _exact_unit, exact=True),
     _rule(rf"({_NUMBER})\s?({'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))})(?!\w)", _unit),
     _rule(rf"({_NUMBER})(k|bn)\b", lambda m: numbers.scaled(m[1], m[2])),
     _rule(r"'?\b(\d0|\d{3}0)'?s\b", lambda m: numbers.decade(m[1])),

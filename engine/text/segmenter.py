@@ -11,12 +11,11 @@ Where text is cut depends on the text alone, never on how it was split into piec
 and seed give the same audio. The exceptions are asked for: a flush, and a pause, for which one rule holds. When nothing
 new has come for a moment (2.5 times the usual distance of the pieces, at least 0.2 s, at most the longest wait), what
 waits is spoken if it ends a sentence; after the longest wait it is spoken up to its last clause mark; and only after
-six times that wait up to its end, so that no phrase is torn while it is being written.
+six times that wait up to its last complete word, so that no phrase is torn while it is being written.
 
 A cut falls behind
   * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ ।
-    need none), unless the dot belongs to an abbreviation or to a number in the middle of a sentence, or to a host or
-    file;
+    need none), unless the dot belongs to an abbreviation, to a number in the middle of a sentence, to a host or file;
   * a line end that is followed by an empty line or a list item;
   * a clause mark (, ; : 、 ، or a dash) once the segment is long enough: early in an utterance, since someone waits;
   * the last clause mark, space or East Asian mark that fits, when a sentence is longer than a segment may be;
@@ -39,6 +38,7 @@ _PATIENCE = 6  # longest waits until an unfinished phrase is spoken
 _PACE_MEMORY = 4  # pieces
 
 _LAST_WORD = re.compile(r"\S*\Z")
+_LAST_SPACE = re.compile(r"(?s:.*)\s")
 _SPEAKABLE = re.compile(r"\S")
 _WIDE_MARK = re.compile("[，、；：。！？｡][」』）】》〉]*")
 _CLAUSE_MARK = re.compile(r"[,;:،؛][\"'”’)\]»]{0,30}(?=\s)")
@@ -225,8 +225,8 @@ class Segmenter:
             self._pause = self._received_ns + self._max_delay_ns, len(text)
         elif clauses := [mark.end() for mark in _LAST_CLAUSE.finditer(text, begin)]:
             self._pause = self._received_ns + self._max_delay_ns, clauses[-1]
-        else:
-            self._pause = self._received_ns + _PATIENCE * self._max_delay_ns, len(text)
+        elif complete := _LAST_SPACE.match(text, begin):
+            self._pause = self._received_ns + _PATIENCE * self._max_delay_ns, complete.end()
 
 
 def _reaches(text: str, begin: int, end: int, length: int) -> bool:

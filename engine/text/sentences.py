@@ -31,225 +31,34 @@ _LINE_BREAKS = re.compile(r"[ \t]{0,20}(?:\n|[-*•] |\d{1,4}[.)] )")
 _LINE_MAY_BREAK = re.compile(r"[ \t]{0,20}(?:[-*•]|\d{1,4}[.)]?)?\Z")
 _PARAGRAPH = re.compile(r"\s*?\n[ \t]*\n")
 _OPENERS = "\"'“‘(["
-_ABBREVIATIONS = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "sr",
-        "jr",
-        "vs",
-        "etc",
-        "vol",
-        "fig",
-        "approx",
-        "dept",
-        "est",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "gen",
-        "col",
-        "lt",
-        "sgt",
-        "capt",
-        "rev",
-        "hon",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "mon",
-        "tue",
-        "tues",
-        "wed",
-        "thu",
-        "thur",
-        "thurs",
-        "fri",
-        "sat",
-        "sun",
-        "e.g",
-        "i.e",
-        "a.m",
-        "p.m",
-        "ph.d",
-        "mt",
-        "ft",
-        "ave",
-        "blvd",
-        "rd",
-        "ln",
-        "hwy",
-        "apt",
-        "ste",
-        "pres",
-        "sen",
-        "gov",
-        "maj",
-        "cpl",
-        "cmdr",
-        "adm",
-        "messrs",
-        "ext",
-        "cf",
-        "pp",
-        "bzw",
-        "usw",
-        "ca",
-        "str",
-        "evtl",
-        "vgl",
-        "sra",
-        "srta",
-        "ud",
-        "uds",
-        "p.ej",
-        "mme",
-        "mlle",
-        "dott",
-        "sig",
-        "bijv",
-        "enz",
-        "osv",
-        "dvs",
-        "t.ex",
-        "f.eks",
-        "bl.a",
-        "np",
-        "itd",
-        "тыс",
-        "млн",
-    ]
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_ABBREVIATIONS = _words(
+    "mr mrs ms dr prof st sr jr vs etc vol fig approx dept est inc ltd co corp gen col lt sgt capt rev hon jan feb mar "
+    "apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun e.g i.e a.m p.m ph.d mt ft ave "
+    "blvd rd ln hwy apt ste pres sen gov maj cpl cmdr adm messrs ext cf pp "
+    "bzw usw ca str evtl vgl sra srta ud uds p.ej mme mlle dott sig bijv enz osv dvs t.ex f.eks bl.a np itd тыс "
+    "млн"
 )
-_WITH_A_CAPITAL = frozenset(
-    [
-        "sat",
-        "sun",
-        "mon",
-        "wed",
-        "fig",
-        "mar",
-        "dec",
-        "gen",
-        "col",
-        "rev",
-        "hon",
-        "ft",
-        "mt",
-        "apt",
-        "adm",
-        "sen",
-        "ste",
-    ]
-)  # else words
+_WITH_A_CAPITAL = _words("sat sun mon wed fig mar dec gen col rev hon ft mt apt adm sen ste")  # else words
 _BEFORE_DIGITS = frozenset(("no", "nr", "nos"))
-_ENDS_ANYWAY = frozenset(["etc", "usw", "enz", "osv", "itd", "a.m", "p.m", "inc", "ltd", "co", "corp", "jr", "sr"])
-_STREETS = frozenset(["st", "dr", "ave", "rd", "blvd", "ln", "hwy"])
+_ENDS_ANYWAY = _words("etc usw enz osv itd a.m p.m inc ltd co corp jr sr")
+_STREETS = _words("st dr ave rd blvd ln hwy")
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
 _ORDINAL = re.compile(r"\d{1,2}")  # as many languages write it: 'den 3. juli'
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_STARTERS = frozenset(
-    [
-        "The",
-        "It",
-        "He",
-        "She",
-        "We",
-        "They",
-        "You",
-        "I",
-        "There",
-        "This",
-        "That",
-        "These",
-        "Those",
-        "My",
-        "Your",
-        "Our",
-        "Their",
-        "His",
-        "Her",
-        "Please",
-        "Then",
-        "But",
-        "And",
-        "So",
-        "If",
-        "When",
-        "Would",
-        "Could",
-        "Can",
-        "Do",
-        "Did",
-        "Does",
-        "Is",
-        "Are",
-        "Was",
-        "Were",
-        "Yes",
-        "Let",
-        "Now",
-        "After",
-        "Before",
-        "In",
-        "On",
-        "At",
-        "For",
-        "What",
-        "Where",
-        "Why",
-        "How",
-    ]
+_STARTERS = _words(
+    "The It He She We They You I There This That These Those My Your Our Their His Her Please Then But And So If When "
+    "Would Could Can Do Did Does Is Are Was Were Yes Let Now After Before In On At For What Where Why How"
 )
 _AFTER_A_TIME = re.compile(r"(?:[A-Z]{2,4}|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?)$")
 _GLUED = re.compile(r"(?:[A-Z][a-z]{1,30}|[IA](?=[\s'’]))")
-_NAME_ENDS = frozenset(  # behind a dot, a host's or a file's last part even with a capital
-    [
-        "com",
-        "net",
-        "org",
-        "edu",
-        "gov",
-        "io",
-        "ai",
-        "dev",
-        "app",
-        "js",
-        "ts",
-        "py",
-        "md",
-        "txt",
-        "pdf",
-        "html",
-        "css",
-        "json",
-        "xml",
-        "csv",
-        "exe",
-        "zip",
-        "java",
-        "cpp",
-        "rs",
-        "go",
-        "sh",
-        "co",
-        "uk",
-        "de",
-        "us",
-    ]
+_NAME_ENDS = _words(  # behind a dot, a host's or a file's last part even with a capital
+    "com net org edu gov io ai dev app js ts py md txt pdf html css json xml csv exe zip java cpp rs go sh co uk de us"
 )
 _NAME_SIGNS = frozenset("@/\\_=.#")
 

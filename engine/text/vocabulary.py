@@ -15,7 +15,8 @@ SIGNS = {  # one character for each sign that is written in several ways, and wo
     "³": " cubed ",
     "™": None,
     "\u00ad": None,
-    "\u200b": None,
+    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff"),
+    "µ": "μ",
 }
 LETTERS = {  # what a voice that knows a-z only makes of others
     **dict.fromkeys("—―", " - "),
@@ -49,6 +50,8 @@ ABBREVIATIONS = {  # known in any case; the final dot must be written unless the
     "i.e": "that is",
     "approx": "approximately",
     "dept": "department",
+    "apt": "apartment",
+    "hwy": "highway",
     "vol": "volume",
     "ltd": "limited",
     "ave": "avenue",
@@ -145,6 +148,17 @@ UNITS = {  # behind a number only: (one, many)
     "mi": ("mile", "miles"),
     "kg": ("kilogram", "kilograms"),
     "mg": ("milligram", "milligrams"),
+    "μg": ("microgram", "micrograms"),
+    "mcg": ("microgram", "micrograms"),
+    "ng": ("nanogram", "nanograms"),
+    "μl": ("microliter", "microliters"),
+    "μm": ("micrometer", "micrometers"),
+    "μs": ("microsecond", "microseconds"),
+    "dl": ("deciliter", "deciliters"),
+    "cl": ("centiliter", "centiliters"),
+    "mmol": ("millimole", "millimoles"),
+    "kcal": ("kilocalorie", "kilocalories"),
+    "mmhg": ("millimeter of mercury", "millimeters of mercury"),
     "lb": ("pound", "pounds"),
     "lbs": ("pound", "pounds"),
     "oz": ("ounce", "ounces"),
@@ -219,6 +233,51 @@ ROYAL = (  # names behind which a roman number is an ordinal
     "Catherine|Peter|Alexander|Nicholas|Francis|Ivan|Leo|Gregory|Otto|Wilhelm|Margaret|Felipe|Carlos"
 )
 NUMBERED = "chapter|part|act|volume|section|war|phase|type|book|level|appendix|article|bowl|rocky|mark"
+EXACT_UNITS = {  # only written so: (one, many)
+    "W": ("watt", "watts"),
+    "V": ("volt", "volts"),
+    "A": ("amp", "amps"),
+    "mA": ("milliamp", "milliamps"),
+    "mAh": ("milliamp hour", "milliamp hours"),
+    "J": ("joule", "joules"),
+    "N": ("newton", "newtons"),
+    "Pa": ("pascal", "pascals"),
+    "kPa": ("kilopascal", "kilopascals"),
+    "Wh": ("watt hour", "watt hours"),
+    "IU": ("international unit", "international units"),
+    "¢": ("cent", "cents"),
+}
+STREETS = {
+    "Dr": "drive",
+    "Ave": "avenue",
+    "Rd": "road",
+    "Blvd": "boulevard",
+    "Ln": "lane",
+    "Ct": "court",
+    "Pl": "place",
+}
+TITLES = {
+    "Gen": "General",
+    "Col": "Colonel",
+    "Lt": "Lieutenant",
+    "Maj": "Major",
+    "Adm": "Admiral",
+    "Cpl": "Corporal",
+    "Sen": "Senator",
+    "Rep": "Representative",
+    "Pres": "President",
+    "Rev": "Reverend",
+    "Hon": "Honorable",
+    "Mt": "Mount",
+    "Ft": "Fort",
+}
+ZONES = {"E": "eastern", "C": "central", "M": "mountain", "P": "pacific"}
+PER_SHORT = {"yr": "year", "mo": "month", "wk": "week", "hr": "hour", "min": "minute", "sec": "second"}
+_SPELLED_ACRONYMS = (  # long enough to look like words, and are none
+    "UCLA IEEE OECD NAACP ACLU AARP ICAO IATA YMCA BYOB HTTP HTTPS HTML ASCII ISBN UEFA FAQS ESPN AMEX IPTV API APIS "
+    "URLS CEOS ATMS MBAS USSR USDA USPS UNHCR NYPD LAPD OSHA EBITDA IRAS DVLA EULA EPUB EBIT ECMA GDPR HIPAA ETFS IOS"
+)
+SPELLED_ACRONYMS = frozenset(_SPELLED_ACRONYMS.split())
 PER = "second|minute|hour|day|night|week|month|quarter|year|person|head|unit|item|user|seat|call"
 _CAPITAL_WORDS = (  # written in capitals, still words: acronyms read as such, and what people shout
     "a i nasa nato unesco unicef fifa opec nafta laser radar sonar scuba swat covid captcha json cuda gif ram rom "

@@ -68,6 +68,41 @@ SPOKEN = {
     "**bold**, _it_ and `code`": "bold, it and code",
     "* one\n* two": "one, two",
     "and/or, w/o, 24/7": "and or, without, twenty four seven",
+    # digits that are no quantity
+    "Your code is 482913.": "your code is four eight two nine one three.",
+    "Your PIN: 0420": "your pin, oh four two oh",
+    "order number 20417": "order number two oh four one seven",
+    "your otp is ab9453": "your otp is ay b nine four five three",
+    "We had 4829 visits": "we had four thousand eight hundred and twenty nine visits",
+    "4000 1234 5678 9010": "four oh oh oh, one two three four, five six seven eight, nine oh one oh",
+    "415.555.0142": "four one five, five five five, oh one four two",
+    "NV 89501": "n v eight nine five oh one",
+    "due 12/25": "due december twenty fifth",
+    "3/16 and 1/2": "three sixteenths and one half",
+    # capitals
+    "HELLO there. Press ENTER. It is VERY EASY.": "hello there. press enter. it is very easy.",
+    "YOU'LL see. I CAN'T": "you'll see. i can't",
+    "the IEEE and HTML": "the i e e e and h t m l",
+    # units and money
+    "500 µg or 500 μg or 500mcg": "five hundred micrograms or five hundred micrograms or five hundred micrograms",
+    "5M users, 5 m, 2B people": "five million users, five meters, two billion people",
+    "US$5, ₹500, 50¢": "five dollars, five hundred rupees, fifty cents",
+    "60 W, 230 V, 41 km³, 3 m²": "sixty watts, two hundred and thirty volts, forty one cubic kilometers, three square "
+    "meters",
+    'he said "27" and 27"': "he said twenty seven and twenty seven inches",
+    "$350/yr": "three hundred and fifty dollars per year",
+    "v0.12.1": "v zero point twelve point one",
+    # ranges and sums
+    "$250-$300, 5pm-7pm, 20~30": "two hundred and fifty dollars to three hundred dollars, five p m to seven p m, "
+    "twenty to thirty",
+    "2*8 and 1-2=5": "two times eight and one minus two equals five",
+    # titles, addresses, zones
+    "Gen. Lee near Mt. Hood.": "general lee near mount hood.",
+    "12 Oak Dr. or 9 Elm Ave. Apt. 4B": "twelve oak drive or nine elm avenue apartment four b",
+    "10:00:00 p.m. EST": "ten p m eastern time",
+    # what is written and not meant
+    "zero\u200dwidth 12\u202f000": "zerowidth twelve thousand",
+    "\x1b[31mred\x1b[0m alert": "red alert",
     # punctuation
     "“Hello” — he said… well; (maybe): ‘fine’!": "hello, he said, well, maybe, fine!",
     "What?! No...": "what? no.",
