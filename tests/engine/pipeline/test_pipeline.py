@@ -36,7 +36,7 @@ def test_audio_comes_in_order_and_ends_with_finished(pipeline: Pipeline) -> None
         sum(c.num_samples for c in chunks[:i]) for i in range(len(chunks))
     ]
     assert [chunk.segment for chunk in chunks if chunk.end_of_segment] == [0, 1]
-    assert {(chunk.segment, chunk.text_begin, chunk.text_end) for chunk in chunks} == {(0, 0, 12), (1, 12, 25)}
+    assert {(chunk.segment, chunk.text_begin, chunk.text_end) for chunk in chunks} == {(0, 0, 12), (1, 13, 25)}
     finished = events[-1]
     assert isinstance(finished, Finished)
     assert finished.usage.samples == sum(chunk.num_samples for chunk in chunks)
