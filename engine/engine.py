@@ -1,6 +1,6 @@
 """The engine in this process: submit an utterance, push text, receive audio events through a sink.
 
-    submit/push_text/... -> board -> t3 -> ledger -> flow -> mel -> vocoder -> sink
+    submit/push_text/... -> board -> text -> t3 -> ledger -> flow -> mel -> vocoder -> sink
                        \\-> prepared voices: the voice, prepared on the voices thread unless it is there
 
 Callers' threads only touch the board and the prepared voices.
@@ -35,6 +35,7 @@ from engine.networks.linears import count_weights, packed_weights
 from engine.options import EngineOptions
 from engine.pipeline.flow import FlowRunner
 from engine.pipeline.t3 import T3Runner
+from engine.pipeline.text import TextRunner
 from engine.pipeline.vocoder import VocoderRunner
 from engine.pipeline.worker import Worker, Workers
 from engine.scheduling import admission
@@ -148,7 +149,8 @@ class LocalEngine:
         board = self._board
         t3, flow = T3Runner(board, stages.tokens), FlowRunner(board, stages.mel)
         vocoder = VocoderRunner(board, stages.sound)
-        workers, load = [Worker("t3", board, [t3], self._start_t3)], board.estimates.flow_load
+        text = Worker("text", board, [TextRunner(board, stages.tokens)], self._pin_threads, is_light=True)
+        workers, load = [text, Worker("t3", board, [t3], self._start_t3)], board.estimates.flow_load
         if _is_small(self._model):
             return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads, load)]
         return [

@@ -11,10 +11,9 @@ from engine.pipeline.worker import Runner, Work, reported
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
-from engine.scheduling.ledger import FlushMark, SegmentTokens
-from engine.scheduling.running import Running, Spoken, fail
+from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.running import Running, fail
 from engine.text.alignment import SegmentAlignment
-from engine.text.segmenter import TextSegment
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +26,14 @@ class T3Runner(Runner):
         self._stage = stage
         self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
-    def take(self) -> Work | float | None:
-        board, now = self._board, now_ns()
-        board.cut_overdue(now)
+    def take(self) -> Work | None:
+        board = self._board
         leaving, starting = board.take_leaving(), board.to_speak()
         feeding, stepping = board.to_feed(), board.to_step()
         if leaving or starting or feeding or stepping:
             return partial(self._do, leaving, starting, feeding, stepping)
         self._stepped_ns = 0
-        next_cut = board.next_cut_ns()
-        return None if next_cut is None else max(0, next_cut - now) / NS_PER_S
+        return None
 
     def wants(self) -> bool:
         board = self._board
@@ -77,35 +74,19 @@ class T3Runner(Runner):
             self._board.changed.notify_all()
 
     def _begin(self, running: Running) -> None:
-        """Makes the next text speakable, or takes a row for the next speakable piece."""
-        if running.pieces:
-            running.begun_ns, running.feeding_ns = now_ns(), 0
-            running.row = self._stage.begin(
-                SegmentJob(
-                    text=running.pieces[0].text,
-                    voice=running.voice,
-                    language=running.accepted.language,
-                    sampling=running.accepted.sampling,
-                    seed=running.accepted.seed,
-                    segment=running.n_segments,
-                    aligned=running.request.want_alignment,
-                )
+        """Takes a row for the next speakable piece."""
+        running.begun_ns, running.feeding_ns = now_ns(), 0
+        running.row = self._stage.begin(
+            SegmentJob(
+                text=running.pieces[0].text,
+                voice=running.voice,
+                language=running.accepted.language,
+                sampling=running.accepted.sampling,
+                seed=running.accepted.seed,
+                segment=running.n_segments,
+                aligned=running.request.want_alignment,
             )
-            return
-        text = running.texts[0]  # it stays there until what follows from it stands in its place
-        spoken = [] if isinstance(text, FlushMark) else self._pieces(running, text)
-        with self._board.changed:
-            running.texts.popleft()
-            running.pieces += spoken
-            if isinstance(text, FlushMark):
-                running.ledger.entries.append(text)
-            self._board.changed.notify_all()
-
-    def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
-        language = running.accepted.language
-        pieces = self._stage.speakable(text.text, language)
-        words = self._stage.words(text.text, language) if running.request.want_alignment else [()] * len(pieces)
-        return [Spoken(text, *piece) for piece in zip(pieces, words, strict=True)]
+        )
 
     def _feed(self, running: Running) -> None:
         started = now_ns()

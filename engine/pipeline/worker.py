@@ -50,12 +50,15 @@ class Worker:
         runners: Sequence[Runner],
         on_start: Callable[[], None],
         load: Load | None = None,
+        *,
+        is_light: bool = False,
     ) -> None:
-        """`load` learns how busy it is."""
+        """`load` learns how busy it is. `is_light`: its work needs no share of the cores worth counting."""
         self._board = board
         self._duties = runners
         self._on_start = on_start
         self._load = load
+        self._is_light = is_light
         self._busy = False
         self._place: Callable[[Work], Work] = _here
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -72,7 +75,7 @@ class Worker:
     @property
     def rests(self) -> bool:
         """With the board's condition held: whether it neither does anything nor has anything to do."""
-        return not self._busy and not any(runner.wants() for runner in self._duties)
+        return self._is_light or (not self._busy and not any(runner.wants() for runner in self._duties))
 
     def _run(self) -> None:
         """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""

@@ -2,6 +2,7 @@
 
 What each worker may do next is decided here, as pure logic over the utterances (running.py):
 
+    text:     cut and prepare a bounded part of one utterance's text, in turns
     t3:       step every utterance that decodes and has room in its ledger, as one batch; feed at most one new segment
     flow:     of all windows that are ready and whose channel has room, those whose playback deadlines are nearest
     vocoder:  of all mel that was committed, those whose playback deadlines are nearest
@@ -23,9 +24,10 @@ from engine.scheduling.contention import Contention, due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import Failure, SegmentTokens
-from engine.scheduling.running import FlowJob, Running, VocoderJob, take_text
+from engine.scheduling.running import FlowJob, Running, VocoderJob
 from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
+MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
 
@@ -141,21 +143,22 @@ class Board:
             in_real_time=running.channel_full,
         )
 
+    # ------------------------------------------------------------------------------------------ text thread
+
+    def to_prepare(self, now: int) -> Running | None:
+        """An utterance whose text can be cut, or whose next segment can be made speakable; they take turns."""
+        waiting = [running for running in self._running.values() if not running.failed and running.has_text_work(now)]
+        return min(waiting, key=lambda running: running.prepared_ns, default=None)
+
+    def next_cut_ns(self) -> int | None:
+        deadlines = (running.segmenter.deadline_ns for running in self._running.values() if not running.failed)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
     # ------------------------------------------------------------------------------------------ t3 thread
 
     def take_leaving(self) -> list[Running]:
         leaving, self._leaving = self._leaving, []
         return leaving
-
-    def cut_overdue(self, now: int) -> None:
-        for running in self._running.values():
-            deadline = running.segmenter.deadline_ns
-            if deadline is not None and now >= deadline:
-                take_text(running)
-
-    def next_cut_ns(self) -> int | None:
-        deadlines = (running.segmenter.deadline_ns for running in self._running.values())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def to_speak(self) -> Running | None:
         """An utterance whose next segment may begin; who waits for its first audio goes first."""
@@ -163,7 +166,7 @@ class Board:
             running
             for running in self._running.values()
             if running.voice is not None and running.row is None and not running.failed
-            and (running.texts or running.pieces) and running.ledger.has_room
+            and running.pieces and running.ledger.has_room
         ]  # fmt: skip
         return min(waiting, key=due_ns, default=None)
 
@@ -228,10 +231,12 @@ class Board:
 
     def pass_on(self, running: Running) -> None:
         """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
-        entries = running.ledger.entries
+        entries, passed = running.ledger.entries, False
         while entries and not isinstance(mark := entries[0], SegmentTokens):
             entries.popleft()
             running.mels.append(mark)
+            passed = True
+        if passed:
             self.changed.notify_all()
 
     def _heads(self) -> Iterator[tuple[Running, SegmentTokens]]:
@@ -292,11 +297,14 @@ class Board:
         return any(running.mels for running in self._running.values())
 
     def settle(self) -> list[tuple[Running, Event]]:
-        """Events whose turn it is, behind the audio before them: flush marks, ends, errors."""
+        """Events whose turn it is, behind the audio before them: flush marks, ends, errors. At most MOST_EVENTS of an
+        utterance at once, so that a flood of flushes keeps nobody's audio waiting."""
         events: list[tuple[Running, Event]] = []
         for running in list(self._running.values()):
             self.pass_on(running)
-            while running.mels and not isinstance(mark := running.mels[0], VocoderJob):
+            for _ in range(MOST_EVENTS):
+                if not running.mels or isinstance(mark := running.mels[0], VocoderJob):
+                    break
                 running.mels.popleft()
                 if isinstance(mark, Failure):
                     events.append((running, Failed(error=mark.error)))

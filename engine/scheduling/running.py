@@ -8,7 +8,7 @@ writes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from engine.messages import Accepted, ChunkTimings, Sink, Usage, Utterance
 from engine.scheduling.jobs import Row
 from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
 from engine.scheduling.windows import Window
-from engine.text.segmenter import Segmenter, TextSegment
+from engine.text.segmenter import FlushPoint, Segmenter, TextSegment
 from engine.text.words import WrittenWord
 from engine.tracing import UtteranceTrace
 
@@ -48,6 +48,7 @@ class Running:
     voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
+    prepared_ns: int = 0  # when its text last had a turn
     decoding: SegmentTokens | None = None
     row: Row | None = None
     begun_ns: int = 0  # when T3 took up the segment that it is fed,
@@ -79,6 +80,13 @@ class Running:
     t3_ns: int = 0
     flow_ns: int = 0  # of flow and vocoder
     vocoder_ns: int = 0  # of the vocoder alone
+
+    def has_text_work(self, now: int) -> bool:
+        """Whether text waits to be cut, now that it came or that a pause is over, or a segment to be prepared."""
+        if self.segmenter.has_input or (self.texts and not self.pieces):
+            return True
+        deadline_ns = self.segmenter.deadline_ns
+        return deadline_ns is not None and now >= deadline_ns
 
     @property
     def idle(self) -> bool:
@@ -147,30 +155,28 @@ class VocoderJob:
 
 
 def push_text(running: Running, text: str) -> None:
+    """Only keeps it: cutting is the text thread's work, as is what follows from a flush and from the end."""
     running.n_characters += len(text)
     running.segmenter.push(text, now_ns())
-    take_text(running)
 
 
 def flush(running: Running, flush_id: int) -> None:
     running.segmenter.flush(flush_id, now_ns())
-    take_text(running)
 
 
 def end_input(running: Running) -> None:
     running.segmenter.end(now_ns())
-    take_text(running)
 
 
-def take_text(running: Running) -> None:
-    """What the segmenter can cut now: of the text that came, or because nothing came."""
-    for taken in running.segmenter.take_all(now_ns()):
-        if isinstance(taken, TextSegment):
-            running.texts.append(taken)
-        elif taken.flush_id is None:
+def take_cut(running: Running, taken: Sequence[TextSegment | FlushPoint]) -> None:
+    """What the segmenter has cut. `input_ended` is set together with the last of it, and no sooner."""
+    for one in taken:
+        if isinstance(one, TextSegment):
+            running.texts.append(one)
+        elif one.flush_id is None:
             running.input_ended = True
         else:
-            running.texts.append(FlushMark(taken.flush_id))
+            running.texts.append(FlushMark(one.flush_id))
 
 
 def give_voice(running: Running, voice: Any) -> None:

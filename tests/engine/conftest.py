@@ -18,4 +18,4 @@ def pipeline(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
     if running.tokens.gate is not None:
         running.tokens.gate.set()
     running.close()
-    assert not {thread.name for thread in threading.enumerate()} & {"t3", "flow", "vocoder"}
+    assert not {thread.name for thread in threading.enumerate()} & {"text", "t3", "flow", "vocoder"}

@@ -13,6 +13,7 @@ import numpy as np
 from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Utterance
 from engine.pipeline.flow import FlowRunner
 from engine.pipeline.t3 import T3Runner
+from engine.pipeline.text import TextRunner
 from engine.pipeline.vocoder import VocoderRunner
 from engine.pipeline.worker import Runner, Worker
 from engine.scheduling import running as changes
@@ -96,10 +97,10 @@ class Pipeline:
         self.tokens, self.mel, self.sound = tokens, mel, ScriptedSound()
         self.board = Board(config)
         t3, flow = T3Runner(self.board, tokens), FlowRunner(self.board, mel)
-        vocoder = VocoderRunner(self.board, self.sound)
-        arranged: dict[str, list[Runner]] = {"t3": [t3], "flow": [vocoder, flow]}
+        vocoder, text = VocoderRunner(self.board, self.sound), TextRunner(self.board, tokens)
+        arranged: dict[str, list[Runner]] = {"text": [text], "t3": [t3], "flow": [vocoder, flow]}
         if not together:
-            arranged = {"t3": [t3], "flow": [flow], "vocoder": [vocoder]}
+            arranged = {"text": [text], "t3": [t3], "flow": [flow], "vocoder": [vocoder]}
         loads = {"flow": self.board.estimates.flow_load}
         self.workers = [
             Worker(name, self.board, runners, nothing, loads.get(name)) for name, runners in arranged.items()

@@ -1,0 +1,96 @@
+"""Text is cut and prepared on its own thread, in turns; what callers do costs them nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from engine.messages import FlushDone
+from engine.scheduling import running as changes
+from engine.scheduling.board import MOST_EVENTS, Board
+from engine.scheduling.ledger import FlushMark
+from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
+
+
+def test_text_is_prepared_on_the_text_thread_alone(pipeline: Pipeline) -> None:
+    plain, threads = pipeline.tokens.speakable, set()
+
+    def speakable(text: str, language: str) -> list[str]:
+        threads.add(threading.current_thread().name)
+        return plain(text, language)
+
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    caller = Caller(pipeline.board, "a")
+    caller.say("One. Two. Three.")
+    assert spoken(caller.all()) == "One.Two.Three."
+    assert threads == {"text"}
+
+
+def test_one_segment_is_prepared_ahead_and_not_more(pipeline: Pipeline) -> None:
+    """A text of 20,000 characters is not normalised before its first word is spoken."""
+    pipeline.tokens.gate = threading.Event()
+    plain, prepared = pipeline.tokens.speakable, []
+
+    def speakable(text: str, language: str) -> list[str]:
+        prepared.append(text)
+        return plain(text, language)
+
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    caller = Caller(pipeline.board, "a")
+    caller.update(changes.push_text, "One sentence. " * 20)
+    caller.wait_until(lambda running: running.decoding is not None and bool(running.pieces))
+    time.sleep(0.05)
+    assert len(prepared) == 2
+
+
+def test_a_long_text_delays_no_other(pipeline: Pipeline) -> None:
+    """One message of 20,000 characters silenced its neighbours for seconds: it was cut in one go, under the lock."""
+    plain = pipeline.tokens.speakable
+
+    def speakable(text: str, language: str) -> list[str]:
+        time.sleep(0.001)
+        return plain(text, language)
+
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    long, short = Caller(pipeline.board, "long", reads=False), Caller(pipeline.board, "short")
+    began = time.monotonic()
+    long.update(changes.push_text, "Hi! " * 5000)
+    assert time.monotonic() - began < 0.1, "the caller only leaves the text there"
+    short.say("Hello.")
+    assert spoken(short.all()) == "Hello."
+    pipeline.board.cancel("long")
+    assert pipeline.settles()
+
+
+def test_text_that_cannot_be_prepared_ends_its_utterance_after_what_was_before_it(pipeline: Pipeline) -> None:
+    plain = pipeline.tokens.speakable
+
+    def speakable(text: str, language: str) -> list[str]:
+        if "bad" in text:
+            raise RuntimeError("scripted failure of the text")
+        return plain(text, language)
+
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    bad, good = Caller(pipeline.board, "bad"), Caller(pipeline.board, "good")
+    bad.say("One. Two is bad. Three.")
+    good.say("It ends well.")
+    assert spoken(bad.all()) == "One."
+    assert spoken(good.all()) == "It ends well."
+    assert pipeline.settles()
+
+
+def test_thousands_of_flushes_are_answered_in_order_beside_a_neighbour(pipeline: Pipeline) -> None:
+    flushing, neighbour = Caller(pipeline.board, "flushing"), Caller(pipeline.board, "neighbour")
+    for flush_id in range(5000):
+        flushing.update(changes.flush, flush_id)
+    neighbour.say("Heard all the same.")
+    assert spoken(neighbour.all()) == "Heard all the same."
+    ids = [event.flush_id for _ in range(5000) if isinstance(event := flushing.next(), FlushDone)]
+    assert ids == list(range(5000))
+
+
+def test_no_turn_lets_a_flood_of_flushes_out_at_once() -> None:
+    board = Board(CONFIG)
+    Caller(board, "a").update(lambda running: running.mels.extend(map(FlushMark, range(1000))))
+    with board.changed:
+        assert len(board.settle()) == MOST_EVENTS
