@@ -26,15 +26,13 @@ from torch.nn import functional as F
 from engine.config import build
 from engine.networks.hift.hift import HiFT, HiFTConfig
 from training.dataset import Dataset, Utterance
-from training.features import MEL_FLOOR, N_FFT, PADDING, mel_filters
+from training.features import MEL_FLOOR
+from training.spectral import SpectralLoss
 
 CONFIG = Path(__file__).parent / "configs" / "hift.json"
 ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "hift.safetensors"
-RESOLUTIONS = (2048, 1024, 512)  # samples; shorter windows would see where a pulse is, which the mel does not say
-SPECTRUM_FLOOR = 1e-3  # about -90 dBFS of noise
 MEL_WEIGHT = 1.5
 PITCH_WEIGHT = 1.0
-TRAINED_MEL_FLOOR = 1e-4  # about -87 dBFS of noise; what is quieter is silence to the loss
 SKIPPED_START, SKIPPED_END = 4, 2  # frames of a segment that lack their context, unless the utterance ends there
 EDGE_SHARE = 0.1  # of the segments start with their utterance, and as many end with it
 SILENT_MEL = math.log(MEL_FLOOR)
@@ -97,37 +95,6 @@ def _roughened(mel: Tensor, rng: np.random.Generator) -> Tensor:
     return rough.clamp_min(SILENT_MEL)
 
 
-class SpectralLoss(nn.Module):
-    """Distances of two waveforms [B, N]: (multi-resolution spectrum, ln mel L1)."""
-
-    filters: Tensor  # [961, 80]
-
-    def __init__(self, floor: float = MEL_FLOOR) -> None:
-        super().__init__()
-        self.floor = floor
-        self.register_buffer("filters", torch.from_numpy(mel_filters()))
-        for size in (*RESOLUTIONS, N_FFT):
-            self.register_buffer(f"window_{size}", torch.hann_window(size))
-
-    def forward(self, made: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-        spectra = made.new_zeros(())
-        for size in RESOLUTIONS:
-            a, b = self._magnitude(made, size, size // 4), self._magnitude(true, size, size // 4)
-            log = (a.clamp_min(SPECTRUM_FLOOR).log() - b.clamp_min(SPECTRUM_FLOOR).log()).abs().mean()
-            spectra = spectra + log + (a - b).norm() / b.norm().clamp_min(1.0)
-        return spectra / len(RESOLUTIONS), (self.mel(made) - self.mel(true)).abs().mean()
-
-    def mel(self, wav: Tensor) -> Tensor:
-        hop = N_FFT - 2 * PADDING
-        padded = F.pad(wav, (PADDING, PADDING), mode="reflect")
-        magnitude = self._magnitude(padded, N_FFT, hop).transpose(1, 2)
-        return (magnitude @ self.filters).clamp_min(self.floor).log()
-
-    def _magnitude(self, wav: Tensor, size: int, hop: int) -> Tensor:
-        spectrum = torch.stft(wav, size, hop, window=getattr(self, f"window_{size}"), center=False, return_complex=True)
-        return (spectrum.real**2 + spectrum.imag**2 + 1e-9).sqrt()
-
-
 def pitch_loss(predicted: Tensor, true: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
     """(|ln f0| over voiced frames, cross-entropy of "above the threshold") of f0 [B, T] in Hz."""
     voiced = (true > 0).float()
@@ -142,7 +109,7 @@ class Trainer:
         self.config = config
         self.model = HiFT(config)
         self._set_up_weights()
-        self.loss = SpectralLoss(TRAINED_MEL_FLOOR)
+        self.loss = SpectralLoss()
         self.rate = rate
         self.bf16 = bf16
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=rate, betas=(0.8, 0.99), weight_decay=0.0)
@@ -220,7 +187,7 @@ def _progress(step: int, spent_s: float, gathered: list[dict[str, float]]) -> st
 @torch.inference_mode()
 def evaluate(model: HiFT, data: Dataset, count: int, folder: Path | None) -> str:
     """Held-out figures with the predicted pitch: spectrum, mel L1, voicing errors, level of silent frames (dBFS)."""
-    loss = SpectralLoss()
+    loss = SpectralLoss(MEL_FLOOR)
     rows, quiet = [], []
     for utterance in data.split("valid", wav=True)[:count]:
         mel, true = torch.from_numpy(data.mel(utterance)).T[None], torch.from_numpy(data.wav(utterance))[None]

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from engine.config import build
 from engine.model import EMBEDDED, ModelConfig
 from engine.networks.flow.flow import Flow
-from engine.networks.hift.hift import HiFT
 from engine.networks.t3.t3 import T3
+from engine.networks.vocoders import vocoder
 from engine.voices.conditionals import VERSION
 
 SPEAKER_WIDTH = 4
@@ -107,7 +107,8 @@ def write_tiny_model(directory: Path, **changes: Any) -> Path:
     shutil.copy(EMBEDDED / "tokenizer.json", directory)
     config = build(ModelConfig, mapping, "tiny")
     torch.manual_seed(0)
-    for name, network in (("t3", T3(config.t3)), ("flow", Flow(config.flow)), ("hift", HiFT(config.hift))):
+    sound = "vocoder" if config.pulse else "hift"
+    for name, network in (("t3", T3(config.t3)), ("flow", Flow(config.flow)), (sound, vocoder(config.vocoder))):
         save_file({key: value.half() for key, value in network.state_dict().items()}, directory / f"{name}.safetensors")
     for index, voice in enumerate(("one", "two")):
         save_file(

@@ -11,7 +11,8 @@ from torch.testing import assert_close
 
 from engine.networks.hift.hift import HiFT
 from tests.engine.networks.hift.test_hift_laws import CONFIGS
-from training.vocoder import Batch, SpectralLoss, Trainer, export, pitch_loss
+from training.spectral import SpectralLoss
+from training.vocoder import Batch, Trainer, export, pitch_loss
 
 
 def batch(frames: int = 12) -> Batch:
