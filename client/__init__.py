@@ -17,6 +17,7 @@ import os
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from ._clock import ClockOffset, now_ns
+from ._transport.channels import Tls
 from ._wire import Options, Sampling
 from .audio import Encoding
 from .client import DEFAULT_ADDRESS, Client
@@ -82,6 +83,7 @@ __all__ = [
     "Started",
     "TimedOut",
     "Timings",
+    "Tls",
     "Unsupported",
     "Usage",
     "Utterance",

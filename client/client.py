@@ -15,7 +15,7 @@ from opentelemetry.trace import TracerProvider
 
 from ._clock import ClockOffset
 from ._telemetry import tracer
-from ._transport.channels import asyncio_channel
+from ._transport.channels import Target, Tls, asyncio_channel
 from ._transport.clock_probe import measure_clock
 from ._transport.reader import Call, Reader
 from ._transport.upload import read_recording, upload
@@ -48,11 +48,18 @@ class Client:
         self,
         address: str = DEFAULT_ADDRESS,
         *,
+        tls: Tls | bool = False,
+        token: str | None = None,
+        timeout_s: float = 60.0,
         connect_timeout_s: float = 5.0,
         receive_capacity: int = RECEIVE_CAPACITY,
         tracer_provider: TracerProvider | None = None,
     ) -> None:
-        self.address = address
+        """`tls`: True trusts the authorities that gRPC knows. `timeout_s`: of each call but an utterance, which may
+        last. Raises ClientError for a token that would be sent in plain text."""
+        self.target = Target(address=address, tls=Tls() if tls is True else tls or None, token=token)
+        self._timeout_s = timeout_s
+        self._channel: grpc.aio.Channel | None = None  # None: not opened
         self._connect_timeout_s = connect_timeout_s
         self._receive_capacity = receive_capacity
         self._tracer = tracer(tracer_provider)
@@ -79,9 +86,14 @@ class Client:
         reader, self._reader = self._reader, None
         if reader:
             try:
-                await reader.run(self._channel.close(None))
+                if self._channel:
+                    await reader.run(self._channel.close(None))
             finally:
                 await asyncio.to_thread(reader.close)  # joining a thread must not stop this loop
+
+    @property
+    def address(self) -> str:
+        return self.target.address
 
     @property
     def server(self) -> ServerInfo:
@@ -91,7 +103,7 @@ class Client:
     def utterance(self, **options: Unpack[Options]) -> Utterance:
         """A new utterance; `async with` opens it."""
         reader = self._alive()
-        call = Call(self._rpcs.Synthesize, self.address, self._receive_capacity)
+        call = Call(self._rpcs.Synthesize, self.target, self._receive_capacity)
         return Utterance(reader, call, opening_to(options), self._tracer)
 
     async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
@@ -107,7 +119,7 @@ class Client:
         voices: list[Voice] = []
         request = voices_to()
         while True:
-            page = await self._unary(lambda: self._rpcs.ListVoices(request))
+            page = await self._unary(lambda: self._rpcs.ListVoices(request, **self._each_call))
             voices += voices_from(page)
             if not page.next_page_token:
                 return voices
@@ -118,28 +130,34 @@ class Client:
         if not isinstance(recording, bytes):
             recording = await read_recording(Path(recording), self.server.limits.max_recording_bytes)
         requests = new_voice_to(name, description, recording)
-        return created_voice_from(await self._unary(lambda: upload(self._rpcs.CreateVoice, requests)))
+        metadata, timeout_s = self.target.metadata, self._timeout_s
+        answer = await self._unary(lambda: upload(self._rpcs.CreateVoice, requests, metadata, timeout_s))
+        return created_voice_from(answer)
 
     async def delete_voice(self, name: str) -> None:
         """Forgets a voice that was created. Utterances that speak with it go on."""
-        await self._unary(lambda: self._rpcs.DeleteVoice(deleted_voice_to(name)))
+        await self._unary(lambda: self._rpcs.DeleteVoice(deleted_voice_to(name), **self._each_call))
 
     async def info(self) -> ServerInfo:
-        timeout_s = self._connect_timeout_s
-        return info_from(await self._unary(lambda: self._rpcs.GetServerInfo(info_to(), timeout=timeout_s)))
+        each_call = self._each_call | {"timeout": self._connect_timeout_s}
+        return info_from(await self._unary(lambda: self._rpcs.GetServerInfo(info_to(), **each_call)))
 
     async def probe_clock(self, count: int = 8) -> ClockOffset:
         """How the server's clock relates to ours, over a connection and a thread of its own."""
         with ThreadPoolExecutor(1, "gapless-probe") as thread:
-            work = partial(measure_clock, self.address, count, self._connect_timeout_s)
+            work = partial(measure_clock, self.target, count, self._connect_timeout_s)
             return await asyncio.get_running_loop().run_in_executor(thread, work)
 
     async def run_on_reader(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs `work` on the event loop of the thread that reads. It must not block there."""
         return await self._alive().run(work)
 
+    @property
+    def _each_call(self) -> dict[str, Any]:
+        return {"metadata": self.target.metadata, "timeout": self._timeout_s}
+
     async def _open(self) -> None:
-        self._channel = asyncio_channel(self.address)
+        self._channel = asyncio_channel(self.target)
         self._rpcs = Rpcs(self._channel)
 
     async def _unary(self, start: Callable[[], Awaitable[T]]) -> T:

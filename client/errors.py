@@ -125,6 +125,14 @@ _NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolvin
 _NOBODY_THERE = "no server at {address} ({details}); start it with `python -m service`, or name another address"
 
 
+_HANDSHAKES = {  # what gRPC's details say of a connection that did not come about -> what that means
+    "CERTIFICATE_VERIFY_FAILED": "the certificate of {address} does not name it, or is signed by "
+    "an authority that is not trusted here: name the right one with --tls-ca",
+    "WRONG_VERSION_NUMBER": "{address} answers, but does not speak TLS",
+    "Socket closed": "{address} closes the connection: it may want TLS, or a client certificate",
+}
+
+
 def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> ClientError:
     """What a person can act on, in place of a gRPC error."""
     code: grpc.StatusCode = error.code()
@@ -138,7 +146,8 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
     elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and _OVERSIZED in details:
         cls, message = _TOO_LARGE
     if details.startswith(_NOT_CONNECTED):
-        message, details = _NOBODY_THERE, details.rsplit(": ", 1)[-1].rstrip("]")
+        message = next((meaning for sign, meaning in _HANDSHAKES.items() if sign in details), _NOBODY_THERE)
+        details = details.rsplit(": ", 1)[-1].rstrip("]")
     unsaid = [f"{v.field}: {v.description}" for v in violations if v.description not in details]
     if retry_after_s is not None and "retry" not in details:
         unsaid.append(f"retry in {retry_after_s:.1f} s")

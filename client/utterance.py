@@ -147,7 +147,7 @@ class Utterance:
 
     async def __aenter__(self) -> Utterance:
         self.record.opened_ns = now_ns()
-        self._trace = UtteranceTrace(self._tracer, self._call.address, self.record.opened_ns)
+        self._trace = UtteranceTrace(self._tracer, self._call.target.address, self.record.opened_ns)
         try:
             await self._reader.run(self._call.open(self._opening, self._trace.metadata))
         except BaseException as error:

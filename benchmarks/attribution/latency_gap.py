@@ -42,6 +42,7 @@ from benchmarks.support.service_process import service
 from benchmarks.support.texts import TEXTS
 from client import Client
 from client._clock import ClockOffset
+from client._transport.channels import Target
 from client._transport.clock_probe import measure_clock
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
@@ -109,7 +110,7 @@ class Bench:
     async def look_at_clocks(self) -> None:
         """The offsets do not change while the processes run: of all answers the fastest tells most."""
         for kind, address in self._addresses.items():
-            found = await asyncio.to_thread(measure_clock, address, PROBES, 5.0)
+            found = await asyncio.to_thread(measure_clock, Target(address=address), PROBES, 5.0)
             self._clocks[kind] = min(found, self._clocks.get(kind, found), key=lambda clock: clock.error_ns)
 
     @property

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client._clock import Span, now_ns
+from client._transport.channels import Target
 from client._transport.clock_probe import PROBE_INTERVAL_S, ClockProber
 from client._wire import Decoder, config_to, text_to
 from client.attribution.observations import Observations
@@ -109,7 +110,7 @@ async def speak(
 ) -> tuple[Record, Observations]:
     """One utterance, up to its last chunk and its first sound. What is noted beside it does not take part in it."""
     record, decode, loudspeaker = Record(), Decoder(), None
-    prober = ClockProber(address)
+    prober = ClockProber(Target(address=address))
     prober.start(_PATIENCE_S)
     watch = LoopWatch()
     try:

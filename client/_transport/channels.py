@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import grpc
+
+from ..errors import ClientError
+
+Metadata = list[tuple[str, str]]
 
 _OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
@@ -12,13 +20,75 @@ _OPTIONS = [
     ("grpc.http2.bdp_probe", 0),
 ]
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)  # else gRPC shares one connection among equal channels
+_NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 
-def asyncio_channel(address: str) -> grpc.aio.Channel:
-    """For the event loop that calls this, and for no other."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    """How to speak TLS. The server's certificate is checked against `ca`, or against gRPC's own list if absent."""
+
+    ca: Path | None = None
+    certificate: Path | None = None  # the client's own, with its key: for a server that asks for one
+    key: Path | None = None
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Raises ClientError for a file that cannot be read, or for half a pair."""
+        if (self.certificate is None) != (self.key is None):
+            raise ClientError("a client certificate and its key belong together: give both or neither")
+        return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.certificate))
 
 
-def blocking_channel(address: str) -> grpc.Channel:
-    """Over a connection of its own, which audio on another one does not delay."""
-    return grpc.insecure_channel(address, options=[_OWN_CONNECTION])
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A server, and what it is to be shown. Raises ClientError for a token in plain text."""
+
+    address: str
+    tls: Tls | None = None  # None: plain text
+    token: str | None = field(default=None, repr=False)  # not to be seen in logs
+
+    def __post_init__(self) -> None:
+        if self.token and not self.tls and not self.is_loopback:
+            raise ClientError(f"a token goes to {self.address} only over TLS: everybody on the way could read it")
+
+    @property
+    def metadata(self) -> Metadata:
+        """Goes with each call."""
+        return [("authorization", f"Bearer {self.token}")] if self.token else []
+
+    @property
+    def is_loopback(self) -> bool:
+        host = self.address.rpartition(":")[0].strip("[]")
+        if self.address.startswith("unix:") or host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def options(self) -> list[tuple[str, int]]:
+        """A proxy, as the environment names it, does not lead to this machine."""
+        return [_NO_PROXY] if self.is_loopback else []
+
+
+def asyncio_channel(target: Target) -> grpc.aio.Channel:
+    """For the event loop that calls this, and for no other. Raises ClientError."""
+    options = [*_OPTIONS, *target.options]
+    if target.tls:
+        return grpc.aio.secure_channel(target.address, target.tls.credentials(), options=options)
+    return grpc.aio.insecure_channel(target.address, options=options)
+
+
+def blocking_channel(target: Target) -> grpc.Channel:
+    """Over a connection of its own, which audio on another one does not delay. Raises ClientError."""
+    options = [_OWN_CONNECTION, *target.options]
+    if target.tls:
+        return grpc.secure_channel(target.address, target.tls.credentials(), options=options)
+    return grpc.insecure_channel(target.address, options=options)
+
+
+def _read(path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path else None
+    except OSError as error:
+        raise ClientError(f"cannot read {path}: {error.strerror}") from error

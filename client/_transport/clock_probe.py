@@ -11,36 +11,37 @@ import grpc
 from .._clock import ClockOffset, Exchange, Span, now_ns
 from .._wire import ProbeAnswer, Rpcs, exchange_from, probe_to
 from ..errors import translate
-from .channels import blocking_channel
+from .channels import Target, blocking_channel
 
 PROBE_INTERVAL_S = 0.02
 ANSWER_LIMIT_S = 10.0
 MAX_EXCHANGES = 10_000  # an utterance of minutes
 
 
-def measure_clock(address: str, count: int, timeout_s: float) -> ClockOffset:
+def measure_clock(target: Target, count: int, timeout_s: float) -> ClockOffset:
     """The best of `count` exchanges: the one with the shortest round trip. Blocks. Raises ClientError."""
-    with blocking_channel(address) as channel:
+    with blocking_channel(target) as channel:
         rpcs = Rpcs(channel)
         try:
-            _ask(rpcs, timeout_s)  # connects
-            offsets = [ClockOffset.of(_ask(rpcs, timeout_s)) for _ in range(count)]
+            _ask(rpcs, target, timeout_s)  # connects
+            offsets = [ClockOffset.of(_ask(rpcs, target, timeout_s)) for _ in range(count)]
         except grpc.RpcError as error:
-            raise translate(error, address) from None
+            raise translate(error, target.address) from None
     return min(offsets, key=lambda offset: offset.error_ns)
 
 
-def _ask(rpcs: Rpcs, timeout_s: float) -> Exchange:
+def _ask(rpcs: Rpcs, target: Target, timeout_s: float) -> Exchange:
     sent_ns = now_ns()
-    return exchange_from(sent_ns, rpcs.ProbeClock(probe_to(sent_ns), timeout=timeout_s), now_ns())
+    answer = rpcs.ProbeClock(probe_to(sent_ns), timeout=timeout_s, metadata=target.metadata)
+    return exchange_from(sent_ns, answer, now_ns())
 
 
 class ClockProber:
     """Asks the server's clock again and again, in a thread of its own, until it is stopped."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, target: Target) -> None:
         self.exchanges: list[Exchange] = []
-        self._address = address
+        self._target = target
         self._connected = threading.Event()
         self._stopping = threading.Event()
         self._question: grpc.Future[ProbeAnswer] | None = None
@@ -66,7 +67,7 @@ class ClockProber:
         return Span(asked_ns, now_ns()) if asked_ns and self.exchanges else None
 
     def _run(self) -> None:
-        with blocking_channel(self._address) as channel:
+        with blocking_channel(self._target) as channel:
             rpcs = Rpcs(channel)
             # The utterance itself tells the user what is wrong with the server.
             with contextlib.suppress(grpc.RpcError, grpc.FutureCancelledError):
@@ -79,7 +80,7 @@ class ClockProber:
     def _ask(self, rpcs: Rpcs) -> Exchange:
         """Raises what gRPC raises; `unanswered` then tells since when."""
         self._asked_ns = sent_ns = now_ns()
-        question = rpcs.ProbeClock.future(probe_to(sent_ns), timeout=ANSWER_LIMIT_S)
+        question = rpcs.ProbeClock.future(probe_to(sent_ns), timeout=ANSWER_LIMIT_S, metadata=self._target.metadata)
         self._question = cast("grpc.Future[ProbeAnswer]", question)
         exchange = exchange_from(sent_ns, self._question.result(), now_ns())
         self._asked_ns = 0

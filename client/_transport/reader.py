@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from .._clock import now_ns
 from .._wire import Request, Response
 from ..errors import ClientClosed, ClientError, ServerFailed, UtteranceClosed, translate
+from .channels import Target
 from .handover import Handover
 
 T = TypeVar("T")
@@ -84,19 +85,19 @@ class Call:
     def __init__(
         self,
         rpc: grpc.aio.StreamStreamMultiCallable[Request, Response],
-        address: str,
+        target: Target,
         capacity: int,
     ) -> None:
         self.incoming: Handover[Arrival] = Handover(capacity)
         self._rpc = rpc
-        self.address = address
+        self.target = target
         self._writing = asyncio.Lock()  # gRPC allows one write at a time
         self._cancelled = False
         self._receiving: asyncio.Task[None] | None = None  # None: not opened
 
     async def open(self, first: Request, metadata: Metadata) -> int:
         """Opens the stream and sends its first message. Returns when that was handed to gRPC."""
-        self._call = self._rpc(None, metadata=metadata)
+        self._call = self._rpc(None, metadata=[*self.target.metadata, *metadata])
         self._receiving = asyncio.create_task(self._receive(), name="gapless-receive")
         try:
             return await self.write(first)
@@ -135,7 +136,7 @@ class Call:
                 await self.incoming.put(Arrival(awaited_ns, now_ns(), response))
                 awaited_ns = now_ns()
         except grpc.aio.AioRpcError as error:
-            self.incoming.close(translate(error, self.address))
+            self.incoming.close(translate(error, self.target.address))
         except asyncio.CancelledError:
             self.incoming.close(None if self._cancelled else _cancelled_by_server())
             raise
@@ -159,7 +160,7 @@ class Call:
             return _cancelled_by_server()
         metadata = await self._call.initial_metadata(), await self._call.trailing_metadata()
         details = await self._call.details()
-        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self.address)
+        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self.target.address)
 
 
 def _cancelled_by_server() -> ServerFailed:

@@ -10,6 +10,7 @@ import grpc
 
 from .._wire import NewVoiceRequest, NewVoiceResponse
 from ..errors import ClientError
+from .channels import Metadata
 from .reader import OVER, hand_to_grpc
 
 Rpc = grpc.aio.StreamUnaryMultiCallable[NewVoiceRequest, NewVoiceResponse]
@@ -28,9 +29,11 @@ async def read_recording(path: Path, limit: int) -> bytes:
         raise ClientError(f"cannot read {path}: {error.strerror}") from error
 
 
-async def upload(rpc: Rpc, requests: Iterator[NewVoiceRequest]) -> NewVoiceResponse:
+async def upload(
+    rpc: Rpc, requests: Iterator[NewVoiceRequest], metadata: Metadata, timeout_s: float
+) -> NewVoiceResponse:
     """Sends all and waits for the answer. A server that refuses stops the sending. Raises AioRpcError."""
-    call = rpc()
+    call = rpc(metadata=metadata, timeout=timeout_s)
     try:
         for request in requests:
             await hand_to_grpc(call, request)

@@ -63,7 +63,7 @@ class Watch:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._prober = ClockProber(client.address)
+        self._prober = ClockProber(client.target)
         self._unanswered: Span | None = None
 
     async def __aenter__(self) -> Watch:

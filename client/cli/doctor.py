@@ -17,6 +17,7 @@ from enum import StrEnum
 import grpc
 
 from .._clock import Span
+from .._transport.channels import Target
 from .._transport.health import is_serving
 from ..attribution.clock_bounds import clock_bounds
 from ..attribution.observations import Observations
@@ -50,10 +51,10 @@ class Check:
     advice: str = ""
 
 
-async def doctor(address: str, *, as_json: bool) -> bool:
+async def doctor(client: Client, *, as_json: bool) -> bool:
     """Prints the checks; True if nothing is bad."""
     checks = []
-    async for check in examine(address):
+    async for check in examine(client):
         checks.append(check)
         if not as_json:
             sys.stdout.write(line(check) + "\n")
@@ -69,13 +70,13 @@ def line(check: Check) -> str:
     return f"{check.mark:<6}{check.what:<16}{check.said}{advice}"
 
 
-async def examine(address: str) -> AsyncIterator[Check]:
+async def examine(client: Client) -> AsyncIterator[Check]:
     try:
-        async with Client(address) as client:
+        async with client:
             info = client.server
-            said = f"{address}: version {info.version}, model {info.model} on {info.device}"
+            said = f"{client.address}: version {info.version}, model {info.model} on {info.device}"
             yield Check(mark=Mark.FINE, what="server", said=said)
-            yield await asyncio.to_thread(health, address)
+            yield await asyncio.to_thread(health, client.target)
             yield load(info.active_utterances, info.limits.max_utterances)
             async with Watch(client) as watch:
                 await asyncio.sleep(LISTEN_S)
@@ -89,10 +90,10 @@ async def examine(address: str) -> AsyncIterator[Check]:
     yield await device(*rates)
 
 
-def health(address: str) -> Check:
+def health(target: Target) -> Check:
     """As an orchestrator would ask. Blocks."""
     try:
-        serving = is_serving(address, _LIMIT_S)
+        serving = is_serving(target, _LIMIT_S)
     except grpc.RpcError as error:
         said = f"the health service does not answer: {error.code().name}"
         return Check(mark=Mark.POOR, what="health", said=said)

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ..audio import Encoding
-from ..client import DEFAULT_ADDRESS, Client
+from ..client import DEFAULT_ADDRESS
 from ..errors import ClientError
 from ..playback.start import start_rule
 from ..types import Voice
 from . import telemetry
+from .connection import connection
 from .doctor import doctor
 from .say import say
 
@@ -32,6 +33,12 @@ _DOCTOR = """Checks what speaking needs, one line each, with what to do about it
   ok    fine
   slow  works, and will be heard
   bad   does not work; the exit status is 1"""
+_FILES = {
+    "--tls-ca": "speak TLS, with a server whose certificate is signed by this one",
+    "--tls-cert": "the client's own certificate, if the server asks for one",
+    "--tls-key": "the key of --tls-cert",
+    "--token-file": "holds the token that the server wants",
+}
 _EPILOG = """examples:
   %(prog)s say "Hello there."                    play it
   %(prog)s say --out hello.wav "Hello there."    write it into a file
@@ -80,6 +87,18 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         default=os.environ.get("GAPLESS_ADDRESS", DEFAULT_ADDRESS),
         help="the server (default: $GAPLESS_ADDRESS or %(default)s)",
+    )
+    access = command.add_argument_group("access")
+    for flag, what in _FILES.items():
+        name = "GAPLESS_" + flag[2:].upper().replace("-", "_")
+        access.add_argument(
+            flag, metavar="FILE", type=Path, default=os.environ.get(name), help=f"{what} (default: ${name})"
+        )
+    access.add_argument(
+        "--tls",
+        action="store_true",
+        default=bool(os.environ.get("GAPLESS_TLS")),
+        help="speak TLS, with a server whose certificate a public authority signed (default: $GAPLESS_TLS)",
     )
     command.add_argument("--json", action="store_true", help="print one line of JSON, last on stdout")
 
@@ -159,12 +178,12 @@ def _command(arguments: argparse.Namespace) -> Coroutine[Any, Any, None]:
 
 
 async def _doctor(arguments: argparse.Namespace) -> None:
-    if not await doctor(arguments.address, as_json=arguments.json):
+    if not await doctor(connection(arguments), as_json=arguments.json):
         raise ClientError("something does not work; see above")
 
 
 async def _voices(arguments: argparse.Namespace) -> None:
-    async with Client(arguments.address) as client:
+    async with connection(arguments) as client:
         voices = await client.voices()
     if arguments.json:
         sys.stdout.write(json.dumps([asdict(voice) for voice in voices]) + "\n")
@@ -183,7 +202,7 @@ def _voice_line(voice: Voice) -> str:
 
 
 async def _add(arguments: argparse.Namespace) -> None:
-    async with Client(arguments.address) as client:
+    async with connection(arguments) as client:
         created = await client.create_voice(arguments.name, arguments.file, arguments.description)
     for warning in created.warnings:
         sys.stderr.write(f"warning: {warning}\n")
@@ -191,14 +210,14 @@ async def _add(arguments: argparse.Namespace) -> None:
 
 
 async def _remove(arguments: argparse.Namespace) -> None:
-    async with Client(arguments.address) as client:
+    async with connection(arguments) as client:
         await client.delete_voice(arguments.name)
     name = arguments.name
     sys.stdout.write(json.dumps({"removed": name}) + "\n" if arguments.json else f"removed {name}\n")
 
 
 async def _info(arguments: argparse.Namespace) -> None:
-    async with Client(arguments.address) as client:
+    async with connection(arguments) as client:
         clock = await client.probe_clock()
         values = asdict(client.server) | {"clock_offset_ns": clock.offset_ns, "clock_error_ns": clock.error_ns}
     if arguments.json:

@@ -22,6 +22,7 @@ from ..types import Alignment, Chunk, Word
 from ..utterance import Utterance
 from ..words import Captions, words_heard
 from . import text_source
+from .connection import connection
 from .tell import Told, normal_from, tell, tell_heard, word_line
 
 SAMPLING_FLAGS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
@@ -41,7 +42,7 @@ class Onset:
 
 
 async def say(arguments: argparse.Namespace) -> None:
-    async with Client(arguments.address) as client, contextlib.AsyncExitStack() as stack:
+    async with connection(arguments) as client, contextlib.AsyncExitStack() as stack:
         clock = await client.probe_clock()
         options = _options(arguments)
         player = None

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
+from typing import Any
 
 import grpc
 import numpy as np
@@ -265,10 +266,33 @@ class _Servicer(tts_pb2_grpc.TextToSpeechServiceServicer):
         )
 
 
+class _Guard(grpc.ServerInterceptor):
+    def __init__(self, token: str) -> None:
+        self._wanted = f"Bearer {token}"
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        if self._wanted == "Bearer " or dict(details.invocation_metadata).get("authorization") == self._wanted:
+            return continuation(details)
+        handler = continuation(details)
+
+        def refused(_: Any, context: grpc.ServicerContext) -> None:
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "a token is missing or wrong")
+
+        make = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }[handler.request_streaming, handler.response_streaming]
+        return make(refused, handler.request_deserializer, handler.response_serializer)
+
+
 class FakeServer:
     """`with FakeServer() as server:` listens on a free loopback port, `server.address`."""
 
-    def __init__(self, script: Script = speak) -> None:
+    def __init__(
+        self, script: Script = speak, credentials: grpc.ServerCredentials | None = None, token: str = ""
+    ) -> None:
+        """`credentials`: for TLS; `token`: that each call must carry."""
         self.script = script
         self.requests: list[pb.SynthesizeRequest] = []
         self.uploaded: list[pb.CreateVoiceRequest] = []  # of the last CreateVoice
@@ -277,9 +301,13 @@ class FakeServer:
         self.metadata: dict[str, str | bytes] = {}
         self.stream_over = threading.Event()  # some stream ended or was cancelled
         self.clock_shift_ns = 0
-        self._server = grpc.server(ThreadPoolExecutor(16, "fake-server"))
+        self._server = grpc.server(ThreadPoolExecutor(16, "fake-server"), interceptors=[_Guard(token)])
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(_Servicer(self), self._server)
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        if credentials:
+            port = self._server.add_secure_port("127.0.0.1:0", credentials)
+        else:
+            port = self._server.add_insecure_port("127.0.0.1:0")
+        self.address = f"127.0.0.1:{port}"
 
     def events(self) -> list[str | None]:
         """Kinds of the requests so far, in order."""

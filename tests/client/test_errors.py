@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import grpc
 import pytest
 from google.protobuf import any_pb2
@@ -12,9 +14,10 @@ from client import errors
 ADDRESS = "host:1"
 
 
-def rpc_error(
-    code: grpc.StatusCode, details: str, *rich: error_details_pb2.BadRequest | error_details_pb2.ErrorInfo
-) -> grpc.aio.AioRpcError:
+Detail: TypeAlias = error_details_pb2.BadRequest | error_details_pb2.ErrorInfo
+
+
+def rpc_error(code: grpc.StatusCode, details: str, *rich: Detail) -> grpc.aio.AioRpcError:
     packed = []
     for detail in rich:
         item = any_pb2.Any()

@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from client._clock import Exchange, Span
+from client._transport.channels import Target
 from client.attribution.observations import Observations
 from client.cli import main as cli
 from client.cli.doctor import Check, Mark, health, line, load, loops, way
@@ -50,11 +51,11 @@ def test_findings_are_json_for_programs(server: FakeServer, capsys: pytest.Captu
 
 def test_health_is_what_the_service_says() -> None:
     with scripted_service() as address:
-        assert health(address).mark is Mark.FINE
+        assert health(Target(address=address)).mark is Mark.FINE
 
 
 def test_a_server_without_health_service_works_all_the_same(server: FakeServer) -> None:
-    check = health(server.address)
+    check = health(Target(address=server.address))
     assert check.mark is Mark.POOR
     assert grpc.StatusCode.UNIMPLEMENTED.name in check.said
 
