@@ -30,11 +30,6 @@ class Pacer:
         elapsed = (self._now_ns() - self._anchor_ns) * self._rate // NS_PER_S
         return min(self._sent, self._anchor + elapsed)
 
-    @property
-    def all_played_ns(self) -> int:
-        """When the listener has heard, or had heard, all that was sent."""
-        return self._anchor_ns + (self._sent - self._anchor) * NS_PER_S // self._rate
-
     def report(self, played_samples: int) -> None:
         """The listener says where he is."""
         self._move_to(min(played_samples, self._sent))

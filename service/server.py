@@ -23,7 +23,8 @@ from service.observability.metrics import Metrics
 from service.rpc import errors
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
-from service.rpc.interceptor import ErrorInterceptor
+from service.rpc.interceptor import Border
+from service.rpc.limits import CallCount
 from service.rpc.receive import Context
 from service.rpc.session import Dependencies
 
@@ -40,7 +41,8 @@ class Server:
 
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
-        interceptors = [*self._access.interceptors(_refuse), ErrorInterceptor()]
+        count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
+        interceptors = [*self._access.interceptors(_refuse), Border(count)]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         self._telling: asyncio.Task[None] | None = None

@@ -69,7 +69,7 @@ class BuiltInVoice(GaplessError):
 
 class IdleTimeout(GaplessError):
     def __init__(self, timeout_s: float, advice: str) -> None:
-        super().__init__(f"nothing arrived for {timeout_s:g} s (idle_timeout); {advice}")
+        super().__init__(f"nothing arrived for {timeout_s:g} s; {advice}")
 
 
 class SilentClient(IdleTimeout):
@@ -84,6 +84,26 @@ class SilentClient(IdleTimeout):
 class ClientStalled(GaplessError):
     def __init__(self, timeout_s: float) -> None:
         super().__init__(f"nothing was read for {timeout_s:g} s (idle_timeout) although audio was waiting")
+
+
+class TooManyCalls(Overloaded):
+    def __init__(self, description: str) -> None:
+        super().__init__(description, retry_after_s=1.0)
+
+
+class TooManyFlushes(GaplessError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} flushes wait to be spoken, which is all that this server keeps of an utterance")
+
+
+class UtteranceTooLong(GaplessError):
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the utterance ran for {limit_s:g} s, which is the longest; open a call for each turn")
+
+
+class UploadTooSlow(GaplessError):
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the recording did not arrive within {limit_s:g} s; send it without pauses")
 
 
 class Draining(GaplessError):
@@ -125,6 +145,10 @@ _RULES = (
     _Rule(Unauthenticated, code_pb2.UNAUTHENTICATED, "TOKEN_UNKNOWN"),
     _Rule(NotAllowed, code_pb2.PERMISSION_DENIED, "NOT_ALLOWED"),
     _Rule(QuotaExceeded, code_pb2.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED"),
+    _Rule(TooManyCalls, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS"),
+    _Rule(TooManyFlushes, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_FLUSHES"),
+    _Rule(UtteranceTooLong, code_pb2.ABORTED, "UTTERANCE_TOO_LONG"),
+    _Rule(UploadTooSlow, code_pb2.ABORTED, "UPLOAD_TOO_SLOW"),
     _Rule(Overloaded, code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
     _Rule(IdleTimeout, code_pb2.ABORTED, "IDLE_TIMEOUT"),
     _Rule(ClientStalled, code_pb2.ABORTED, "CLIENT_STALLED"),

@@ -79,10 +79,10 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     async def _first_message(self, context: Context) -> tts_pb2.SynthesisConfig | GaplessError:
         """The config, or what is wrong with the call's beginning, to be raised inside its span."""
         try:
-            async with asyncio.timeout(self._config.idle_timeout_s):
+            async with asyncio.timeout(self._config.first_message_s):
                 request = await read(context, tts_pb2.SynthesizeRequest)
         except TimeoutError:
-            return errors.SilentClient(self._config.idle_timeout_s)
+            return errors.IdleTimeout(self._config.first_message_s, "send config as soon as the call is open")
         except GaplessError as error:
             return error
         if request is not None and request.HasField("config"):

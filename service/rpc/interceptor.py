@@ -10,7 +10,7 @@ import inspect
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +18,11 @@ from typing import Any
 import grpc
 
 from service.rpc import errors
+from service.rpc.limits import CallCount
 from service.rpc.receive import Context, read_rest
 
 _log = logging.getLogger(__name__)
+_HEALTH = "/grpc.health.v1.Health"  # a probe is to hear even of a full server
 _UTTERANCES = frozenset({"Synthesize", "SynthesizeText"})
 _FORMS = {
     # (the client streams, the server streams): the attribute of a method handler, and how to make one
@@ -51,7 +53,12 @@ def current_call() -> CallIdentity:
     return _current.get()
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
+class Border(grpc.aio.ServerInterceptor):
+    """Counts the calls under way and translates their errors."""
+
+    def __init__(self, count: CallCount) -> None:
+        self._count = count
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
@@ -62,38 +69,42 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             return handler
         streaming: bool = handler.request_streaming
         attribute, make = _FORMS[streaming, handler.response_streaming]
-        method = handler_call_details.method.rpartition("/")[2]
-        behaviour = _translated(getattr(handler, attribute), method, streaming)
+        service, _, method = handler_call_details.method.rpartition("/")
+        count = None if service == _HEALTH else self._count
+        behaviour = _translated(getattr(handler, attribute), method, streaming, count)
         made: grpc.RpcMethodHandler[Any, Any] = make(
             behaviour, handler.request_deserializer, handler.response_serializer
         )
         return made
 
 
-def _translated(behaviour: Callable[..., Any], method: str, streaming: bool) -> Callable[..., Any]:
+def _translated(
+    behaviour: Callable[..., Any], method: str, streaming: bool, count: CallCount | None
+) -> Callable[..., Any]:
     """The method with the border around it; grpc.aio tells coroutines from asynchronous generators."""
     if inspect.isasyncgenfunction(behaviour):
 
         async def generate(request: Any, context: Context) -> AsyncIterator[Any]:
-            async with _border(context, method, streaming):
+            async with _border(context, method, streaming, count):
                 async for response in behaviour(request, context):
                     yield response
 
         return generate
 
     async def call(request: Any, context: Context) -> Any:
-        async with _border(context, method, streaming):
+        async with _border(context, method, streaming, count):
             return await behaviour(request, context)
 
     return call
 
 
 @asynccontextmanager
-async def _border(context: Context, method: str, streaming: bool) -> AsyncIterator[None]:
+async def _border(context: Context, method: str, streaming: bool, count: CallCount | None) -> AsyncIterator[None]:
     call = CallIdentity(method)
     _current.set(call)
     try:
-        yield
+        with count.call(context.peer()) if count else nullcontext():
+            yield
     except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
         raise
     except Exception as group:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,8 +28,9 @@ from service.observability.metrics import Metrics
 from service.observability.tracing import ChunkSpans
 from service.pacing import Pacer
 from service.rpc import requests, responses
-from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong
+from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong, TooManyFlushes, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
+from service.rpc.limits import MessageRate
 from service.rpc.receive import Context
 
 Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
@@ -89,7 +91,13 @@ class Session:
         self._stopped = False
         self._input_ended = False
         self._text_chars = 0
-        self._last_sign_ns = now_ns()
+        self._rate = MessageRate(
+            per_s=self._config.messages_per_s, burst=self._config.message_burst, now_s=time.monotonic
+        )
+        self._flushes_waiting = 0
+        self._heard_until_ns = 0  # when a listener who never stops has heard all that was sent
+        self._played = 0  # samples that the listener has reported
+        self._last_sign_ns = now_ns()  # of text, or of a listener who goes on listening
         self._chunks_sent = 0
         self._written_ns = 0  # when gRPC had taken the last chunk
 
@@ -104,7 +112,7 @@ class Session:
             await self._write(started=started)
             for warned in request.warnings:
                 await self._write(warning=responses.to_warning(warned))
-            async with asyncio.TaskGroup() as group:
+            async with self._time_limit(), asyncio.TaskGroup() as group:
                 beside = (self._listen(), self._watch_for_silence(), self._tell_of_drain())
                 helpers = [group.create_task(task) for task in beside]
                 await self._speak()
@@ -114,11 +122,20 @@ class Session:
             self._engine.cancel(self._id)
             self._spans.end()
 
+    @contextlib.asynccontextmanager
+    async def _time_limit(self) -> AsyncIterator[None]:
+        limit_s = self._config.max_utterance_s
+        try:
+            async with asyncio.timeout(limit_s) as limit:
+                yield
+        except TimeoutError:
+            raise (UtteranceTooLong(limit_s) if limit.expired() else TimeoutError()) from None
+
     # -------------------------------------------------------------------------------------------- client to engine
 
     async def _listen(self) -> None:
         while request := await self._receive():
-            self._last_sign_ns = now_ns()
+            await self._rate.wait()
             self._take(request)
         if not self._input_ended:
             self._end_input()
@@ -131,7 +148,7 @@ class Session:
             case "text":
                 self._take_text(request.text)
             case "flush":
-                self._engine.flush(self._id, request.flush.flush_id)
+                self._take_flush(request.flush.flush_id)
             case "end_of_input":
                 self._end_input()
             case "playback":
@@ -146,7 +163,15 @@ class Session:
         if self._text_chars > self._config.max_text_chars:
             raise TextTooLong(self._text_chars, self._config.max_text_chars)
         requests.check_text(text.text)
+        if text.text:
+            self._last_sign_ns = now_ns()
         self._engine.push_text(self._id, text.text)
+
+    def _take_flush(self, flush_id: int) -> None:
+        if self._flushes_waiting >= self._config.max_flushes:
+            raise TooManyFlushes(self._config.max_flushes)
+        self._flushes_waiting += 1
+        self._engine.flush(self._id, flush_id)
 
     def _end_input(self) -> None:
         self._input_ended = True
@@ -154,6 +179,8 @@ class Session:
 
     def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
         self._engine.playback(self._id, requests.read_playback(report, self._pacer.sent, self._encoder))
+        if report.played_samples > self._played:
+            self._played, self._last_sign_ns = report.played_samples, now_ns()
         self._pacer.report(report.played_samples)
         self._deadlines.report(report.played_samples, now_ns())
         if report.stopped:
@@ -163,9 +190,9 @@ class Session:
         self._listener_moved.set()
 
     async def _watch_for_silence(self) -> None:
-        """Silence counts from the client's last message or the end of what it hears: whoever listens may be quiet."""
+        """Silence counts from the last text, the last progress of playback, or the end of what is heard."""
         while not self._input_ended:
-            silent_since_ns = max(self._last_sign_ns, self._pacer.all_played_ns)
+            silent_since_ns = max(self._last_sign_ns, self._heard_until_ns)
             left_s = self._config.idle_timeout_s - (now_ns() - silent_since_ns) / _NS_PER_S
             if left_s <= 0:
                 raise SilentClient(self._config.idle_timeout_s)
@@ -179,6 +206,7 @@ class Session:
                 case AudioChunk() as chunk:
                     await self._send_chunk(chunk)
                 case FlushDone(flush_id=flush_id):
+                    self._flushes_waiting -= 1
                     await self._write(flush_done=tts_pb2.FlushDone(flush_id=flush_id, end_sample=self._pacer.sent))
                 case Aligned() as aligned:
                     await self._write(alignment=responses.to_alignment(aligned, self._encoder))
@@ -219,6 +247,8 @@ class Session:
         async with self._writing:
             self._pacer.on_sent(audio.num_samples)  # before the write: a report on this chunk may come during it
             self._chunks_sent += 1
+            lasts_ns = audio.num_samples * _NS_PER_S // self._request.audio_format.sample_rate
+            self._heard_until_ns = max(self._heard_until_ns, now_ns()) + lasts_ns
             lag = self._lag.take()
             timings.loop_lag_max.CopyFrom(responses.to_duration(lag.s))
             timings.loop_lag_from_unix_nanos = lag.from_ns

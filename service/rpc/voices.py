@@ -21,8 +21,9 @@ from service.access import caller
 from service.access.caller import Caller
 from service.access.errors import NotAllowed, QuotaExceeded
 from service.config import ServiceConfig
-from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge
+from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge, UploadTooSlow
 from service.rpc.receive import Context, read
+from service.rpc.recording import check_recording
 
 _SETTLE_S = 0.05  # a cancelled call first looks like the end of input: half a recording must not become a voice
 _RETRY_AFTER_S = 5.0  # about what one voice takes
@@ -65,8 +66,8 @@ class VoiceCalls:
         if not self._places.acquire(blocking=False):
             raise Overloaded(f"{self._config.max_new_voices} voices are being created", _RETRY_AFTER_S)
         try:
-            voice = dataclasses.replace(await self._receive(context), owner=who.name)
-            work = self._thread.submit(self._engine.create_voice, voice)
+            voice = dataclasses.replace(await self._receive_in_time(context), owner=who.name)
+            work = self._thread.submit(self._create, voice)
         except BaseException:
             self._places.release()
             raise
@@ -90,14 +91,25 @@ class VoiceCalls:
             held = f"voices of token {who.name!r} take {stored} of {who.max_voice_bytes} bytes; delete one first"
             raise QuotaExceeded(held, _RETRY_AFTER_S)
 
+    def _create(self, voice: NewVoice) -> CreatedVoice:
+        check_recording(voice.audio)
+        return self._engine.create_voice(voice)
+
+    async def _receive_in_time(self, context: Context) -> NewVoice:
+        try:
+            async with asyncio.timeout(self._config.max_upload_s) as limit:
+                return await self._receive(context)
+        except TimeoutError:
+            raise (UploadTooSlow(self._config.max_upload_s) if limit.expired() else TimeoutError()) from None
+
     async def _receive(self, context: Context) -> NewVoice:
-        first = await self._read(context)
+        first = await self._read(context, self._config.first_message_s)
         if first is None or not first.HasField("config"):
             came = (first and first.WhichOneof("event")) or "nothing"
             raise OutOfOrder("config", f"{came} came first; a call must begin with config, which names the voice")
         voice = NewVoice(name=first.config.name, description=first.config.description, audio=b"")
         audio = bytearray()
-        while request := await self._read(context):
+        while request := await self._read(context, self._config.idle_timeout_s):
             match request.WhichOneof("event"):
                 case "audio":
                     audio += request.audio
@@ -112,12 +124,12 @@ class VoiceCalls:
             raise InvalidRequest("audio", "is empty; send the bytes of a WAV, FLAC, Ogg or MP3 file")
         return dataclasses.replace(voice, audio=bytes(audio))
 
-    async def _read(self, context: Context) -> tts_pb2.CreateVoiceRequest | None:
+    async def _read(self, context: Context, limit_s: float) -> tts_pb2.CreateVoiceRequest | None:
         try:
-            async with asyncio.timeout(self._config.idle_timeout_s):
+            async with asyncio.timeout(limit_s):
                 return await read(context, tts_pb2.CreateVoiceRequest)
         except TimeoutError:
-            raise IdleTimeout(self._config.idle_timeout_s, "half-close when the recording is complete") from None
+            raise IdleTimeout(limit_s, "half-close when the recording is complete") from None
 
     def _discard(self, work: Future[CreatedVoice]) -> None:
         """Nobody waits for this voice any more."""

@@ -142,7 +142,7 @@ BAD = [
         "playback.underrun_total",
         "out of range",
     ),
-    Bad("never a config", [], "IDLE_TIMEOUT", "", "nothing arrived for 0.3 s", grpc.StatusCode.ABORTED, closes=False),
+    Bad("never a config", [], "IDLE_TIMEOUT", "", "send config as soon as", grpc.StatusCode.ABORTED, closes=False),
     Bad("never text", [seeded()], "IDLE_TIMEOUT", "", "send end_of_input", grpc.StatusCode.ABORTED, closes=False),
 ]
 
@@ -155,7 +155,7 @@ async def and_silence(requests: list[Request]) -> AsyncIterator[Request]:
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 async def test_bad_input_gets_a_useful_error_and_hurts_nobody(serve: Serve, bad: Bad) -> None:
-    async with serve(idle_timeout_s=60 if bad.closes else 0.3) as served:
+    async with serve(idle_timeout_s=60 if bad.closes else 0.3, first_message_s=5 if bad.closes else 0.3) as served:
         good = asyncio.create_task(say(served.stub, [seeded(), text(SENTENCE), end()]))
         with pytest.raises(grpc.aio.AioRpcError) as failure:
             await say(served.stub, bad.requests if bad.closes else and_silence(bad.requests))

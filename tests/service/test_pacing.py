@@ -68,14 +68,6 @@ def test_a_starving_listener_stands_still(clock: Clock) -> None:
     assert pace.wait_s(1) == pytest.approx(0.001)
 
 
-def test_it_is_known_when_all_will_have_been_heard(clock: Clock) -> None:
-    pace = pacer(clock, 0.0)
-    pace.on_sent(1_500)
-    assert pace.all_played_ns == clock.now_ns + 1_500_000_000
-    clock.advance(2)
-    assert pace.all_played_ns == clock.now_ns - 500_000_000
-
-
 def test_a_report_moves_the_listener_either_way(clock: Clock) -> None:
     pace = pacer(clock, 1.0)
     pace.on_sent(1_000)

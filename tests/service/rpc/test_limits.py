@@ -1,0 +1,167 @@
+"""What one caller may take: each refusal has its code and says what is allowed, and others go on."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+
+import grpc
+import numpy as np
+import pytest
+import soundfile
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from engine.errors import InvalidRequest
+from gapless.tts.v1 import tts_pb2 as pb
+from service.rpc.errors import TooManyCalls
+from service.rpc.limits import CallCount, MessageRate
+from service.rpc.recording import check_recording
+from tests.service.conftest import Serve
+from tests.service.talk import Request, detail, end, playback, say, seeded, text
+
+
+def reason(error: grpc.RpcError) -> str:
+    info = detail(error, error_details_pb2.ErrorInfo)
+    assert info is not None
+    return str(info.reason)
+
+
+async def then_again(requests: list[Request], again: Request) -> AsyncIterator[Request]:
+    for request in requests:
+        yield request
+    while True:
+        await asyncio.sleep(0.1)
+        yield again
+
+
+def test_calls_are_counted_in_all_and_for_each_connection() -> None:
+    count = CallCount(in_all=3, per_connection=2)
+    with ExitStack() as running:
+        running.enter_context(count.call("ipv4:127.0.0.1:1"))
+        running.enter_context(count.call("ipv4:127.0.0.1:1"))
+        with pytest.raises(TooManyCalls, match="2 calls of this connection"):
+            running.enter_context(count.call("ipv4:127.0.0.1:1"))
+        running.enter_context(count.call("ipv4:127.0.0.1:2"))
+        with pytest.raises(TooManyCalls, match="3 calls are under way"):
+            running.enter_context(count.call("ipv4:127.0.0.1:3"))
+    with ExitStack() as running:
+        for _ in range(3):
+            running.enter_context(count.call("unix:"))
+
+
+def test_whoever_sends_more_is_read_more_slowly() -> None:
+    now = [0.0]
+    rate = MessageRate(per_s=10, burst=2, now_s=lambda: now[0])
+    assert [rate.take() for _ in range(4)] == pytest.approx([0.0, 0.0, 0.1, 0.2])
+    now[0] = 100.0
+    assert rate.take() == 0.0
+
+
+async def test_calls_that_say_nothing_are_refused_beyond_the_limit_and_not_held(serve: Serve) -> None:
+    """1,869 of 2,000 such calls were held for as long as their clients liked."""
+    async with serve(max_calls_per_connection=5, first_message_s=0.5) as served:
+        silent = [served.stub.Synthesize() for _ in range(20)]
+        start_s = time.monotonic()
+        codes = await asyncio.gather(*[call.code() for call in silent])
+        assert time.monotonic() - start_s < 3.0
+        assert codes.count(grpc.StatusCode.ABORTED) == 5
+        assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 15
+        refused = next(call for call, code in zip(silent, codes, strict=True) if code.name == "RESOURCE_EXHAUSTED")
+        assert dict(await refused.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
+        assert (await say(served.stub, [seeded(), text("Hello."), end()])).finished.usage.samples > 0
+
+
+async def test_health_answers_when_no_other_call_is_taken(serve: Serve) -> None:
+    async with serve(max_calls=1) as served:
+        held = served.stub.Synthesize()
+        await held.write(seeded("stuck"))
+        assert (await held.read()).HasField("started")
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.stub.GetServerInfo(pb.GetServerInfoRequest())
+        assert reason(failure.value) == "TOO_MANY_CALLS"
+        reply = await health_pb2_grpc.HealthStub(served.channel).Check(health_pb2.HealthCheckRequest())
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING
+        held.cancel()
+
+
+async def test_flushes_that_wait_are_bounded(serve: Serve) -> None:
+    async with serve(max_flushes=10) as served:
+        flushes = [Request(flush=pb.Flush(flush_id=number)) for number in range(12)]
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await say(served.stub, [seeded("stuck"), text("Hello. "), *flushes, end()])
+        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert reason(failure.value) == "TOO_MANY_FLUSHES"
+        assert "10 flushes" in (failure.value.details() or "")
+
+
+async def test_flushes_that_were_spoken_do_not_count(serve: Serve) -> None:
+    async with serve(max_flushes=2) as served:
+        call = served.stub.Synthesize()
+        await call.write(seeded())
+        for number in range(6):
+            await call.write(text("Hi. "))
+            await call.write(Request(flush=pb.Flush(flush_id=number)))
+            while not (await call.read()).HasField("flush_done"):
+                pass
+        call.cancel()
+
+
+@pytest.mark.parametrize("again", [text(""), playback(0)], ids=["empty text", "playback that stands still"])
+async def test_messages_that_say_nothing_keep_no_utterance_open(serve: Serve, again: Request) -> None:
+    async with serve(idle_timeout_s=0.5) as served, asyncio.timeout(10):
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await say(served.stub, then_again([seeded()], again))
+        assert failure.value.code() is grpc.StatusCode.ABORTED
+        assert reason(failure.value) == "IDLE_TIMEOUT"
+
+
+async def test_an_utterance_has_an_end(serve: Serve) -> None:
+    async with serve(max_utterance_s=0.5) as served, asyncio.timeout(10):
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await say(served.stub, then_again([seeded("stuck"), text("Hello. ")], text("a ")))
+        assert failure.value.code() is grpc.StatusCode.ABORTED
+        assert reason(failure.value) == "UTTERANCE_TOO_LONG"
+        assert "0.5 s" in (failure.value.details() or "")
+
+
+async def test_an_upload_has_an_end(serve: Serve) -> None:
+    async with serve(max_upload_s=0.5) as served, asyncio.timeout(10):
+        call = served.stub.CreateVoice()
+        await call.write(pb.CreateVoiceRequest(config=pb.NewVoice(name="mary")))
+        for _ in range(4):
+            await call.write(pb.CreateVoiceRequest(audio=b"RIFF"))
+            await asyncio.sleep(0.1)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call
+        assert reason(failure.value) == "UPLOAD_TOO_SLOW"
+        assert "within 0.5 s" in (failure.value.details() or "")
+
+
+def wav(channels: int = 1, sample_rate: int = 24_000, seconds: float = 0.1, file_format: str = "WAV") -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((round(seconds * sample_rate), channels), np.int16), sample_rate, format=file_format)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("audio", "says"),
+    [
+        (wav(channels=3), "3 channels; this server takes at most 2"),
+        (wav(sample_rate=384_000), "384000 Hz; this server takes at most 192000 Hz"),
+        (wav(sample_rate=8_000, seconds=601, file_format="FLAC"), "601 s, 18 MiB when it is decoded"),
+        (wav(channels=2, sample_rate=96_000, seconds=400, file_format="FLAC"), "400 s, 292 MiB"),
+    ],
+    ids=["channels", "rate", "length", "decoded size"],
+)
+def test_a_recording_that_is_too_much_is_refused_from_its_header(audio: bytes, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        check_recording(audio)
+
+
+def test_usual_recordings_and_what_is_none_pass_on() -> None:
+    check_recording(wav(channels=2, sample_rate=192_000))
+    check_recording(b"GIF89a")
