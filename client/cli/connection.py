@@ -21,6 +21,9 @@ def _token(path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        return path.read_text(encoding="ascii").strip()
+        words = path.read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError) as error:
         raise ClientError(f"cannot read a token from {path}: {error}") from error
+    if len(words) != 1:
+        raise ClientError(f"{path} must hold one token and nothing else; the service's list of tokens is another file")
+    return words[0]
