@@ -15,6 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from engine.device.device import Device
 from engine.networks.convs import Walk
 from engine.networks.noise import Stream, fold, normal
 
@@ -42,7 +43,7 @@ class Excitation(nn.Module):
         self.register_buffer("ramp", (torch.arange(hop, dtype=torch.float32) + 0.5) / hop, persistent=False)
 
     def init_phase(self, rows: int) -> Tensor:
-        return torch.zeros(rows, dtype=torch.float64, device=_wide(self.window.device))
+        return torch.zeros(rows, dtype=torch.float64, device=Device(self.window.device).float64)
 
     def pulses(self, f0: Tensor, phase: Tensor, walk: Walk) -> tuple[Tensor, Tensor]:
         """[B, J] -> spectra [B, J, bins], and the phase in turns after the last of its samples [B]."""
@@ -98,8 +99,3 @@ class Excitation(nn.Module):
     def _later(self) -> Tensor:
         bins = torch.arange(self.n_fft // 2 + 1, device=self.window.device)
         return torch.tensor([1, -1j, -1, 1j], device=bins.device, dtype=torch.complex64)[bins % 4]
-
-
-def _wide(device: torch.device) -> torch.device:
-    """Where float64 is to be had: Apple's GPUs have none."""
-    return torch.device("cpu") if device.type == "mps" else device
