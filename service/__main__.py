@@ -26,7 +26,7 @@ from service import voice_command
 from service.access import token_command
 from service.access.access import Access
 from service.access.errors import AccessError
-from service.access.exposure import host_of, is_loopback
+from service.access.exposure import is_loopback
 from service.config import ServiceConfig
 from service.observability import tracing
 from service.observability.metrics import Exposition, Metrics
@@ -106,7 +106,7 @@ async def _serve(options: Options) -> None:
 def _expose(metrics: Metrics, config: ServiceConfig) -> Exposition | None:
     if config.metrics_port is None:
         return None
-    host = host_of(config.address)
+    host = config.metrics_host
     try:
         exposition = Exposition(metrics.registry, host, config.metrics_port)
     except OSError as error:

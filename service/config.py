@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class ServiceConfig:
     address: str = "127.0.0.1:50051"
     version: str = ""
-    metrics_port: int | None = None  # on the host of `address`; None: metrics are not served
+    metrics_host: str = "127.0.0.1"  # a name or address of this machine, without brackets
+    metrics_port: int | None = None  # None: metrics are not served
+    has_reflection: bool = True
     max_text_chars: int = 20_000  # of one utterance: about twenty minutes of speech
     max_recording_bytes: int = 32 << 20  # of a new voice: minutes of any usual WAV
     max_new_voices: int = 4  # that are received, wait or are at work; one is at work at a time

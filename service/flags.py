@@ -258,8 +258,21 @@ GROUPS = {
             default=_DEFAULTS.metrics_port,
             parse=whole_number_between(0, 65_535),
             unit="PORT",
-            help="metrics for Prometheus over HTTP on this port, at /metrics, on the host of --address; 0 takes a free "
-            "one [not served]",
+            help="metrics for Prometheus over HTTP on this port, at /metrics; 0 takes a free one [not served]",
+        ),
+        Flag(
+            name="metrics-address",
+            default=_DEFAULTS.metrics_host,
+            parse=str,
+            unit="HOST",
+            help="host to serve metrics on; they have neither TLS nor tokens",
+        ),
+        Flag(
+            name="no-reflection",
+            default=False,
+            parse=_switch,
+            unit="",
+            help="do not tell clients what the service's methods and messages are (gRPC reflection)",
         ),
     ),
     "limits": (

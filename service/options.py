@@ -140,7 +140,9 @@ def _service_config(values: Mapping[str, Any], version: str) -> ServiceConfig:
     return ServiceConfig(
         address=values["address"],
         version=version,
+        metrics_host=values["metrics-address"].strip("[]"),
         metrics_port=values["metrics-port"],
+        has_reflection=not values["no-reflection"],
         max_text_chars=values["max-text-chars"],
         idle_timeout_s=values["idle-timeout"],
         max_lead_s=values["max-lead"],

@@ -60,7 +60,8 @@ class Server:
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        _add_reflection(self._server)
+        if dependencies.config.has_reflection:
+            _add_reflection(self._server)
         await self._say(dependencies.metrics, serves=True)
         dependencies.metrics.watch(dependencies.engine, dependencies.info, dependencies.config.version)
         dependencies.engine.on_close(on_this_loop(lambda: self._engine_closed(dependencies.metrics)))

@@ -67,6 +67,12 @@ def test_metrics_are_served_only_when_asked_for() -> None:
     assert options(GAPLESS_METRICS_PORT="0").service.metrics_port == 0
 
 
+def test_metrics_stay_on_loopback_unless_said() -> None:
+    assert options("--address", "0.0.0.0:1", "--metrics-port", "9464").service.metrics_host == "127.0.0.1"
+    assert options("--metrics-address", "0.0.0.0").service.metrics_host == "0.0.0.0"
+    assert options(GAPLESS_METRICS_ADDRESS="[::1]").service.metrics_host == "::1"
+
+
 def test_units_of_memory_are_said_in_the_help_and_kept() -> None:
     assert options("--voice-memory", "0.5").engine.voice_memory_bytes == 1 << 29
     assert options("--utterance-memory", "2").engine.utterance_memory_bytes == 2 << 30

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc.handler import SERVICE
 from tests.fakes import UTTERANCE_BYTES
-from tests.service.conftest import Served
+from tests.service.conftest import Serve, Served
 
 
 async def test_voices_are_listed_by_name(served: Served) -> None:
@@ -80,3 +80,10 @@ async def test_reflection_lists_and_describes(served: Served, version: str) -> N
         "GetServerInfo",
         "ProbeClock",
     }
+
+
+async def test_reflection_can_be_left_out(serve: Serve) -> None:
+    async with serve(has_reflection=False) as served:
+        for version in ("v1", "v1alpha"):
+            method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+            assert await served.channel.stream_stream(method)().code() is grpc.StatusCode.UNIMPLEMENTED
