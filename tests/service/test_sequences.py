@@ -103,7 +103,7 @@ async def play(stub: tts_pb2_grpc.TextToSpeechServiceStub, first: Request, actio
         await call.done_writing()
     with contextlib.suppress(grpc.RpcError, asyncio.CancelledError, *OVER):
         async with asyncio.timeout(30):
-            async for _ in call:
+            while await call.read() is not grpc.aio.EOF:
                 pass
     code, details = await call.code(), await call.details()
     assert code in FINE, f"{code} {details}"
