@@ -1,6 +1,7 @@
 """The one border: whatever leaves any RPC of this server leaves it as a gRPC status of `service.rpc.errors`.
 
-The interceptor wraps every method, those of health and reflection included. Handlers raise; nobody else aborts.
+The interceptor wraps every method, those of health and reflection included. Handlers raise and never abort. Only the
+guard (`service.access.guard`) refuses before it, so that a wrong token costs no reading.
 """
 
 from __future__ import annotations
