@@ -7,7 +7,6 @@ import codecs
 import os
 import threading
 from collections.abc import AsyncIterator
-from concurrent.futures import CancelledError
 
 from ..errors import ClientError
 
@@ -30,20 +29,25 @@ async def from_descriptor(descriptor: int) -> AsyncIterator[str]:
 async def _bytes(descriptor: int) -> AsyncIterator[bytes]:
     """Reads in a thread: regular files, which an event loop cannot watch, come this way too."""
     loop = asyncio.get_running_loop()
-    pieces: asyncio.Queue[bytes] = asyncio.Queue(_PIECES_WAITING)
+    pieces: asyncio.Queue[bytes] = asyncio.Queue()
+    room = threading.Semaphore(_PIECES_WAITING)
+    is_wanted = True
 
     def read() -> None:
         data = b"?"
-        while data:
+        while data and room.acquire() and is_wanted:
             data = os.read(descriptor, _READ_BYTES)
-            putting = pieces.put(data)
             try:
-                asyncio.run_coroutine_threadsafe(putting, loop).result()
-            except (RuntimeError, CancelledError):  # the loop is gone or going, nobody wants the rest
-                putting.close()
+                loop.call_soon_threadsafe(pieces.put_nowait, data)
+            except RuntimeError:  # the loop is closed, nobody wants the rest
                 return
 
     # A daemon: a read that never returns must not keep the process after Ctrl-C.
     threading.Thread(target=read, name="gapless-stdin", daemon=True).start()
-    while data := await pieces.get():
-        yield data
+    try:
+        while data := await pieces.get():
+            room.release()
+            yield data
+    finally:
+        is_wanted = False
+        room.release()

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -58,3 +59,18 @@ async def test_bytes_that_are_no_text_are_an_error(pipe: Pipe, broken: bytes) ->
     pipe[1].close()
     with pytest.raises(ClientError, match="not UTF-8"):
         _ = [piece async for piece in from_descriptor(pipe[0])]
+
+
+def test_the_reading_thread_ends_with_the_loop(pipe: Pipe) -> None:
+    """Also where a piece comes just as the loop is closed: nobody is left to take it."""
+    loop = asyncio.new_event_loop()
+    pieces = from_descriptor(pipe[0])
+    pipe[1].write(b"a")
+    assert loop.run_until_complete(anext(pieces)) == "a"
+    reader = next(thread for thread in threading.enumerate() if thread.name == "gapless-stdin")
+    pipe[1].write(b"b")  # handed to a loop that is not running any more
+    time.sleep(0.05)
+    loop.close()
+    pipe[1].close()
+    reader.join(5)
+    assert not reader.is_alive()
