@@ -94,7 +94,7 @@ UNARY = st.one_of(
     ),
 )
 OTHERS = st.builds(
-    lambda call, steps: Call(*call, steps), UNARY, st.lists(st.sampled_from(["wait", "cancel"]), max_size=1)
+    lambda call, steps: Call(call[0], call[1], steps), UNARY, st.lists(st.sampled_from(["wait", "cancel"]), max_size=1)
 )
 
 SCENES = st.lists(UTTERANCES | UTTERANCES | TEXTS | UPLOADS | OTHERS, min_size=1, max_size=6)
