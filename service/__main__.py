@@ -30,7 +30,7 @@ from service.access.exposure import is_loopback
 from service.config import ServiceConfig
 from service.observability import tracing
 from service.observability.metrics import Exposition, Metrics
-from service.options import EngineSettings, Options, VoiceCommand, read_options, read_token_command
+from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
 from service.rpc.session import Dependencies
 from service.server import AddressError, Server
 
@@ -41,11 +41,13 @@ _log = logging.getLogger("service")
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["token"]:
-        return _make_token(sys.argv[2:])
-    options = read_options(sys.argv[1:], os.environ, _version())
+    options = read_options(sys.argv[1:], _version())
+    if isinstance(options, TokenCommand):
+        return _make_token(options)
     logging.basicConfig(
-        level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=options.service.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
         if options.voice is None:
@@ -59,10 +61,9 @@ def main() -> int:
     return 0
 
 
-def _make_token(arguments: list[str]) -> int:
-    command = read_token_command(arguments, os.environ)
+def _make_token(command: TokenCommand) -> int:
     try:
-        token_command.run(command.path, command.caller, sys.stdout, sys.stderr)
+        token_command.run(command.token_file, command.caller, sys.stdout, sys.stderr)
     except AccessError as error:
         sys.stderr.write(f"gapless: {error}\n")
         return 1

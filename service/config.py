@@ -4,15 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import click
+
+from service import flags
+from service.flags import flag, switch
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceConfig:
-    address: str = "127.0.0.1:50051"
+    address: str = flag(
+        "where",
+        "--address HOST:PORT",
+        "address to listen on; port 0 takes a free one",
+        flags.address,
+        default="127.0.0.1:50051",
+    )
     version: str = ""
-    metrics_host: str = "127.0.0.1"  # a name or address of this machine, without brackets
-    metrics_port: int | None = None  # None: metrics are not served
-    has_reflection: bool = True
-    max_text_chars: int = 20_000  # of one utterance: about twenty minutes of speech
+    metrics_port: int | None = flag(
+        "where",
+        "--metrics-port PORT",
+        "metrics for Prometheus over HTTP on this port, at /metrics; 0 takes a free one [not served]",
+        click.IntRange(0, 65_535),
+    )
+    metrics_host: str = flag(  # without brackets
+        "where",
+        "--metrics-address HOST",
+        "host to serve metrics on; they have neither TLS nor tokens",
+        flags.host,
+        default="127.0.0.1",
+    )
+    has_reflection: bool = switch(
+        "where",
+        "--no-reflection",
+        "do not tell clients what the service's methods and messages are (gRPC reflection)",
+        default=True,
+    )
+    max_text_chars: int = flag(  # about twenty minutes of speech
+        "limits",
+        "--max-text-chars N",
+        "Unicode characters of text in one utterance",
+        click.IntRange(1, 100_000_000),
+        default="20000",
+    )
     max_recording_bytes: int = 32 << 20  # of a new voice: minutes of any usual WAV
     max_new_voices: int = 4  # that are received, wait or are at work; one is at work at a time
     max_calls: int = 1_000  # under way at once, of any method but health's
@@ -23,9 +56,34 @@ class ServiceConfig:
     messages_per_s: float = 500.0  # of one call; more are read more slowly
     message_burst: int = 1_000  # that are read at once before that
     max_flushes: int = 100  # of one utterance that wait to be spoken
-    idle_timeout_s: float = 60.0  # without text or listening, and with nothing to say
-    max_lead_s: float = 10.0  # audio ahead of the listener, where the client leaves it open
-    drain_timeout_s: float = 30.0  # that running utterances get to finish after SIGTERM
+    idle_timeout_s: float = flag(
+        "limits",
+        "--idle-timeout SECONDS",
+        "a call ends with ABORTED after so long without a message and without audio to send",
+        flags.positive_seconds,
+        default="60",
+    )
+    max_lead_s: float = flag(
+        "streaming",
+        "--max-lead SECONDS",
+        "audio that may be sent ahead of the listener, where a client leaves it open; 0: as fast as possible",
+        flags.seconds,
+        default="10",
+    )
+    drain_timeout_s: float = flag(
+        "running",
+        "--drain-timeout SECONDS",
+        "time that running calls get to finish after SIGTERM or SIGINT",
+        flags.seconds,
+        default="30",
+    )
+    log_level: str = flag(
+        "running",
+        "--log-level LEVEL",
+        "debug, info, warning or error",
+        flags.one_of("debug", "info", "warning", "error"),
+        default="info",
+    )
     keepalive_s: float = 30.0  # the server's pings on a quiet connection
     min_ping_interval_s: float = 10.0  # the client's pings may be this close together
     lag_interval_s: float = 0.01  # of the event loop's probe, while utterances run

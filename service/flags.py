@@ -1,349 +1,134 @@
-"""The flags of `python -m service`: names, defaults, what they take. `service.options` reads them.
+"""Flags that are declared as fields of dataclasses, and what they take.
 
-Every flag has a variable: --max-lead is GAPLESS_MAX_LEAD.
+    max_lead_s: float = flag("streaming", "--max-lead SECONDS", "audio that may be sent ahead", seconds, "10")
+
+is a field with the default 10.0, a flag in the section "streaming" of the help, and the variable GAPLESS_MAX_LEAD.
 """
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from service.config import ServiceConfig
+import click
+from click.core import ParameterSource
 
-_DEFAULTS = ServiceConfig()
-AUTO = "auto"
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flag:
-    name: str  # without dashes in front
-    default: Any
-    parse: Callable[[str], Any]
-    unit: str  # "": a switch, which takes no value on the command line
-    help: str
-
-    @property
-    def variable(self) -> str:
-        return "GAPLESS_" + self.name.upper().replace("-", "_")
-
-    def add_to(self, group: argparse._ArgumentGroup) -> None:
-        default = f"{self.default:g}" if isinstance(self.default, float) else self.default
-        text = self.help if self.default in (None, False, "") else f"{self.help} [{default}]"
-        names, text = (f"--{self.name}",), text.replace("%", "%%")
-        if self.unit:
-            group.add_argument(*names, dest=self.name, type=self.parse, metavar=self.unit, help=text)
-        else:
-            group.add_argument(*names, dest=self.name, action="store_const", const=True, help=text)
+Config = TypeVar("Config")
 
 
-def _number_between(low: float, high: float) -> Callable[[str], float]:
+class Flag(click.Option):
+    """An option with a variable, in a section of the help."""
+
+    def __init__(self, section: str, name: str, field: str, **settings: Any) -> None:
+        super().__init__([name, field], envvar="GAPLESS_" + name[2:].upper().replace("-", "_"), **settings)
+        self.section = section
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Names the variable where that is what cannot be read."""
+        from_variable = ctx and ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT
+        return f"variable {self.envvar}" if from_variable else super().get_error_hint(ctx)
+
+
+class SectionedCommand(click.Command):
+    """Its help lists flags under what they are about."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            if isinstance(option, click.Option) and (record := option.get_help_record(ctx)):
+                sections.setdefault(getattr(option, "section", "other"), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
+
+class SectionedGroup(SectionedCommand, click.Group):
+    pass
+
+
+def flag(section: str, name: str, help_text: str, parse: Callable[[str], Any] = str, default: str | None = None) -> Any:
+    """A field; its default is given as it would be typed. `name` says what the flag takes: "--max-lead SECONDS"."""
+    name, _, metavar = name.partition(" ")
+    shown = f"{help_text} [{default}]" if default else help_text
+    settings = {"section": section, "name": name, "type": parse, "metavar": metavar, "help": shown}
+    return dataclasses.field(default=None if default is None else parse(default), metadata=settings)
+
+
+def switch(section: str, name: str, help_text: str, *, default: bool = False) -> Any:
+    """A field that the flag turns from its default into the opposite."""
+
+    def read(context: click.Context, option: click.Parameter, given: bool | None) -> bool | None:
+        return None if given is None else given is not default
+
+    settings = {"section": section, "name": name, "is_flag": True, "default": None, "help": help_text, "callback": read}
+    return dataclasses.field(default=default, metadata=settings)
+
+
+def options_of(*configs: type) -> list[Flag]:
+    fields = (field for config in configs for field in dataclasses.fields(config) if field.metadata)
+    return [Flag(field=field.name, **field.metadata) for field in fields]
+
+
+def read(config: type[Config], given: Mapping[str, Any]) -> Config:
+    """What of `given` belongs to `config`; fields that are not given have their defaults."""
+    names = [field.name for field in dataclasses.fields(config)]  # type: ignore[arg-type]
+    return config(**{name: given[name] for name in names if given.get(name) is not None})
+
+
+def number_between(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
+            raise click.BadParameter(f"{text!r} is not a number from {low:g} to {high:g}")
         return value
 
     return parse
 
 
-def whole_number_between(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.strip().isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
+seconds = number_between(0, 3600)
+positive_seconds = number_between(0.1, 3600)
 
 
-def _number_of_utterances(text: str) -> int | str:
-    if text.strip().lower() == AUTO:
-        return AUTO
-    try:
-        return whole_number_between(1, 10_000)(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, nor {AUTO}") from None
+def gib(text: str) -> int:
+    """In bytes."""
+    return round(number_between(0.001, 1_000_000)(text) * 2**30)
 
 
-def _one_of(*names: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in names:
-            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(names)}")
-        return text.lower()
-
-    return parse
+def number_or_auto(text: str) -> int | None:
+    """None: auto."""
+    return None if text.strip().lower() == "auto" else click.IntRange(1, 10_000)(text)
 
 
-def _address(text: str) -> str:
+def one_of(*names: str) -> click.Choice[str]:
+    return click.Choice(names, case_sensitive=False)
+
+
+def address(text: str) -> str:
     host, _, port = text.rpartition(":")
     if text.startswith(("unix:", "unix-abstract:")):
         return text
     if not host or not port.isdecimal() or int(port) > 65_535 or (":" in host and not host.startswith("[")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not host:port, for example 127.0.0.1:50051 or [::1]:50051")
+        raise click.BadParameter(f"{text!r} is not host:port, for example 127.0.0.1:50051 or [::1]:50051")
     return text
 
 
-def _device(text: str) -> str:
+def host(text: str) -> str:
+    return text.strip("[]")
+
+
+def device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not auto, cpu, cuda, cuda:N or mps")
+        raise click.BadParameter(f"{text!r} is not auto, cpu, cuda, cuda:N or mps")
     return text
 
 
-def _file(text: str) -> Path:
+def path(text: str) -> Path:
     return Path(text).expanduser()
-
-
-def _directory(text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _switch(text: str) -> bool:
-    if text.lower() not in (*_TRUE, *_FALSE):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join((*_TRUE, *_FALSE))}")
-    return text.lower() in _TRUE
-
-
-_seconds = _number_between(0, 3600)
-_positive_seconds = _number_between(0.1, 3600)
-
-GROUPS = {
-    "what is served": (
-        Flag(
-            name="model",
-            default="embedded",
-            parse=str,
-            unit="MODEL",
-            help="embedded (needs no download), a directory with a checkpoint, a published model (turbo, nano, base, "
-            "multilingual, ...), or an id on the Hugging Face hub, perhaps with @revision",
-        ),
-        Flag(
-            name="variant",
-            default=None,
-            parse=str,
-            unit="NAME",
-            help="which of the published models a checkpoint is, where its files leave it open [what its files say]",
-        ),
-        Flag(
-            name="device",
-            default="auto",
-            parse=_device,
-            unit="DEVICE",
-            help="auto, cpu, cuda, cuda:N or mps; auto takes the fastest there is",
-        ),
-        Flag(
-            name="dtype",
-            default="",
-            parse=str,
-            unit="DTYPE",
-            help="arithmetic: float32, bfloat16 or int8 for all stages that offer it, or by stage: "
-            "t3=int8,flow=bfloat16 [safe defaults of the device]",
-        ),
-        Flag(
-            name="form",
-            default=None,
-            parse=_one_of("cached", "windowed", "cumulative"),
-            unit="FORM",
-            help="how the flow is incremental: cached, windowed or cumulative [what the checkpoint was trained for]",
-        ),
-        Flag(
-            name="threads",
-            default=None,
-            parse=whole_number_between(1, 1024),
-            unit="N",
-            help="torch threads of each stage on a CPU [one for a small model, half the cores for a large one]",
-        ),
-        Flag(
-            name="no-normalize",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="do not spell out numbers and abbreviations; the text goes to the model as it is",
-        ),
-        Flag(
-            name="deterministic",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="the same seed gives the same samples whatever the load: windows of fixed sizes, a fixed T3 batch; "
-            "otherwise the same speech tokens, and windows that follow the listener's deadline",
-        ),
-        Flag(
-            name="speculate",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="run windows before their lookahead is complete, where that starts or ends speech sooner: 60 to 80 ms "
-            "where T3 takes 20 to 25 ms a token (docs/continuous-playback.md)",
-        ),
-        Flag(
-            name="watermark",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="mark all audio inaudibly with PerTh, as Chatterbox does; needs the extra: pip install '.[watermark]'",
-        ),
-    ),
-    "who may call": (
-        Flag(
-            name="tls-cert",
-            default=None,
-            parse=_file,
-            unit="FILE",
-            help="certificate of this server, with those that lead to its root (PEM); read again when it changes",
-        ),
-        Flag(name="tls-key", default=None, parse=_file, unit="FILE", help="its key (PEM, no passphrase)"),
-        Flag(
-            name="tls-client-ca",
-            default=None,
-            parse=_file,
-            unit="FILE",
-            help="clients must show a certificate that one of these authorities signed (PEM)",
-        ),
-        Flag(
-            name="token-file",
-            default=None,
-            parse=_file,
-            unit="FILE",
-            help="calls must show a token of this file, except for health; `token NAME` makes one; read again when it "
-            "changes",
-        ),
-        Flag(
-            name="insecure",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="listen beyond loopback without TLS: something in front of the service ends it",
-        ),
-        Flag(
-            name="anonymous",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="listen beyond loopback without tokens: whoever can connect may speak",
-        ),
-    ),
-    "voices": (
-        Flag(
-            name="voices",
-            default=None,
-            parse=_directory,
-            unit="DIR",
-            help="where created voices are stored [$XDG_DATA_HOME/gapless/voices or ~/.local/share/gapless/voices]",
-        ),
-        Flag(
-            name="voice-memory",
-            default=4.0,
-            parse=_number_between(0.001, 1_000_000),
-            unit="GIB",
-            help="memory for prepared voices; those that nobody uses leave it, the least recently used first",
-        ),
-    ),
-    "where": (
-        Flag(
-            name="address",
-            default=_DEFAULTS.address,
-            parse=_address,
-            unit="HOST:PORT",
-            help="address to listen on; port 0 takes a free one",
-        ),
-        Flag(
-            name="metrics-port",
-            default=_DEFAULTS.metrics_port,
-            parse=whole_number_between(0, 65_535),
-            unit="PORT",
-            help="metrics for Prometheus over HTTP on this port, at /metrics; 0 takes a free one [not served]",
-        ),
-        Flag(
-            name="metrics-address",
-            default=_DEFAULTS.metrics_host,
-            parse=str,
-            unit="HOST",
-            help="host to serve metrics on; they have neither TLS nor tokens",
-        ),
-        Flag(
-            name="no-reflection",
-            default=False,
-            parse=_switch,
-            unit="",
-            help="do not tell clients what the service's methods and messages are (gRPC reflection)",
-        ),
-    ),
-    "limits": (
-        Flag(
-            name="max-utterances",
-            default=AUTO,
-            parse=_number_of_utterances,
-            unit="N",
-            help="utterances at once; more are refused with RESOURCE_EXHAUSTED and a retry hint; auto measures at "
-            "start how many fit in real time, and is 8 with --deterministic",
-        ),
-        Flag(
-            name="utterance-memory",
-            default=None,
-            parse=_number_between(0.001, 1_000_000),
-            unit="GIB",
-            help="memory for the states of all utterances, voices not counted; no more are let in than fit "
-            "[as much as --max-utterances need; with auto half of what is free]",
-        ),
-        Flag(
-            name="max-text-chars",
-            default=_DEFAULTS.max_text_chars,
-            parse=whole_number_between(1, 100_000_000),
-            unit="N",
-            help="Unicode characters of text in one utterance",
-        ),
-        Flag(
-            name="idle-timeout",
-            default=_DEFAULTS.idle_timeout_s,
-            parse=_positive_seconds,
-            unit="SECONDS",
-            help="a call ends with ABORTED after so long without a message and without audio to send",
-        ),
-    ),
-    "streaming": (
-        Flag(
-            name="max-lead",
-            default=_DEFAULTS.max_lead_s,
-            parse=_seconds,
-            unit="SECONDS",
-            help="audio that may be sent ahead of the listener, where a client leaves it open; 0: as fast as possible",
-        ),
-        Flag(
-            name="max-text-delay",
-            default=1.0,
-            parse=_seconds,
-            unit="SECONDS",
-            help="longest wait for the end of a sentence, where a client leaves it open",
-        ),
-        Flag(
-            name="channel",
-            default=2.0,
-            parse=_positive_seconds,
-            unit="SECONDS",
-            help="audio of an utterance that may wait inside the server",
-        ),
-    ),
-    "running": (
-        Flag(
-            name="drain-timeout",
-            default=_DEFAULTS.drain_timeout_s,
-            parse=_seconds,
-            unit="SECONDS",
-            help="time that running calls get to finish after SIGTERM or SIGINT",
-        ),
-        Flag(
-            name="log-level",
-            default="info",
-            parse=_one_of("debug", "info", "warning", "error"),
-            unit="LEVEL",
-            help="debug, info, warning or error",
-        ),
-    ),
-}

@@ -1,45 +1,137 @@
 """The command line and the environment of `python -m service`, read once into frozen configs.
 
-A flag wins over its variable, a variable over the default. `python -m service voice ...` is a command of its own.
+A flag wins over its variable, a variable over the default. A flag is declared as a field of the config that it sets:
+EngineSettings here, ServiceConfig or AccessConfig (`service.flags` says how).
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+from click.core import ParameterSource
+
+from service import flags
 from service.access.access import AccessConfig
 from service.access.caller import Caller
 from service.config import ServiceConfig
-from service.flags import AUTO, GROUPS, Flag, whole_number_between
+from service.flags import flag, switch
 
-_NO_PATH = Path()
-VOICE_FLAGS = ("model", "variant", "device", "voices", "log-level")  # what `voice ...` takes of them
+_SHARED = ("model", "variant", "device", "voices_dir", "log_level")  # what `voice ...` takes of the service's flags
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
     """What is passed on to the engine's factory (`engine.options.EngineOptions`)."""
 
-    model: str
-    variant: str | None
-    device: str
-    dtype: str
-    form: str | None
-    threads: int | None
-    normalize: bool
-    watermark: bool
-    deterministic: bool
-    speculate: bool
-    voices_dir: Path | None
-    voice_memory_bytes: int
-    max_utterances: int | None
-    utterance_memory_bytes: int | None
-    max_text_delay_s: float
-    channel_s: float
+    model: str = flag(
+        "what is served",
+        "--model MODEL",
+        "embedded (needs no download), a directory with a checkpoint, a published model (turbo, nano, base, "
+        "multilingual, ...), or an id on the Hugging Face hub, perhaps with @revision",
+        default="embedded",
+    )
+    variant: str | None = flag(
+        "what is served",
+        "--variant NAME",
+        "which of the published models a checkpoint is, where its files leave it open [what its files say]",
+    )
+    device: str = flag(
+        "what is served",
+        "--device DEVICE",
+        "auto, cpu, cuda, cuda:N or mps; auto takes the fastest there is",
+        flags.device,
+        default="auto",
+    )
+    dtype: str = flag(
+        "what is served",
+        "--dtype DTYPE",
+        "arithmetic: float32, bfloat16 or int8 for all stages that offer it, or by stage: t3=int8,flow=bfloat16 "
+        "[safe defaults of the device]",
+        default="",
+    )
+    form: str | None = flag(
+        "what is served",
+        "--form FORM",
+        "how the flow is incremental: cached, windowed or cumulative [what the checkpoint was trained for]",
+        flags.one_of("cached", "windowed", "cumulative"),
+    )
+    threads: int | None = flag(
+        "what is served",
+        "--threads N",
+        "torch threads of each stage on a CPU [one for a small model, half the cores for a large one]",
+        click.IntRange(1, 1024),
+    )
+    normalize: bool = switch(
+        "what is served",
+        "--no-normalize",
+        "do not spell out numbers and abbreviations; the text goes to the model as it is",
+        default=True,
+    )
+    deterministic: bool = switch(
+        "what is served",
+        "--deterministic",
+        "the same seed gives the same samples whatever the load: windows of fixed sizes, a fixed T3 batch; otherwise "
+        "the same speech tokens, and windows that follow the listener's deadline",
+    )
+    speculate: bool = switch(
+        "what is served",
+        "--speculate",
+        "run windows before their lookahead is complete, where that starts or ends speech sooner: 60 to 80 ms where "
+        "T3 takes 20 to 25 ms a token (docs/continuous-playback.md)",
+    )
+    watermark: bool = switch(
+        "what is served",
+        "--watermark",
+        "mark all audio inaudibly with PerTh, as Chatterbox does; needs the extra: pip install '.[watermark]'",
+    )
+    voices_dir: Path | None = flag(
+        "voices",
+        "--voices DIR",
+        "where created voices are stored [$XDG_DATA_HOME/gapless/voices or ~/.local/share/gapless/voices]",
+        flags.path,
+    )
+    voice_memory_bytes: int = flag(
+        "voices",
+        "--voice-memory GIB",
+        "memory for prepared voices; those that nobody uses leave it, the least recently used first",
+        flags.gib,
+        default="4",
+    )
+    max_utterances: int | None = flag(
+        "limits",
+        "--max-utterances N",
+        "utterances at once; more are refused with RESOURCE_EXHAUSTED and a retry hint; auto measures at start how "
+        "many fit in real time, and is 8 with --deterministic",
+        flags.number_or_auto,
+        default="auto",
+    )
+    utterance_memory_bytes: int | None = flag(
+        "limits",
+        "--utterance-memory GIB",
+        "memory for the states of all utterances, voices not counted; no more are let in than fit [as much as "
+        "--max-utterances need; with auto half of what is free]",
+        flags.gib,
+    )
+    max_text_delay_s: float = flag(
+        "streaming",
+        "--max-text-delay SECONDS",
+        "longest wait for the end of a sentence, where a client leaves it open",
+        flags.seconds,
+        default="1",
+    )
+    channel_s: float = flag(
+        "streaming",
+        "--channel SECONDS",
+        "audio of an utterance that may wait inside the server",
+        flags.positive_seconds,
+        default="2",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +148,7 @@ class VoiceCommand:
 class TokenCommand:
     """`python -m service token NAME ...`: makes a token, without a server."""
 
-    path: Path
+    token_file: Path
     caller: Caller
 
 
@@ -65,169 +157,113 @@ class Options:
     service: ServiceConfig
     access: AccessConfig
     engine: EngineSettings
-    log_level: str
     voice: VoiceCommand | None = None  # None: serve
 
 
-def read_options(arguments: Sequence[str], environ: Mapping[str, str], version: str) -> Options:
-    """Exits with a message (status 2) where something cannot be read."""
-    is_voice = bool(arguments) and arguments[0] == "voice"
-    parser = _voice_parser() if is_voice else _parser(version)
-    given = vars(parser.parse_args(arguments[1:] if is_voice else arguments))
-    values: dict[str, Any] = {}
-    for flag in (flag for flags in GROUPS.values() for flag in flags):
-        values[flag.name] = given.get(flag.name)
-        if values[flag.name] is None:
-            values[flag.name] = _from_environment(flag, environ, parser)
-    command = {name: given[name] for name in ("action", "name", "file", "description") if name in given}
+def read_options(arguments: Sequence[str], version: str) -> Options | TokenCommand:
+    """Reads the environment too. Exits with a message (status 2) where something cannot be read."""
+    try:
+        command = _service(version).main(list(arguments), prog_name="python -m service", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    if not isinstance(command, Options | TokenCommand):  # the help or the version was asked for
+        sys.exit(command)
+    return command
+
+
+def _service(version: str) -> click.Group:
+    @click.pass_context
+    def serve(context: click.Context, /, **given: Any) -> Options:
+        sources = map(context.get_parameter_source, given)
+        if context.invoked_subcommand and ParameterSource.COMMANDLINE in sources:
+            raise click.UsageError(f"flags of {context.invoked_subcommand!r} come after it")
+        return _options(given, version)
+
+    service = flags.SectionedGroup(
+        params=flags.options_of(EngineSettings, AccessConfig, ServiceConfig),
+        callback=serve,
+        invoke_without_command=True,
+        help="Serves text-to-speech over gRPC (gapless.tts.v1): text in and audio out on one stream.",
+        epilog="Every flag can be given in the environment: --max-lead is GAPLESS_MAX_LEAD. Traces leave the process "
+        "when OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_TRACES_EXPORTER is set. SIGTERM drains, a second signal stops at "
+        "once.",
+        context_settings={"max_content_width": 100},
+    )
+    service.add_command(_voice(version))
+    service.add_command(_token())
+    return click.version_option(version, message="gapless %(version)s")(service)
+
+
+def _options(given: dict[str, Any], version: str, voice: VoiceCommand | None = None) -> Options:
+    given = given | {"version": version, "voices_dir": given["voices_dir"] or _default_voices_dir()}
     return Options(
-        service=_service_config(values, version),
-        access=_access_config(values),
-        engine=_engine_settings(values, environ),
-        log_level=values["log-level"],
-        voice=VoiceCommand(**command) if is_voice else None,
+        service=flags.read(ServiceConfig, given),
+        access=flags.read(AccessConfig, given),
+        engine=flags.read(EngineSettings, given),
+        voice=voice,
     )
 
 
-def read_token_command(arguments: Sequence[str], environ: Mapping[str, str]) -> TokenCommand:
-    """What follows `token`. Exits with a message (status 2) where something cannot be read."""
-    parser = _token_parser()
-    given = parser.parse_args(arguments)
-    path = given.token_file or Path(environ.get("GAPLESS_TOKEN_FILE") or _NO_PATH)
-    if path == _NO_PATH:
-        parser.error("--token-file FILE (or GAPLESS_TOKEN_FILE) says where tokens are kept")
-    caller = Caller(
-        name=given.name,
-        max_utterances=given.utterances,
-        max_voice_bytes=None if given.voice_mib is None else given.voice_mib * 2**20,
-        may_create_voices=given.may_create_voices,
-        is_admin=given.admin,
-    )
-    return TokenCommand(path=path.expanduser(), caller=caller)
-
-
-def _token_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m service token",
-        description="Makes a token, adds its hash to the token file and prints the token itself, once.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("name", metavar="NAME", help="whose it is: shown in logs, traces and errors")
-    parser.add_argument(
-        "--token-file", metavar="FILE", type=Path, help="as the service is given it [GAPLESS_TOKEN_FILE]"
-    )
-    parser.add_argument("--utterances", metavar="N", type=whole_number_between(0, 10_000), help="at once [no limit]")
-    parser.add_argument("--may-create-voices", action="store_true", help="may clone voices, and delete its own")
-    parser.add_argument(
-        "--voice-mib", metavar="MIB", type=whole_number_between(0, 1_000_000), help="its voices on disk [no limit]"
-    )
-    parser.add_argument("--admin", action="store_true", help="may delete voices that others made")
-    return parser
-
-
-def _access_config(values: Mapping[str, Any]) -> AccessConfig:
-    return AccessConfig(
-        tls_cert=values["tls-cert"],
-        tls_key=values["tls-key"],
-        tls_client_ca=values["tls-client-ca"],
-        token_file=values["token-file"],
-        insecure=values["insecure"],
-        anonymous=values["anonymous"],
-    )
-
-
-def _service_config(values: Mapping[str, Any], version: str) -> ServiceConfig:
-    return ServiceConfig(
-        address=values["address"],
-        version=version,
-        metrics_host=values["metrics-address"].strip("[]"),
-        metrics_port=values["metrics-port"],
-        has_reflection=not values["no-reflection"],
-        max_text_chars=values["max-text-chars"],
-        idle_timeout_s=values["idle-timeout"],
-        max_lead_s=values["max-lead"],
-        drain_timeout_s=values["drain-timeout"],
-    )
-
-
-def _engine_settings(values: Mapping[str, Any], environ: Mapping[str, str]) -> EngineSettings:
-    return EngineSettings(
-        model=values["model"],
-        variant=values["variant"],
-        device=values["device"],
-        dtype=values["dtype"],
-        form=values["form"],
-        threads=values["threads"],
-        normalize=not values["no-normalize"],
-        watermark=values["watermark"],
-        deterministic=values["deterministic"],
-        speculate=values["speculate"],
-        voices_dir=values["voices"] or _default_voices_dir(environ),
-        voice_memory_bytes=round(values["voice-memory"] * 2**30),
-        max_utterances=None if values["max-utterances"] == AUTO else values["max-utterances"],
-        utterance_memory_bytes=_bytes(values["utterance-memory"]),
-        max_text_delay_s=values["max-text-delay"],
-        channel_s=values["channel"],
-    )
-
-
-def _bytes(gib: float | None) -> int | None:
-    return None if gib is None else round(gib * 2**30)
-
-
-def _default_voices_dir(environ: Mapping[str, str]) -> Path | None:
+def _default_voices_dir() -> Path | None:
     """None where there is no home: then no voices are created unless --voices says where."""
-    data, home = environ.get("XDG_DATA_HOME"), environ.get("HOME")
+    data, home = os.environ.get("XDG_DATA_HOME"), os.environ.get("HOME")
     if not data and not home:
         return None
     return (Path(data) if data else Path(str(home)) / ".local" / "share") / "gapless" / "voices"
 
 
-def _parser(version: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m service",
-        description="Serves text-to-speech over gRPC (gapless.tts.v1): text in and audio out on one stream.",
-        epilog="Every flag can be given in the environment: --max-lead is GAPLESS_MAX_LEAD. Traces leave the process "
-        "when OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_TRACES_EXPORTER is set. SIGTERM drains, a second signal stops at "
-        "once. `%(prog)s voice --help`: create, list and remove voices without a server; `%(prog)s token --help`: make "
-        "a token for a caller.",
-        allow_abbrev=False,
+def _voice(version: str) -> click.Group:
+    name = click.Argument(["name"])
+    recording = click.Argument(["file"], type=flags.path)
+    description = click.Option(["--description"], metavar="TEXT", help="for a person")
+    shared = [option for option in flags.options_of(EngineSettings, ServiceConfig) if option.name in _SHARED]
+
+    def command(action: str, help_text: str, *parameters: click.Parameter) -> click.Command:
+        def read(**given: Any) -> Options:
+            return _options(given, version, flags.read(VoiceCommand, given | {"action": action}))
+
+        return flags.SectionedCommand(action, params=[*parameters, *shared], callback=read, help=help_text)
+
+    return click.Group(
+        "voice",
+        commands=[
+            command(
+                "add",
+                "Creates a voice from a recording (WAV, FLAC, Ogg or MP3): 10 to 15 s of one person speaking.",
+                name,
+                recording,
+                description,
+            ),
+            command("list", "Lists the model's own and the created voices."),
+            command("remove", "Deletes a created voice.", name),
+        ],
+        help="Creates, lists and removes stored voices, without a server. A service that runs already sees them when "
+        "it is started again; for its own voices at once: `python -m client voice`.",
     )
-    parser.add_argument("--version", action="version", version=f"gapless {version}")
-    for title, flags in GROUPS.items():
-        group = parser.add_argument_group(title)
-        for flag in flags:
-            flag.add_to(group)
-    return parser
 
 
-def _voice_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m service voice",
-        description="Creates, lists and removes stored voices. A service that runs already sees them when it is "
-        "started again; for its own voices at once: `python -m client voice`.",
-        allow_abbrev=False,
+def _token() -> click.Command:
+    limit = click.IntRange(min=0)
+    own = [
+        click.Option(["--utterances", "max_utterances"], type=limit, metavar="N", help="at once [no limit]"),
+        click.Option(["--may-create-voices"], is_flag=True, help="may clone voices, and delete its own"),
+        click.Option(["--voice-mib"], type=limit, metavar="MIB", help="its voices on disk [no limit]"),
+        click.Option(["--admin", "is_admin"], is_flag=True, help="may delete voices that others made"),
+    ]
+    (token_file,) = (option for option in flags.options_of(AccessConfig) if option.name == "token_file")
+    token_file.required = True
+
+    def read(voice_mib: int | None, **given: Any) -> TokenCommand:
+        max_voice_bytes = None if voice_mib is None else voice_mib * 2**20
+        caller = flags.read(Caller, given | {"max_voice_bytes": max_voice_bytes})
+        return TokenCommand(token_file=given["token_file"], caller=caller)
+
+    return click.Command(
+        "token",
+        params=[click.Argument(["name"]), token_file, *own],
+        callback=read,
+        short_help="Makes a token for a caller.",
+        help="Makes a token, adds its hash to the token file and prints the token itself, once. NAME is shown in logs, "
+        "traces and errors.",
     )
-    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
-    add = actions.add_parser("add", help="create a voice from a recording of somebody speaking", allow_abbrev=False)
-    add.add_argument("name", metavar="NAME", help="what a client will ask for")
-    add.add_argument("file", metavar="FILE", type=Path, help="WAV, FLAC, Ogg or MP3: 10 to 15 s of one person")
-    add.add_argument("--description", metavar="TEXT", default="", help="for a person")
-    listing = actions.add_parser("list", help="the model's own and the created voices", allow_abbrev=False)
-    remove = actions.add_parser("remove", help="delete a created voice", allow_abbrev=False)
-    remove.add_argument("name", metavar="NAME", help="one of `list`")
-    for action in (add, listing, remove):
-        group = action.add_argument_group("as for the service")
-        for flag in (flag for flags in GROUPS.values() for flag in flags if flag.name in VOICE_FLAGS):
-            flag.add_to(group)
-    return parser
-
-
-def _from_environment(flag: Flag, environ: Mapping[str, str], parser: argparse.ArgumentParser) -> Any:
-    text = environ.get(flag.variable)
-    if not text:
-        return flag.default
-    try:
-        return flag.parse(text)
-    except (ValueError, argparse.ArgumentTypeError) as error:
-        parser.error(f"environment variable {flag.variable}: {error}")

@@ -15,16 +15,40 @@ from service.access.quota import Quotas
 from service.access.reloading import Reloading
 from service.access.tls import Certificates, TlsFiles
 from service.access.tokens import Tokens
+from service.flags import flag, path, switch
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccessConfig:
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    tls_client_ca: Path | None = None
-    token_file: Path | None = None
-    insecure: bool = False  # TLS is waived beyond loopback
-    anonymous: bool = False  # tokens are waived beyond loopback
+    tls_cert: Path | None = flag(
+        "who may call",
+        "--tls-cert FILE",
+        "certificate of this server, with those that lead to its root (PEM); read again when it changes",
+        path,
+    )
+    tls_key: Path | None = flag("who may call", "--tls-key FILE", "its key (PEM, no passphrase)", path)
+    tls_client_ca: Path | None = flag(
+        "who may call",
+        "--tls-client-ca FILE",
+        "clients must show a certificate that one of these authorities signed (PEM)",
+        path,
+    )
+    token_file: Path | None = flag(
+        "who may call",
+        "--token-file FILE",
+        "calls must show a token of this file, except for health; `token NAME` makes one; read again when it changes",
+        path,
+    )
+    insecure: bool = switch(
+        "who may call",
+        "--insecure",
+        "listen beyond loopback without TLS: something in front of the service ends it",
+    )
+    anonymous: bool = switch(
+        "who may call",
+        "--anonymous",
+        "listen beyond loopback without tokens: whoever can connect may speak",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ import gc
 from service.__main__ import _load
 from service.options import read_options
 
-engine = _load(read_options(["--max-utterances", "1"], {}, "0").engine)
+engine = _load(read_options(["--max-utterances", "1"], "0").engine)
 print(len(gc.get_objects()), gc.get_freeze_count())
 engine.close()
 """

@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from engine.options import EngineOptions
+from service.access.caller import Caller
 from service.access.exposure import is_loopback
 from service.config import ServiceConfig
-from service.options import EngineSettings, Options, VoiceCommand, read_options
+from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
+
+
+def command(*arguments: str, **environ: str) -> Options | TokenCommand:
+    with patch.dict(os.environ, environ, clear=True):
+        return read_options(arguments, "1.0")
 
 
 def options(*arguments: str, **environ: str) -> Options:
-    return read_options(arguments, environ, "1.0")
+    read = command(*arguments, **environ)
+    assert isinstance(read, Options)
+    return read
 
 
 def test_without_anything_the_defaults_hold() -> None:
     assert options().service == ServiceConfig(version="1.0")
-    assert options().engine.model == "embedded"
-    assert options().engine == EngineSettings(
-        model="embedded",
-        variant=None,
-        device="auto",
-        dtype="",
-        form=None,
-        threads=None,
-        normalize=True,
-        watermark=False,
-        deterministic=False,
-        speculate=False,
-        voices_dir=None,
-        voice_memory_bytes=4 << 30,
-        max_utterances=None,
-        utterance_memory_bytes=None,
-        max_text_delay_s=1.0,
-        channel_s=2.0,
-    )
+    assert options().engine == EngineSettings()
     assert options().voice is None
 
 
 def test_the_defaults_are_the_engines_own() -> None:
-    """The flags' table and the engine's options say the same, so that a library user gets what the command gives."""
+    """The flags and the engine's options say the same, so that a library user gets what the command gives."""
     settings = dataclasses.asdict(options().engine)
     assert settings.pop("model") == "embedded"
     assert EngineOptions(**settings) == EngineOptions()
@@ -92,6 +84,12 @@ def test_voice_commands_take_the_flags_of_the_service_that_matter() -> None:
     assert options("voice", "remove", "mary").voice == VoiceCommand(action="remove", name="mary")
 
 
+def test_a_token_is_made_for_a_caller_with_limits() -> None:
+    made = command("token", "mary", "--voice-mib", "3", "--utterances", "0", "--admin", GAPLESS_TOKEN_FILE="tokens")
+    caller = Caller(name="mary", max_utterances=0, max_voice_bytes=3 << 20, is_admin=True)
+    assert made == TokenCommand(token_file=Path("tokens"), caller=caller)
+
+
 def test_a_flag_wins_over_its_variable_and_that_over_the_default() -> None:
     assert options(GAPLESS_MAX_LEAD="3").service.max_lead_s == 3.0
     assert options("--max-lead", "4", GAPLESS_MAX_LEAD="3").service.max_lead_s == 4.0
@@ -102,32 +100,31 @@ def test_a_flag_wins_over_its_variable_and_that_over_the_default() -> None:
 @pytest.mark.parametrize(
     ("arguments", "environ", "says"),
     [
-        (["--max-lead", "-1"], {}, "argument --max-lead: '-1' is not a number from 0 to 3600"),
-        (["--max-lead", "nan"], {}, "argument --max-lead: 'nan' is not a number"),
-        (
-            ["--max-utterances", "0"],
-            {},
-            "argument --max-utterances: '0' is not a whole number from 1 to 10000, nor auto",
-        ),
-        (["--metrics-port", "66000"], {}, "argument --metrics-port: '66000' is not a whole number from 0 to 65535"),
-        (["--address", "localhost"], {}, "argument --address: 'localhost' is not host:port"),
+        (["--max-lead", "-1"], {}, "'--max-lead': '-1' is not a number from 0 to 3600"),
+        (["--max-lead", "nan"], {}, "'--max-lead': 'nan' is not a number"),
+        (["--max-utterances", "0"], {}, "'--max-utterances': 0 is not in the range 1<=x<=10000"),
+        (["--metrics-port", "66000"], {}, "'--metrics-port': 66000 is not in the range 0<=x<=65535"),
+        (["--address", "localhost"], {}, "'--address': 'localhost' is not host:port"),
         (["--address", "::1:5"], {}, "for example 127.0.0.1:50051 or [::1]:50051"),
-        (["--log-level", "loud"], {}, "'loud' is not one of debug, info, warning, error"),
-        (["--device", "gpu"], {}, "argument --device: 'gpu' is not auto, cpu, cuda, cuda:N or mps"),
-        (["--form", "offline"], {}, "argument --form: 'offline' is not one of cached, windowed, cumulative"),
-        (["voice"], {}, "the following arguments are required: ACTION"),
-        (["voice", "add", "mary"], {}, "the following arguments are required: FILE"),
-        (["voice", "add", "mary", "mary.wav", "--address", "x"], {}, "unrecognized arguments: --address x"),
-        ([], {"GAPLESS_NO_NORMALIZE": "maybe"}, "GAPLESS_NO_NORMALIZE: 'maybe' is not one of 1, true"),
-        (["--max-le", "1"], {}, "unrecognized arguments: --max-le 1"),
-        ([], {"GAPLESS_IDLE_TIMEOUT": "soon"}, "environment variable GAPLESS_IDLE_TIMEOUT: 'soon' is not a number"),
+        (["--log-level", "loud"], {}, "'loud' is not one of 'debug', 'info', 'warning', 'error'"),
+        (["--device", "gpu"], {}, "'--device': 'gpu' is not auto, cpu, cuda, cuda:N or mps"),
+        (["--form", "offline"], {}, "'--form': 'offline' is not one of 'cached', 'windowed', 'cumulative'"),
+        (["voice"], {}, "Usage: python -m service voice [OPTIONS] COMMAND"),
+        (["voice", "add", "mary"], {}, "Missing argument 'FILE'"),
+        (["voice", "add", "mary", "mary.wav", "--address", "x"], {}, "No such option '--address'"),
+        (["--model", "turbo", "voice", "list"], {}, "flags of 'voice' come after it"),
+        (["token", "mary"], {}, "Missing option '--token-file'"),
+        (["token", "mary", "--token-file", "tokens", "--utterances", "-1"], {}, "-1 is not in the range x>=0"),
+        ([], {"GAPLESS_NO_NORMALIZE": "maybe"}, "variable GAPLESS_NO_NORMALIZE: 'maybe' is not a valid boolean"),
+        (["--max-le", "1"], {}, "No such option '--max-le'"),
+        ([], {"GAPLESS_IDLE_TIMEOUT": "soon"}, "variable GAPLESS_IDLE_TIMEOUT: 'soon' is not a number"),
     ],
 )
 def test_what_cannot_be_read_is_named(
     arguments: list[str], environ: dict[str, str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
-        options(*arguments, **environ)
+        command(*arguments, **environ)
     assert exit_.value.code == 2
     assert says in capsys.readouterr().err
 
