@@ -85,20 +85,20 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--address",
         metavar="HOST:PORT",
-        default=os.environ.get("GAPLESS_ADDRESS", DEFAULT_ADDRESS),
-        help="the server (default: $GAPLESS_ADDRESS or %(default)s)",
+        default=os.environ.get("GAPLESS_CLIENT_ADDRESS", DEFAULT_ADDRESS),
+        help="the server (default: $GAPLESS_CLIENT_ADDRESS or %(default)s)",
     )
     access = command.add_argument_group("access")
     for flag, what in _FILES.items():
-        name = "GAPLESS_" + flag[2:].upper().replace("-", "_")
+        name = "GAPLESS_CLIENT_" + flag[2:].upper().replace("-", "_")
         access.add_argument(
             flag, metavar="FILE", type=Path, default=os.environ.get(name), help=f"{what} (default: ${name})"
         )
     access.add_argument(
         "--tls",
         action="store_true",
-        default=bool(os.environ.get("GAPLESS_TLS")),
-        help="speak TLS, with a server whose certificate a public authority signed (default: $GAPLESS_TLS)",
+        default=bool(os.environ.get("GAPLESS_CLIENT_TLS")),
+        help="speak TLS, with a server whose certificate a public authority signed (default: $GAPLESS_CLIENT_TLS)",
     )
     command.add_argument("--json", action="store_true", help="print one line of JSON, last on stdout")
 

@@ -121,7 +121,7 @@ def test_the_command_line_reads_files_and_environment(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "token").write_text(TOKEN + "\n")
-    monkeypatch.setenv("GAPLESS_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("GAPLESS_CLIENT_TOKEN_FILE", str(tmp_path / "token"))
     flags = ["--tls-ca", str(tls.ca), "--tls-cert", str(tls.certificate), "--tls-key", str(tls.key)]
     assert cli.main(["voices", "--address", secure_server.address, *flags]) == 0
     assert "karl" in capsys.readouterr().out
@@ -130,7 +130,7 @@ def test_the_command_line_reads_files_and_environment(
 def test_the_service_s_list_of_tokens_is_not_sent_as_a_token(
     server: FakeServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both read GAPLESS_TOKEN_FILE."""
+    """The two flags have the same name: --token-file."""
     (tmp_path / "tokens").write_text("anna 1234\nkarl 5678\n")
     flags = ["--address", server.address, "--token-file", str(tmp_path / "tokens")]
     assert cli.main(["voices", *flags]) == 1

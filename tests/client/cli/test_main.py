@@ -48,7 +48,7 @@ def run(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_say_writes_a_wav_file_and_one_line_of_json(server: FakeServer, tmp_path: Path) -> None:
     wav, picture = tmp_path / "out" / "said.wav", tmp_path / "said.svg"
     flags = ("--out", str(wav), "--timeline", str(picture), "--json", "--seed", "5", "--temperature", "0.3")
-    process = start("say", *flags, "Hello", "there.", GAPLESS_ADDRESS=server.address)
+    process = start("say", *flags, "Hello", "there.", GAPLESS_CLIENT_ADDRESS=server.address)
     out, err = (stream.decode() for stream in process.communicate(timeout=30))
     figures = json.loads(out)
     assert process.returncode == 0
@@ -97,7 +97,7 @@ def test_a_file_that_teaches_nothing_is_an_error(run: Run, tmp_path: Path) -> No
 
 def test_a_pipe_is_spoken_while_it_is_being_written(server: FakeServer, tmp_path: Path) -> None:
     """The first sentence is with the server while the pipe is still open; a character cut in two arrives whole."""
-    process = start("say", "-", "--out", str(tmp_path / "x.wav"), "--json", "--quiet", GAPLESS_ADDRESS=server.address)
+    process = start("say", "-", "--out", str(tmp_path / "x.wav"), "--json", "--quiet", GAPLESS_CLIENT_ADDRESS=server.address)
     assert process.stdin
     word = "Hällo.".encode()
     for piece in (word[:2], word[2:]):
@@ -132,7 +132,7 @@ def test_errors_are_one_line_on_stderr_and_exit_1(run: Run, tmp_path: Path) -> N
 
 
 def test_text_that_is_not_utf8_is_one_clear_error(server: FakeServer, tmp_path: Path) -> None:
-    process = start("say", "-", "--out", str(tmp_path / "x"), GAPLESS_ADDRESS=server.address)
+    process = start("say", "-", "--out", str(tmp_path / "x"), GAPLESS_CLIENT_ADDRESS=server.address)
     _, err = process.communicate(b"a\xff", timeout=30)
     assert process.returncode == 1
     assert b"not UTF-8" in err
@@ -147,7 +147,7 @@ def test_ctrl_c_cancels_the_utterance_and_exits_130(server: FakeServer, tmp_path
             yield from voice.speak("x")
 
     server.script = endless
-    process = start("say", "--out", str(tmp_path / "x.wav"), "Hi.", GAPLESS_ADDRESS=server.address)
+    process = start("say", "--out", str(tmp_path / "x.wav"), "Hi.", GAPLESS_CLIENT_ADDRESS=server.address)
     deadline = time.monotonic() + 10
     while not (tmp_path / "x.wav").exists():
         assert time.monotonic() < deadline
