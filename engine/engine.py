@@ -17,7 +17,8 @@ from dataclasses import replace
 from engine import measure, memory
 from engine.device import cores
 from engine.device.device import Device
-from engine.errors import GaplessError, UtteranceFailed
+from engine.device.faults import is_out_of_memory, reported
+from engine.errors import OutOfMemory
 from engine.memory import UtteranceMemory
 from engine.messages import (
     Accepted,
@@ -185,7 +186,7 @@ class LocalEngine:
             has_playback_scheduling=self._board.config.by_deadline,
             has_speculation=self._options.speculate,
             is_deterministic=self._options.deterministic,
-            has_cloning=model.cloner is not None and self._options.voices_dir is not None,
+            has_cloning=model.cloner is not None and self._library.takes_voices,
         )
 
     def voices(self) -> list[VoiceInfo]:
@@ -196,13 +197,22 @@ class LocalEngine:
 
     def create_voice(self, voice: NewVoice) -> CreatedVoice:
         self._library.check_free(voice.name)
-        model = self._model
-        conditionals, warnings = self._prepared.run(lambda: clone(model.cloner, voice, model.config.name))
+        conditionals, warnings = self._clone(voice)
         self._library.add(conditionals)
         if error := self._prepared.pin(conditionals).exception():
-            warnings = (*warnings, f"stored, and not prepared yet: {error}")
+            log.warning("voice %s is stored, and not prepared: %s", voice.name, error)
+            warnings = (*warnings, "stored; the first utterance with it waits until it is prepared")
         self._prepared.unpin(conditionals)
         return CreatedVoice(voice=self._voice_info(conditionals), warnings=warnings)
+
+    def _clone(self, voice: NewVoice) -> tuple[Conditionals, tuple[str, ...]]:
+        model = self._model
+        try:
+            return self._prepared.run(lambda: clone(model.cloner, voice, model.config.name))
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise OutOfMemory(f"cloning found no memory: {error}") from error
+            raise
 
     def delete_voice(self, name: str) -> None:
         self._prepared.drop(self._library.remove(name))
@@ -244,8 +254,7 @@ class LocalEngine:
         """Not by the utterance's id: once it has ended, another one may go by that."""
         with self._board.changed:
             if error := ready.exception():
-                failed = error if isinstance(error, GaplessError) else UtteranceFailed(f"the voice failed: {error}")
-                changes.fail(running, failed)
+                changes.fail(running, reported(error, "the voice"))
             else:
                 changes.give_voice(running, ready.result())
             self._board.changed.notify_all()

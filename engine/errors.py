@@ -6,6 +6,7 @@ GaplessError
 │   ├── VoiceExists
 │   └── EmptyText
 ├── StorageError            the disk does not take a voice
+├── OutOfMemory             there was no memory for a piece of work
 ├── Unsupported             this model or this installation cannot do it, whatever the request says
 ├── Overloaded              no room for another utterance or voice: try again after `retry_after_s`
 ├── UtteranceFailed         this utterance broke; the others never notice
@@ -47,6 +48,10 @@ class EmptyText(InvalidRequest):
 
 class StorageError(GaplessError):
     """The disk does not take a voice, or does not let it go."""
+
+
+class OutOfMemory(GaplessError):
+    """There was no memory for a piece of work, on the device or in the machine."""
 
 
 class Unsupported(GaplessError):

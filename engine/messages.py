@@ -236,7 +236,8 @@ class Engine(Protocol):
     def create_voice(self, voice: NewVoice) -> CreatedVoice:
         """Clones a voice, stores and prepares it; takes seconds. One at a time, the others wait.
 
-        Raises InvalidRequest (the name, the audio), VoiceExists, Unsupported, Overloaded or EngineClosed."""
+        Raises InvalidRequest (the name, the audio), VoiceExists, Unsupported, StorageError, OutOfMemory, Overloaded
+        or EngineClosed."""
         ...
 
     def delete_voice(self, name: str) -> None:

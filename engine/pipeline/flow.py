@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from engine.clock import now_ns
+from engine.device.faults import reported
 from engine.messages import ChunkTimings
-from engine.pipeline.worker import Runner, Work, reported, together
+from engine.pipeline.worker import Runner, Work, together
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import FlowWork, MelStage

@@ -11,7 +11,8 @@ import logging
 from functools import partial
 
 from engine.clock import now_ns
-from engine.pipeline.worker import Runner, Work, reported
+from engine.device.faults import reported
+from engine.pipeline.worker import Runner, Work
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import TokenStage

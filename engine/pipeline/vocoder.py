@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from opentelemetry.context import Context
 
 from engine.clock import now_ns
+from engine.device.faults import reported
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
-from engine.pipeline.worker import Runner, Work, emit, reported, together
+from engine.pipeline.worker import Runner, Work, emit, together
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SoundStage, VocoderWork

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from engine.clock import now_ns
-from engine.errors import GaplessError, UtteranceFailed
+from engine.errors import UtteranceFailed
 from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
 from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
@@ -142,11 +142,6 @@ def together(jobs: Sequence[Job], most: int, kind: Callable[[Job], Hashable]) ->
         return [jobs[0]]
     first = kind(jobs[0])
     return [jobs[0], *(job for job in jobs[1:] if kind(job) == first)][:most]
-
-
-def reported(error: Exception, stage: str) -> GaplessError:
-    """What the caller is told of an error in a stage."""
-    return error if isinstance(error, GaplessError) else UtteranceFailed(f"{stage} failed: {error}")
 
 
 def emit(running: Running, event: Event) -> None:

@@ -50,7 +50,7 @@ class LanguageSteps:
             raise Unsupported(f"language {language!r} needs a package: pip install 'gapless[{language}]'")
         if language == "zh":
             if not (self._directory / CANGJIE).is_file():
-                raise Unsupported(f"language 'zh' needs {CANGJIE} in {self._directory}")
+                raise Unsupported(f"language 'zh' needs {CANGJIE}, which is not among the model's files")
             _pkuseg_model(self._directory)
 
     def __call__(self, language: str, text: str) -> str:

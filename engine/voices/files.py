@@ -6,6 +6,7 @@ voice prepared for one family of models is noise to another, so it is refused.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from engine.device.device import CPU
@@ -52,12 +53,34 @@ def read(path: Path, family: str) -> Conditionals:
 
 
 def write(voice: Conditionals, path: Path, family: str) -> None:
-    """In one piece: a reader sees the whole file or none."""
+    """In one piece: a reader sees the whole file or none, whatever fails. Raises OSError."""
     tensors = {name: getattr(voice, field).contiguous() for name, field in _FIELDS.items()}
     unfinished = path.with_suffix(".unfinished")
     metadata = {"version": VERSION, "family": family, "description": voice.description, "owner": voice.owner}
-    save_file(tensors, unfinished, metadata)
-    os.replace(unfinished, path)
+    try:
+        _write_through(unfinished, save(tensors, metadata))
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Returns when the disk has it: a name must not survive a crash that its content does not."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_published(path: Path, name: str, description: str = "") -> Conditionals:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-
-from safetensors import SafetensorError
 
 from engine.errors import ModelError, StorageError, UnknownVoice, Unsupported, VoiceExists
 from engine.model import ModelConfig
@@ -25,6 +24,9 @@ class Library:
         self._own = dict(own)
         self._family = config.family
         self._directory = None if directory is None else directory / config.family
+        self.takes_voices = self._directory is not None and _can_write(self._directory)
+        if self._directory is not None and not self.takes_voices:
+            log.warning("no voices can be created: %s cannot be written to", self._directory)
         self._created: dict[str, Conditionals] = {}
         self._lock = threading.Lock()
         for path in sorted(self._directory.glob("*.safetensors")) if self._directory else ():
@@ -77,7 +79,7 @@ class Library:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             files.write(voice, self._directory / f"{voice.name}.safetensors", self._family)
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             raise StorageError(f"voice {voice.name!r} cannot be stored: {error}") from error
         with self._lock:
             self._created[voice.name] = voice
@@ -94,3 +96,9 @@ class Library:
         with self._lock:
             self._created.pop(name, None)
         return voice
+
+
+def _can_write(directory: Path) -> bool:
+    """Whether files can be made in it, or the directory itself where it does not exist yet. Makes nothing."""
+    there = next(path for path in (directory, *directory.parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import grpc
 from google.protobuf import duration_pb2
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -22,6 +22,7 @@ from engine.errors import (
     EngineClosed,
     GaplessError,
     InvalidRequest,
+    OutOfMemory,
     Overloaded,
     StorageError,
     UnknownVoice,
@@ -32,11 +33,17 @@ from engine.errors import (
 from service.access.errors import NotAllowed, QuotaExceeded, Unauthenticated
 
 DOMAIN = "gapless"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class OutOfOrder(InvalidRequest):
     """A message came when the contract does not allow it."""
+
+
+class Unreadable(InvalidRequest):
+    def __init__(self) -> None:
+        super().__init__("request", "is no message of this method; see gapless.tts.v1")
 
 
 class TextTooLong(InvalidRequest):
@@ -124,6 +131,8 @@ class _Rule:
     message: str = ""  # what the caller reads; "": what the error says
 
 
+_NO_MEMORY = "this server has no memory for that now; wait, or ask for less"
+
 # First match wins.
 # An unknown voice is INVALID_ARGUMENT, not NOT_FOUND: a field of the request is wrong, and BadRequest says which.
 # Where the voice itself is what the call is about (DeleteVoice, CreateVoice): NOT_FOUND and ALREADY_EXISTS, as AIP-135
@@ -161,12 +170,16 @@ _RULES = (
         "STORAGE_NOT_WRITABLE",
         "this server cannot write to its store of voices; its operator must mend that",
     ),
-    _Rule(MemoryError, code_pb2.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", "this server is out of memory"),
+    _Rule(OutOfMemory, code_pb2.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", _NO_MEMORY),
+    _Rule(MemoryError, code_pb2.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", _NO_MEMORY),
     _Rule(UtteranceFailed, code_pb2.INTERNAL, "UTTERANCE_FAILED", "the engine failed at this utterance"),
     _Rule(GaplessError, code_pb2.INTERNAL, "ENGINE_FAILED", "the engine failed at this call"),
 )
 _STORAGE_FULL = _Rule(
-    StorageError, code_pb2.RESOURCE_EXHAUSTED, "STORAGE_FULL", "this server's store of voices is full; delete a voice"
+    OSError, code_pb2.RESOURCE_EXHAUSTED, "STORAGE_FULL", "this server's store of voices is full; delete a voice"
+)
+_FILES_EXHAUSTED = _Rule(
+    OSError, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_FILES", "this server has too many files and connections open; wait"
 )
 _BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL", "internal error")
 
@@ -186,7 +199,7 @@ def root_cause(error: Exception) -> Exception:
     """The first error inside the groups that task groups wrap around it."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return error
+    return Unreadable() if isinstance(error, DecodeError) else error
 
 
 def code_of(error: Exception) -> str:
@@ -200,9 +213,11 @@ def reason_of(error: Exception) -> str:
 
 
 def _rule(error: Exception) -> _Rule:
-    cause = error.__cause__
-    if isinstance(error, StorageError) and isinstance(cause, OSError) and cause.errno in _DISK_FULL:
+    cause = error.__cause__ if isinstance(error, StorageError) else error
+    if isinstance(cause, OSError) and cause.errno in _DISK_FULL:
         return _STORAGE_FULL
+    if isinstance(cause, OSError) and cause.errno in _NO_DESCRIPTOR:
+        return _FILES_EXHAUSTED
     return next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
 
 

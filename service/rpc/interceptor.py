@@ -11,12 +11,14 @@ import inspect
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from service.rpc import errors
 from service.rpc.limits import CallCount
@@ -32,6 +34,8 @@ _FORMS = {
     (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
     (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
 }
+
+_Border = Callable[[Context], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -68,35 +72,48 @@ class Border(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:  # grpc answers UNIMPLEMENTED
             return handler
-        streaming: bool = handler.request_streaming
-        attribute, make = _FORMS[streaming, handler.response_streaming]
+        attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
         service, _, method = handler_call_details.method.rpartition("/")
         count = None if service == _HEALTH else self._count
-        behaviour = _translated(getattr(handler, attribute), method, streaming, count)
-        made: grpc.RpcMethodHandler[Any, Any] = make(
-            behaviour, handler.request_deserializer, handler.response_serializer
-        )
+        border = partial(_border, method=method, streaming=handler.request_streaming, count=count)
+        behaviour = _translated(getattr(handler, attribute), border)
+        deserialize = handler.request_deserializer
+        if deserialize is not None and not handler.request_streaming:
+            deserialize = partial(_read, deserialize)
+        made: grpc.RpcMethodHandler[Any, Any] = make(behaviour, deserialize, handler.response_serializer)
         return made
 
 
-def _translated(
-    behaviour: Callable[..., Any], method: str, streaming: bool, count: CallCount | None
-) -> Callable[..., Any]:
+def _translated(behaviour: Callable[..., Any], border: _Border) -> Callable[..., Any]:
     """The method with the border around it; grpc.aio tells coroutines from asynchronous generators."""
     if inspect.isasyncgenfunction(behaviour):
 
         async def generate(request: Any, context: Context) -> AsyncIterator[Any]:
-            async with _border(context, method, streaming, count):
-                async for response in behaviour(request, context):
+            async with border(context):
+                async for response in behaviour(_given(request), context):
                     yield response
 
         return generate
 
     async def call(request: Any, context: Context) -> Any:
-        async with _border(context, method, streaming, count):
-            return await behaviour(request, context)
+        async with border(context):
+            return await behaviour(_given(request), context)
 
     return call
+
+
+def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
+    """The message, or what is wrong with it: grpc reads the one message of a unary call outside of any handler."""
+    try:
+        return deserialize(data)
+    except DecodeError:
+        return errors.Unreadable()
+
+
+def _given(request: Any) -> Any:
+    if isinstance(request, errors.Unreadable):
+        raise request
+    return request
 
 
 @asynccontextmanager

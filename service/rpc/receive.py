@@ -23,8 +23,8 @@ async def read(context: Context, kind: type[M]) -> M | None:
     """The client's next message; None when it half-closed."""
     try:
         request = await context.read()
-    except DecodeError as error:
-        raise InvalidRequest("request", f"not a {kind.__name__} of gapless.tts.v1: {error}") from None
+    except DecodeError:
+        raise InvalidRequest("request", f"not a {kind.__name__} of gapless.tts.v1") from None
     if isinstance(request, kind):
         return request
     await asyncio.sleep(0)  # a cancelled call first looks like the end of input

@@ -59,7 +59,7 @@ class VoiceCalls:
     async def create(self, context: Context) -> CreatedVoice:
         if not self._info.has_cloning:
             raise Unsupported(
-                "this server creates no voices: its model cannot clone, or it has no directory to store them in"
+                "this server creates no voices: its model cannot clone, or it can write to no directory for them"
             )
         who = caller.current()
         await self._check_may_create(who)

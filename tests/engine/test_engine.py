@@ -240,7 +240,7 @@ def test_a_voice_that_is_stored_and_cannot_be_prepared_is_created_with_a_warning
     try:
         engine._prepared._prepare = fails
         created = engine.create_voice(NewVoice(name="me", audio=b""))
-        assert created.warnings == ("a copy", "stored, and not prepared yet: out of memory")
+        assert created.warnings == ("a copy", "stored; the first utterance with it waits until it is prepared")
         assert "me" in [voice.name for voice in engine.voices()]
     finally:
         engine.close()
