@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.options import EngineOptions
-from service.access.exposure import is_loopback
+from gapless.doors.listening.exposure import is_loopback
 from service.config import ServiceConfig
 from service.options import EngineSettings, Options, VoiceCommand, read_options
 
