@@ -12,6 +12,7 @@ RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY client client
+COPY doors doors
 COPY gapless gapless
 RUN --mount=type=cache,target=/root/.cache/pip \
     if [ "$DEVICE" = cpu ]; then pip install --index-url "$TORCH_CPU_INDEX" "torch>=2.6"; fi \
@@ -23,6 +24,7 @@ COPY --from=build /venv /venv
 WORKDIR /app
 COPY engine engine
 COPY service service
+COPY doors doors
 COPY pyproject.toml .
 COPY gapless gapless
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GAPLESS_ADDRESS=0.0.0.0:50051 \

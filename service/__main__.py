@@ -22,11 +22,12 @@ from opentelemetry import trace
 
 from engine.errors import GaplessError, InvalidRequest
 from engine.messages import Engine
+from gapless.doors.listening.errors import ListeningError
+from gapless.doors.listening.exposure import is_loopback
 from service import voice_command
 from service.access import token_command
 from service.access.access import Access
 from service.access.errors import AccessError
-from service.access.exposure import is_loopback
 from service.config import ServiceConfig
 from service.observability import tracing
 from service.observability.metrics import Exposition, Metrics
@@ -54,7 +55,7 @@ def main() -> int:
             asyncio.run(_serve(options))
         else:
             _work_on_voices(options, options.voice)
-    except (AddressError, GaplessError, OSError, tracing.TracingError) as error:
+    except (AddressError, GaplessError, ListeningError, OSError, tracing.TracingError) as error:
         message = error.description if isinstance(error, InvalidRequest) else str(error)
         sys.stderr.write(f"gapless: {' '.join(message.split())}\n")
         return 1

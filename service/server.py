@@ -14,10 +14,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from gapless.doors.listening.reloading import keep_fresh
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
 from service.access.errors import Unauthenticated
-from service.access.reloading import keep_fresh
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
 from service.rpc import errors

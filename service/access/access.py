@@ -8,12 +8,13 @@ from pathlib import Path
 
 import grpc
 
-from service.access import exposure, tls, tokens
+from gapless.doors.listening import certificates, exposure
+from gapless.doors.listening.certificates import Certificates, TlsFiles
+from gapless.doors.listening.reloading import Reloading
+from service.access import tls, tokens
 from service.access.errors import AccessError
 from service.access.guard import Abort, Guard
 from service.access.quota import Quotas
-from service.access.reloading import Reloading
-from service.access.tls import Certificates, TlsFiles
 from service.access.tokens import Tokens
 from service.flags import flag, path, switch
 
@@ -61,7 +62,7 @@ class Access:
 
     @staticmethod
     def of(config: AccessConfig, address: str) -> Access:
-        """Reads the files. Raises AccessError for wrong ones, and where `address` would stand open."""
+        """Reads the files. Raises ListeningError for wrong ones, and where `address` would stand open."""
         if (config.tls_cert is None) != (config.tls_key is None):
             raise AccessError("--tls-cert and --tls-key come together: a certificate, and the key that belongs to it")
         if config.tls_client_ca is not None and config.tls_cert is None:
@@ -73,12 +74,12 @@ class Access:
             insecure=config.insecure,
             anonymous=config.anonymous,
         )
-        certificates = None
+        watched = None
         if config.tls_cert is not None and config.tls_key is not None:
             files = TlsFiles(certificate=config.tls_cert, key=config.tls_key, client_ca=config.tls_client_ca)
-            certificates = tls.watched(files)
+            watched = certificates.watched(files)
         known = None if config.token_file is None else tokens.watched(config.token_file)
-        return Access(certificates=certificates, tokens=known)
+        return Access(certificates=watched, tokens=known)
 
     @property
     def files(self) -> Sequence[Reloading[Certificates] | Reloading[Tokens]]:

@@ -1,7 +1,7 @@
 """What the rooms of access raise.
 
 GaplessError
-├── AccessError        a file of certificates or tokens cannot be used, or the service would stand open
+├── AccessError        tokens cannot be used, or flags do not fit together; it is a ListeningError as well
 ├── Unauthenticated    a call without a token, or with one that this server does not know
 ├── NotAllowed         a call that this token may not make
 └── QuotaExceeded      a call beyond what this token may hold at once
@@ -10,10 +10,11 @@ GaplessError
 from __future__ import annotations
 
 from engine.errors import GaplessError, Overloaded
+from gapless.doors.listening.errors import ListeningError
 
 
-class AccessError(GaplessError):
-    """Certificates, keys or tokens cannot be used; the message names the file and what is wrong with it."""
+class AccessError(GaplessError, ListeningError):
+    """The message names the file, or the flags, and what is wrong."""
 
 
 class Unauthenticated(GaplessError):

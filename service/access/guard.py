@@ -11,10 +11,10 @@ from typing import Any
 
 import grpc
 
+from gapless.doors.listening.reloading import Reloading
 from service.access import caller
 from service.access.caller import Caller
 from service.access.errors import Unauthenticated
-from service.access.reloading import Reloading
 from service.access.tokens import Tokens
 
 HEADER = "authorization"

@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gapless.doors.listening.reloading import Reloading
 from service.access.caller import Caller
 from service.access.errors import AccessError
-from service.access.reloading import Reloading
 
 PREFIX = "gapless_"  # so that secret scanners and people recognise one
 _BYTES = 32

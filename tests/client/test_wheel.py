@@ -18,7 +18,7 @@ import pytest
 from tests.client.fake_server import FakeServer
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "client", "gapless")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "client", "doors", "gapless")
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,8 @@ def test_the_wheel_holds_one_name_and_all_of_it(wheel: Path) -> None:
         names = archive.namelist()
     top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"gapless"}
-    modules = {f"gapless/{path.relative_to(ROOT)}" for path in (ROOT / "client").rglob("*.py")}
+    sources = [*(ROOT / "client").rglob("*.py"), *(ROOT / "doors").rglob("*.py")]
+    modules = {f"gapless/{path.relative_to(ROOT)}" for path in sources}
     assert modules <= set(names)
     for needed in ("client/py.typed", "tts/v1/tts_pb2.py", "tts/v1/tts_pb2.pyi", "tts/v1/tts_pb2_grpc.py"):
         assert f"gapless/{needed}" in names

@@ -10,8 +10,8 @@ from unittest.mock import patch
 import pytest
 
 from engine.options import EngineOptions
+from gapless.doors.listening.exposure import is_loopback
 from service.access.caller import Caller
-from service.access.exposure import is_loopback
 from service.config import ServiceConfig
 from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
 

@@ -97,7 +97,8 @@ def test_a_file_that_teaches_nothing_is_an_error(run: Run, tmp_path: Path) -> No
 
 def test_a_pipe_is_spoken_while_it_is_being_written(server: FakeServer, tmp_path: Path) -> None:
     """The first sentence is with the server while the pipe is still open; a character cut in two arrives whole."""
-    process = start("say", "-", "--out", str(tmp_path / "x.wav"), "--json", "--quiet", GAPLESS_CLIENT_ADDRESS=server.address)
+    target = str(tmp_path / "x.wav")
+    process = start("say", "-", "--out", target, "--json", "--quiet", GAPLESS_CLIENT_ADDRESS=server.address)
     assert process.stdin
     word = "Hällo.".encode()
     for piece in (word[:2], word[2:]):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from service.access import exposure
-from service.access.errors import AccessError
+from gapless.doors.listening import exposure
+from gapless.doors.listening.errors import ListeningError
 
 OUTSIDE = ["0.0.0.0:50051", "[::]:50051", "192.168.1.2:50051", "tts.example.com:50051"]
 
@@ -27,8 +29,8 @@ def test_loopback_needs_nothing(address: str) -> None:
     ],
 )
 def test_what_is_missing_is_named(address: str, given: dict[str, bool], named: list[str], unnamed: list[str]) -> None:
-    flags = {"tls": False, "tokens": False, "insecure": False, "anonymous": False, **given}
-    with pytest.raises(AccessError) as caught:
+    flags: dict[str, Any] = {"tls": False, "tokens": False, "insecure": False, "anonymous": False, **given}
+    with pytest.raises(ListeningError) as caught:
         exposure.check(address, **flags)
     assert address in str(caught.value)
     assert all(flag in str(caught.value) for flag in named)
@@ -39,5 +41,12 @@ def test_what_is_missing_is_named(address: str, given: dict[str, bool], named: l
 @pytest.mark.parametrize("first", ["tls", "insecure"])
 @pytest.mark.parametrize("second", ["tokens", "anonymous"])
 def test_each_is_given_or_waived(address: str, first: str, second: str) -> None:
-    flags = {"tls": False, "tokens": False, "insecure": False, "anonymous": False, first: True, second: True}
+    flags: dict[str, Any] = {
+        "tls": False,
+        "tokens": False,
+        "insecure": False,
+        "anonymous": False,
+        first: True,
+        second: True,
+    }
     exposure.check(address, **flags)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from service.access import tls
-from service.access.errors import AccessError
-from service.access.reloading import Reloading
-from service.access.tls import TlsFiles
+from gapless.doors.listening import certificates
+from gapless.doors.listening.certificates import TlsFiles
+from gapless.doors.listening.errors import ListeningError
+from gapless.doors.listening.reloading import Reloading
 from tests.service.access.certificates import Authority
 
 
@@ -26,7 +26,7 @@ def files(folder: Path, authority: Authority, days: tuple[float, float] = (-1, 1
 
 def test_a_pair_that_belongs_together_loads(tmp_path: Path, authority: Authority) -> None:
     given = files(tmp_path, authority)
-    loaded = tls.load(given)
+    loaded = certificates.load(given)
     assert loaded.chain == given.certificate.read_bytes()
     assert loaded.client_ca is None
 
@@ -35,15 +35,15 @@ def test_a_pair_that_belongs_together_loads(tmp_path: Path, authority: Authority
     ("days", "said"), [((-2, -1), r"server\.pem expired at \d{4}-"), ((1, 2), r"server\.pem is not valid before")]
 )
 def test_dates_hold(tmp_path: Path, authority: Authority, days: tuple[float, float], said: str) -> None:
-    with pytest.raises(AccessError, match=said):
-        tls.load(files(tmp_path, authority, days))
+    with pytest.raises(ListeningError, match=said):
+        certificates.load(files(tmp_path, authority, days))
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path, authority: Authority) -> None:
     given = files(tmp_path, authority)
     given.key.write_bytes(authority.issue().key)
-    with pytest.raises(AccessError, match=r"server\.key is not the key of .*server\.pem"):
-        tls.load(given)
+    with pytest.raises(ListeningError, match=r"server\.key is not the key of .*server\.pem"):
+        certificates.load(given)
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_a_key_of_another_certificate_is_refused(tmp_path: Path, authority: Auth
 def test_what_is_no_pem_is_named(tmp_path: Path, authority: Authority, name: str, said: str) -> None:
     given = files(tmp_path, authority)
     (tmp_path / name).write_text("not PEM")
-    with pytest.raises(AccessError, match=f"{name} {said}"):
-        tls.load(given)
+    with pytest.raises(ListeningError, match=f"{name} {said}"):
+        certificates.load(given)
 
 
 def test_a_missing_file_is_named(tmp_path: Path, authority: Authority) -> None:
     given = files(tmp_path, authority)
     given.key.unlink()
-    with pytest.raises(AccessError, match=r"server\.key cannot be read: No such file"):
-        tls.load(given)
+    with pytest.raises(ListeningError, match=r"server\.key cannot be read: No such file"):
+        certificates.load(given)
 
 
 def test_wrong_files_leave_the_right_ones_in_use(
@@ -68,7 +68,7 @@ def test_wrong_files_leave_the_right_ones_in_use(
 ) -> None:
     """A certificate is replaced before its key is: for a moment the two do not match."""
     given = files(tmp_path, authority)
-    watched: Reloading[tls.Certificates] = tls.watched(given)
+    watched: Reloading[certificates.Certificates] = certificates.watched(given)
     first, renewed = watched.value, authority.issue()
     given.certificate.write_bytes(renewed.certificate)
     watched.refresh()

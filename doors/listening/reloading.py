@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from engine.errors import GaplessError
+from .errors import ListeningError
 
 CHECK_INTERVAL_S = 1.0
 
@@ -42,7 +42,7 @@ class Reloading(Generic[T]):
         self._seen = signature
         try:
             self.value = self._load()
-        except GaplessError as error:
+        except ListeningError as error:
             _log.warning("%s changed and cannot be used, the old one stays: %s", self._what, error)
         else:
             _log.info("%s changed and was loaded", self._what)

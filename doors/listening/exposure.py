@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import ipaddress
 
-from service.access.errors import AccessError
+from .errors import ListeningError
 
 _UNIX = ("unix:", "unix-abstract:")
 
 
-def check(address: str, *, tls: bool, tokens: bool, insecure: bool, anonymous: bool) -> None:
-    """Raises AccessError that names the flags which are missing."""
+def check(
+    address: str, *, tls: bool, tokens: bool, insecure: bool, anonymous: bool, token_flag: str = "--token-file"
+) -> None:
+    """Raises ListeningError that names the flags which are missing. `token_flag`: what makes callers show tokens."""
     if is_loopback(address):
         return
     missing = []
     if not tls and not insecure:
         missing.append("--tls-cert and --tls-key (or --insecure, where a proxy in front ends TLS)")
     if not tokens and not anonymous:
-        missing.append("--token-file (or --anonymous, if anybody who can connect may speak)")
+        missing.append(f"{token_flag} (or --anonymous, if anybody who can connect may speak)")
     if missing:
-        raise AccessError(f"{address} can be reached from other machines; it needs {' and '.join(missing)}")
+        raise ListeningError(f"{address} can be reached from other machines; it needs {' and '.join(missing)}")
 
 
 def host_of(address: str) -> str:

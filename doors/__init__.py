@@ -1,0 +1,7 @@
+"""Doors: what other programs come in by. A door translates; it synthesises, buffers and schedules nothing.
+
+What several doors need is here once: `listening` (where a server may listen, and its certificates), `encoders` (audio
+in the containers that others ask for), `aliases` (voices by the names of others) and `refusals` (kinds of errors).
+`http` is a door of its own: OpenAI's speech API over the client of Gapless.
+Sources are in doors/; what is installed, and what is imported everywhere, is gapless.doors.
+"""
