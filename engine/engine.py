@@ -1,9 +1,9 @@
 """The engine in this process: submit an utterance, push text, receive audio events through a sink.
 
-    submit/push_text/... -> board -> text -> t3 -> ledger -> flow -> mel -> vocoder -> sink
+    submit/push_text/... -> scheduler -> text -> t3 -> ledger -> flow -> mel -> vocoder -> sink
                        \\-> prepared voices: the voice, prepared on the voices thread unless it is there
 
-Callers' threads only touch the board and the prepared voices.
+Callers' threads only touch the scheduler and the prepared voices.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from engine.pipeline.vocoder import VocoderRunner
 from engine.pipeline.worker import Worker, Workers
 from engine.scheduling import admission
 from engine.scheduling import running as changes
-from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.jobs import Stages
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
+from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages.flow import FlowStage
 from engine.stages.t3 import T3Stage
@@ -96,7 +96,7 @@ class LocalEngine:
             watermark=mark,
         )
         places, self._memory_limit = _places(options, self._memory, device)
-        config = BoardConfig(
+        config = SchedulerConfig(
             max_utterances=places,
             ladder=ladder,
             by_deadline=options.by_deadline and not options.deterministic,
@@ -116,7 +116,7 @@ class LocalEngine:
             ledger_tokens=ledger_tokens,
             channel_samples=channel_samples,
         )
-        self._board = Board(config)
+        self._scheduler = Scheduler(config)
         stages = cores.apart(lambda: self._stages(places, mark))
         if wrap is not None:
             stages = wrap(stages)
@@ -147,17 +147,17 @@ class LocalEngine:
     def _arranged(self, stages: Stages) -> list[Worker]:
         """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:
         flow and vocoder of such a model are faster one after the other than side by side."""
-        board = self._board
-        t3, flow = T3Runner(board, stages.tokens), FlowRunner(board, stages.mel)
-        vocoder = VocoderRunner(board, stages.sound)
-        text = Worker("text", board, [TextRunner(board, stages.tokens)], self._pin_threads, is_light=True)
-        workers, load = [text, Worker("t3", board, [t3], self._start_t3)], board.estimates.flow_load
+        scheduler = self._scheduler
+        t3, flow = T3Runner(scheduler, stages.tokens), FlowRunner(scheduler, stages.mel)
+        vocoder = VocoderRunner(scheduler, stages.sound)
+        text = Worker("text", scheduler, [TextRunner(scheduler, stages.tokens)], self._pin_threads, is_light=True)
+        workers, load = [text, Worker("t3", scheduler, [t3], self._start_t3)], scheduler.estimates.flow_load
         if _is_small(self._model):
-            return [*workers, Worker("flow", board, [vocoder, flow], self._pin_threads, load)]
+            return [*workers, Worker("flow", scheduler, [vocoder, flow], self._pin_threads, load)]
         return [
             *workers,
-            Worker("flow", board, [flow], self._pin_threads, load),
-            Worker("vocoder", board, [vocoder], self._pin_threads),
+            Worker("flow", scheduler, [flow], self._pin_threads, load),
+            Worker("vocoder", scheduler, [vocoder], self._pin_threads),
         ]
 
     def _start_t3(self) -> None:
@@ -176,14 +176,14 @@ class LocalEngine:
             default_voice=config.default_voice,
             default_sampling=config.sampling.subset(config.used_sampling),
             default_max_text_delay_s=self._options.max_text_delay_s,
-            max_utterances=self._board.limit,
+            max_utterances=self._scheduler.limit,
             utterance_bytes=self._memory.total,
             utterance_memory_bytes=self._memory_limit,
             has_guidance=config.t3.guidance,
             has_emotion=config.t3.emotion,
             has_alignment=model.has_alignment,
-            has_prebuffer_hint=self._board.config.by_deadline,
-            has_playback_scheduling=self._board.config.by_deadline,
+            has_prebuffer_hint=self._scheduler.config.by_deadline,
+            has_playback_scheduling=self._scheduler.config.by_deadline,
             has_speculation=self._options.speculate,
             is_deterministic=self._options.deterministic,
             has_cloning=model.cloner is not None and self._library.takes_voices,
@@ -218,7 +218,7 @@ class LocalEngine:
         self._prepared.drop(self._library.remove(name))
 
     def stats(self) -> EngineStats:
-        return self._board.stats()
+        return self._scheduler.stats()
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
         config = self._model.config
@@ -243,60 +243,60 @@ class LocalEngine:
             sink=sink,
             trace=trace,
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
-            ledger=Ledger(self._board.config.ledger_tokens),
+            ledger=Ledger(self._scheduler.config.ledger_tokens),
             on_leave=on_leave,
         )
-        self._board.add(running)
+        self._scheduler.add(running)
         self._prepared.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
         return accepted
 
     def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
         """Not by the utterance's id: once it has ended, another one may go by that."""
-        with self._board.changed:
+        with self._scheduler.changed:
             if error := ready.exception():
                 changes.fail(running, reported(error, "the voice"))
             else:
                 changes.give_voice(running, ready.result())
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
 
     def push_text(self, utterance_id: str, text: str) -> None:
-        self._board.update(utterance_id, lambda running: changes.push_text(running, text))
+        self._scheduler.update(utterance_id, lambda running: changes.push_text(running, text))
 
     def flush(self, utterance_id: str, flush_id: int) -> None:
-        self._board.update(utterance_id, lambda running: changes.flush(running, flush_id))
+        self._scheduler.update(utterance_id, lambda running: changes.flush(running, flush_id))
 
     def end_input(self, utterance_id: str) -> None:
-        self._board.update(utterance_id, changes.end_input)
+        self._scheduler.update(utterance_id, changes.end_input)
 
     def release(self, utterance_id: str, num_samples: int) -> None:
-        self._board.update(utterance_id, lambda running: changes.release(running, num_samples))
+        self._scheduler.update(utterance_id, lambda running: changes.release(running, num_samples))
 
     def playback(self, utterance_id: str, playback: Playback) -> None:
-        hear = self._board.deadlines.hear
-        self._board.update(utterance_id, lambda running: hear(running, playback.played_samples))
+        hear = self._scheduler.deadlines.hear
+        self._scheduler.update(utterance_id, lambda running: hear(running, playback.played_samples))
 
     def cancel(self, utterance_id: str) -> None:
-        self._board.cancel(utterance_id)
+        self._scheduler.cancel(utterance_id)
 
     def let_in_what_fits(self) -> None:
         """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
-        voice, most = self._model.config.default_voice, self._board.limit
+        voice, most = self._model.config.default_voice, self._scheduler.limit
 
         def measured(count: int) -> float:
             rate = measure.audio_per_s(self, voice, count, MEASURED_WITHIN_S)
             log.info("%d at once: %.1f s of audio in a second", count, rate)
             return rate
 
-        self._board.limit = admission.streams_that_fit(measured, most)
-        log.info("up to %d utterances at once", self._board.limit)
+        self._scheduler.limit = admission.streams_that_fit(measured, most)
+        log.info("up to %d utterances at once", self._scheduler.limit)
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        self._board.on_close(callback)
+        self._scheduler.on_close(callback)
 
     def close(self) -> None:
-        self._board.close()
+        self._scheduler.close()
         self._workers.join()
-        for running in self._board.take_leaving():  # nobody else is left to see them off
+        for running in self._scheduler.take_leaving():  # nobody else is left to see them off
             running.on_leave()
         self._prepared.close()
 

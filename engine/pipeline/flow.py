@@ -12,10 +12,10 @@ from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.messages import ChunkTimings
 from engine.pipeline.worker import Runner, Work, together
-from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import FlowWork, MelStage
 from engine.scheduling.running import FlowJob, Proposal, Running, VocoderJob, fail
+from engine.scheduling.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -23,30 +23,30 @@ log = logging.getLogger(__name__)
 class FlowRunner(Runner):
     """Owner of the mel stage: runs windows and commits them."""
 
-    def __init__(self, board: Board, stage: MelStage) -> None:
-        self._board = board
+    def __init__(self, scheduler: Scheduler, stage: MelStage) -> None:
+        self._scheduler = scheduler
         self._stage = stage
 
     def take(self) -> Work | float | None:
-        board = self._board
-        jobs, wait_s = board.next_flow_jobs(now_ns())
+        scheduler = self._scheduler
+        jobs, wait_s = scheduler.next_flow_jobs(now_ns())
         if jobs:
-            board.flow_busy = True
+            scheduler.flow_busy = True
             return partial(self._speak, jobs)
-        if proposed := board.next_proposal():
+        if proposed := scheduler.next_proposal():
             return partial(self._guard, [proposed], self._propose)
-        if board.config.sequential:
-            board.changed.notify_all()  # T3 may rest for a window whose time has passed
+        if scheduler.config.sequential:
+            scheduler.changed.notify_all()  # T3 may rest for a window whose time has passed
         return wait_s
 
     def wants(self) -> bool:
-        return bool(self._board.next_flow_jobs(now_ns())[0])
+        return bool(self._scheduler.next_flow_jobs(now_ns())[0])
 
     def _speak(self, jobs: list[FlowJob]) -> None:
         self._guard(self._batch(jobs), self._commit_all)
-        with self._board.changed:
-            self._board.flow_busy = False
-            self._board.changed.notify_all()
+        with self._scheduler.changed:
+            self._scheduler.flow_busy = False
+            self._scheduler.changed.notify_all()
 
     def _batch(self, jobs: list[FlowJob]) -> list[FlowJob]:
         """The most urgent window, and those that can be run with it."""
@@ -54,7 +54,7 @@ class FlowRunner(Runner):
         if _has_proposal(first):
             return [first]
         others = [job for job in others if not _has_proposal(job)]
-        return together([first, *others], self._board.batch_of(first.window), self._alike)
+        return together([first, *others], self._scheduler.batch_of(first.window), self._alike)
 
     def _alike(self, job: FlowJob) -> Hashable:
         return self._stage.alike(self._state(job), _work(job))
@@ -74,24 +74,24 @@ class FlowRunner(Runner):
                 return
             running = jobs[0].running
             log.exception("the flow failed on utterance %s", running.request.id)
-            with self._board.changed:
+            with self._scheduler.changed:
                 running.ledger.entries.clear()
                 fail(running, reported(error, "the flow"))
-                self._board.changed.notify_all()
+                self._scheduler.changed.notify_all()
 
     def _commit_all(self, jobs: list[FlowJob]) -> None:
         """Windows that were proposed before count as they are, the others are run now."""
         proposal = jobs[0].running.proposal
         done = [proposal] if proposal is not None and proposal.is_for(jobs[0]) else self._run_windows(jobs)
-        with self._board.changed:
+        with self._scheduler.changed:
             for one in done:
                 self._discard(one.job.running, one)
                 self._commit(one)
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
 
     def _propose(self, jobs: list[FlowJob]) -> None:
         (proposal,) = self._run_windows(jobs, speculative=True)
-        with self._board.changed:
+        with self._scheduler.changed:
             self._discard(proposal.job.running, proposal)
             proposal.job.running.proposal = proposal
 
@@ -106,8 +106,8 @@ class FlowRunner(Runner):
         started = now_ns()
         done = self._stage.run([self._state(job) for job in jobs], [_work(job) for job in jobs])
         ended = now_ns()
-        with self._board.changed:
-            estimates = self._board.estimates
+        with self._scheduler.changed:
+            estimates = self._scheduler.estimates
             if n_new := sum(job.window.n_new for job in jobs):
                 estimates.flow_s.add(n_new, (ended - started) / NS_PER_S)
             for job in jobs:
@@ -141,7 +141,7 @@ class FlowRunner(Runner):
         if window.final:
             running.ledger.entries.popleft()
             running.segment_windows = 0
-        self._board.pass_on(running)
+        self._scheduler.pass_on(running)
 
 
 def _work(job: FlowJob) -> FlowWork:

@@ -9,11 +9,11 @@ from functools import partial
 from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.pipeline.worker import Runner, Work
-from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running, fail
+from engine.scheduling.scheduler import Scheduler
 from engine.text.alignment import SegmentAlignment
 
 log = logging.getLogger(__name__)
@@ -22,23 +22,23 @@ log = logging.getLogger(__name__)
 class T3Runner(Runner):
     """Owner of the token stage: of T3, its rows and its caches."""
 
-    def __init__(self, board: Board, stage: TokenStage) -> None:
-        self._board = board
+    def __init__(self, scheduler: Scheduler, stage: TokenStage) -> None:
+        self._scheduler = scheduler
         self._stage = stage
         self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
     def take(self) -> Work | None:
-        board = self._board
-        leaving, starting = board.take_leaving(), board.to_speak()
-        feeding, stepping = board.to_feed(), board.to_step()
+        scheduler = self._scheduler
+        leaving, starting = scheduler.take_leaving(), scheduler.to_speak()
+        feeding, stepping = scheduler.to_feed(), scheduler.to_step()
         if leaving or starting or feeding or stepping:
             return partial(self._do, leaving, starting, feeding, stepping)
         self._stepped_ns = 0
         return None
 
     def wants(self) -> bool:
-        board = self._board
-        return bool(board.to_speak() or board.to_feed() or board.to_step())
+        scheduler = self._scheduler
+        return bool(scheduler.to_speak() or scheduler.to_feed() or scheduler.to_step())
 
     def _do(
         self, leaving: list[Running], starting: Running | None, feeding: Running | None, stepping: list[Running]
@@ -68,11 +68,11 @@ class T3Runner(Runner):
     def _fail(self, running: Running, error: Exception) -> None:
         log.error("t3 failed on utterance %s", running.request.id, exc_info=error)
         self._leave(running)
-        with self._board.changed:
+        with self._scheduler.changed:
             if running.decoding is not None:
                 running.decoding.closed, running.decoding = True, None
             fail(running, reported(error, "T3"))
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
 
     def _begin(self, running: Running) -> None:
         """Takes a row for the next speakable piece."""
@@ -93,14 +93,14 @@ class T3Runner(Runner):
         started = now_ns()
         complete = self._stage.feed(running.row)
         ended = now_ns()
-        with self._board.changed:
+        with self._scheduler.changed:
             running.t3_ns += ended - started
             running.feeding_ns += ended - started
             running.fed_ns = ended
             if not complete:
                 return
             piece = running.pieces.popleft()
-            per_token = self._board.config.timing.samples_per_token
+            per_token = self._scheduler.config.timing.samples_per_token
             running.decoding = SegmentTokens(
                 index=running.n_segments,
                 text=piece.segment,
@@ -110,10 +110,10 @@ class T3Runner(Runner):
                 busy_ns=running.feeding_ns,
                 alignment=SegmentAlignment(piece.words, piece.segment, per_token) if piece.words else None,
             )
-            self._board.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
+            self._scheduler.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
             running.n_segments += 1
             running.ledger.entries.append(running.decoding)
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
 
     def _step(self, stepping: list[Running]) -> None:
         """One token for everyone; who stops gives back its row."""
@@ -125,15 +125,15 @@ class T3Runner(Runner):
                 self._fail(running, error)
             return
         drawn = now_ns()
-        with self._board.changed:
+        with self._scheduler.changed:
             if self._stepped_ns:
-                self._board.estimates.token_s.add((drawn - self._stepped_ns) / NS_PER_S)
+                self._scheduler.estimates.token_s.add((drawn - self._stepped_ns) / NS_PER_S)
             self._stepped_ns = drawn if any(token is not None for token in tokens) else 0
             share_ns = (drawn - started) // len(stepping)
             for running, token in zip(stepping, tokens, strict=True):
                 running.t3_ns += share_ns
                 self._take(running, token, drawn, share_ns)
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
         for running, token in zip(stepping, tokens, strict=True):
             if token is None:
                 self._leave(running)
@@ -154,4 +154,4 @@ class T3Runner(Runner):
                 segment.alignment.close(complete=not row.warning)
             segment.closed, segment.closed_ns, running.decoding = True, drawn, None
             if segment.drawn:
-                self._board.estimates.tokens_per_char.add(segment.drawn / len(segment.spoken))
+                self._scheduler.estimates.tokens_per_char.add(segment.drawn / len(segment.spoken))

@@ -2,7 +2,7 @@
 
 Callers only append to the segmenter's input. This runner cuts it, a bounded number of characters in each turn, and
 prepares the next segment (numbers become words, and so on) while T3 still speaks the one before it. Utterances take
-turns, so one long text delays nobody else's. Nothing of this is done with the board's condition held.
+turns, so one long text delays nobody else's. Nothing of this is done with the scheduler's condition held.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from functools import partial
 from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.pipeline.worker import Runner, Work
-from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import TokenStage
 from engine.scheduling.ledger import FlushMark
 from engine.scheduling.running import Running, Spoken, fail, take_cut
+from engine.scheduling.scheduler import Scheduler
 from engine.text.segmenter import TextSegment
 
 log = logging.getLogger(__name__)
 
 
 class TextRunner(Runner):
-    def __init__(self, board: Board, stage: TokenStage) -> None:
-        self._board = board
+    def __init__(self, scheduler: Scheduler, stage: TokenStage) -> None:
+        self._scheduler = scheduler
         self._stage = stage
 
     def take(self) -> Work | float | None:
         now = now_ns()
-        if running := self._board.to_prepare(now):
+        if running := self._scheduler.to_prepare(now):
             return partial(self._do, running)
-        next_cut = self._board.next_cut_ns()
+        next_cut = self._scheduler.next_cut_ns()
         return None if next_cut is None else max(0, next_cut - now) / NS_PER_S
 
     def wants(self) -> bool:
-        return self._board.to_prepare(now_ns()) is not None
+        return self._scheduler.to_prepare(now_ns()) is not None
 
     def _do(self, running: Running) -> None:
         """Border of the stage: whatever breaks, breaks one utterance."""
@@ -45,35 +45,35 @@ class TextRunner(Runner):
             self._prepare(running)
         except Exception as error:
             log.exception("the text failed on utterance %s", running.request.id)
-            with self._board.changed:
+            with self._scheduler.changed:
                 fail(running, reported(error, "the text"))
-                self._board.changed.notify_all()
+                self._scheduler.changed.notify_all()
 
     def _cut(self, running: Running) -> None:
         taken = running.segmenter.take(now_ns())
-        with self._board.changed:
+        with self._scheduler.changed:
             take_cut(running, taken)
             running.prepared_ns = now_ns()
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
 
     def _prepare(self, running: Running) -> None:
         """Passes flush marks on, and makes the next segment speakable, once all pieces before them are in the ledger.
 
         A segment stays in `texts` until its pieces stand in its place, so that the utterance never seems to be idle."""
-        with self._board.changed:
+        with self._scheduler.changed:
             if running.pieces:
                 return
             while running.texts and isinstance(mark := running.texts[0], FlushMark):
                 running.texts.popleft()
                 running.ledger.entries.append(mark)
             text = running.texts[0] if running.texts else None
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
         if isinstance(text, TextSegment):
             pieces = self._pieces(running, text)
-            with self._board.changed:
+            with self._scheduler.changed:
                 running.texts.popleft()
                 running.pieces += pieces
-                self._board.changed.notify_all()
+                self._scheduler.changed.notify_all()
 
     def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
         language = running.accepted.language

@@ -17,10 +17,10 @@ from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
 from engine.pipeline.worker import Runner, Work, emit, together
-from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SoundStage, VocoderWork
 from engine.scheduling.running import Running, VocoderJob
+from engine.scheduling.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -40,22 +40,22 @@ class _Done:
 class VocoderRunner(Runner):
     """Owner of the sound stage, and the only one that emits audio, ends and errors."""
 
-    def __init__(self, board: Board, stage: SoundStage) -> None:
-        self._board = board
+    def __init__(self, scheduler: Scheduler, stage: SoundStage) -> None:
+        self._scheduler = scheduler
         self._stage = stage
 
     def take(self) -> Work | None:
-        events, jobs = self._board.settle(), self._board.next_vocoder_jobs()
+        events, jobs = self._scheduler.settle(), self._scheduler.next_vocoder_jobs()
         return partial(self._do, events, jobs) if events or jobs else None
 
     def wants(self) -> bool:
-        return self._board.in_vocoder
+        return self._scheduler.in_vocoder
 
     def _do(self, events: list[tuple[Running, Event]], jobs: list[VocoderJob]) -> None:
         for running, event in events:
             emit(running, event)
         if jobs:
-            self._speak(together(jobs, self._board.batch_of(jobs[0].window), self._alike))
+            self._speak(together(jobs, self._scheduler.batch_of(jobs[0].window), self._alike))
 
     def _alike(self, job: VocoderJob) -> Hashable:
         return self._stage.alike(self._state(job), _work(job))
@@ -84,10 +84,10 @@ class VocoderRunner(Runner):
     def _fail(self, running: Running, error: Exception) -> None:
         """Called where the error is handled, so that the log has its traceback."""
         log.exception("the vocoder failed on utterance %s", running.request.id)
-        with self._board.changed:
+        with self._scheduler.changed:
             if running.cancelled:  # nobody wants to know, and its id may be another's by now
                 return
-            self._board.cancel(running.request.id)
+            self._scheduler.cancel(running.request.id)
         emit(running, Failed(error=reported(error, "the vocoder")))
 
     def _run(self, jobs: list[VocoderJob]) -> list[_Done]:
@@ -99,8 +99,8 @@ class VocoderRunner(Runner):
         done = self._stage.run(states, [_work(job) for job in jobs])
         ended = now_ns()
         if n_new := sum(job.window.n_new for job in jobs):
-            with self._board.changed:
-                self._board.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
+            with self._scheduler.changed:
+                self._scheduler.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
         batch = tuple(job.running.trace.context for job in jobs)
 
         def stamped(timings: ChunkTimings) -> ChunkTimings:
@@ -115,7 +115,7 @@ class VocoderRunner(Runner):
         """Replaces the state and lets the audio leave, unless nobody wants it any more."""
         job, running, segment, final = done.job, done.job.running, done.job.segment, done.job.window.final
         took_ns = (job.timings.vocoder_end_ns - job.timings.vocoder_start_ns) // len(done.batch)
-        with self._board.changed:
+        with self._scheduler.changed:
             if running.cancelled:
                 return
             running.vocoder = done.state
@@ -123,7 +123,7 @@ class VocoderRunner(Runner):
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
             chunk = self._chunk(job, done.audio) if len(done.audio) else None
-            self._board.changed.notify_all()
+            self._scheduler.changed.notify_all()
         if chunk is not None:
             emit(running, chunk)
             running.trace.window(segment, chunk, job.batch, done.batch)
@@ -145,7 +145,7 @@ class VocoderRunner(Runner):
             end_of_segment=job.window.final,
             text_begin=job.segment.text.begin,
             text_end=job.segment.text.end,
-            prebuffer_hint_s=self._board.deadlines.note_audio(running, len(audio), timings.vocoder_end_ns),
+            prebuffer_hint_s=self._scheduler.deadlines.note_audio(running, len(audio), timings.vocoder_end_ns),
         )
 
 

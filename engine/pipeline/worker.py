@@ -1,4 +1,4 @@
-"""What the stages' work has in common: the threads that do it until the board closes, and how events leave."""
+"""What the stages' work has in common: the threads that do it until the scheduler closes, and how events leave."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TypeVar
 from engine.clock import now_ns
 from engine.errors import UtteranceFailed
 from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
-from engine.scheduling.board import Board
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.estimates import Load
 from engine.scheduling.running import Running
+from engine.scheduling.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +31,22 @@ class Runner:
     """Runs one stage. Its methods are called on the thread that has it."""
 
     def take(self) -> Work | float | None:
-        """With the board's condition held: what to do now, or in how many seconds there may be something, or None:
+        """With the scheduler's condition held: what to do now, or in how many seconds there may be something, or None:
         not before something changes."""
         raise NotImplementedError
 
     def wants(self) -> bool:
-        """With the board's condition held: whether there is something to do now."""
+        """With the scheduler's condition held: whether there is something to do now."""
         raise NotImplementedError
 
 
 class Worker:
-    """A named thread that does the work of its runners, the first of them first, until the board closes."""
+    """A named thread that does the work of its runners, the first of them first, until the scheduler closes."""
 
     def __init__(
         self,
         name: str,
-        board: Board,
+        scheduler: Scheduler,
         runners: Sequence[Runner],
         on_start: Callable[[], None],
         load: Load | None = None,
@@ -54,7 +54,7 @@ class Worker:
         is_light: bool = False,
     ) -> None:
         """`load` learns how busy it is. `is_light`: its work needs no share of the cores worth counting."""
-        self._board = board
+        self._scheduler = scheduler
         self._duties = runners
         self._on_start = on_start
         self._load = load
@@ -64,8 +64,8 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self, place: Callable[[Work], Work] = _here) -> None:
-        """`place`, called with the board's condition held, may have a piece of work done elsewhere, for the worker to
-        wait for."""
+        """`place`, called with the scheduler's condition held, may have a piece of work done elsewhere; the worker
+        waits for it."""
         self._place = place
         self._thread.start()
 
@@ -74,11 +74,11 @@ class Worker:
 
     @property
     def rests(self) -> bool:
-        """With the board's condition held: whether it neither does anything nor has anything to do."""
+        """With the scheduler's condition held: whether it neither does anything nor has anything to do."""
         return self._is_light or (not self._busy and not any(runner.wants() for runner in self._duties))
 
     def _run(self) -> None:
-        """A worker that breaks takes the board with it: nobody is to wait for one that is gone."""
+        """A worker that breaks closes the scheduler, so that nobody waits for a thread that is gone."""
         try:
             self._on_start()
             rested_ns = now_ns()
@@ -92,12 +92,12 @@ class Worker:
                 rested_ns = ended_ns
         except Exception as error:
             log.exception("the %s thread broke", self._thread.name)
-            for running in self._board.close():
+            for running in self._scheduler.close():
                 emit(running, Failed(error=UtteranceFailed(f"the engine broke: {error}")))
 
     def _next(self) -> Work | None:
-        """What to do, waited for; None once the board has closed and nothing is left."""
-        with self._board.changed:
+        """What to do, waited for; None once the scheduler has closed and nothing is left."""
+        with self._scheduler.changed:
             while True:
                 waits: list[float] = []
                 for runner in self._duties:
@@ -107,9 +107,9 @@ class Worker:
                         return self._place(found)
                     if found is not None:
                         waits.append(found)
-                if self._board.closed:
+                if self._scheduler.closed:
                     return None
-                self._board.changed.wait(min(waits, default=None))
+                self._scheduler.changed.wait(min(waits, default=None))
 
 
 class Workers:
@@ -129,7 +129,7 @@ class Workers:
             worker.join()
 
     def _placed(self, worker: Worker, work: Work) -> Work:
-        """With the board's condition held: the same work, on as many cores as it may take."""
+        """With the scheduler's condition held: the same work, on as many cores as it may take."""
         executor = self._all_cores
         if executor is None or not all(other.rests for other in self._workers if other is not worker):
             return work

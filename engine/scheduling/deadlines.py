@@ -1,7 +1,7 @@
 """When an utterance's listener runs out of audio, and what is still to come for him: the scheduler's view of time.
 
 A listener is where his last report says, or, without reports, where real-time playback would be. All instants are
-`engine.clock.now_ns()`; everything is touched with the board's condition held.
+`engine.clock.now_ns()`; everything is touched with the scheduler's condition held.
 """
 
 from __future__ import annotations

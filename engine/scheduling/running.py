@@ -1,8 +1,8 @@
 """One running utterance as the workers share it, and what its caller may change about it.
 
-Every field is touched with the board's condition held, except `row`, `begun_ns` and `feeding_ns` (the t3 thread's own),
-`flow` (the flow thread's own) and `vocoder` (the vocoder thread's own); a thread may read without it what it alone
-writes.
+Every field is touched with the scheduler's condition held, except `row`, `begun_ns` and `feeding_ns` (the t3 thread's
+own), `flow` (the flow thread's own) and `vocoder` (the vocoder thread's own); a thread may read without it what it
+alone writes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Running:
     trace: UtteranceTrace
     segmenter: Segmenter
     ledger: Ledger
-    on_leave: Callable[[], None]  # called once, on the t3 thread or when the engine closes, when it has left the board
+    on_leave: Callable[[], None]  # called once, on the t3 thread or when the engine closes, when it has left
     voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun

@@ -1,4 +1,4 @@
-"""The board and its workers over scripted stages, and who calls on them."""
+"""The scheduler and its workers over scripted stages, and who calls on them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from engine.pipeline.text import TextRunner
 from engine.pipeline.vocoder import VocoderRunner
 from engine.pipeline.worker import Runner, Worker
 from engine.scheduling import running as changes
-from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
+from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig
 from engine.text.segmenter import Segmenter, SegmenterConfig
 from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedSound, ScriptedTokens
 
-CONFIG = BoardConfig(
+CONFIG = SchedulerConfig(
     max_utterances=4,
     ladder=LadderConfig(sizes=(3, 5)),
     timing=Timing(sample_rate=1000, samples_per_token=SAMPLES_PER_TOKEN, lookahead=2, largest=5),
@@ -41,8 +41,8 @@ NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slot
 class Caller:
     """One utterance as the service would drive it; releases audio as it arrives unless told not to."""
 
-    def __init__(self, board: Board, name: str, reads: bool = True) -> None:
-        self.name, self.board, self.reads = name, board, reads
+    def __init__(self, scheduler: Scheduler, name: str, reads: bool = True) -> None:
+        self.name, self.scheduler, self.reads = name, scheduler, reads
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.left = threading.Event()
         accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
@@ -52,14 +52,14 @@ class Caller:
             sink=self.arrived.put,
             trace=UtteranceTrace(""),
             segmenter=Segmenter(SegmenterConfig(), 50_000_000),
-            ledger=Ledger(board.config.ledger_tokens),
+            ledger=Ledger(scheduler.config.ledger_tokens),
             on_leave=self.left.set,
             voice=object(),
         )
-        self.board.add(running)
+        self.scheduler.add(running)
 
     def update(self, change: Callable[..., None], *args: Any) -> None:
-        self.board.update(self.name, lambda running: change(running, *args))
+        self.scheduler.update(self.name, lambda running: change(running, *args))
 
     def say(self, text: str) -> None:
         self.update(changes.push_text, text)
@@ -82,7 +82,7 @@ class Caller:
         until_s = time.monotonic() + 5
         while not seen.is_set():
             assert time.monotonic() < until_s
-            self.board.update(self.name, lambda running: seen.set() if holds(running) else None)
+            self.scheduler.update(self.name, lambda running: seen.set() if holds(running) else None)
             time.sleep(0.002)
 
     def nothing_more(self, for_s: float = 0.05) -> bool:
@@ -92,31 +92,31 @@ class Caller:
 
 class Pipeline:
     def __init__(
-        self, tokens: ScriptedTokens, mel: ScriptedMel, config: BoardConfig = CONFIG, together: bool = False
+        self, tokens: ScriptedTokens, mel: ScriptedMel, config: SchedulerConfig = CONFIG, together: bool = False
     ) -> None:
         self.tokens, self.mel, self.sound = tokens, mel, ScriptedSound()
-        self.board = Board(config)
-        t3, flow = T3Runner(self.board, tokens), FlowRunner(self.board, mel)
-        vocoder, text = VocoderRunner(self.board, self.sound), TextRunner(self.board, tokens)
+        self.scheduler = Scheduler(config)
+        t3, flow = T3Runner(self.scheduler, tokens), FlowRunner(self.scheduler, mel)
+        vocoder, text = VocoderRunner(self.scheduler, self.sound), TextRunner(self.scheduler, tokens)
         arranged: dict[str, list[Runner]] = {"text": [text], "t3": [t3], "flow": [vocoder, flow]}
         if not together:
             arranged = {"text": [text], "t3": [t3], "flow": [flow], "vocoder": [vocoder]}
-        loads = {"flow": self.board.estimates.flow_load}
+        loads = {"flow": self.scheduler.estimates.flow_load}
         self.workers = [
-            Worker(name, self.board, runners, nothing, loads.get(name)) for name, runners in arranged.items()
+            Worker(name, self.scheduler, runners, nothing, loads.get(name)) for name, runners in arranged.items()
         ]
         for worker in self.workers:
             worker.start()
 
     def close(self) -> None:
-        self.board.close()
+        self.scheduler.close()
         for worker in self.workers:
             worker.join()
 
     def settles(self) -> bool:
         end = time.monotonic() + 5
         while time.monotonic() < end:
-            if self.board.stats() == NOTHING and self.tokens.held == 0:
+            if self.scheduler.stats() == NOTHING and self.tokens.held == 0:
                 return True
             time.sleep(0.005)
         return False

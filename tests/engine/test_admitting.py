@@ -154,7 +154,7 @@ def test_the_hint_tells_how_long_the_one_that_runs_will_take(model: Model) -> No
             engine.push_text(name, "Hello there, my friend. " * sentences)
             engine.end_input(name)
             assert waiting.wait(10)
-            while not engine._board._running[name].channel_full:
+            while not engine._scheduler._running[name].channel_full:
                 time.sleep(0.002)
             hints.append(refusal(engine))
             engine.cancel(name)

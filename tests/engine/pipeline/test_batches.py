@@ -9,9 +9,9 @@ import pytest
 
 from engine.messages import AudioChunk, Failed
 from engine.scheduling import running as changes
-from engine.scheduling.board import Board
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
+from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.windows import Window
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import TOKENS_PER_CHAR, ScriptedMel, ScriptedTokens
@@ -22,7 +22,7 @@ def test_rows_step_together_and_a_long_text_is_fed_between_their_steps() -> None
     roomy = replace(CONFIG, ledger_tokens=1000, channel_samples=10_000)  # so that T3 never rests
     pipeline = Pipeline(ScriptedTokens(step_s=0.001), ScriptedMel(), roomy)
     try:
-        first, second = Caller(pipeline.board, "a"), Caller(pipeline.board, "b")
+        first, second = Caller(pipeline.scheduler, "a"), Caller(pipeline.scheduler, "b")
         first.update(changes.push_text, "Spoken for a while, and on. ")
         while "s" not in pipeline.tokens.order:
             time.sleep(0.001)
@@ -33,7 +33,7 @@ def test_rows_step_together_and_a_long_text_is_fed_between_their_steps() -> None
         until_its_end = steps[TOKENS_PER_CHAR * len("Spoken for a while, and on.") - 1]
         assert "fff" not in pipeline.tokens.order[:until_its_end], "it must not have waited for the other's text"
         assert spoken(second.all()) == "~ in a hundred feeds."
-        third, fourth = Caller(pipeline.board, "c"), Caller(pipeline.board, "d")
+        third, fourth = Caller(pipeline.scheduler, "c"), Caller(pipeline.scheduler, "d")
         third.say("At the same time.")
         fourth.say("At the same time.")
         third.all()
@@ -52,7 +52,7 @@ def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobod
             "c": "Six ! three four.",
             "d": "Ten is the end.",
         }
-        callers = {name: Caller(pipeline.board, name) for name in texts}
+        callers = {name: Caller(pipeline.scheduler, name) for name in texts}
         for name, caller in callers.items():
             caller.say(texts[name])
         events = {name: caller.all() for name, caller in callers.items()}
@@ -66,11 +66,11 @@ def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobod
 @pytest.mark.parametrize(("batch_tokens", "most"), [(None, 4), (12, 2), (3, 1)])
 def test_a_batch_holds_no_more_tokens_than_it_may(batch_tokens: int | None, most: int) -> None:
     """Nobody else's window can go in front while a batch runs."""
-    board = Board(replace(CONFIG, max_batch=4, batch_tokens=batch_tokens))
-    assert board.batch_of(Window(n_new=5, lookahead=3, final=False)) == most
-    assert board.batch_of(Window(n_new=0, lookahead=0, final=True)) >= most
-    board.estimates.flow_load.add(0, worked_s=5)  # there is no time to lose
-    assert board.batch_of(Window(n_new=5, lookahead=3, final=False)) == 4
+    scheduler = Scheduler(replace(CONFIG, max_batch=4, batch_tokens=batch_tokens))
+    assert scheduler.batch_of(Window(n_new=5, lookahead=3, final=False)) == most
+    assert scheduler.batch_of(Window(n_new=0, lookahead=0, final=True)) >= most
+    scheduler.estimates.flow_load.add(0, worked_s=5)  # there is no time to lose
+    assert scheduler.batch_of(Window(n_new=5, lookahead=3, final=False)) == 4
 
 
 def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_with_it() -> None:
@@ -78,7 +78,7 @@ def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_w
     pipeline.sound.window_s = 0.1
     try:
         texts = {"a": "One two three four.", "b": "Two two three four.", "c": "Six $ three four."}
-        callers = {name: Caller(pipeline.board, name) for name in texts}
+        callers = {name: Caller(pipeline.scheduler, name) for name in texts}
         for name, caller in callers.items():
             caller.say(texts[name])
         events = {name: caller.all() for name, caller in callers.items()}
@@ -93,7 +93,7 @@ def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_w
 
 def test_t3_fills_everyone_together_once_one_of_them_needs_it() -> None:
     """Each was filled as its own window left: rows out of step made a batch of one of nearly every step."""
-    board = Board(replace(CONFIG, ledger_tokens=40))
+    scheduler = Scheduler(replace(CONFIG, ledger_tokens=40))
     waiting = {"a": 40, "b": 31, "c": 31}
     segments = {}
     for name, count in waiting.items():
@@ -101,11 +101,11 @@ def test_t3_fills_everyone_together_once_one_of_them_needs_it() -> None:
         segment = segments[name] = SegmentTokens(index=0, text=text, spoken="x", t3_start_ns=1, prefill_end_ns=1)
         for _ in range(count):
             segment.append(0, 1)
-        Caller(board, name).update(_decode, segment)
+        Caller(scheduler, name).update(_decode, segment)
 
     def stepping() -> set[str]:
-        with board.changed:
-            return {running.request.id for running in board.to_step()}
+        with scheduler.changed:
+            return {running.request.id for running in scheduler.to_step()}
 
     assert not stepping(), "everyone has more than the flow's next window needs"
     segments["b"].advance(2)

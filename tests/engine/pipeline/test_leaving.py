@@ -18,7 +18,7 @@ from tests.engine.scripted_pipeline import NOTHING, Caller, Pipeline, spoken
 
 @pytest.mark.parametrize("text", ["", "  \n ", "?!", "..."])
 def test_nothing_speakable_is_an_error_and_not_silence(pipeline: Pipeline, text: str) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say(text)
     (failed,) = caller.all()
     assert isinstance(failed, Failed)
@@ -28,7 +28,7 @@ def test_nothing_speakable_is_an_error_and_not_silence(pipeline: Pipeline, text:
 
 @pytest.mark.parametrize("text", ["One. Two @ two. Three.", "One. Two ! two. Three.", "One. Two $ two. Three."])
 def test_a_failure_ends_one_utterance_after_the_audio_before_it(pipeline: Pipeline, text: str) -> None:
-    good, bad = Caller(pipeline.board, "good"), Caller(pipeline.board, "bad")
+    good, bad = Caller(pipeline.scheduler, "good"), Caller(pipeline.scheduler, "bad")
     good.update(changes.push_text, "This one goes on and on. ")
     bad.say(text)
     good.say("And it ends well.")
@@ -42,32 +42,32 @@ def test_a_failure_ends_one_utterance_after_the_audio_before_it(pipeline: Pipeli
 
 def test_a_step_that_breaks_ends_all_that_it_was_for_and_the_next_is_spoken(pipeline: Pipeline) -> None:
     """Nothing tells whose fault it was."""
-    bad = Caller(pipeline.board, "bad")
+    bad = Caller(pipeline.scheduler, "bad")
     bad.say("One. Two # two. Three.")
     events = bad.all()
     assert isinstance(events[-1], Failed)
     assert isinstance(events[-1].error, UtteranceFailed)
     assert spoken(events).startswith("One.")
-    good = Caller(pipeline.board, "good")
+    good = Caller(pipeline.scheduler, "good")
     good.say("It ends well.")
     assert spoken(good.all()) == "It ends well."
     assert pipeline.settles()
 
 
 def test_one_too_many_is_refused_until_one_ends(pipeline: Pipeline) -> None:
-    callers = [Caller(pipeline.board, name) for name in "abcd"]
+    callers = [Caller(pipeline.scheduler, name) for name in "abcd"]
     with pytest.raises(Overloaded, match="4 of 4"):
-        Caller(pipeline.board, "e")
-    pipeline.board.cancel("a")
-    callers.append(Caller(pipeline.board, "e"))
+        Caller(pipeline.scheduler, "e")
+    pipeline.scheduler.cancel("a")
+    callers.append(Caller(pipeline.scheduler, "e"))
 
 
 def test_cancel_is_seen_before_the_next_step(pipeline: Pipeline) -> None:
     pipeline.tokens.gate = threading.Event()
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "Spoken for a long long while. ")
     time.sleep(0.05)
-    pipeline.board.cancel("a")
+    pipeline.scheduler.cancel("a")
     pipeline.tokens.gate.set()
     assert pipeline.settles()
     assert pipeline.tokens.steps <= 1
@@ -78,34 +78,34 @@ def test_after_many_cancels_nothing_is_left(pipeline: Pipeline) -> None:
     rng = random.Random(1)
     pipeline.tokens.step_s = pipeline.mel.window_s = 0.0002
     for index in range(200):
-        caller = Caller(pipeline.board, str(index), reads=rng.random() < 0.5)
+        caller = Caller(pipeline.scheduler, str(index), reads=rng.random() < 0.5)
         caller.update(changes.push_text, "Some text that is spoken. " * rng.randint(0, 3))
         time.sleep(rng.random() * 0.004)
-        pipeline.board.cancel(str(index))
+        pipeline.scheduler.cancel(str(index))
     assert pipeline.settles()
 
 
 def test_a_closed_board_takes_nothing_and_ends_what_runs() -> None:
     pipeline = Pipeline(ScriptedTokens(step_s=0.001), ScriptedMel())
-    Caller(pipeline.board, "a").update(changes.push_text, "Still speaking. " * 3)
+    Caller(pipeline.scheduler, "a").update(changes.push_text, "Still speaking. " * 3)
     pipeline.close()
-    assert pipeline.board.stats() == NOTHING
+    assert pipeline.scheduler.stats() == NOTHING
     assert pipeline.tokens.held == 0
     with pytest.raises(EngineClosed):
-        Caller(pipeline.board, "b")
+        Caller(pipeline.scheduler, "b")
 
 
 def test_whoever_leaves_says_so_once_however_it_ends(pipeline: Pipeline) -> None:
     for text, name in (("hi.", "ended"), ("@", "failed"), ("hello there.", "cancelled")):
-        caller = Caller(pipeline.board, name)
+        caller = Caller(pipeline.scheduler, name)
         times: list[int] = []
-        with pipeline.board.changed:
-            pipeline.board._running[name].on_leave = lambda times=times: times.append(1)  # type: ignore[misc]
+        with pipeline.scheduler.changed:
+            pipeline.scheduler._running[name].on_leave = lambda times=times: times.append(1)  # type: ignore[misc]
         caller.say(text)
         if name == "cancelled":
             caller.next()
-            pipeline.board.cancel(name)
-            pipeline.board.cancel(name)
+            pipeline.scheduler.cancel(name)
+            pipeline.scheduler.cancel(name)
         else:
             caller.all()
         end = time.monotonic() + 5
@@ -120,10 +120,10 @@ def test_what_breaks_when_audio_is_handed_over_breaks_one_utterance(monkeypatch:
     try:
         with monkeypatch.context() as broken:
             broken.setattr("engine.tracing.UtteranceTrace.window", lambda *_: 1 // 0)
-            first = Caller(pipeline.board, "a")
+            first = Caller(pipeline.scheduler, "a")
             first.say("One two.")
             assert isinstance(first.all()[-1], Failed)
-        second = Caller(pipeline.board, "b")
+        second = Caller(pipeline.scheduler, "b")
         second.say("One two.")
         assert spoken(second.all()) == "One two."
     finally:
@@ -140,7 +140,7 @@ def test_a_worker_that_breaks_ends_everyone_and_says_so() -> None:
 
     pipeline.tokens.release = broken  # type: ignore[method-assign]
     try:
-        caller, other = Caller(pipeline.board, "a"), Caller(pipeline.board, "b")
+        caller, other = Caller(pipeline.scheduler, "a"), Caller(pipeline.scheduler, "b")
         caller.update(changes.push_text, "Hello there. ")
         for waiting in (caller, other):
             *_, failed = waiting.all()
@@ -148,7 +148,7 @@ def test_a_worker_that_breaks_ends_everyone_and_says_so() -> None:
             assert isinstance(failed.error, UtteranceFailed)
             assert "the device is gone" in str(failed.error)
         with pytest.raises(EngineClosed):
-            Caller(pipeline.board, "c")
+            Caller(pipeline.scheduler, "c")
     finally:
         pipeline.close()
 
@@ -164,11 +164,11 @@ def test_a_window_that_fails_after_its_cancel_touches_nobody(pipeline: Pipeline)
         raise RuntimeError("too late to matter")
 
     pipeline.mel.run = failing  # type: ignore[assignment, method-assign]
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("Hello there.")
     assert entered.wait(5)
-    pipeline.board.cancel("a")
-    again = Caller(pipeline.board, "a")
+    pipeline.scheduler.cancel("a")
+    again = Caller(pipeline.scheduler, "a")
     pipeline.mel.run = plain  # type: ignore[method-assign]
     gate.set()
     again.say("Hello again.")

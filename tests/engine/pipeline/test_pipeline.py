@@ -1,4 +1,4 @@
-"""Board and workers with scripted stages: order, isolation, bounds, speculation."""
+"""Scheduler and workers with scripted stages: order, isolation, bounds, speculation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from engine.pipeline.flow import FlowRunner
 from engine.pipeline.t3 import T3Runner
 from engine.pipeline.worker import Worker
 from engine.scheduling import running as changes
-from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
+from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedRow, ScriptedTokens
@@ -26,7 +26,7 @@ from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, nothing, sp
 
 
 def test_audio_comes_in_order_and_ends_with_finished(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("Hello there. How are you?")
     events = caller.all()
     assert spoken(events) == "Hello there.How are you?"
@@ -46,14 +46,14 @@ def test_audio_comes_in_order_and_ends_with_finished(pipeline: Pipeline) -> None
 
 
 def test_windows_follow_the_ladder_with_full_lookahead(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("abcdefgh")
     caller.all()
     assert pipeline.mel.windows == [(3, 2, False), (5, 2, False), (5, 2, False), (3, 0, True)]
 
 
 def test_stamps_follow_the_way_of_a_window(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("abcdefgh")
     for event in caller.all():
         if isinstance(event, AudioChunk):
@@ -65,13 +65,13 @@ def test_stamps_follow_the_way_of_a_window(pipeline: Pipeline) -> None:
 
 
 def test_text_is_spoken_before_the_input_ends(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "One. Tw")
     assert isinstance(caller.next(), AudioChunk)
 
 
 def test_a_flush_speaks_what_is_there_and_is_answered_in_order(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "no end yet")
     caller.update(changes.flush, 7)
     caller.update(changes.push_text, " and more.")
@@ -84,13 +84,13 @@ def test_a_flush_speaks_what_is_there_and_is_answered_in_order(pipeline: Pipelin
 
 
 def test_a_flush_of_nothing_is_answered_too(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.flush, 1)
     assert caller.next() == FlushDone(flush_id=1, end_sample=0)
 
 
 def test_after_the_longest_wait_words_are_spoken_without_an_end(pipeline: Pipeline) -> None:
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "two words wai")
     events: list[Event] = []
     while spoken(events) != "two words":
@@ -98,8 +98,8 @@ def test_after_the_longest_wait_words_are_spoken_without_an_end(pipeline: Pipeli
 
 
 def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) -> None:
-    """T3 took a text off the board, made it speakable without the lock, and put the pieces back; the flow thread, awake
-    for another utterance at that moment, found nothing waiting and ended the utterance as empty."""
+    """T3 took a text, made it speakable without the lock, and put the pieces back; the flow thread, awake for
+    another utterance at that moment, found nothing waiting and ended the utterance as empty."""
     entered, gate = threading.Event(), threading.Event()
     plain = pipeline.tokens.speakable
 
@@ -109,11 +109,11 @@ def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) 
         return plain(text, language)
 
     pipeline.tokens.speakable = slow  # type: ignore[method-assign]
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("Hello there.")
     assert entered.wait(5)
-    with pipeline.board.changed:
-        pipeline.board.changed.notify_all()
+    with pipeline.scheduler.changed:
+        pipeline.scheduler.changed.notify_all()
     assert caller.nothing_more()
     gate.set()
     assert spoken(caller.all()) == "Hello there."
@@ -121,7 +121,7 @@ def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) 
 
 def test_utterances_interleave_and_give_what_each_gives_alone(pipeline: Pipeline) -> None:
     texts = {name: f"Utterance {name} speaks {name * 5}. It has two sentences." for name in "wxyz"}
-    callers = {name: Caller(pipeline.board, name) for name in texts}
+    callers = {name: Caller(pipeline.scheduler, name) for name in texts}
     for name, caller in callers.items():
         caller.say(texts[name])
     for name, caller in callers.items():
@@ -129,12 +129,12 @@ def test_utterances_interleave_and_give_what_each_gives_alone(pipeline: Pipeline
 
 
 def test_who_does_not_read_stops_only_himself(pipeline: Pipeline) -> None:
-    stalled, good = Caller(pipeline.board, "stalled", reads=False), Caller(pipeline.board, "good")
+    stalled, good = Caller(pipeline.scheduler, "stalled", reads=False), Caller(pipeline.scheduler, "good")
     stalled.say("x" * 80 + ".")
     good.say("This one is read. To its very end.")
     assert spoken(good.all()) == "This one is read.To its very end."
     time.sleep(0.1)
-    stats = pipeline.board.stats()
+    stats = pipeline.scheduler.stats()
     assert stats.samples_unreleased <= CONFIG.channel_samples
     assert stats.tokens_waiting <= CONFIG.ledger_tokens
     steps = pipeline.tokens.steps
@@ -150,7 +150,7 @@ def test_who_does_not_read_stops_only_himself(pipeline: Pipeline) -> None:
 def test_a_ledger_too_small_for_a_window_is_refused_at_start() -> None:
     """T3 and flow would wait for each other for ever."""
     with pytest.raises(ValueError, match="the largest window needs 7"):
-        Board(BoardConfig(**{**vars(CONFIG), "ledger_tokens": 6}))
+        Scheduler(SchedulerConfig(**{**vars(CONFIG), "ledger_tokens": 6}))
 
 
 @pytest.mark.parametrize(("tokens_per_char", "drops"), [(TOKENS_PER_CHAR, False), (0.5, True)])
@@ -159,8 +159,8 @@ def test_a_proposed_end_is_committed_or_dropped_and_counted(tokens_per_char: flo
     config = replace(CONFIG, speculate=True)
     pipeline = Pipeline(ScriptedTokens(step_s=0.02), ScriptedMel(), config)
     try:
-        pipeline.board.estimates.tokens_per_char.add(tokens_per_char)
-        caller = Caller(pipeline.board, "a")
+        pipeline.scheduler.estimates.tokens_per_char.add(tokens_per_char)
+        caller = Caller(pipeline.scheduler, "a")
         caller.say("abcdefgh")
         events = caller.all()
         assert spoken(events) == "abcdefgh"
@@ -198,7 +198,7 @@ def test_a_sequential_board_never_does_two_things_at_once() -> None:
     pipeline.sound.window_s = 0.005
     pipeline.sound.run = alone("vocoder", pipeline.sound.run)  # type: ignore[method-assign]
     try:
-        caller = Caller(pipeline.board, "a")
+        caller = Caller(pipeline.scheduler, "a")
         caller.say("One sentence. And another one.")
         assert spoken(caller.all()) == "One sentence.And another one."
         assert not overlaps
@@ -216,10 +216,10 @@ def test_what_a_segment_takes_to_begin_is_no_time_of_a_token(pipeline: Pipeline)
         return plain(row)
 
     pipeline.tokens.feed = slow  # type: ignore[method-assign]
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("One. Two.")
     caller.all()
-    estimates = pipeline.board.estimates
+    estimates = pipeline.scheduler.estimates
     assert estimates.begin_s.value > 0.9
     assert estimates.token_s.value < 0.03
 
@@ -235,11 +235,11 @@ def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
         timing=replace(CONFIG.timing, largest=30),
         ledger_tokens=100,
     )
-    board, tokens = Board(config), ScriptedTokens()
-    board.estimates.token_s.add(0.1)
-    t3 = Worker("t3", board, [T3Runner(board, tokens)], nothing)
-    flow = Worker("flow", board, [FlowRunner(board, ScriptedMel())], nothing)
-    Caller(board, "a")
+    scheduler, tokens = Scheduler(config), ScriptedTokens()
+    scheduler.estimates.token_s.add(0.1)
+    t3 = Worker("t3", scheduler, [T3Runner(scheduler, tokens)], nothing)
+    flow = Worker("flow", scheduler, [FlowRunner(scheduler, ScriptedMel())], nothing)
+    Caller(scheduler, "a")
     text = TextSegment(text="x" * 60, begin=0, received_ns=1, cut_ns=1)
     segment = SegmentTokens(index=0, text=text, spoken=text.text, t3_start_ns=1, prefill_end_ns=1)
     for _ in range(8):
@@ -250,13 +250,13 @@ def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
         running.ledger.entries.append(segment)
         running.first_chunk_ns, running.runs_out_ns = 1, now_ns() + 30_000_000
 
-    board.update("a", decoding)
+    scheduler.update("a", decoding)
     t3.start()
     time.sleep(0.1)
     assert not tokens.steps, "there was a window to run"
     flow.start()
     time.sleep(0.2)
-    board.close()
+    scheduler.close()
     t3.join()
     flow.join()
     assert tokens.steps

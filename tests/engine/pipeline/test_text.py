@@ -7,8 +7,8 @@ import time
 
 from engine.messages import FlushDone
 from engine.scheduling import running as changes
-from engine.scheduling.board import MOST_EVENTS, Board
 from engine.scheduling.ledger import FlushMark
+from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
 
@@ -20,7 +20,7 @@ def test_text_is_prepared_on_the_text_thread_alone(pipeline: Pipeline) -> None:
         return plain(text, language)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.say("One. Two. Three.")
     assert spoken(caller.all()) == "One.Two.Three."
     assert threads == {"text"}
@@ -36,7 +36,7 @@ def test_one_segment_is_prepared_ahead_and_not_more(pipeline: Pipeline) -> None:
         return plain(text, language)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
-    caller = Caller(pipeline.board, "a")
+    caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "One sentence. " * 20)
     caller.wait_until(lambda running: running.decoding is not None and bool(running.pieces))
     time.sleep(0.05)
@@ -52,13 +52,13 @@ def test_a_long_text_delays_no_other(pipeline: Pipeline) -> None:
         return plain(text, language)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
-    long, short = Caller(pipeline.board, "long", reads=False), Caller(pipeline.board, "short")
+    long, short = Caller(pipeline.scheduler, "long", reads=False), Caller(pipeline.scheduler, "short")
     began = time.monotonic()
     long.update(changes.push_text, "Hi! " * 5000)
     assert time.monotonic() - began < 0.1, "the caller only leaves the text there"
     short.say("Hello.")
     assert spoken(short.all()) == "Hello."
-    pipeline.board.cancel("long")
+    pipeline.scheduler.cancel("long")
     assert pipeline.settles()
 
 
@@ -71,7 +71,7 @@ def test_text_that_cannot_be_prepared_ends_its_utterance_after_what_was_before_i
         return plain(text, language)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
-    bad, good = Caller(pipeline.board, "bad"), Caller(pipeline.board, "good")
+    bad, good = Caller(pipeline.scheduler, "bad"), Caller(pipeline.scheduler, "good")
     bad.say("One. Two is bad. Three.")
     good.say("It ends well.")
     assert spoken(bad.all()) == "One."
@@ -80,7 +80,7 @@ def test_text_that_cannot_be_prepared_ends_its_utterance_after_what_was_before_i
 
 
 def test_thousands_of_flushes_are_answered_in_order_beside_a_neighbour(pipeline: Pipeline) -> None:
-    flushing, neighbour = Caller(pipeline.board, "flushing"), Caller(pipeline.board, "neighbour")
+    flushing, neighbour = Caller(pipeline.scheduler, "flushing"), Caller(pipeline.scheduler, "neighbour")
     for flush_id in range(5000):
         flushing.update(changes.flush, flush_id)
     neighbour.say("Heard all the same.")
@@ -90,7 +90,7 @@ def test_thousands_of_flushes_are_answered_in_order_beside_a_neighbour(pipeline:
 
 
 def test_no_turn_lets_a_flood_of_flushes_out_at_once() -> None:
-    board = Board(CONFIG)
-    Caller(board, "a").update(lambda running: running.mels.extend(map(FlushMark, range(1000))))
-    with board.changed:
-        assert len(board.settle()) == MOST_EVENTS
+    scheduler = Scheduler(CONFIG)
+    Caller(scheduler, "a").update(lambda running: running.mels.extend(map(FlushMark, range(1000))))
+    with scheduler.changed:
+        assert len(scheduler.settle()) == MOST_EVENTS

@@ -51,7 +51,7 @@ def chunks(caller: Caller) -> list[AudioChunk]:
 def test_t3_s_work_is_about_the_time_that_its_steps_took() -> None:
     pipeline = Pipeline(ScriptedTokens(step_s=0.004), ScriptedMel())
     try:
-        caller = Caller(pipeline.board, "a")
+        caller = Caller(pipeline.scheduler, "a")
         caller.say(TEXT)
         worked_s = sum(chunk.timings.t3_busy_ns for chunk in chunks(caller)) / 1e9
     finally:
@@ -63,7 +63,7 @@ def test_a_full_channel_is_told_from_a_slow_flow() -> None:
     """The listener takes nothing for a while: the window that waited tells since when there was room again."""
     pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
-        caller = Caller(pipeline.board, "a", reads=False)
+        caller = Caller(pipeline.scheduler, "a", reads=False)
         caller.say(TEXT)
         waiting = [_chunk(caller) for _ in range(3)]  # as much as the channel holds
         caller.wait_until(lambda running: running.channel_full)
@@ -82,7 +82,7 @@ def test_a_full_channel_is_told_from_a_slow_flow() -> None:
 def test_a_segment_tells_when_it_was_cut() -> None:
     pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
     try:
-        caller = Caller(pipeline.board, "a")
+        caller = Caller(pipeline.scheduler, "a")
         caller.update(changes.push_text, "These words")
         time.sleep(0.03)
         caller.update(changes.end_input)

@@ -12,12 +12,12 @@ import torch
 
 from engine.device import cores
 from engine.pipeline.worker import Runner, Work, Worker, Workers
-from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import Timing
+from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig
 
 TIMING = Timing(sample_rate=1000, samples_per_token=40, lookahead=3, largest=25)
-CONFIG = BoardConfig(
+CONFIG = SchedulerConfig(
     max_utterances=2, ladder=LadderConfig(sizes=(25,)), timing=TIMING, ledger_tokens=100, channel_samples=1000
 )
 
@@ -25,8 +25,8 @@ CONFIG = BoardConfig(
 class Orders(Runner):
     """Does what it is given, and says on which thread."""
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
         self.waiting: list[Work] = []
         self.done: queue.Queue[str] = queue.Queue()
 
@@ -45,9 +45,9 @@ class Orders(Runner):
         return bool(self.waiting)
 
     def give(self, work: Work) -> None:
-        with self.board.changed:
+        with self.scheduler.changed:
             self.waiting.append(work)
-            self.board.changed.notify_all()
+            self.scheduler.changed.notify_all()
 
     def where(self) -> str:
         return self.done.get(timeout=5)
@@ -55,10 +55,10 @@ class Orders(Runner):
 
 class Team:
     def __init__(self) -> None:
-        self.board = Board(CONFIG)
-        self.one, self.other = Orders(self.board), Orders(self.board)
+        self.scheduler = Scheduler(CONFIG)
+        self.one, self.other = Orders(self.scheduler), Orders(self.scheduler)
         runners = {"a": self.one, "b": self.other}
-        self.workers = [Worker(name, self.board, [runner], _nothing) for name, runner in runners.items()]
+        self.workers = [Worker(name, self.scheduler, [runner], _nothing) for name, runner in runners.items()]
         self.crew = Workers(self.workers, cores.everything())
         self.crew.start()
 
@@ -68,7 +68,7 @@ class Team:
             time.sleep(0.001)
 
     def end(self) -> None:
-        self.board.close()
+        self.scheduler.close()
         self.crew.join()
 
 
@@ -112,7 +112,7 @@ def test_who_works_beside_another_stays_on_its_own_thread(team: Team) -> None:
 
 def test_another_that_has_work_and_has_not_looked_yet_counts_as_working(team: Team) -> None:
     both = threading.Barrier(2, timeout=5)
-    with team.board.changed:
+    with team.scheduler.changed:
         team.one.give(lambda: _meet(both))
         team.other.give(lambda: _meet(both))
     assert (team.one.where(), team.other.where()) == ("a", "b")
@@ -128,7 +128,7 @@ def test_what_breaks_on_all_cores_breaks_the_worker(team: Team, caplog: pytest.L
 
     team.one.give(broken)
     team.crew.join()
-    assert team.board.closed
+    assert team.scheduler.closed
     assert "on all cores" in caplog.text
 
 

@@ -1,6 +1,6 @@
-"""The board: all running utterances under one condition. Callers put text on it, the workers take work from it.
+"""The scheduler: it holds all running utterances under one condition, takes text from callers, gives work to workers.
 
-What each worker may do next is decided here, as pure logic over the utterances (running.py):
+It decides what each worker does next, as pure logic over the utterances (running.py):
 
     text:     cut and prepare a bounded part of one utterance's text, in turns
     t3:       step every utterance that decodes and has room in its ledger, as one batch; feed at most one new segment
@@ -32,7 +32,7 @@ AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardConfig:
+class SchedulerConfig:
     max_utterances: int
     ladder: LadderConfig
     by_deadline: bool = False  # windows by the listener's deadline; else the ladder's
@@ -46,10 +46,10 @@ class BoardConfig:
     channel_samples: int  # audio that may wait for its listener, per utterance
 
 
-class Board:
+class Scheduler:
     """Callers' methods are thread-safe; those of the workers want `changed` held."""
 
-    def __init__(self, config: BoardConfig) -> None:
+    def __init__(self, config: SchedulerConfig) -> None:
         needed = largest_peek(config.ladder, config.timing.lookahead)
         if config.ledger_tokens < needed:
             raise ValueError(f"ledger_tokens is {config.ledger_tokens}, the largest window needs {needed}")
