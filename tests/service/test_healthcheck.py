@@ -24,7 +24,7 @@ from tests.fakes import ScriptedEngine
 from tests.service.access.certificates import LOOPBACK, Authority
 
 DEAD = "http://127.0.0.1:9"
-PROXIES = {"http_proxy": DEAD, "https_proxy": DEAD, "grpc_proxy": DEAD, "no_proxy": ""}
+PROXIES = {"http_proxy": DEAD, "https_proxy": DEAD, "grpc_proxy": DEAD, "no_proxy": DEAD}
 LISTENS = pytest.mark.parametrize(
     "listens", ["127.0.0.1:0", "[::1]:0", "unix:{}/gapless"], ids=["IPv4", "IPv6", "unix"]
 )
@@ -98,8 +98,10 @@ async def test_the_address_for_health_tells_nothing_else() -> None:
         with pytest.raises(grpc.aio.AioRpcError) as told:
             await tts_pb2_grpc.TextToSpeechServiceStub(channel).GetServerInfo(pb.GetServerInfoRequest())
         assert told.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        reflection = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")()
-        assert await reflection.code() is grpc.StatusCode.UNIMPLEMENTED
+        reflection: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+        )
+        assert await reflection().code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_an_address_for_health_that_is_taken_is_named() -> None:
