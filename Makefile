@@ -3,13 +3,17 @@ PYTHON ?= python3
 PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 REFERENCE := .venv-reference
 STUBS := gapless/tts/v1
 BASELINE := proto/baseline.binpb
+LOCK := deploy/requirements.txt
 BUF := tests/node/node_modules/.bin/buf
+# What a dependency of the service may be licensed under: permissive, or weakly copyleft like the LGPL; never the GPL.
+LICENCES := Apache;BSD;MIT;MIT-0;ISC;PSF-2.0;MPL;Mozilla;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test reference parity serve check stubs sequences baseline bench clean
+.PHONY: help demo test reference parity serve check lock stubs sequences baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,11 +32,13 @@ reference: $(REFERENCE)/.ready  ## install the reference implementation in an en
 parity: $(VENV)/.dev $(REFERENCE)/.ready  ## compare with the reference implementation at the published sizes, and write the table of docs/parity.md
 	GAPLESS_PARITY=full GAPLESS_PARITY_REPORT=docs/parity.md $(BIN)/python -m pytest tests/parity
 
-check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, types, import contracts, proto and its compatibility, and that the stubs are up to date
+check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, types, import contracts, licences, proto and its compatibility, and that the stubs are up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pip-licenses --from mixed --partial-match --allow-only "$(LICENCES)" --format csv \
+	  --packages torch $$(sed -n 's/==.*//p' $(LOCK)) > out/licences.csv
 	$(BUF) lint
 	$(BUF) breaking --against $(BASELINE)
 	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
@@ -42,6 +48,23 @@ stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
 	mkdir -p $(STUBS_OUT)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
+
+# uv resolves for an image of Linux and CPython 3.11; the hashes are those of all files of a release. What the tests run
+# with is resolved first, so that the image gets the same versions. torch's wheels for CPUs have an index of their own:
+# deploy/torch-cpu.txt, which is kept by hand.
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+  --no-annotate --custom-compile-command "make lock" --constraint constraints.txt
+TORCH_WHEELS ?= --torch-backend cpu
+
+lock: $(VENV)/.dev  ## pin what the image and the tests install, newest versions with hashes: deploy/*.txt
+	mkdir -p out
+	$(INSTALL) uv
+	$(COMPILE) pyproject.toml --extra dev $(TORCH_WHEELS) -o out/tested.txt
+	$(COMPILE) pyproject.toml --extra service $(TORCH_WHEELS) --constraint out/tested.txt --no-emit-package torch \
+	  --generate-hashes -o $(LOCK)
+	sed 's/ \\$$//; /^ *--hash/d' $(LOCK) > out/locked.txt
+	echo torch | $(COMPILE) - --constraint out/locked.txt --generate-hashes -o deploy/torch-cuda.txt
+	echo setuptools | $(COMPILE) - --constraint out/locked.txt --generate-hashes -o deploy/setuptools.txt
 
 sequences: $(VENV)/.dev  ## play 100,000 random sequences of calls against a scripted engine and 2,000 against the embedded voice
 	GAPLESS_SEQUENCES=100000 $(BIN)/python -m pytest -s tests/service/test_sequences.py
@@ -56,16 +79,18 @@ bench: $(VENV)/.service  ## measure TTFA, RTF and chunk gaps of 40 utterances, o
 clean:  ## remove everything that the targets made, environments included
 	rm -rf $(VENV) $(REFERENCE) out build dist *.egg-info tests/node/node_modules
 
-# The constraints keep torch at the CPU build that the project is tested with; see README.md, "Two commands", for torch.
-$(VENV)/.service: pyproject.toml constraints.txt
+# What the image installs, by hash; torch as the platform has it, at the version that the project is tested with. See
+# README.md, "Two commands", for torch. One dependency has no wheel: setuptools builds it, and comes first therefore.
+$(VENV)/.service: deploy/setuptools.txt $(LOCK) constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt '.[service]'
-	$(BIN)/pip uninstall --quiet --yes gapless  # the checkout itself is what runs
+	$(INSTALL) --require-hashes -r deploy/setuptools.txt
+	$(INSTALL) --require-hashes --no-deps --no-build-isolation -r $(LOCK)
+	$(INSTALL) -c constraints.txt torch
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.service
-	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt '.[dev]'
-	$(BIN)/pip uninstall --quiet --yes gapless
+$(VENV)/.dev: $(VENV)/.service pyproject.toml
+	$(INSTALL) -c constraints.txt '.[dev]'
+	$(BIN)/pip uninstall --quiet --yes gapless  # the checkout itself is what runs
 	touch $@
 
 # The reference's own pins exclude each other; tests/parity/requirements.txt says what is installed instead.

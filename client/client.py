@@ -165,7 +165,7 @@ class Client:
             try:
                 return await start()
             except grpc.aio.AioRpcError as error:
-                raise translate(error, self.address) from None
+                raise translate(error, self.target.description) from None
 
         return await self._alive().run(on_reader())
 

@@ -19,6 +19,13 @@ class ServiceConfig:
         flags.address,
         default="127.0.0.1:50051",
     )
+    health_address: str | None = flag(
+        "where",
+        "--health-address [HOST:]PORT",
+        "tell health here too, in plain text, for probes that speak no TLS; a port alone is one of loopback [health is "
+        "told on --address only]",
+        flags.address_or_port,
+    )
     version: str = ""
     metrics_port: int | None = flag(
         "where",

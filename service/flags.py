@@ -120,6 +120,11 @@ def address(text: str) -> str:
     return text
 
 
+def address_or_port(text: str) -> str:
+    """A port alone is one that only this machine can reach."""
+    return address(f"127.0.0.1:{text}" if text.isdecimal() else text)
+
+
 def host(text: str) -> str:
     return text.strip("[]")
 

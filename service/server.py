@@ -1,6 +1,7 @@
 """The server's parts and its life: bind, serve, drain, stop.
 
 Binding comes first, so that a taken port is known before a model is loaded; health says SERVING only after warm-up.
+Health may have an address of its own, in plain text, for probes that speak no TLS: a second server with nothing else.
 Shutdown: health NOT_SERVING and no new utterances, running ones end within the drain timeout, then the transport.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections.abc import Callable
+from functools import partial
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -37,7 +40,8 @@ class AddressError(Exception):
 
 
 class Server:
-    """`port` is the one bound, also if the address asked for port 0. Made inside a running event loop."""
+    """`port` is the one bound, also if the address asked for port 0, and so is `health_port`, 0 without an address.
+    Made inside a running event loop."""
 
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
@@ -45,27 +49,28 @@ class Server:
         interceptors = [*self._access.interceptors(_refuse), Border(count)]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
+        self._probes = grpc.aio.server(options=_options(config), interceptors=[Border(count)])  # health alone
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None
-        try:
-            self.port = self._access.add_port(self._server, config.address)
-        except RuntimeError:
-            raise AddressError(
-                f"cannot listen on {config.address}: not a local address, or the port is in use"
-            ) from None
+        self.health_port = 0
+        self.port = _bound(partial(self._access.add_port, self._server), config.address)
+        if config.health_address:
+            self.health_port = _bound(self._probes.add_insecure_port, config.health_address)
 
     async def start(self, dependencies: Dependencies) -> None:
         """Serves. The engine of `dependencies` is warm."""
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        for server in (self._server, self._probes):
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if dependencies.config.has_reflection:
             _add_reflection(self._server)
         await self._say(dependencies.metrics, serves=True)
         dependencies.metrics.watch(dependencies.engine, dependencies.info, dependencies.config.version)
         dependencies.engine.on_close(on_this_loop(lambda: self._engine_closed(dependencies.metrics)))
         await self._server.start()
+        await self._probes.start()
 
     def _engine_closed(self, metrics: Metrics) -> None:
         """It broke, or it was closed by somebody else: nothing can be spoken any more, and whoever watches is told."""
@@ -89,10 +94,19 @@ class Server:
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(draining, hurry)
-        await self._server.stop(0.0 if at_once.is_set() else _STOP_GRACE_S)
+        grace_s = 0.0 if at_once.is_set() else _STOP_GRACE_S
+        await asyncio.gather(self._server.stop(grace_s), self._probes.stop(grace_s))
         if self._handler is not None:
             self._fresh.cancel()
             self._handler.close()
+
+
+def _bound(add_port: Callable[[str], int], address: str) -> int:
+    """Binds `address`. Raises AddressError."""
+    try:
+        return add_port(address)
+    except RuntimeError:
+        raise AddressError(f"cannot listen on {address}: not a local address, or the port is in use") from None
 
 
 async def _refuse(context: Context, error: Unauthenticated) -> None:

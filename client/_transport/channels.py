@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 
 from ..errors import ClientError
+from .proxy import Proxy, proxy_for
 
 Metadata = list[tuple[str, str]]
 
@@ -21,6 +23,7 @@ _OPTIONS = [
 ]
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)  # else gRPC shares one connection among equal channels
 _NO_PROXY = ("grpc.enable_http_proxy", 0)
+_UNIX = ("unix:", "unix-abstract:")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +60,30 @@ class Target:
 
     @property
     def is_loopback(self) -> bool:
-        host = self.address.rpartition(":")[0].strip("[]")
-        if self.address.startswith("unix:") or host == "localhost":
+        if self.address.startswith(_UNIX) or self._host == "localhost":
             return True
         try:
-            return ipaddress.ip_address(host).is_loopback
+            return ipaddress.ip_address(self._host).is_loopback
         except ValueError:
             return False
 
     @property
+    def proxy(self) -> Proxy | None:
+        """What stands between this machine and the server. A proxy does not lead to this machine itself."""
+        return None if self.is_loopback else proxy_for(self._host, os.environ)
+
+    @property
+    def description(self) -> str:
+        """The address, for messages, and how it is reached."""
+        return f"{self.address} through {self.proxy}" if self.proxy else self.address
+
+    @property
     def options(self) -> list[tuple[str, int]]:
-        """A proxy, as the environment names it, does not lead to this machine."""
         return [_NO_PROXY] if self.is_loopback else []
+
+    @property
+    def _host(self) -> str:
+        return self.address.rpartition(":")[0].strip("[]")
 
 
 def asyncio_channel(target: Target) -> grpc.aio.Channel:

@@ -26,7 +26,7 @@ def measure_clock(target: Target, count: int, timeout_s: float) -> ClockOffset:
             _ask(rpcs, target, timeout_s)  # connects
             offsets = [ClockOffset.of(_ask(rpcs, target, timeout_s)) for _ in range(count)]
         except grpc.RpcError as error:
-            raise translate(error, target.address) from None
+            raise translate(error, target.description) from None
     return min(offsets, key=lambda offset: offset.error_ns)
 
 

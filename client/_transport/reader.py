@@ -136,7 +136,7 @@ class Call:
                 await self.incoming.put(Arrival(awaited_ns, now_ns(), response))
                 awaited_ns = now_ns()
         except grpc.aio.AioRpcError as error:
-            self.incoming.close(translate(error, self.target.address))
+            self.incoming.close(translate(error, self.target.description))
         except asyncio.CancelledError:
             self.incoming.close(None if self._cancelled else _cancelled_by_server())
             raise
@@ -160,7 +160,7 @@ class Call:
             return _cancelled_by_server()
         metadata = await self._call.initial_metadata(), await self._call.trailing_metadata()
         details = await self._call.details()
-        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self.target.address)
+        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self.target.description)
 
 
 def _cancelled_by_server() -> ServerFailed:

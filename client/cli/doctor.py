@@ -74,7 +74,7 @@ async def examine(client: Client) -> AsyncIterator[Check]:
     try:
         async with client:
             info = client.server
-            said = f"{client.address}: version {info.version}, model {info.model} on {info.device}"
+            said = f"{client.target.description}: version {info.version}, model {info.model} on {info.device}"
             yield Check(mark=Mark.FINE, what="server", said=said)
             yield await asyncio.to_thread(health, client.target)
             yield load(info.active_utterances, info.limits.max_utterances)
@@ -85,6 +85,8 @@ async def examine(client: Client) -> AsyncIterator[Check]:
             rates = info.native_sample_rate, info.sample_rates
     except ClientError as error:
         advice = "start the server, or give its address with --address HOST:PORT"
+        if client.target.proxy:
+            advice += "; if the proxy is not wanted, add the host to no_proxy"
         yield Check(mark=Mark.BAD, what="server", said=_one_line(error), advice=advice)
         rates = 24_000, (24_000, 48_000)
     yield await device(*rates)

@@ -105,14 +105,6 @@ def test_this_machine_is_known_by_its_address(address: str, is_loopback: bool) -
     assert Target(address=address).is_loopback is is_loopback
 
 
-async def test_a_proxy_is_not_used_on_this_machine(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `http_proxy` set, the client said that nobody is there."""
-    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with Client(server.address) as client:
-        await client.probe_clock()
-
-
 def test_the_command_line_reads_files_and_environment(
     secure_server: FakeServer,
     tls: Tls,

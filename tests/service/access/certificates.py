@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 Key = ec.EllipticCurvePrivateKey
+LOOPBACK = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,29 @@ class Authority:
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         self.pem = self._sign(self._name, self._key, is_ca=True).public_bytes(Encoding.PEM)
 
-    def issue(self, name: str = "localhost", *, days: tuple[float, float] = (-1, 1)) -> Signed:
-        """For `localhost` and 127.0.0.1, valid from `days[0]` to `days[1]` from now."""
+    def issue(
+        self, name: str = "localhost", *, days: tuple[float, float] = (-1, 1), hosts: Sequence[str] = LOOPBACK
+    ) -> Signed:
+        """For the names and addresses `hosts`, valid from `days[0]` to `days[1]` from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        certificate = self._sign(subject, key, is_ca=False, days=days)
+        certificate = self._sign(subject, key, is_ca=False, days=days, hosts=hosts)
         return Signed(
             certificate.public_bytes(Encoding.PEM),
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
 
     def _sign(
-        self, subject: x509.Name, key: Key, *, is_ca: bool, days: tuple[float, float] = (-1, 1)
+        self,
+        subject: x509.Name,
+        key: Key,
+        *,
+        is_ca: bool,
+        days: tuple[float, float] = (-1, 1),
+        hosts: Sequence[str] = LOOPBACK,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -57,6 +66,15 @@ class Authority:
             .not_valid_before(now + timedelta(days=days[0]))
             .not_valid_after(now + timedelta(days=days[1]))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        if hosts:
+            names = x509.SubjectAlternativeName([_name(host) for host in hosts])
+            builder = builder.add_extension(names, critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
