@@ -50,6 +50,7 @@ FINE = {
     grpc.StatusCode.FAILED_PRECONDITION,
 }
 READ_S = 0.1  # a reader that waits longer gives the call up: the server may have nothing to say
+HANGS_S = 600.0 if LONG else 30.0  # a long run may be stopped for minutes while something is measured
 BATCH = 500  # scenes of one seed; between two of them memory is looked at, and hypothesis forgets what it tried
 WARM_BATCHES = 3  # until caches are full; memory counts from then on
 MEMORY_GROWTH_MIB = 32
@@ -82,7 +83,7 @@ async def play(stub: Stub, call: Call) -> None:
         if call.request is None:
             await rpc.done_writing()
     with contextlib.suppress(grpc.RpcError, asyncio.CancelledError, *OVER):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANGS_S):
             await _hear_out(rpc)
     code, details = await rpc.code(), await rpc.details()
     assert code in FINE, f"{call.method}: {code} {details}"
@@ -130,7 +131,7 @@ class Held:
 
 
 async def _settled(engine: Engine, tasks: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANGS_S):
         while engine.stats().utterances or len(asyncio.all_tasks()) > tasks:
             await asyncio.sleep(0.001)
 

@@ -1,0 +1,144 @@
+"""What does a caller notice while another one floods the service, or sends it odd texts?
+
+    python -m benchmarks.attack
+    python -m benchmarks.attack --kinds flushes 'GetServerInfo' --seconds 5
+
+Each kind attacks from a process of its own, beside a neighbour that listens to one utterance after the other, asks for
+first sounds, and asks the server's clock. The same neighbour is heard first without an attack. Exit code 1 if a kind
+made a gap more than 50 ms longer, doubled the median of the time to first sound, let the clock answer later than 50 ms,
+or left something running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.attack.judgement import Figures, Limits, noticed
+from benchmarks.attack.kinds import KINDS, SHORT
+from benchmarks.attack.neighbour import hear
+from benchmarks.support.machine import describe, machine
+from benchmarks.support.service_process import process
+from client import Client
+
+HEAD_START_S = 0.7  # of the attacker, which has to start
+QUIET_S = 10.0  # until then nothing of an attack may be left
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    kind: str
+    outcomes: dict[str, int]
+    figures: Figures
+    memory_mib: float  # of the service, afterwards
+    descriptors: int
+    noticed: list[str]
+
+
+async def measure(arguments: argparse.Namespace) -> tuple[Figures, list[Result]]:
+    flags = ["--model", arguments.model, *arguments.service_flags]
+    with process(*flags) as (address, service):
+        await hear(address, 2.0)  # warms up
+        without = Figures.of(await hear(address, 2 * arguments.seconds))
+        print(row("(nobody attacks)", without, {}, []), flush=True)
+        results = []
+        for kind in arguments.kinds:
+            results.append(await attacked(kind, address, service.pid, without, arguments))
+            print(row(kind, results[-1].figures, results[-1].outcomes, results[-1].noticed), flush=True)
+        return without, results
+
+
+async def attacked(kind: str, address: str, pid: int, without: Figures, arguments: argparse.Namespace) -> Result:
+    command = [sys.executable, "-m", "benchmarks.attack.attacker", kind, address]
+    attacker = await asyncio.create_subprocess_exec(
+        *command, str(arguments.seconds + HEAD_START_S), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        await asyncio.sleep(HEAD_START_S)
+        figures = Figures.of(await hear(address, arguments.seconds))
+        said, _ = await attacker.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            attacker.kill()
+    found = noticed(figures, without, Limits(), slack=arguments.slack)
+    if left := await _left(address):
+        found.append(f"{left} utterances still run {QUIET_S:.0f} s after it")
+    memory_mib, descriptors = held(pid)
+    return Result(
+        kind=kind,
+        outcomes=json.loads(said or b"{}"),
+        figures=figures,
+        memory_mib=memory_mib,
+        descriptors=descriptors,
+        noticed=found,
+    )
+
+
+async def _left(address: str) -> int:
+    """Utterances that do not end although nobody is there any more."""
+    async with Client(address) as client:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                while (await client.info()).active_utterances:
+                    await asyncio.sleep(0.05)
+        return (await client.info()).active_utterances
+
+
+def held(pid: int) -> tuple[float, int]:
+    """Resident memory in MiB and open descriptors of a process of this machine."""
+    folder = Path(f"/proc/{pid}")
+    status = (folder / "status").read_text(encoding="ascii")
+    resident_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    return resident_kib / 1024, len(list((folder / "fd").iterdir()))
+
+
+def row(kind: str, figures: Figures, outcomes: dict[str, int], found: Sequence[str]) -> str:
+    ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
+    return (
+        f"{kind:36} gap {_ms(figures.gap_s)}  first sound {_ms(figures.ttfa_s)}  clock {_ms(figures.probe_s)}  "
+        f"{f'refused {figures.refused}  ' if figures.refused else ''}{ended}"
+        f"{''.join(f'{chr(10)}    NOTICED {words}' for words in found)}"
+    )
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:4.0f} ms" if math.isfinite(seconds) else "   never"
+
+
+def report(without: Figures, results: Sequence[Result]) -> dict[str, Any]:
+    return {"machine": machine(), "without": asdict(without), "kinds": [asdict(result) for result in results]}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), metavar="KIND")
+    parser.add_argument("--short", dest="kinds", action="store_const", const=list(SHORT), help="a handful of kinds")
+    parser.add_argument("--list", action="store_true", help="name the kinds, and attack nobody")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each kind")
+    parser.add_argument("--slack", type=float, default=1.0, help="widens what may be noticed, on a busy machine")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("service_flags", nargs="*", metavar="-- FLAG", help="of the service, behind --")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(KINDS))
+        return 0
+    print(f"{len(arguments.kinds)} kinds of attack on {arguments.model}, on {describe()}", flush=True)
+    without, results = asyncio.run(measure(arguments))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report(without, results), indent=1) + "\n")
+    bad = [result for result in results if result.noticed]
+    print(f"{len(results) - len(bad)} of {len(results)} kinds went unnoticed")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Whether a neighbour noticed an attack: what it heard meanwhile beside what it hears without one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.attack.neighbour import Heard
+from benchmarks.support.sample_statistics import percentile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much a neighbour may notice."""
+
+    gap_s: float = 0.050  # more than without an attack
+    ttfa_ratio: float = 2.0  # of the medians
+    probe_s: float = 0.050
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    gap_s: float
+    ttfa_s: float  # median; of nobody who was let in: infinite
+    probe_s: float
+    refused: int
+    failed: tuple[str, ...]
+
+    @classmethod
+    def of(cls, heard: Heard) -> Figures:
+        never = float("inf")
+        return cls(
+            gap_s=max(heard.gaps_s, default=never),
+            ttfa_s=percentile(heard.ttfa_s, 50) if heard.ttfa_s else never,
+            probe_s=max(heard.probes_s, default=never),
+            refused=heard.refused,
+            failed=tuple(heard.failed),
+        )
+
+
+def noticed(during: Figures, without: Figures, limits: Limits, *, slack: float = 1.0) -> list[str]:
+    """What the neighbour noticed beyond the limits, in words. `slack` widens them, for a machine that is not quiet."""
+    more_s = during.gap_s - without.gap_s
+    found = [f"failed: {words}" for words in during.failed]
+    if more_s > limits.gap_s * slack:
+        found.append(f"a gap of {_ms(during.gap_s)}, {_ms(more_s)} more than without")
+    if during.ttfa_s > without.ttfa_s * limits.ttfa_ratio * slack:
+        found.append(f"first sound after {_ms(during.ttfa_s)} instead of {_ms(without.ttfa_s)}")
+    if during.probe_s > limits.probe_s * slack:
+        found.append(f"the clock answered after {_ms(during.probe_s)}")
+    return found
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.0f} ms"
