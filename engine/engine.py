@@ -11,15 +11,13 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import replace
 
-from engine import measure, memory
 from engine.device import cores
 from engine.device.device import Device
 from engine.device.faults import is_out_of_memory, reported
 from engine.errors import OutOfMemory
-from engine.memory import UtteranceMemory
 from engine.messages import (
     Accepted,
     CreatedVoice,
@@ -32,14 +30,10 @@ from engine.messages import (
     VoiceInfo,
 )
 from engine.model import Model, Voice
-from engine.networks.linears import count_weights, packed_weights
+from engine.networks.linears import packed_weights
 from engine.options import EngineOptions
-from engine.pipeline.flow import FlowRunner
-from engine.pipeline.t3 import T3Runner
-from engine.pipeline.text import TextRunner
-from engine.pipeline.vocoder import VocoderRunner
-from engine.pipeline.worker import Worker, Workers
-from engine.scheduling import admission
+from engine.pipeline.threads import StageThreads
+from engine.scheduling import admission, throughput
 from engine.scheduling import running as changes
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.jobs import Stages
@@ -47,6 +41,7 @@ from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig, largest_peek
+from engine.stages import utterance_memory
 from engine.stages.flow import FlowStage
 from engine.stages.t3 import T3Stage
 from engine.stages.vocoder import VocoderStage
@@ -61,9 +56,6 @@ from engine.voices.prepared import PreparedVoices
 log = logging.getLogger(__name__)
 
 MEASURED_WITHIN_S = 300.0
-FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
-MOST_UTTERANCES = 128  # that are measured for
-SMALL_PARAMETERS = 20_000_000  # of the flow
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 Wrap = Callable[[Stages], Stages]
@@ -75,11 +67,11 @@ class LocalEngine:
     def __init__(self, model: Model, options: EngineOptions, wrap: Wrap | None = None) -> None:
         self._model = model
         self._options = options
-        self._device = device = Device(model.device)
-        self._threads = options.threads or _threads_for(model)
+        device = Device(model.device)
+        threads = StageThreads(model, options, device)
         self._library = Library(model.voices, model.config, options.voices_dir)
         self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
-            model.prepare, options.voice_memory_bytes, self._pin_threads
+            model.prepare, options.voice_memory_bytes, threads.pin
         )
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
@@ -88,14 +80,14 @@ class LocalEngine:
         mark = Watermark.load() if options.watermark else None
         ledger_tokens = LEDGER_WINDOWS * largest_peek(ladder, lookahead)
         channel_samples = round(options.channel_s * model.config.sample_rate)
-        self._memory = memory.of_utterance(
+        self._memory = utterance_memory.of_utterance(
             model,
             ledger_tokens=ledger_tokens,
             channel_samples=channel_samples,
             proposals=options.speculate,
             watermark=mark,
         )
-        places, self._memory_limit = _places(options, self._memory, device)
+        places, self._memory_limit = utterance_memory.places(options, self._memory, device)
         config = SchedulerConfig(
             max_utterances=places,
             ladder=ladder,
@@ -117,52 +109,9 @@ class LocalEngine:
             channel_samples=channel_samples,
         )
         self._scheduler = Scheduler(config)
-        stages = cores.apart(lambda: self._stages(places, mark))
-        if wrap is not None:
-            stages = wrap(stages)
-        self._workers = Workers(self._arranged(stages), self._all_cores())
+        stages = cores.apart(lambda: _stages(model, options, device, places, mark))
+        self._workers = threads.workers(self._scheduler, stages if wrap is None else wrap(stages))
         self._workers.start()
-
-    def _stages(self, places: int, mark: Watermark | None) -> Stages:
-        model, options = self._model, self._options
-        capture = self._device.capture(packed_weights(model.t3)) if options.graphs else None
-        return Stages(
-            tokens=T3Stage(model, places, fixed_batch=options.deterministic, capture=capture),
-            mel=FlowStage(model),
-            sound=VocoderStage(model, mark),
-        )
-
-    def _pin_threads(self) -> None:
-        """Each worker's own thread count: the stages must not fight for the cores."""
-        cores.pin(self._threads)
-
-    def _all_cores(self) -> Executor | None:
-        """For who works alone. Not where the workers have teams of their own; nor for small networks, whose calls are
-        too short to be shared; nor where the load must not be heard in the last bit."""
-        given, fixed = self._options.threads is not None, self._options.deterministic
-        if given or fixed or self._threads > 1 or _is_small(self._model) or not self._device.is_cpu:
-            return None
-        return cores.everything()
-
-    def _arranged(self, stages: Stages) -> list[Worker]:
-        """Threads for the stages. The calls of small networks are so short that threads mostly wait for Python's lock:
-        flow and vocoder of such a model are faster one after the other than side by side."""
-        scheduler = self._scheduler
-        t3, flow = T3Runner(scheduler, stages.tokens), FlowRunner(scheduler, stages.mel)
-        vocoder = VocoderRunner(scheduler, stages.sound)
-        text = Worker("text", scheduler, [TextRunner(scheduler, stages.tokens)], self._pin_threads, is_light=True)
-        workers, load = [text, Worker("t3", scheduler, [t3], self._start_t3)], scheduler.estimates.flow_load
-        if _is_small(self._model):
-            return [*workers, Worker("flow", scheduler, [vocoder, flow], self._pin_threads, load)]
-        return [
-            *workers,
-            Worker("flow", scheduler, [flow], self._pin_threads, load),
-            Worker("vocoder", scheduler, [vocoder], self._pin_threads),
-        ]
-
-    def _start_t3(self) -> None:
-        self._pin_threads()
-        self._device.take_stream()
 
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
@@ -283,7 +232,7 @@ class LocalEngine:
         voice, most = self._model.config.default_voice, self._scheduler.limit
 
         def measured(count: int) -> float:
-            rate = measure.audio_per_s(self, voice, count, MEASURED_WITHIN_S)
+            rate = throughput.audio_per_s(self, voice, count, MEASURED_WITHIN_S)
             log.info("%d at once: %.1f s of audio in a second", count, rate)
             return rate
 
@@ -301,21 +250,10 @@ class LocalEngine:
         self._prepared.close()
 
 
-def _places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tuple[int, int]:
-    """Utterances that there is room for, and the bytes that all of them may hold. Raises ModelError."""
-    wanted = options.max_utterances or (FIXED_UTTERANCES if options.deterministic else MOST_UTTERANCES)
-    limit = options.utterance_memory_bytes
-    if limit is None and options.max_utterances is not None:
-        limit = wanted * one.total
-    if limit is None:
-        limit = max(one.total, round(memory.FREE_SHARE * device.free_bytes()))
-    return min(wanted, memory.places(one, limit)), limit
-
-
-def _is_small(model: Model) -> bool:
-    return count_weights(model.flow) < SMALL_PARAMETERS
-
-
-def _threads_for(model: Model) -> int:
-    """Small networks are fastest on one thread each; T3 and the flow of large ones share the cores."""
-    return 1 if _is_small(model) else max(1, cores.count() // 2)
+def _stages(model: Model, options: EngineOptions, device: Device, places: int, mark: Watermark | None) -> Stages:
+    capture = device.capture(packed_weights(model.t3)) if options.graphs else None
+    return Stages(
+        tokens=T3Stage(model, places, fixed_batch=options.deterministic, capture=capture),
+        mel=FlowStage(model),
+        sound=VocoderStage(model, mark),
+    )

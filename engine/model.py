@@ -21,7 +21,7 @@ from engine.networks.hift.hift import HiFTConfig
 from engine.networks.pulse.pulse import PulseConfig
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
 from engine.networks.vocoders import Vocoder, VocoderConfig
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig, TextFrontEnd
 from engine.voices.conditionals import Conditionals

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.model import EMBEDDED, ModelConfig
 from engine.voices.conditionals import VERSION
 from training.dataset import Dataset

@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
 from training.codes import VOICES

@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.networks.convs import Walk
 from engine.networks.pulse.excitation import AHEAD
 from engine.networks.pulse.pulse import REFERENCE_HZ, Filters, PulseConfig, PulseVocoder

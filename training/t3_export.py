@@ -21,9 +21,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Sampler
 from training.codes import VOICES
 from training.dataset import Dataset, Utterance

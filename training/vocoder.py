@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.networks.hift.hift import HiFT, HiFTConfig
 from training.dataset import Dataset, Utterance
 from training.features import MEL_FLOOR

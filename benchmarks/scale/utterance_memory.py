@@ -14,13 +14,13 @@ import torch
 from engine import checkpoints
 from engine.checkpoints.variants import VARIANTS
 from engine.engine import LEDGER_WINDOWS
-from engine.memory import UtteranceMemory, of_utterance
 from engine.model import Model, ModelConfig
 from engine.networks.flow.flow import Flow
 from engine.networks.hift.hift import HiFT
 from engine.networks.t3.t3 import T3
 from engine.options import EngineOptions
 from engine.scheduling.windows import largest_peek
+from engine.stages.utterance_memory import UtteranceMemory, of_utterance
 
 PUBLISHED = ("nano", "turbo", "base", "multilingual")
 

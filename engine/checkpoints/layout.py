@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from engine.checkpoints.config import build
 from engine.checkpoints.native import read_json
 from engine.checkpoints.variants import RECOGNISED, VARIANTS, EncodersConfig, Variant
-from engine.config import build
 from engine.errors import InvalidConfig, ModelError
 from engine.model import ModelConfig
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from engine.checkpoints.config import build
 from engine.checkpoints.names import Part
 from engine.checkpoints.weights import WeightFile, blank
-from engine.config import build
 from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError
 from engine.model import Model, ModelConfig

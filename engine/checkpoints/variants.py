@@ -20,7 +20,7 @@ from engine.networks.flow.flow import FlowConfig
 from engine.networks.hift.hift import HiFTConfig
 from engine.networks.t3.backbones import BackboneConfig, RopeScaling
 from engine.networks.t3.t3 import T3Config
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.scheduling.windows import LadderConfig
 from engine.text.frontend import TextConfig
 from engine.text.segmenter import SegmenterConfig

@@ -1,8 +1,8 @@
 """How many utterances are let in, and when whoever was not should come again. Pure: rates and counts in, a number out.
 
-Measured admission: crowds of utterances speak as fast as they can (engine/measure.py). What they make together, in
-seconds of audio per second, is how many listeners could be fed in real time; MARGIN of it is promised. A larger crowd
-gets more out of the machine, because T3 steps all of it at once, so crowds grow until the promise is near what spoke.
+Measured admission: several utterances speak at once, as fast as they can (throughput.py). What they make together, in
+seconds of audio per second, is how many listeners could be fed in real time; MARGIN of it is promised. More utterances
+get more out of the machine, because T3 steps them all at once, so their number grows until the promise is near it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MARGIN = 0.6  # of what the machine makes: utterances come in bunches, and begin with small windows
-FIRST_CROWD = 4  # utterances
-GROWTH = 2  # of a crowd, at most
-WORTH_ANOTHER = 1.25  # of a crowd: a promise that is larger is measured, a smaller one is near enough to what was
+FIRST_COUNT = 4  # utterances that are tried at once, after one alone
+GROWTH = 2  # from one trial to the next, at most
+WORTH_ANOTHER = 1.25  # of what was tried: a promise beyond that is measured, a smaller one is near enough
 LEAST_WAIT_S = 1.0  # asking again sooner is seldom worth it, and costs those who speak
 MOST_WAIT_S = 10.0
 OPEN_WAIT_S = 1.0  # where nobody's text is complete, so that nobody's end is known
@@ -21,13 +21,13 @@ OPEN_WAIT_S = 1.0  # where nobody's text is complete, so that nobody's end is kn
 
 def streams_that_fit(audio_per_s: Callable[[int], float], most: int) -> int:
     """At least 1, at most `most`. `audio_per_s`: seconds of audio that so many utterances make in a second."""
-    crowd, best = 1, 0.0
+    count, best = 1, 0.0
     while True:
-        best = max(best, audio_per_s(crowd))  # the first crowd of a size may wait for what is made for it once
+        best = max(best, audio_per_s(count))  # the first trial with a count may wait for what is made for it once
         promised = min(most, int(MARGIN * best))
-        if promised < WORTH_ANOTHER * crowd or crowd == most:
+        if promised < WORTH_ANOTHER * count or count == most:
             return max(1, promised)
-        crowd = min(promised, max(FIRST_CROWD, GROWTH * crowd))
+        count = min(promised, max(FIRST_COUNT, GROWTH * count))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from torch import Tensor
 from engine.device.device import CPU
 from engine.networks import noise
 from engine.networks.t3.t3 import T3Config, combine_guidance
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 
 
 class Speaking(Protocol):

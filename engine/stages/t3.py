@@ -14,7 +14,7 @@ from engine.device.device import Device
 from engine.device.graphs import Capture
 from engine.model import Model, ModelConfig
 from engine.networks.t3.t3 import T3
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.scheduling.jobs import SegmentJob
 from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler

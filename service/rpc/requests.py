@@ -18,7 +18,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from engine import messages
 from engine.errors import GaplessError, InvalidRequest
-from engine.ranges import ABOVE_LEAST, SAMPLING_RANGES
+from engine.sampling_params import ABOVE_LEAST, SAMPLING_RANGES
 from gapless.tts.v1 import tts_pb2
 from service.audio import AudioEncoder, AudioFormat
 from service.config import ServiceConfig

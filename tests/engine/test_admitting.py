@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from engine.checkpoints import load
-from engine.engine import FIXED_UTTERANCES, LocalEngine
+from engine.engine import LocalEngine
 from engine.errors import EngineClosed, Overloaded, UtteranceFailed
 from engine.loading import load as load_engine
-from engine.measure import audio_per_s
 from engine.messages import EngineStats, Failed, Utterance
 from engine.model import Model
 from engine.options import EngineOptions
 from engine.scheduling.admission import LEAST_WAIT_S, MOST_WAIT_S, OPEN_WAIT_S
 from engine.scheduling.jobs import Stages
+from engine.scheduling.throughput import audio_per_s
 from engine.speak import events, speak
+from engine.stages.utterance_memory import FIXED_UTTERANCES
 from tests.engine.tiny import write_tiny_model
 
 TEXT = "Hello there, my friend. How are you today?"

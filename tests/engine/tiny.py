@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.model import EMBEDDED, ModelConfig
 from engine.networks.flow.flow import Flow
 from engine.networks.t3.t3 import T3

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.networks import noise
 from engine.networks.t3.t3 import combine_guidance
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Sampler
 from tests.parity.conftest import Check
 from tests.parity.harness import SEEDS, Case, Reference

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.networks.t3.t3 import T3, T3Config
 from engine.text.tokenizer import TextTokenizer
 from training import t3 as trainer

@@ -12,7 +12,7 @@ import torch
 from engine.networks import noise
 from engine.networks.t3.backbones import BackboneConfig
 from engine.networks.t3.t3 import T3Config
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Sampler
 
 CODES, STOP, VOCAB = 12, 13, 16

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.device.graphs import Capture, row_buckets
 from engine.device.traces import TraceCapture
 from engine.model import ModelConfig
-from engine.ranges import SamplingParams
+from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler
 from tests.engine.recording import Counting, record

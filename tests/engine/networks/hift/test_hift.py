@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.errors import InvalidConfig
 from engine.networks.convs import Walk
 from engine.networks.hift.hift import HiFT, HiFTConfig

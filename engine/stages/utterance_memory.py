@@ -1,7 +1,7 @@
-"""What one utterance may hold at most, in bytes: the arithmetic of admission by memory.
+"""What one utterance may hold at most, in bytes, and how many utterances therefore fit: admission by memory.
 
-Counted is what stays between two steps and two windows, from the shapes of the loaded networks. Not counted: the voice
-(`--voice-memory` bounds those), the text, and what a step or a window needs while it is run, which is once per worker.
+The count holds what stays between two steps and two windows, from the shapes of the loaded networks. It leaves out the
+voice (`--voice-memory` bounds those), the text, and what each worker needs once while it runs a step or a window.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.device.device import Device
 from engine.errors import ModelError
 from engine.model import Model
 from engine.networks.flow.keys import Keys
 from engine.networks.vocoders import vocoder
+from engine.options import EngineOptions
 from engine.stages.t3 import positions
 from engine.stages.watermark import Watermark
 
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
+FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
+MOST_UTTERANCES = 128  # that are measured for
 FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows and the system
 
 
@@ -68,12 +72,18 @@ def of_utterance(
     )
 
 
-def places(one: UtteranceMemory, limit_bytes: int) -> int:
-    """Utterances that fit into `limit_bytes`. Raises ModelError if none does."""
-    if one.total > limit_bytes:
-        needed, given = one.total / 2**20, limit_bytes / 2**20
+def places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tuple[int, int]:
+    """Utterances that there is room for, and the bytes that all of them may hold. Raises ModelError if none fits."""
+    wanted = options.max_utterances or (FIXED_UTTERANCES if options.deterministic else MOST_UTTERANCES)
+    limit = options.utterance_memory_bytes
+    if limit is None and options.max_utterances is not None:
+        limit = wanted * one.total
+    if limit is None:
+        limit = max(one.total, round(FREE_SHARE * device.free_bytes()))
+    if one.total > limit:
+        needed, given = one.total / 2**20, limit / 2**20
         raise ModelError(f"one utterance holds up to {needed:.1f} MiB; --utterance-memory gives all {given:.1f} MiB")
-    return limit_bytes // one.total
+    return min(wanted, limit // one.total), limit
 
 
 def _t3(model: Model) -> int:

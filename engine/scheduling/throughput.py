@@ -1,4 +1,4 @@
-"""How much speech an engine makes in a second, measured by having it speak: at start, before anybody is served."""
+"""How much speech an engine makes in a second, measured by having it speak, at start and before anybody is served."""
 
 from __future__ import annotations
 

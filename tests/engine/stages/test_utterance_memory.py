@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 import torch
 
-from engine import memory
 from engine.checkpoints import load
 from engine.device.device import Device
 from engine.engine import LocalEngine
 from engine.errors import ModelError, Overloaded
-from engine.memory import UtteranceMemory
 from engine.messages import Utterance
 from engine.model import Model
 from engine.options import EngineOptions
 from engine.scheduling.jobs import FlowWork, Stages, VocoderWork
 from engine.speak import speak
+from engine.stages import utterance_memory
 from engine.stages.flow import SegmentState
+from engine.stages.utterance_memory import UtteranceMemory
 from engine.stages.vocoder import SoundState
 from tests.engine.tiny import CONFIG, write_tiny_model
 
@@ -57,7 +57,7 @@ class WatchedVocoder:
 
     def run(self, states: Sequence[SoundState], works: Sequence[VocoderWork]) -> list[tuple[Any, SoundState]]:
         done: list[tuple[Any, SoundState]] = self._stage.run(states, works)
-        self._held.vocoder = max(self._held.vocoder, *(memory.nbytes(state) for _, state in done))
+        self._held.vocoder = max(self._held.vocoder, *(utterance_memory.nbytes(state) for _, state in done))
         return done
 
 
@@ -99,7 +99,7 @@ def test_states_stay_within_what_is_promised(tmp_path: Path, form: str) -> None:
 def test_a_long_segment_needs_what_is_promised_and_little_less(tmp_path: Path, form: str) -> None:
     flow = {**CONFIG["flow"], "form": form}
     model = load(str(write_tiny_model(tmp_path / "tiny", flow=flow)))
-    promised = memory.of_utterance(model, ledger_tokens=0, channel_samples=0, proposals=False).flow
+    promised = utterance_memory.of_utterance(model, ledger_tokens=0, channel_samples=0, proposals=False).flow
     longest, n_new = model.config.text.max_tokens, 8
     state = model.flow.init_state(model.prepare(model.voices["one"]).flow, seed=1)
     held = []
@@ -163,14 +163,14 @@ def test_memory_for_not_even_one_is_an_error_at_start(model: Model) -> None:
 
 
 def test_a_proposal_counts_as_a_second_state(model: Model) -> None:
-    plain = memory.of_utterance(model, ledger_tokens=10, channel_samples=960, proposals=False)
-    speculating = memory.of_utterance(model, ledger_tokens=10, channel_samples=960, proposals=True)
+    plain = utterance_memory.of_utterance(model, ledger_tokens=10, channel_samples=960, proposals=False)
+    speculating = utterance_memory.of_utterance(model, ledger_tokens=10, channel_samples=960, proposals=True)
     assert speculating == replace(plain, flow=2 * plain.flow)
 
 
 def test_waiting_audio_and_tokens_count(model: Model) -> None:
-    small = memory.of_utterance(model, ledger_tokens=10, channel_samples=960, proposals=False)
-    large = memory.of_utterance(model, ledger_tokens=20, channel_samples=9600, proposals=False)
+    small = utterance_memory.of_utterance(model, ledger_tokens=10, channel_samples=960, proposals=False)
+    large = utterance_memory.of_utterance(model, ledger_tokens=20, channel_samples=9600, proposals=False)
     assert large.waiting - small.waiting >= 8640 * 4
     assert replace(large, waiting=0) == replace(small, waiting=0)
 
@@ -191,4 +191,4 @@ def test_all_tensors_of_a_state_are_found() -> None:
         inner: Inner
         own: torch.Tensor
 
-    assert memory.nbytes(Outer(Inner((one, 3)), torch.zeros(2, dtype=torch.float64))) == 12 + 16
+    assert utterance_memory.nbytes(Outer(Inner((one, 3)), torch.zeros(2, dtype=torch.float64))) == 12 + 16

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from engine.config import build
+from engine.checkpoints.config import build
 from engine.errors import InvalidConfig
 
 

@@ -1,0 +1,60 @@
+"""Which threads do the work of the stages, and how many cores each of them takes."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+from engine.device import cores
+from engine.device.device import Device
+from engine.model import Model
+from engine.networks.linears import count_weights
+from engine.options import EngineOptions
+from engine.pipeline.flow import FlowRunner
+from engine.pipeline.t3 import T3Runner
+from engine.pipeline.text import TextRunner
+from engine.pipeline.vocoder import VocoderRunner
+from engine.pipeline.worker import Worker, Workers
+from engine.scheduling.jobs import Stages
+from engine.scheduling.scheduler import Scheduler
+
+SMALL_PARAMETERS = 20_000_000  # of the flow
+
+
+class StageThreads:
+    """Small networks are fastest on one thread each; T3 and the flow of large ones share the cores."""
+
+    def __init__(self, model: Model, options: EngineOptions, device: Device) -> None:
+        self._is_small = count_weights(model.flow) < SMALL_PARAMETERS
+        self._cores = options.threads or (1 if self._is_small else max(1, cores.count() // 2))
+        self._options = options
+        self._device = device
+
+    def workers(self, scheduler: Scheduler, stages: Stages) -> Workers:
+        """One thread for each stage. The calls of small networks are so short that threads mostly wait for Python's
+        lock: flow and vocoder of such a model are faster one after the other than side by side."""
+        t3, flow = T3Runner(scheduler, stages.tokens), FlowRunner(scheduler, stages.mel)
+        vocoder, load = VocoderRunner(scheduler, stages.sound), scheduler.estimates.flow_load
+        workers = [
+            Worker("text", scheduler, [TextRunner(scheduler, stages.tokens)], self.pin, is_light=True),
+            Worker("t3", scheduler, [t3], self._start_t3),
+            Worker("flow", scheduler, [vocoder, flow] if self._is_small else [flow], self.pin, load),
+        ]
+        if not self._is_small:
+            workers.append(Worker("vocoder", scheduler, [vocoder], self.pin))
+        return Workers(workers, self._all_cores())
+
+    def pin(self) -> None:
+        """Gives the calling thread its own number of cores: the stages must not fight for them."""
+        cores.pin(self._cores)
+
+    def _start_t3(self) -> None:
+        self.pin()
+        self._device.take_stream()
+
+    def _all_cores(self) -> Executor | None:
+        """For a worker that works alone. Not where the workers have teams of their own; nor for small networks, whose
+        calls are too short to be shared; nor where the load must not be heard in the last bit."""
+        given, fixed = self._options.threads is not None, self._options.deterministic
+        if given or fixed or self._cores > 1 or self._is_small or not self._device.is_cpu:
+            return None
+        return cores.everything()
