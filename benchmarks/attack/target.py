@@ -79,10 +79,10 @@ async def _hearing(call: Any) -> AsyncIterator[None]:
 
 
 async def outcome(call: Any) -> Outcomes:
-    """The code that the call has ended with; what still runs is cancelled, and "given up"."""
-    if call.cancel():
-        return Outcomes(["given up"])
-    return Outcomes([(await call.code()).name])
+    """The code that the call has ended with; "given up" if its caller ended it."""
+    call.cancel()
+    code = await call.code()
+    return Outcomes(["given up" if code is grpc.StatusCode.CANCELLED else code.name])
 
 
 async def together(rounds: Iterable[Awaitable[Outcomes]]) -> Outcomes:
