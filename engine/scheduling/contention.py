@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.playback import Machine
@@ -19,32 +20,34 @@ def due_ns(running: Running) -> int:
     return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Contention:
-    """All whose next window the flow could run, at one moment."""
+    """All whose next window the flow could run, at one moment, in the order in which their listeners run out.
 
-    machine: Machine
-    now: int
-    deadlines_ns: list[int]  # when their listeners run out, in order
-    turn_s: float  # that a short window takes
-    horizon_ns: int  # by when each could have been given a full window
+    Made in one pass; what it says of each of them is then a matter of looking it up."""
+
+    urgent: int  # how many run out before each could have been given a full window: the first so many
+    _spares_before: list[float]  # the least spare time of the first 0, 1, 2, ... of them, if each takes a short turn
+    _spares_behind: list[float]  # the same of those from 0, 1, 2, ... on, if one of those before them takes none
 
     @staticmethod
-    def of(utterances: Iterable[Running], now: int, machine: Machine, least: int) -> Contention:
-        deadlines_ns = sorted(due_ns(running) for running in utterances)
+    def of(deadlines_ns: Sequence[int], now: int, machine: Machine, least: int) -> Contention:
+        """`deadlines_ns`: by `due_ns`, in order. A short turn is a window of `least` tokens."""
+        turn_s = machine.window_s(least)
         horizon_ns = now + round(len(deadlines_ns) * machine.window_s(machine.largest) * NS_PER_S)
-        return Contention(machine, now, deadlines_ns, machine.window_s(least), horizon_ns)
+        left_s = [(due - now) / NS_PER_S for due in deadlines_ns]
+        before = [left - turn * turn_s for turn, left in enumerate(left_s, 1)]
+        behind = [left - turn * turn_s for turn, left in enumerate(left_s)]
+        return Contention(
+            urgent=bisect_left(deadlines_ns, horizon_ns),
+            _spares_before=list(accumulate(before, min, initial=math.inf)),
+            _spares_behind=list(accumulate(reversed(behind), min, initial=math.inf))[::-1],
+        )
 
-    def before(self, due_ns: int) -> int:
-        return bisect_left(self.deadlines_ns, due_ns)
+    def urgent_besides(self, order: int) -> int:
+        """How many others than the one at place `order` are short of time."""
+        return self.urgent - (order < self.urgent)
 
-    def urgent_besides(self, due_ns: int) -> int:
-        """How many others run out within the horizon."""
-        return bisect_left(self.deadlines_ns, self.horizon_ns) - (due_ns < self.horizon_ns)
-
-    def spare_s(self, due_ns: int) -> float:
-        """How long one may take before another is late, if all others take short turns then."""
-        own = bisect_left(self.deadlines_ns, due_ns)
-        others = self.deadlines_ns[:own] + self.deadlines_ns[own + 1 :]
-        spares = ((due - self.now) / NS_PER_S - turn * self.turn_s for turn, due in enumerate(others, 1))
-        return min(spares, default=math.inf)
+    def spare_s(self, order: int) -> float:
+        """How long the one at place `order` may take before another is late, if all others take short turns then."""
+        return min(self._spares_before[order], self._spares_behind[order + 1])

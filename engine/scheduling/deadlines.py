@@ -54,8 +54,8 @@ class Deadlines:
         machine = Machine(
             token_s=estimates.token_s.value,
             begin_s=estimates.begin_s.value,
-            flow_s=estimates.flow_s,
-            vocoder_s=estimates.vocoder_s,
+            flow_s=estimates.flow_s.table(timing.largest),
+            vocoder_s=estimates.vocoder_s.table(timing.largest),
             audio_s=timing.samples_per_token / timing.sample_rate,
             pause_s=timing.pause_samples / timing.sample_rate,
             held_back_s=timing.held_back_samples / timing.sample_rate,

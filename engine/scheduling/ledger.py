@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 from engine.errors import GaplessError
 from engine.text.alignment import SegmentAlignment
@@ -47,7 +48,7 @@ class SegmentTokens:
 
     def peek(self, count: int) -> list[int]:
         """The next `count` tokens, fewer if fewer are there."""
-        return [self._tokens[index] for index in range(min(count, len(self._tokens)))]
+        return list(islice(self._tokens, count))
 
     def drawn_ns(self, index: int) -> int:
         """When the waiting token `index` was drawn; 0 if there is none."""
@@ -93,7 +94,11 @@ class Ledger:
 
     @property
     def waiting(self) -> int:
-        return sum(entry.waiting for entry in self.entries if isinstance(entry, SegmentTokens))
+        waiting = 0
+        for entry in self.entries:  # asked for every utterance in every step
+            if isinstance(entry, SegmentTokens):
+                waiting += len(entry._tokens)
+        return waiting
 
     @property
     def has_room(self) -> bool:

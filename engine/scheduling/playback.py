@@ -8,8 +8,11 @@ What counts for a listener is the start of gap-free playback, r_1 + P*. Pure fun
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this is as good; costs are not known better
 CUSHION_S = 0.01  # that a first sound may come later, for more of it
@@ -31,7 +34,9 @@ def lateness(ready: Sequence[float], durations: Sequence[float], from_s: float) 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How fast this engine speaks one utterance at the moment."""
+    """How fast this engine speaks one utterance at the moment.
+
+    Many decisions are taken with one of these, so what it takes a search to know is looked up in tables, made once."""
 
     token_s: float  # T3, from one token to the next
     begin_s: float = 0.0  # T3, from a segment's stop token to where the next segment's tokens begin
@@ -51,6 +56,40 @@ class Machine:
     def window_s(self, tokens: int) -> float:
         """From a window's tokens to its audio."""
         return self.flow_s(tokens) + self.vocoder_s(tokens)
+
+    def most_within(self, seconds: float) -> int:
+        """Tokens of the largest window that takes no longer; 0 if there is none."""
+        return bisect_right(self._least_s, seconds)
+
+    def least_lasting(self, turns: float) -> int:
+        """Tokens of the smallest window whose audio lasts for so many windows like it; the largest, if there is none."""
+        return min(1 + bisect_left(self._most_turns, turns), self.largest)
+
+    @cached_property
+    def remaining(self) -> dict[Stretch, tuple[list[float], list[float]]]:
+        """What `windows` said of a stretch, for `windows_of`."""
+        return {}
+
+    @cached_property
+    def first_sizes(self) -> dict[tuple[int, int, float], int]:
+        """What `first_window` said, by its arguments."""
+        return {}
+
+    @cached_property
+    def _least_s(self) -> list[float]:
+        """Seconds of the cheapest window of at least 1, 2, ... tokens."""
+        costs = [self.window_s(tokens) for tokens in range(self.largest, 0, -1)]
+        return list(accumulate(costs, min))[::-1]
+
+    @cached_property
+    def _most_turns(self) -> list[float]:
+        """For how many windows like itself the audio of one of at most 1, 2, ... tokens lasts, at best."""
+        sizes = range(1, self.largest + 1)
+        return list(accumulate((_ratio(size * self.audio_s, self.window_s(size)) for size in sizes), max))
+
+
+def _ratio(a: float, b: float) -> float:
+    return a / b if b > 0 else math.inf
 
 
 @dataclass(frozen=True)
@@ -96,12 +135,26 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
     return ready, durations
 
 
+def windows_of(machine: Machine, stretch: Stretch) -> tuple[list[float], list[float]]:
+    """`windows` of one stretch, worked out once for a machine."""
+    if (known := machine.remaining.get(stretch)) is None:
+        known = machine.remaining[stretch] = windows(machine, [stretch])
+    return known
+
+
 def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0) -> int:
     """Tokens of the first window with which gap-free playback starts soonest, at least `least`, for `coming` tokens.
 
     Of sizes with which it starts about as soon, the smallest: its first sound is sooner. And then what more costs
     hardly any time: more sound is what a listener lives on when the machine stumbles. Every later chunk is to be ready
-    `slack_s` before its turn."""
+    `slack_s` before its turn. Worked out once for a machine."""
+    key = (coming, least, slack_s)
+    if (known := machine.first_sizes.get(key)) is None:
+        known = machine.first_sizes[key] = _first_window(machine, coming, least, slack_s)
+    return known
+
+
+def _first_window(machine: Machine, coming: int, least: int, slack_s: float) -> int:
     ready_s, best_s, best = math.inf, math.inf, least
     for size in range(least, max(least, min(machine.largest, coming)) + 1):
         ready, durations = windows(machine, [Stretch(0, coming)], size)

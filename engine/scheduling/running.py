@@ -101,7 +101,7 @@ class Running:
 
     @property
     def tokens_in_vocoder(self) -> int:
-        return sum(job.window.n_new for job in self.mels if isinstance(job, VocoderJob))
+        return sum([job.window.n_new for job in self.mels if isinstance(job, VocoderJob)]) if self.mels else 0
 
     @property
     def usage(self) -> Usage:

@@ -12,6 +12,7 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,10 +25,12 @@ from engine.scheduling.contention import Contention, due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import Failure, SegmentTokens
+from engine.scheduling.playback import Machine
 from engine.scheduling.running import FlowJob, Running, VocoderJob
 from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
+CANDIDATES = 4  # times a batch: so many windows that could be run are looked at, for those that fit to the first
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
 
@@ -195,24 +198,28 @@ class Scheduler:
     # ------------------------------------------------------------------------------------------ flow thread
 
     def next_flow_jobs(self, now: int) -> tuple[list[FlowJob], float | None]:
-        """The windows that should be run now, the most urgent first, and in how many seconds another one may be."""
-        jobs, waits = [], []
+        """The most urgent windows that should be run now, in order, and in how many seconds another one may be."""
         if self.config.sequential and self.in_vocoder:
             return [], None
-        heads = list(self._heads())
-        contention = Contention.of(
-            [running for running, _ in heads], now, self.deadlines.machine, self.config.timing.least_first
-        )
-        for running, head in heads:
-            window = self._window(running, head, now, contention)
+        heads = sorted((due_ns(running), place, running, head) for place, (running, head) in enumerate(self._heads()))
+        machine, timing = self.deadlines.machine, self.config.timing
+        contention = Contention.of([due for due, *_ in heads], now, machine, timing.least_first)
+        jobs: list[FlowJob] = []
+        wait_s = math.inf
+        for order, (_, _, running, head) in enumerate(heads):
+            window = self._window(running, head, now, order, contention, machine)
+            if window is None:
+                continue
             if isinstance(window, float):
-                waits.append(window)
+                wait_s = min(wait_s, window)
                 running.wanted_ns = now + round(window * NS_PER_S)
-            elif window is not None and self._has_room(running, window):
-                jobs.append(_job(running, head, window))
-            elif window is not None:
+            elif not self._has_room(running, window):
                 running.channel_full = True
-        return sorted(jobs, key=lambda job: due_ns(job.running)), min(waits, default=None)
+            else:
+                jobs.append(_job(running, head, window))
+                if len(jobs) == CANDIDATES * self.config.max_batch:
+                    break
+        return jobs, wait_s if wait_s < math.inf else None
 
     def next_proposal(self) -> FlowJob | None:
         """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
@@ -266,7 +273,15 @@ class Scheduler:
         """Audio that waits for its listener, or will."""
         return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
 
-    def _window(self, running: Running, head: SegmentTokens, now: int, contention: Contention) -> Window | float | None:
+    def _window(
+        self,
+        running: Running,
+        head: SegmentTokens,
+        now: int,
+        order: int,
+        contention: Contention,
+        machine: Machine,
+    ) -> Window | float | None:
         config, deadlines, index = self.config, self.deadlines, running.segment_windows
         if not config.by_deadline:
             return ladder_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
@@ -276,12 +291,12 @@ class Scheduler:
             coming=deadlines.coming(head),
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
-            others=contention.before(due_ns(running)),
+            others=order,
             company=len(self._running) > 1,
-            urgent=contention.urgent_besides(due_ns(running)),
-            spare_s=contention.spare_s(due_ns(running)),
+            urgent=contention.urgent_besides(order),
+            spare_s=contention.spare_s(order),
         )
-        return deadline_window(status, contention.machine, config.timing.least_first)
+        return deadline_window(status, machine, config.timing.least_first)
 
     # ------------------------------------------------------------------------------------------ vocoder thread
 

@@ -55,7 +55,7 @@ def largest_peek(config: LadderConfig, lookahead: int) -> int:
     return max(config.sizes) + lookahead
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SegmentStatus:
     """The segment whose turn it is in an utterance."""
 
@@ -91,7 +91,7 @@ def deadline_window(segment: SegmentStatus, machine: Machine, least_first: int) 
         return spare_s if spare_s > 0 else Window(n_new=ready, lookahead=machine.lookahead, final=False)
     if segment.waiting > machine.least_lookahead:
         # Its deadline would be missed: sound goes on with as much of the lookahead as can be had.
-        size = min(_lasting(machine, FAIRNESS), segment.waiting - machine.least_lookahead)
+        size = min(machine.least_lasting(FAIRNESS), segment.waiting - machine.least_lookahead)
         spare_s += SLACK_S / 2
         return spare_s if spare_s > 0 else Window(n_new=size, lookahead=segment.waiting - size, final=False)
     return None
@@ -125,18 +125,11 @@ def _until_next_turn(segment: SegmentStatus, machine: Machine) -> int:
     as last until all had their turn; a full one would be one listener's gain and the others' gap."""
     if not segment.urgent:
         return machine.largest
-    in_time = (n for n in range(1, machine.largest + 1) if machine.window_s(n) <= segment.spare_s)
-    return max(_lasting(machine, FAIRNESS * (1 + segment.urgent)), *in_time, 0)
-
-
-def _lasting(machine: Machine, turns: float) -> int:
-    """Tokens of the smallest window whose audio lasts for so many windows like it; the largest, if there is none."""
-    sizes = range(1, machine.largest)
-    return next((n for n in sizes if n * machine.audio_s >= turns * machine.window_s(n)), machine.largest)
+    return max(machine.least_lasting(FAIRNESS * (1 + segment.urgent)), machine.most_within(segment.spare_s))
 
 
 def _deficit_s(segment: SegmentStatus, machine: Machine) -> float:
     """How late the rest of the segment would come if its next window were run now."""
     assert segment.lead_s is not None
-    ready, durations = playback.windows(machine, [Stretch(segment.waiting, segment.coming, not segment.fresh)])
+    ready, durations = playback.windows_of(machine, Stretch(segment.waiting, segment.coming, not segment.fresh))
     return playback.lateness(ready, durations, max(segment.lead_s, ready[0]))
