@@ -18,6 +18,7 @@ from engine.scheduling.running import Running
 
 NS_PER_S = 1_000_000_000
 LEAST_SOUND_S = 0.06  # of a first chunk: shorter ones are no start, see "TTFA"
+ABOUT = 0.03  # of a cost: so much more or less makes no other machine
 HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of the pre-buffer costs less than a gap
 
 
@@ -47,9 +48,34 @@ class Deadlines:
         self._estimates = estimates
         self._hints = hints
         self._rescue = rescue
+        self._machine: Machine | None = None  # as it was last worked out,
+        self._machine_costs: tuple[float, ...] = ()  # of what,
+        self._rescues = False  # and whether with lookahead to spare
 
     @property
     def machine(self) -> Machine:
+        """As the estimates have it, or had it before they changed by a few per cent: what was worked out for one
+        machine need not be worked out again for every small change."""
+        rescues = self._rescue and self._estimates.flow_has_time
+        costs = self._costs()
+        if not (self._machine and self._rescues == rescues and all(map(_is_about, costs, self._machine_costs))):
+            self._machine, self._machine_costs, self._rescues = self._machine_now(rescues), costs, rescues
+        return self._machine
+
+    def _costs(self) -> tuple[float, ...]:
+        """Seconds that a machine is made of, all of which may change."""
+        estimates, largest = self._estimates, self.timing.largest
+        (flow_a, flow_b), (vocoder_a, vocoder_b) = estimates.flow_s.line, estimates.vocoder_s.line
+        return (
+            estimates.token_s.value,
+            estimates.begin_s.value,
+            flow_a + flow_b,
+            flow_a + flow_b * largest,
+            vocoder_a + vocoder_b,
+            vocoder_a + vocoder_b * largest,
+        )
+
+    def _machine_now(self, rescues: bool) -> Machine:
         timing, estimates = self.timing, self._estimates
         machine = Machine(
             token_s=estimates.token_s.value,
@@ -62,9 +88,7 @@ class Deadlines:
             lookahead=timing.lookahead,
             largest=timing.largest,
         )
-        if self._rescue and estimates.flow_has_time:
-            return replace(machine, spare_lookahead=windows.spare_lookahead(machine))
-        return machine
+        return replace(machine, spare_lookahead=windows.spare_lookahead(machine)) if rescues else machine
 
     def lead_s(self, running: Running, now: int) -> float | None:
         """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""
@@ -122,3 +146,7 @@ class Deadlines:
         running.listener_reports = True
         left = running.samples_sent - min(played_samples, running.samples_sent)
         running.runs_out_ns = now_ns() + left * NS_PER_S // self.timing.sample_rate
+
+
+def _is_about(a: float, b: float) -> bool:
+    return abs(a - b) <= ABOUT * b

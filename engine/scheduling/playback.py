@@ -13,8 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import NamedTuple
 
 ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this is as good; costs are not known better
+REMEMBERED = 1000  # stretches whose windows a machine knows by heart
 CUSHION_S = 0.01  # that a first sound may come later, for more of it
 
 
@@ -66,8 +68,8 @@ class Machine:
         return min(1 + bisect_left(self._most_turns, turns), self.largest)
 
     @cached_property
-    def remaining(self) -> dict[Stretch, tuple[list[float], list[float]]]:
-        """What `windows` said of a stretch, for `windows_of`."""
+    def reserves(self) -> dict[Stretch, tuple[float, float]]:
+        """What `reserve` said of a stretch."""
         return {}
 
     @cached_property
@@ -92,8 +94,7 @@ def _ratio(a: float, b: float) -> float:
     return a / b if b > 0 else math.inf
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """What is left of a segment."""
 
     waiting: int  # tokens drawn and not spoken
@@ -135,11 +136,43 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
     return ready, durations
 
 
-def windows_of(machine: Machine, stretch: Stretch) -> tuple[list[float], list[float]]:
-    """`windows` of one stretch, worked out once for a machine."""
-    if (known := machine.remaining.get(stretch)) is None:
-        known = machine.remaining[stretch] = windows(machine, [stretch])
+def reserve(machine: Machine, stretch: Stretch) -> tuple[float, float]:
+    """When the first chunk of `windows(machine, [stretch])` is ready, and until when the audio before it must last for
+    none of them to come late. Worked out once for a machine."""
+    if (known := machine.reserves.get(stretch)) is None:
+        if len(machine.reserves) == REMEMBERED:
+            machine.reserves.clear()
+        known = machine.reserves[stretch] = _reserve(machine, stretch)
     return known
+
+
+def _reserve(machine: Machine, stretch: Stretch, first: int = 0, slack_s: float = 0.0) -> tuple[float, float]:
+    """The same with a first window of `first` tokens, every later chunk `slack_s` before its turn. As `windows` has it,
+    but nothing is kept of a window: this is asked for many sizes and many listeners."""
+    token_s, audio_s, largest, lookahead = machine.token_s, machine.audio_s, machine.largest, machine.least_lookahead
+    flow_s, vocoder_s, waiting, coming = machine.flow_s, machine.vocoder_s, stretch.waiting, stretch.coming
+    total, spoken, least = waiting + coming, 0, first or 1
+    stop_s = (coming + 1) * token_s if coming else 0.0
+    free_s = done_s = 0.0
+    first_s, needed_s, lasts_s = 0.0, -math.inf, 0.0 if stretch.begun else -machine.held_back_s
+    while spoken < total:
+        needed = spoken + least + lookahead - waiting
+        at = stop_s if needed > coming else needed * token_s if needed > 0 else 0.0
+        free_s = max(free_s, at)
+        size = min(largest, total - spoken)
+        if free_s < stop_s:
+            drawn = int(free_s / token_s + 1e-9) if token_s else coming
+            size = min(max(least, min(size, waiting + drawn - lookahead - spoken)), total - spoken)
+        free_s += flow_s(size)
+        done_s = max(done_s, free_s) + vocoder_s(size)
+        if not spoken:
+            first_s = needed_s = done_s
+        else:
+            needed_s = max(needed_s, done_s + slack_s - lasts_s)
+        spoken += size
+        lasts_s += size * audio_s
+        least = 1
+    return first_s, needed_s
 
 
 def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0) -> int:
@@ -155,16 +188,15 @@ def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0
 
 
 def _first_window(machine: Machine, coming: int, least: int, slack_s: float) -> int:
+    if not coming:
+        return least
     ready_s, best_s, best = math.inf, math.inf, least
     for size in range(least, max(least, min(machine.largest, coming)) + 1):
-        ready, durations = windows(machine, [Stretch(0, coming)], size)
-        if not ready:
-            return least
-        wait_s = least_prebuffer([ready[0], *(at + slack_s for at in ready[1:])], durations)
-        if ready[0] + wait_s < ABOUT * best_s:
-            ready_s, best_s, best = ready[0], ready[0] + wait_s, size
-        elif ready[0] <= ready_s + CUSHION_S:
+        first_s, gapless_s = _reserve(machine, Stretch(0, coming), size, slack_s)
+        if gapless_s < ABOUT * best_s:
+            ready_s, best_s, best = first_s, gapless_s, size
+        elif first_s <= ready_s + CUSHION_S:
             best = size
-        elif not wait_s:  # larger ones only start later
+        elif gapless_s <= first_s:  # larger ones only start later
             break
     return best

@@ -131,5 +131,5 @@ def _until_next_turn(segment: SegmentStatus, machine: Machine) -> int:
 def _deficit_s(segment: SegmentStatus, machine: Machine) -> float:
     """How late the rest of the segment would come if its next window were run now."""
     assert segment.lead_s is not None
-    ready, durations = playback.windows_of(machine, Stretch(segment.waiting, segment.coming, not segment.fresh))
-    return playback.lateness(ready, durations, max(segment.lead_s, ready[0]))
+    first_s, needed_s = playback.reserve(machine, Stretch(segment.waiting, segment.coming, not segment.fresh))
+    return max(0.0, needed_s - max(segment.lead_s, first_s))
