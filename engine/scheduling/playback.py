@@ -64,7 +64,7 @@ class Machine:
         return bisect_right(self._least_s, seconds)
 
     def least_lasting(self, turns: float) -> int:
-        """Tokens of the smallest window whose audio lasts for so many windows like it; the largest, if there is none."""
+        """Tokens of the smallest window whose audio lasts for so many windows like it; else of the largest."""
         return min(1 + bisect_left(self._most_turns, turns), self.largest)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Boards full of utterances in random states, for asking the scheduler what it would do next. No threads, no stages."""
+"""Schedulers full of utterances in random states, to be asked what they would do next. No threads, no stages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from engine.clock import now_ns
 from engine.messages import Accepted, ChunkTimings, Utterance
-from engine.scheduling.board import Board, BoardConfig
 from engine.scheduling.deadlines import NS_PER_S, Timing
 from engine.scheduling.ledger import Ledger, SegmentTokens
 from engine.scheduling.running import Running, VocoderJob
+from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig, Window
 from engine.text.segmenter import Segmenter, SegmenterConfig, TextSegment
 from engine.tracing import UtteranceTrace
@@ -31,10 +31,10 @@ class Lead:
 CALM, MIXED, URGENT = Lead(1.0, 4.0), Lead(-0.2, 1.0), Lead(-0.1, 0.15)
 
 
-def random_board(number: int, lead: Lead, seed: int, *, speculate: bool = False, batch: int = 32) -> Board:
+def random_scheduler(number: int, lead: Lead, seed: int, *, speculate: bool = False, batch: int = 32) -> Scheduler:
     """`number` utterances, a tenth of which has not been heard yet; the machine's costs are random too."""
     chance = random.Random(seed)
-    config = BoardConfig(
+    config = SchedulerConfig(
         max_utterances=number,
         ladder=LadderConfig(),
         by_deadline=True,
@@ -51,21 +51,21 @@ def random_board(number: int, lead: Lead, seed: int, *, speculate: bool = False,
         ledger_tokens=84,
         channel_samples=4 * SAMPLE_RATE,
     )
-    board = Board(config)
-    _learn(board, chance)
+    scheduler = Scheduler(config)
+    _learn(scheduler, chance)
     for index in range(number):
-        board.add(_utterance(index, chance, lead))
-    return board
+        scheduler.add(_utterance(index, chance, lead))
+    return scheduler
 
 
-def _learn(board: Board, chance: random.Random) -> None:
+def _learn(scheduler: Scheduler, chance: random.Random) -> None:
     """Costs from those of a large card to those of a busy processor."""
     fixed_s, token_s = 10 ** chance.uniform(-3, -1.5), 10 ** chance.uniform(-4, -2.7)
     for _ in range(20):
         tokens = chance.randrange(1, 2 * LARGEST)
-        board.estimates.flow_s.add(tokens, fixed_s + token_s * tokens)
-        board.estimates.vocoder_s.add(tokens, fixed_s / 2 + token_s * tokens / 2)
-    board.estimates.token_s.add(10 ** chance.uniform(-2.5, -1.3))
+        scheduler.estimates.flow_s.add(tokens, fixed_s + token_s * tokens)
+        scheduler.estimates.vocoder_s.add(tokens, fixed_s / 2 + token_s * tokens / 2)
+    scheduler.estimates.token_s.add(10 ** chance.uniform(-2.5, -1.3))
 
 
 def _utterance(index: int, chance: random.Random, lead: Lead) -> Running:
@@ -99,7 +99,11 @@ def _utterance(index: int, chance: random.Random, lead: Lead) -> Running:
 def _segment(chance: random.Random, now: int) -> SegmentTokens:
     text = "x" * chance.randrange(5, 120)
     segment = SegmentTokens(
-        index=0, text=TextSegment(text=text, begin=0, received_ns=now, cut_ns=now), spoken=text, t3_start_ns=now, prefill_end_ns=now
+        index=0,
+        text=TextSegment(text=text, begin=0, received_ns=now, cut_ns=now),
+        spoken=text,
+        t3_start_ns=now,
+        prefill_end_ns=now,
     )
     segment.drawn = chance.randrange(100)
     for token in range(chance.randrange(60)):

@@ -1,0 +1,173 @@
+"""The scheduler's decisions beside slow and obvious ones, and what they cost in operations."""
+
+from __future__ import annotations
+
+import math
+import sys
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.support.random_schedulers import CALM, MIXED, URGENT, Lead, random_scheduler
+from engine.clock import now_ns
+from engine.scheduling import playback
+from engine.scheduling.contention import due_ns
+from engine.scheduling.deadlines import NS_PER_S
+from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.playback import Machine, Stretch
+from engine.scheduling.scheduler import CANDIDATES, Scheduler
+from engine.scheduling.windows import SegmentStatus, Window, deadline_window
+
+LEADS = [CALM, MIXED, URGENT]
+seconds = st.floats(0.0001, 0.2)
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Machine:
+    fixed_s, token_s = draw(seconds), draw(seconds) / 10
+    lookahead = draw(st.integers(0, 4))
+    return Machine(
+        token_s=draw(seconds),
+        flow_s=lambda tokens: fixed_s + token_s * tokens,
+        vocoder_s=lambda tokens: fixed_s / 3,
+        audio_s=0.04,
+        held_back_s=draw(st.sampled_from([0.0, 0.08])),
+        lookahead=lookahead,
+        largest=draw(st.integers(5, 30)),
+        spare_lookahead=draw(st.integers(0, lookahead)),
+    )
+
+
+@given(machines(), st.integers(0, 60), st.integers(0, 120), st.booleans(), st.floats(-1, 3))
+def test_how_late_a_segment_comes_is_what_its_windows_say(
+    machine: Machine, waiting: int, coming: int, begun: bool, lead_s: float
+) -> None:
+    stretch = Stretch(waiting, coming, begun)
+    first_s, needed_s = playback.reserve(machine, stretch)
+    ready, durations = playback.windows(machine, [stretch])
+    if not ready:
+        assert needed_s == -math.inf
+        return
+    assert first_s == pytest.approx(ready[0])
+    late_s = playback.lateness(ready, durations, max(lead_s, ready[0]))
+    assert max(0.0, needed_s - max(lead_s, first_s)) == pytest.approx(late_s, abs=1e-9)
+
+
+@given(machines(), st.integers(1, 120), st.integers(1, 8), st.sampled_from([0.0, 0.05, 0.3]))
+def test_the_first_window_is_the_one_with_which_gap_free_playback_starts_soonest(
+    machine: Machine, coming: int, least: int, slack_s: float
+) -> None:
+    def gap_free_s(size: int) -> float:
+        ready, durations = playback.windows(machine, [Stretch(0, coming)], size)
+        return ready[0] + playback.least_prebuffer([ready[0], *(at + slack_s for at in ready[1:])], durations)
+
+    chosen = playback.first_window(machine, coming, least, slack_s)
+    sizes = range(least, max(least, min(machine.largest, coming)) + 1)
+    assert chosen in sizes
+    soonest_s = min(map(gap_free_s, sizes))
+    assert gap_free_s(chosen) <= max(soonest_s / playback.ABOUT**2, soonest_s + 0.1) or gap_free_s(least) == soonest_s
+
+
+@given(st.lists(seconds, min_size=3, max_size=30), st.floats(0, 0.5), st.floats(0.1, 20))
+def test_sizes_are_looked_up_as_a_search_would_find_them(costs: list[float], spare_s: float, turns: float) -> None:
+    largest = len(costs)
+    machine = Machine(
+        token_s=0.02, flow_s=lambda n: costs[n - 1], audio_s=0.04, held_back_s=0.0, lookahead=3, largest=largest
+    )
+    sizes = range(1, largest + 1)
+    assert machine.most_within(spare_s) == max((n for n in sizes if costs[n - 1] <= spare_s), default=0)
+    lasting = (n for n in sizes if n * 0.04 / costs[n - 1] >= turns)
+    assert machine.least_lasting(turns) == next(lasting, largest)
+
+
+def obvious_jobs(scheduler: Scheduler, now: int) -> list[tuple[str, Window]]:
+    """Every head against every other one, one question after the other."""
+    machine, timing = scheduler.deadlines.machine, scheduler.config.timing
+    heads = [
+        (running, running.ledger.entries[0])
+        for running in scheduler._running.values()
+        if running.ledger.entries and isinstance(running.ledger.entries[0], SegmentTokens)
+    ]
+    horizon_ns = now + round(len(heads) * machine.window_s(machine.largest) * NS_PER_S)
+    jobs = []
+    for running, head in heads:
+        assert isinstance(head, SegmentTokens)
+        others = [due_ns(other) for other, _ in heads if other is not running]
+        turn_s = machine.window_s(timing.least_first)
+        status = SegmentStatus(
+            waiting=head.waiting,
+            closed=head.closed,
+            coming=scheduler.deadlines.coming(head),
+            fresh=running.segment_windows == 0,
+            lead_s=scheduler.deadlines.lead_s(running, now),
+            others=sum(due < due_ns(running) for due in others),
+            company=len(heads) > 1,
+            urgent=sum(due < horizon_ns for due in others),
+            spare_s=min(
+                ((due - now) / NS_PER_S - turn * turn_s for turn, due in enumerate(sorted(others), 1)), default=math.inf
+            ),
+        )
+        window = deadline_window(status, machine, timing.least_first)
+        if isinstance(window, Window) and scheduler._has_room(running, window):
+            jobs.append((due_ns(running), running.request.id, window))
+    return [(name, window) for _, name, window in sorted(jobs, key=lambda job: job[0])]
+
+
+@pytest.mark.parametrize("lead", LEADS)
+@pytest.mark.parametrize("speculate", [False, True])
+def test_windows_are_those_that_a_slow_and_obvious_scheduler_would_run(lead: Lead, speculate: bool) -> None:
+    n_jobs = 0
+    for seed in range(40):
+        scheduler = random_scheduler(1 + seed, lead, seed, speculate=speculate, batch=100)
+        now = now_ns()
+        with scheduler.changed:
+            jobs = [(job.running.request.id, job.window) for job in scheduler.next_flow_jobs(now)[0]]
+            assert jobs == obvious_jobs(scheduler, now)
+        n_jobs += len(jobs)
+    assert n_jobs > 100
+
+
+def test_no_more_windows_than_could_make_a_batch_are_looked_at() -> None:
+    scheduler = random_scheduler(100, URGENT, seed=1, batch=4)
+    now = now_ns()
+    with scheduler.changed:
+        jobs, _ = scheduler.next_flow_jobs(now)
+        assert [(job.running.request.id, job.window) for job in jobs] == obvious_jobs(scheduler, now)[: CANDIDATES * 4]
+
+
+def operations(scheduler: Scheduler) -> int:
+    """Calls, of Python and of C, that one decision of each worker takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    with scheduler.changed:
+        now = now_ns()
+        sys.setprofile(trace)
+        try:
+            scheduler.next_flow_jobs(now)
+            scheduler.to_speak(), scheduler.to_feed(), scheduler.to_step()
+            scheduler.settle(), scheduler.next_vocoder_jobs()
+        finally:
+            sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_decision_costs_in_proportion_to_the_listeners(lead: Lead) -> None:
+    """And not to their square: five times the listeners, at most six times the work; and not much for each."""
+
+    def most(number: int) -> int:
+        schedulers = [random_scheduler(number, lead, seed) for seed in range(10)]
+        for scheduler in schedulers:
+            operations(scheduler)  # what a machine is asked for the first time it works out
+        return sum(map(operations, schedulers))
+
+    few, many = most(50), most(250)
+    assert many <= 6 * few
+    assert many / 10 / 250 <= 60
