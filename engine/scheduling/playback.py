@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this is as good; costs are not known better
-REMEMBERED = 1000  # stretches whose windows a machine knows by heart
+REMEMBERED = 5000  # answers of `reserve` that a machine keeps
 CUSHION_S = 0.01  # that a first sound may come later, for more of it
 
 
@@ -56,8 +56,8 @@ class Machine:
         return self.lookahead - self.spare_lookahead
 
     def window_s(self, tokens: int) -> float:
-        """From a window's tokens to its audio."""
-        return self.flow_s(tokens) + self.vocoder_s(tokens)
+        """From a window's tokens, at most `largest`, to its audio."""
+        return self._windows_s[tokens]
 
     def most_within(self, seconds: float) -> int:
         """Tokens of the largest window that takes no longer; 0 if there is none."""
@@ -68,14 +68,13 @@ class Machine:
         return min(1 + bisect_left(self._most_turns, turns), self.largest)
 
     @cached_property
-    def reserves(self) -> dict[Stretch, tuple[float, float]]:
-        """What `reserve` said of a stretch."""
+    def reserves(self) -> dict[tuple[Stretch, int, float], tuple[float, float]]:
+        """What `reserve` said, by its arguments."""
         return {}
 
     @cached_property
-    def first_sizes(self) -> dict[tuple[int, int, float], int]:
-        """What `first_window` said, by its arguments."""
-        return {}
+    def _windows_s(self) -> list[float]:
+        return [self.flow_s(tokens) + self.vocoder_s(tokens) for tokens in range(self.largest + 1)]
 
     @cached_property
     def _least_s(self) -> list[float]:
@@ -136,19 +135,19 @@ def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> t
     return ready, durations
 
 
-def reserve(machine: Machine, stretch: Stretch) -> tuple[float, float]:
-    """When the first chunk of `windows(machine, [stretch])` is ready, and until when the audio before it must last for
-    none of them to come late. Worked out once for a machine."""
-    if (known := machine.reserves.get(stretch)) is None:
+def reserve(machine: Machine, stretch: Stretch, first: int = 0, slack_s: float = 0.0) -> tuple[float, float]:
+    """When the first chunk of `windows(machine, [stretch], first)` is ready, and until when the audio before must last
+    for every later chunk to be ready `slack_s` before its turn. Worked out once for a machine."""
+    key = (stretch, first, slack_s)
+    if (known := machine.reserves.get(key)) is None:
         if len(machine.reserves) == REMEMBERED:
             machine.reserves.clear()
-        known = machine.reserves[stretch] = _reserve(machine, stretch)
+        known = machine.reserves[key] = _reserve(machine, stretch, first, slack_s)
     return known
 
 
-def _reserve(machine: Machine, stretch: Stretch, first: int = 0, slack_s: float = 0.0) -> tuple[float, float]:
-    """The same with a first window of `first` tokens, every later chunk `slack_s` before its turn. As `windows` has it,
-    but nothing is kept of a window: this is asked for many sizes and many listeners."""
+def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> tuple[float, float]:
+    """As `windows` has it, but nothing is kept of a window: this is asked for many sizes and many listeners."""
     token_s, audio_s, largest, lookahead = machine.token_s, machine.audio_s, machine.largest, machine.least_lookahead
     flow_s, vocoder_s, waiting, coming = machine.flow_s, machine.vocoder_s, stretch.waiting, stretch.coming
     total, spoken, least = waiting + coming, 0, first or 1
@@ -180,19 +179,12 @@ def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0
 
     Of sizes with which it starts about as soon, the smallest: its first sound is sooner. And then what more costs
     hardly any time: more sound is what a listener lives on when the machine stumbles. Every later chunk is to be ready
-    `slack_s` before its turn. Worked out once for a machine."""
-    key = (coming, least, slack_s)
-    if (known := machine.first_sizes.get(key)) is None:
-        known = machine.first_sizes[key] = _first_window(machine, coming, least, slack_s)
-    return known
-
-
-def _first_window(machine: Machine, coming: int, least: int, slack_s: float) -> int:
+    `slack_s` before its turn."""
     if not coming:
         return least
     ready_s, best_s, best = math.inf, math.inf, least
     for size in range(least, max(least, min(machine.largest, coming)) + 1):
-        first_s, gapless_s = _reserve(machine, Stretch(0, coming), size, slack_s)
+        first_s, gapless_s = reserve(machine, Stretch(0, coming), size, slack_s)
         if gapless_s < ABOUT * best_s:
             ready_s, best_s, best = first_s, gapless_s, size
         elif first_s <= ready_s + CUSHION_S:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.clock import now_ns
@@ -183,9 +183,12 @@ class Scheduler:
         costs little more than for one, so they are filled together rather than each as its own window leaves."""
         if self.config.sequential and (self.flow_busy or self.in_vocoder or self.next_flow_jobs(now_ns())[0]):
             return []
-        rows = [running for running in self._running.values() if running.decoding and running.ledger.has_room]
         enough = self._high if self._filling else self._low
-        self._filling = any(not running.channel_full and running.ledger.waiting < enough for running in rows)
+        rows, self._filling = [], False
+        for running in self._running.values():
+            if running.decoding and (waiting := running.ledger.waiting) < running.ledger.capacity:
+                rows.append(running)
+                self._filling |= waiting < enough and not running.channel_full
         return rows if self._filling else []
 
     def batch_of(self, window: Window) -> int:
@@ -238,21 +241,24 @@ class Scheduler:
 
     def pass_on(self, running: Running) -> None:
         """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
-        entries, passed = running.ledger.entries, False
+        entries = running.ledger.entries
+        if not entries or isinstance(entries[0], SegmentTokens):
+            return
         while entries and not isinstance(mark := entries[0], SegmentTokens):
             entries.popleft()
             running.mels.append(mark)
-            passed = True
-        if passed:
-            self.changed.notify_all()
+        self.changed.notify_all()
 
-    def _heads(self) -> Iterator[tuple[Running, SegmentTokens]]:
+    def _heads(self) -> list[tuple[Running, SegmentTokens]]:
         """The segments whose turn it is."""
+        heads = []
         for running in self._running.values():
-            self.pass_on(running)
-            head = running.ledger.entries[0] if running.ledger.entries else None
-            if isinstance(head, SegmentTokens):
-                yield running, head
+            entries = running.ledger.entries
+            if entries and not isinstance(entries[0], SegmentTokens):
+                self.pass_on(running)
+            if entries and isinstance(head := entries[0], SegmentTokens):
+                heads.append((running, head))
+        return heads
 
     def _may_be_at_its_end(self, head: SegmentTokens) -> bool:
         timing = self.config.timing
