@@ -83,6 +83,8 @@ async def _serve(options: Options) -> None:
     if provider is not None:
         trace.set_tracer_provider(provider)
     server = Server(options.service, Access.of(options.access, options.service.address))
+    if options.service.health_address is not None:
+        _log.info("health alone, in plain text, on %s", _bound(options.service.health_address, server.health_port))
     metrics = Metrics()
     exposition = _expose(metrics, options.service)
     stop, at_once = _signals()
@@ -153,9 +155,14 @@ def _announce(engine: Engine, address: str, port: int) -> None:
     if not is_loopback(address):
         _log.info("%s can be reached from other machines", address)
     voices = ", ".join(sorted(voice.name for voice in engine.voices()))
-    where = address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
+    where = _bound(address, port)
     sys.stdout.write(f"gapless: serving {engine.info().model} (voices {voices}) on {where}\n")
     sys.stdout.flush()
+
+
+def _bound(address: str, port: int) -> str:
+    """`address`, with the port that was taken where it asked for any."""
+    return address if address.startswith("unix") else f"{address.rpartition(':')[0]}:{port}"
 
 
 def _version() -> str:

@@ -53,6 +53,13 @@ def test_created_voices_are_stored_where_the_user_keeps_his_data() -> None:
     assert options(GAPLESS_VOICES="/there").engine.voices_dir == Path("/there")
 
 
+def test_health_has_an_address_of_its_own_where_it_is_asked_for() -> None:
+    assert options().service.health_address is None
+    assert options("--health-address", "50052").service.health_address == "127.0.0.1:50052"
+    assert options(GAPLESS_HEALTH_ADDRESS="0.0.0.0:50052").service.health_address == "0.0.0.0:50052"
+    assert options("--health-address", "unix:/run/health").service.health_address == "unix:/run/health"
+
+
 def test_metrics_are_served_only_when_asked_for() -> None:
     assert options().service.metrics_port is None
     assert options("--metrics-port", "9464").service.metrics_port == 9464
