@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from engine.text import numbers
+from engine.text.normalize import money, numbers
 
 
 def _listed(text: str) -> list[str]:
@@ -198,7 +198,7 @@ def _time(rng: random.Random) -> str:
 def _money(rng: random.Random) -> str:
     whole = str(rng.choice([rng.randint(0, 20), rng.randint(0, 200), rng.randint(0, 5000)]))
     amount = whole + rng.choice(["", "", f".{rng.randrange(1, 100):02d}", ".50", ".99"])
-    return numbers.money(rng.choice("$$$£€"), amount)
+    return money.words(rng.choice("$$$£€"), amount)
 
 
 def _number(rng: random.Random) -> str:

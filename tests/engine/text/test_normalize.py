@@ -24,7 +24,7 @@ SPOKEN = {
     "10-15 or 10–15": "ten to fifteen or ten to fifteen",
     "1/2, 3/4 and 2 2/3": "one half, three quarters and two and two thirds",
     "room 12A, mp3 and B2B": "room twelve ay, m p three and b two b",
-    "5k, 4x4 and #1": "five thousand, four times four and number one",
+    "5k, 4x4 and #1": "five thousand, four by four and number one",
     # years, dates, times
     "In 1984, 1905 and 2019.": "in nineteen eighty four, nineteen oh five and twenty nineteen.",
     "Since 2005 or 1900?": "since two thousand and five or nineteen hundred?",
@@ -135,7 +135,7 @@ WRITTEN_OUT = {  # for models that know capitals and punctuation
     "R&D @ home = 1 + 1": "R and D at home equals one plus one",
     "the T-800, an mp3, 5G, a 3-year-old": "the T eight hundred, an mp three, five G, a three year-old",
     "NASA, the U.S.A. and 3 GPUs": "NASA, the U.S.A. and three GPUs",
-    "J. R. R. Tolkien — naïve; (café): “Ω”": 'J. R. R. Tolkien — naïve; (café): "Ω"',
+    "J. R. R. Tolkien — naïve; (café): “Ω”": 'J. R. R. Tolkien — naïve; (café): "Omega"',
     "**bold**, `code` and [a link](https://example.com/a)": "bold, code and a link",
     "# Title\n- one\n* two": "Title\none\ntwo",
     "Wait... what?! No…": "Wait... what?! No…",

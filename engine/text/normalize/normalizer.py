@@ -16,9 +16,10 @@ import unicodedata
 from collections.abc import Callable
 from re import Match
 
-from engine.text.rules import RULES, Replacement
+from engine.text.normalize.order import RULES
+from engine.text.normalize.rule import Replacement
+from engine.text.normalize.tables.signs import LETTERS, SIGNS
 from engine.text.traced import Traced
-from engine.text.vocabulary import LETTERS, SIGNS
 
 _SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
 _CASED_CHARACTERS = str.maketrans(SIGNS)

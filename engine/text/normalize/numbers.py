@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from num2words import num2words
 
-_CURRENCIES = {  # symbol: (one, many, one hundredth, many hundredths)
-    "$": ("dollar", "dollars", "cent", "cents"),
-    "£": ("pound", "pounds", "penny", "pence"),
-    "€": ("euro", "euros", "cent", "cents"),
-    "¥": ("yen", "yen", "sen", "sen"),
-    "₹": ("rupee", "rupees", "paisa", "paise"),
-    "₩": ("won", "won", "jeon", "jeon"),
-    "₽": ("ruble", "rubles", "kopeck", "kopecks"),
+SCALES = {
+    "k": "thousand",
+    "m": "million",
+    "mn": "million",
+    "mm": "million",
+    "b": "billion",
+    "bn": "billion",
+    "t": "trillion",
+    "tn": "trillion",
 }
-CURRENCY_SYMBOLS = "".join(_CURRENCIES)
-_SCALES = {"k": "thousand", "m": "million", "mn": "million", "bn": "billion", "b": "billion", "tn": "trillion"}
 _FRACTIONS = {2: ("half", "halves"), 4: ("quarter", "quarters")}
 _LONGEST = 15  # digits; beyond, a number is read digit by digit
+_THIS_CENTURY = 50  # of two digits of a year, the first that belongs to the century before
 
 
 def cardinal(digits: str) -> str:
@@ -34,6 +34,19 @@ def ordinal(digits: str) -> str:
 def spelled(digits: str) -> str:
     """'407' -> 'four oh seven', as telephone numbers are read."""
     return " ".join("oh" if digit == "0" and len(digits) > 1 else _plain(num2words(int(digit))) for digit in digits)
+
+
+def paired(digits: str) -> str:
+    """'305' -> 'three oh five', '1175' -> 'eleven seventy five', '1600' -> 'sixteen hundred', as rooms, roads and
+    flights are read."""
+    if len(digits) not in (3, 4) or digits[0] == "0":
+        return cardinal(digits) if len(digits) < 3 else spelled(digits)
+    if digits.endswith("000"):
+        return cardinal(digits)
+    first, rest = digits[:-2], digits[-2:]
+    if rest == "00":
+        return f"{cardinal(first)} hundred"
+    return f"{cardinal(first)} {'oh ' if rest[0] == '0' else ''}{cardinal(str(int(rest)))}"
 
 
 def decimal(whole: str, fraction: str) -> str:
@@ -58,27 +71,18 @@ def year(digits: str) -> str:
     return f"{cardinal(str(century))} {'oh ' if rest < 10 else ''}{cardinal(str(rest))}"
 
 
-def decade(digits: str) -> str:
-    """'1990' -> 'nineteen nineties', '90' -> 'nineties'."""
-    words = year(digits) if len(digits) == 4 else cardinal(digits)
-    return words[:-1] + "ies" if words.endswith("y") else words + "s"
+def full_year(digits: str) -> str:
+    """'21' -> '2021', '98' -> '1998'; four digits stay."""
+    if len(digits) == 4:
+        return digits
+    return f"{'20' if int(digits) < _THIS_CENTURY else '19'}{digits}"
 
 
-def money(symbol: str, amount: str, scale: str = "") -> str:
-    """('$', '3.50', '') -> 'three dollars and fifty cents'; ('£', '2.5', 'm') -> 'two point five million pounds'."""
-    one, many, one_hundredth, many_hundredths = _CURRENCIES[symbol]
-    if scale:
-        return f"{number(amount)} {_SCALES.get(scale.lower(), scale.lower())} {many}"
-    whole, _, fraction = amount.replace(",", "").partition(".")
-    if fraction and len(fraction) != 2:
-        return f"{number(amount)} {many}"
-    units, hundredths = whole.lstrip("0") or "0", int(fraction or "0")
-    parts = []
-    if units != "0" or not hundredths:
-        parts.append(f"{cardinal(units)} {one if units == '1' else many}")
-    if hundredths:
-        parts.append(f"{cardinal(str(hundredths))} {one_hundredth if hundredths == 1 else many_hundredths}")
-    return " and ".join(parts)
+def plural(words: str) -> str:
+    """'nineteen ninety' -> 'nineteen nineties', 'six' -> 'sixes'."""
+    if words.endswith("y"):
+        return words[:-1] + "ies"
+    return words + ("es" if words.endswith("x") else "s")
 
 
 def clock(hour: str, minute: str, half: str = "") -> str:
@@ -93,16 +97,35 @@ def clock(hour: str, minute: str, half: str = "") -> str:
 
 def fraction(above: str, below: str) -> str:
     """('3', '4') -> 'three quarters', ('2', '3') -> 'two thirds', ('1', '50') -> 'one over fifty'."""
-    if not 2 <= int(below) <= 20 or int(above) >= int(below):
+    parts = int(below)
+    if not (2 <= parts <= 20 or parts in (32, 64, 100, 1000)) or int(above) >= parts:
         return f"{cardinal(above)} over {cardinal(below)}"
     part = ordinal(below)
-    one, many = _FRACTIONS.get(int(below), (part, part + "s"))
+    one, many = _FRACTIONS.get(parts, (part, part + "s"))
     return f"{cardinal(above)} {one if int(above) == 1 else many}"
 
 
 def scaled(text: str, scale: str) -> str:
     """('5', 'k') -> 'five thousand'."""
-    return f"{number(text)} {_SCALES[scale.lower()]}"
+    return f"{number(text)} {SCALES.get(scale.lower(), scale.lower())}"
+
+
+def roman(letters: str) -> int | None:
+    """'XIV' -> 14; None for what is not written as Romans did."""
+    values = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+    numbers = [values[letter] for letter in letters.upper()]
+    total = sum(-one if one < other else one for one, other in zip(numbers, [*numbers[1:], 0], strict=True))
+    return total if 0 < total < 4_000 and _to_roman(total) == letters.upper() else None
+
+
+def _to_roman(total: int) -> str:
+    signs = ["M", "CM", "D", "CD", "C", "XC", "L", "XL", "X", "IX", "V", "IV", "I"]
+    values = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
+    written = ""
+    for sign, value in zip(signs, values, strict=True):
+        written += sign * (total // value)
+        total %= value
+    return written
 
 
 def _plain(words: str) -> str:

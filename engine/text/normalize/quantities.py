@@ -1,0 +1,159 @@
+"""Numbers with units, ranges, fractions, ordinals, plurals, scales, decimals, and what is left of numbers."""
+
+from __future__ import annotations
+
+import re
+from re import Match
+
+from engine.text.normalize import numbers
+from engine.text.normalize.money import before_a_noun
+from engine.text.normalize.rule import DASH, NUMBER, Rule, one_of, rule, small
+from engine.text.normalize.tables.names import DIRECTIONS
+from engine.text.normalize.tables.units import AREAS, COUNTED, DIVISORS, EXACT_UNITS, LENGTHS, UNITS
+
+_EXACT, _ANY = one_of(EXACT_UNITS), one_of(UNITS)
+_HYPHEN_UNIT = r"(?:[\s-])?"
+_DOT = r"(?:\.(?=\s[a-z\d(]))?"  # of an abbreviated unit inside a sentence
+_POWERS = {"squared": "square", "cubed": "cubic"}
+_WAITED = (  # before a number of seconds: '10s' is no plural there
+    "for|after|within|every|takes?|took|wait|waits|waited|last|lasts|lasted|about|only|just|under|over|than|another|"
+    "delay|timeout|of|at|by|sleep|~"
+)
+
+
+def _unit(match: Match[str]) -> str:
+    one, many = EXACT_UNITS.get(match[2]) or UNITS[small(match[2])]
+    return _counted(match, match[1], one, many)
+
+
+def _counted(match: Match[str], amount: str, one: str, many: str) -> str:
+    single = amount == "1" or before_a_noun(match)
+    return f"{numbers.number(amount)} {one if single else many}"
+
+
+def _per_unit(match: Match[str]) -> str:
+    """'3 mg/dL' -> 'three milligrams per deciliter', '9.8 m/s squared' -> '... meters per second squared'."""
+    one, many = EXACT_UNITS.get(match[2]) or UNITS[small(match[2])]
+    power = match[4] or ""
+    divisor = DIVISORS[small(match[3])]
+    per = f"{_POWERS[power]} {divisor}" if power and divisor.endswith("meter") else f"{divisor} {power}"
+    return f"{numbers.number(match[1])} {one if match[1] == '1' else many} per {per} "
+
+
+def _power_unit(match: Match[str]) -> str:
+    """'41 km cubed' -> 'forty one cubic kilometers'."""
+    one, many = LENGTHS[small(match[2])]
+    power = _POWERS["squared" if match[3] in ("squared", "2") else "cubed"]
+    return f"{numbers.number(match[1])} {power} {one if match[1] == '1' else many} "
+
+
+def _area(match: Match[str]) -> str:
+    """'1,500 sq ft' -> 'one thousand five hundred square feet'."""
+    one, many = LENGTHS[small(match[3])]
+    return _counted(match, match[1], f"{AREAS[small(match[2])]} {one}", f"{AREAS[small(match[2])]} {many}")
+
+
+def _in_quotation(match: Match[str], sign: str) -> bool:
+    return match.string.count(sign, 0, match.start()) % 2 == 1
+
+
+def _inches(match: Match[str]) -> str:
+    """27" unless the sign closes a quotation."""
+    if _in_quotation(match, '"'):
+        return match[0]
+    return f"{match[1]} {'inch' if match[1] == '1' or before_a_noun(match) else 'inches'}"
+
+
+def _feet(match: Match[str]) -> str:
+    if re.search(r"(?<!\w)'\w", match.string[: match.start() + 1]):
+        return match[0]
+    return f"{match[1]} {'foot' if match[1] == '1' or before_a_noun(match) else 'feet'}"
+
+
+def _position(match: Match[str]) -> str:
+    """'40°42'N' -> 'forty degrees forty two minutes north'."""
+    names = ("degrees", "minutes", "seconds")
+    parts = [f"{numbers.number(part)} {name}" for part, name in zip(match.groups()[:3], names, strict=True) if part]
+    return " ".join([*parts, DIRECTIONS[match[4]]])
+
+
+def _plural(match: Match[str]) -> str:
+    digits = match[1]
+    words = numbers.year(digits) if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits) else numbers.cardinal(digits)
+    return numbers.plural(words)
+
+
+def _niners(match: Match[str]) -> str:
+    return numbers.cardinal(match[1]).removesuffix("e") + "ers"
+
+
+def _seconds(amount: str) -> str:
+    return f"{numbers.number(amount)} {'second' if amount == '1' else 'seconds'}"
+
+
+def _integer(match: Match[str]) -> str:
+    """A bare number; four digits of a likely year are read as one, long runs of digits one by one."""
+    digits = match[0]
+    if re.fullmatch(r"1[1-9]\d\d|20\d\d|10[5-9]\d", digits):
+        return numbers.year(digits)
+    return numbers.spelled(digits) if re.fullmatch(r"\d{7,}", digits) else numbers.cardinal(digits)
+
+
+QUANTITIES: tuple[Rule, ...] = (
+    rule(r"\b50/50\b", "fifty fifty"),
+    rule(r"\bv(?=\d)", "v ", exact=True),
+    rule(r"(?<![\w.,:/-])([1-9]\d{0,2})((?: \d{3})+)(?!\w| \d|[-.:/]\d)", lambda m: m[1] + m[2].replace(" ", ",")),
+    # ranges: 'to' between numbers, whatever is behind them
+    rule(r"(?<=\d)~(?=\d)|(?<=\d)\s?[–—]\s?(?=[$£€]?\d)|(?<=\d)(?<!\d\s)-(?=\d)", " to "),
+    rule(rf"(?<=\d[%°kKmM])\s?{DASH}\s?(?=\d)|(?<=°[CF])\s?{DASH}\s?(?=\d)", " to "),
+    rule(rf"(\d\s?(?:[kcm]?m|kg|mg|g|lbs?|oz|ft|GB|MB)){DASH}(?=\d)", r"\1 to "),
+    rule(r"\b([A-Z])[-–](?=Z\b)", r"\1 to ", exact=True),
+    rule(r"(?<![\w.])[~≈]\s?(?=[$£€]?\d)", "about "),
+    rule(r"(?<![\w.])-\s?(?=\.?\d)", " minus "),
+    # scales
+    rule(
+        rf"({NUMBER})\s?([MBT])\b(?=\+?(?:[\s.,;!?)]|$))(?<!\s[BT])", lambda m: numbers.scaled(m[1], m[2]), exact=True
+    ),
+    rule(rf"({NUMBER})m(?=\+?\s(?:{COUNTED})\b)", lambda m: numbers.scaled(m[1], "m")),
+    rule(
+        rf"(?<![\w.,])([1-9])([GK])\b(?!\+?\s(?:{COUNTED})\b)", lambda m: f"{numbers.cardinal(m[1])} {m[2]}", exact=True
+    ),
+    rule(rf"({NUMBER})(k|bn|mn|tn)\b", lambda m: numbers.scaled(m[1], m[2])),
+    # lengths, angles, fractions
+    rule(
+        rf"({NUMBER})\s?°\s?(?:({NUMBER})')?\s?(?:({NUMBER})\")?\s?(N|E|S|W|NE|NW|SE|SW)\b",
+        _position,
+        exact=True,
+    ),
+    rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),
+    rule(r'(?<![\d.])(\d++(?:\.\d++)?)"(?!\w)', _inches),
+    rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),
+    rule(r"(?<=\d\d\d)\s?×\s?(?=\d\d\d)|(?<=\d)\s?x\s?(?=\d)", " by "),
+    rule(r"(\d)[\s-](?=\d/\d)", r"\1 and "),
+    rule(r"(?<![\w/.])(\d{2,3})/(\d{2,3})(?![\w/.])(?<!\d\d/1[06])", r"\1 over \2"),
+    rule(r"(?<![\w/.,])(\d{1,2})/(\d{1,4})\b(?!/|\.\d)", lambda m: numbers.fraction(m[1], m[2])),
+    # units
+    rule(rf"({NUMBER})\s?({'|'.join(LENGTHS)})(?:\s(squared|cubed)|([23])(?!\w))\s?", lambda m: _power_unit(m)),
+    rule(rf"({NUMBER})\s?(sq|cu)\.?\s?({'|'.join(LENGTHS)})\b{_DOT}", _area),
+    rule(
+        rf"({NUMBER})\s?({_EXACT})\s?/\s?((?i:{one_of(DIVISORS)}))(?:\s(squared|cubed)\s?|(?![\w/]))",
+        _per_unit,
+        exact=True,
+    ),
+    rule(rf"({NUMBER})\s?({_ANY})\s?/\s?({one_of(DIVISORS)})(?:\s(squared|cubed)\s?|(?![\w/]))", _per_unit),
+    rule(rf"({NUMBER}){_HYPHEN_UNIT}({_EXACT})(?![\w°])(?<!\dA){_DOT}", _unit, exact=True),
+    rule(rf"({NUMBER}){_HYPHEN_UNIT}({_ANY})(?!\w){_DOT}", _unit),
+    rule(rf"({NUMBER})\s?in\.(?=\s[a-z]|$)", lambda m: _counted(m, m[1], "inch", "inches")),
+    rule(r"(?<![\w.])(\d+\.\d+)s\b", lambda m: _seconds(m[1])),
+    rule(rf"((?:{_WAITED})\s?)(\d+)s\b", lambda m: m[1] + _seconds(m[2])),
+    # ordinals, plurals, decimals
+    rule(r"\b(\d[\d,]{0,20})(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),
+    rule(r"(?<![\w.,])(\d{1,4})'?s\b(?!')", _plural),
+    rule(r"(?<![\w.,])(\d{1,4})ers\b", _niners),
+    rule(r"(?<=\d)\s?[★⭐](?=\s[a-z])", " star "),
+    rule(r"(?<=\d)\s?[★⭐]", " stars "),
+    rule(r"(?<!\d)\d++(?:\.\d++){2,}", lambda m: " point ".join(numbers.cardinal(part) for part in m[0].split("."))),
+    rule(r"(?<![\d.])((?:\d{1,3}(?:,\d{3})++|\d++)?)\.(\d++)", lambda m: f" {numbers.decimal(m[1], m[2])} "),
+    rule(r"(?<=\d)/(?=\d)", " over "),
+)
+INTEGERS: tuple[Rule, ...] = (rule(r"\d{1,3}(?:,\d{3})++(?!\d)|\d++", lambda m: f" {_integer(m)} "),)

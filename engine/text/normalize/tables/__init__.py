@@ -1,0 +1,1 @@
+"""What is written and what is said for it: data of the normaliser's rules, one file a subject."""
