@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,7 @@ from ._clock import ClockOffset
 from ._telemetry import tracer
 from ._transport.channels import Target, Tls, asyncio_channel
 from ._transport.clock_probe import measure_clock
+from ._transport.health import is_serving
 from ._transport.reader import Call, Reader
 from ._transport.upload import read_recording, upload
 from ._wire import (
@@ -67,14 +70,23 @@ class Client:
 
     async def __aenter__(self) -> Client:
         """Connects, so that the first utterance does not have to. Raises ServerUnreachable if nobody answers."""
-        self._reader = Reader("gapless-reader")
+        await self.open()
         try:
-            await self._reader.run(self._open())
             self._first_info = await self.info()
         except BaseException:
             await self.close()
             raise
         return self
+
+    async def open(self) -> None:
+        """Without asking the server anything, which takes a token of one's own: the first call connects. `close` ends
+        it."""
+        self._reader = Reader("gapless-reader")
+        try:
+            await self._reader.run(self._open())
+        except BaseException:
+            await self.close()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -90,6 +102,15 @@ class Client:
                     await reader.run(self._channel.close(None))
             finally:
                 await asyncio.to_thread(reader.close)  # joining a thread must not stop this loop
+
+    def on_behalf_of(self, token: str | None) -> Client:
+        """This open connection with another token, for a program that speaks for others. It is not closed by itself.
+
+        Raises ClientError for a token that would be sent in plain text."""
+        self._alive()
+        other = copy(self)
+        other.target = replace(self.target, token=token)
+        return other
 
     @property
     def address(self) -> str:
@@ -141,6 +162,14 @@ class Client:
     async def info(self) -> ServerInfo:
         each_call = self._each_call | {"timeout": self._connect_timeout_s}
         return info_from(await self._unary(lambda: self._rpcs.GetServerInfo(info_to(), **each_call)))
+
+    async def is_serving(self) -> bool:
+        """What the server's health service says, which asks nobody for a token. A server that does not answer serves
+        nobody."""
+        try:
+            return await asyncio.to_thread(is_serving, self.target, self._connect_timeout_s)
+        except grpc.RpcError:
+            return False
 
     async def probe_clock(self, count: int = 8) -> ClockOffset:
         """How the server's clock relates to ours, over a connection and a thread of its own."""

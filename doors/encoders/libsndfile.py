@@ -1,0 +1,86 @@
+"""FLAC and Ogg Opus by libsndfile, which writes into a file that grows, and whose new bytes are taken after each piece.
+
+At its end libsndfile corrects the head of a FLAC file (its length and checksum); a stream that has left keeps the head
+that says "unknown". Opus is lossy: libsndfile puts at most 50 ms into an Ogg page here, so a listener waits no longer.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile
+
+OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
+
+_PAGE_LATENCY_MS = 50.0
+_SET_OGG_PAGE_LATENCY_MS = 0x1302  # libsndfile's SFC_SET_OGG_PAGE_LATENCY_MS; its default is a second
+_SMALL_BLOCKS = 0.0  # of FLAC's levels the one with blocks of 1152 samples; at the others they have 4096
+
+
+class _Outgoing:
+    """A file to libsndfile, of which only the end is kept: what was taken is gone, and written over by nobody."""
+
+    def __init__(self) -> None:
+        self._taken = 0  # bytes
+        self._position = 0
+        self._waiting = bytearray()
+
+    def write(self, data: bytes) -> int:
+        data = bytes(data)
+        gone = max(0, min(len(data), self._taken - self._position))
+        at = self._position + gone - self._taken
+        self._waiting[at : at + len(data) - gone] = data[gone:]
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        end = self._taken + len(self._waiting)
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: end}[whence]
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def take(self) -> bytes:
+        new = bytes(self._waiting)
+        self._waiting.clear()
+        self._taken += len(new)
+        return new
+
+
+class _LibsndfileEncoder:
+    takes_long = True
+
+    def __init__(self, sample_rate: int, container: str, subtype: str, level: float | None) -> None:
+        self._bytes = _Outgoing()
+        self._file = soundfile.SoundFile(
+            self._bytes, "w", sample_rate, 1, subtype, format=container, compression_level=level
+        )
+
+    def begin(self) -> bytes:
+        return self._bytes.take()
+
+    def encode(self, pcm: bytes) -> bytes:
+        self._file.write(np.frombuffer(pcm, "<i2"))
+        return self._bytes.take()
+
+    def finish(self) -> bytes:
+        self._file.close()
+        return self._bytes.take()
+
+
+class FlacEncoder(_LibsndfileEncoder):
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__(sample_rate, "FLAC", "PCM_16", _SMALL_BLOCKS)
+
+
+class OggOpusEncoder(_LibsndfileEncoder):
+    """`sample_rate`: one of OPUS_RATES."""
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__(sample_rate, "OGG", "OPUS", None)
+        # soundfile passes no such commands on, so this is its own handle of libsndfile.
+        latency = soundfile._ffi.new("double*", _PAGE_LATENCY_MS)
+        size = soundfile._ffi.sizeof("double")
+        soundfile._snd.sf_command(self._file._file, _SET_OGG_PAGE_LATENCY_MS, latency, size)

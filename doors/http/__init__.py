@@ -1,0 +1,6 @@
+"""The HTTP door: OpenAI's speech API in front of a Gapless service, `python -m gapless.doors.http`.
+
+An HTTP request -> `requests` -> an utterance of the client -> `formats` -> `speech`, which writes while it is spoken.
+`errors` says refusals in OpenAI's words. `listing` tells voices and models, `app` puts the routes together, `server`
+listens, `connections` bounds who may stay, `options` reads the command line.
+"""

@@ -1,0 +1,99 @@
+"""The routes, and the one border where errors become answers."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from gapless.client import Client, ClientError
+
+from ..aliases import Aliases
+from . import cloning, listing, speech
+from .errors import BadRequest, plain, response_of
+from .requests import read_speech, token_of
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+
+class Door:
+    """The handlers. Every call goes to the service with the token that its caller showed, and with no other."""
+
+    def __init__(self, client: Client, aliases: Aliases) -> None:
+        """`client`: open, without a token."""
+        self._client = client
+        self._aliases = aliases
+
+    def _of(self, request: web.Request) -> Client:
+        return self._client.on_behalf_of(token_of(request))
+
+    async def speech(self, request: web.Request) -> web.StreamResponse:
+        client = self._of(request)
+        asked = await read_speech(request, self._aliases)
+        async with client.utterance(**asked.options) as utterance:
+            return await speech.speak(request, asked, utterance)
+
+    async def voices(self, request: web.Request) -> web.StreamResponse:
+        return await listing.voices(self._of(request), self._aliases)
+
+    async def create_voice(self, request: web.Request) -> web.StreamResponse:
+        return await cloning.create(request, self._of(request))
+
+    async def delete_voice(self, request: web.Request) -> web.StreamResponse:
+        return await cloning.delete(request.match_info["voice"], self._of(request))
+
+    async def audio_models(self, request: web.Request) -> web.StreamResponse:
+        return listing.audio_models()
+
+    async def models(self, request: web.Request) -> web.StreamResponse:
+        return await listing.models(self._of(request))
+
+    async def health(self, request: web.Request) -> web.StreamResponse:
+        return await listing.health(self._client)
+
+
+def application(client: Client, aliases: Aliases, on_request: Callable[[web.Request], None]) -> web.Application:
+    """`on_request` is told of every request, as soon as its head is there."""
+
+    @web.middleware
+    async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
+        on_request(request)
+        return await handler(request)
+
+    door = Door(client, aliases)
+    app = web.Application(middlewares=[told, _border])
+    app.add_routes(
+        [
+            web.post("/v1/audio/speech", door.speech),
+            web.get("/v1/audio/voices", door.voices),
+            web.post("/v1/audio/voices", door.create_voice),
+            web.delete("/v1/audio/voices/{voice}", door.delete_voice),
+            web.get("/v1/audio/models", door.audio_models),
+            web.get("/v1/models", door.models),
+            web.get("/health", door.health),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _border(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BadRequest as error:
+        return response_of(error)
+    except ClientError as error:
+        _log.info("%s %s: %s", request.method, request.path, error)
+        return response_of(error)
+    except web.HTTPException as error:
+        return plain(error.status, f"{request.method} {request.path}: {error.reason}")
+    except ConnectionError:
+        raise  # the client left; aiohttp knows
+    except Exception:
+        incident = uuid.uuid4().hex
+        _log.exception("%s %s: internal error %s", request.method, request.path, incident)
+        return plain(500, f"internal error; the door's log tells more ({incident})")
