@@ -95,10 +95,10 @@ def told(analysis: Analysis) -> dict[str, Any]:
     slowest = max((exchange.round_trip_ns for exchange in analysis.observations.exchanges), default=0)
     return {
         "verdict": analysis.verdict.sentence,
-        "gaps_ms": [round((one.received_ns - one.write_start_ns) / 1e6, 1) for one in analysis.way],
-        "made_to_sent_ms": [round((one.write_start_ns - one.made_ns) / 1e6, 1) for one in analysis.way],
+        "gaps_ms": [round((one.received_ns - one.write_start_ns) / 1e6, 1) for one in analysis.chunks],
+        "made_to_sent_ms": [round((one.write_start_ns - one.made_ns) / 1e6, 1) for one in analysis.chunks],
         "first_sound_ms": round(first.total_ms, 1) if first else None,
-        "silence_ms": round(sum(one.late_ns for one in analysis.way[1:] if one.late_ns > 0) / 1e6, 1),
+        "silence_ms": round(sum(one.late_ns for one in analysis.chunks[1:] if one.late_ns > 0) / 1e6, 1),
         "slowest_clock_answer_ms": round(slowest / 1e6, 1),
         "least_explained": round(min((budget.explained for budget in analysis.budgets), default=1.0), 4),
     }

@@ -70,7 +70,7 @@ def timeline(analysis: Analysis, title: str) -> str:
     drawing.line(_LEFT, _SENT + _BAR, _WIDTH - _RIGHT, _SENT + _BAR, look.soft)
     drawing.line(_LEFT, _RECEIVED, _WIDTH - _RIGHT, _RECEIVED, look.soft)
     labelled = 0.0
-    for index, one in enumerate(analysis.way):
+    for index, one in enumerate(analysis.chunks):
         hue, late = _HUES[index % 2], one.received_ns - one.write_start_ns > LATE_NS
         made = Span(one.flow_start_ns, one.vocoder_end_ns)
         drawing.box(at(made.start_ns), _MADE, at(made.end_ns) - at(made.start_ns), _BAR, hue, tip=f"chunk {index}")
@@ -96,8 +96,8 @@ def timeline(analysis: Analysis, title: str) -> str:
 def _shown(analysis: Analysis) -> Span:
     """From the text to a little after the last receipt or the first sound, whichever is later."""
     begin_ns = next(piece.sent_ns for piece in analysis.record.sent if piece.characters)
-    way = analysis.way
-    end_ns = max(way[-1].received_ns, way[0].sounded_ns)
+    chunks = analysis.chunks
+    end_ns = max(chunks[-1].received_ns, chunks[0].sounded_ns)
     return Span(begin_ns, end_ns + (end_ns - begin_ns) // 6)
 
 

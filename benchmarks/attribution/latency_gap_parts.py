@@ -40,16 +40,16 @@ class Row:
 
 
 def row(analysis: Analysis) -> Row:
-    way, device = analysis.way, analysis.observations.device
+    chunks, device = analysis.chunks, analysis.observations.device
     sounded_ns = device.started_ns if device else None
     hints = [receipt.prebuffer_hint_s or 0.0 for receipt in analysis.record.receipts]
     round_trip_ns = analysis.bounds.round_trip_ns if analysis.bounds else None
     return Row(
-        gaps=[(one.received_ns - one.write_start_ns) / 1e6 for one in way],
-        to_send=[(one.write_start_ns - one.paced_ns - one.made_ns) / 1e6 for one in way],
-        by_suspect=[suspects(one, analysis, round_trip_ns or 0) for one in way],
+        gaps=[(one.received_ns - one.write_start_ns) / 1e6 for one in chunks],
+        to_send=[(one.write_start_ns - one.paced_ns - one.made_ns) / 1e6 for one in chunks],
+        by_suspect=[suspects(one, analysis, round_trip_ns or 0) for one in chunks],
         first_sound={hop.value: ms for budget in analysis.budgets[:1] for hop, ms in budget.ms.items()},
-        sound_after_receipt=(sounded_ns - way[0].received_ns) / 1e6 if sounded_ns else None,
+        sound_after_receipt=(sounded_ns - chunks[0].received_ns) / 1e6 if sounded_ns else None,
         allowed=1e3 * (BLOCK_S if device is None else max(device.block_s, BLOCK_S) + device.latency_s),
         needs_prebuffer=hints[0] > 0,
         verdict=analysis.verdict.hop.value,
@@ -57,12 +57,12 @@ def row(analysis: Analysis) -> Row:
     )
 
 
-def suspects(passage: ChunkTimeline, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
+def suspects(chunk: ChunkTimeline, analysis: Analysis, round_trip_ns: int) -> dict[str, float]:
     """Who had the chunk between the two stamps. What the quickest question needs there and back is the network's; more
     than that, with nobody seen to be blocked, is the transport's: gRPC, Python's lock, the machine's unrest."""
     parts: defaultdict[str, float] = defaultdict(float)
-    span = Span(passage.write_start_ns, passage.received_ns)
-    writing = span.common(Span(span.start_ns, passage.written_ns))  # once gRPC has it, the server's loop cannot hold it
+    span = Span(chunk.write_start_ns, chunk.received_ns)
+    writing = span.common(Span(span.start_ns, chunk.written_ns))  # once gRPC has it, the server's loop cannot hold it
     held = [part for block in analysis.blocks.of(Hop.SERVER_LOOP) if (part := block.common(writing)).length_ns]
     parts[SUSPECTS[0]] += length_ns(held) / 1e6
     for rest in without(span, held):

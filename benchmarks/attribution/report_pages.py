@@ -89,7 +89,7 @@ def _heard(service: Service, case: Case, normal: Normal) -> Told:
 
 def _as_meant(case: Case, analysis: Analysis) -> bool:
     stood_still = {hop for hop in LOOPS if any(block.length_ns > BLOCK_NS for block in analysis.blocks.of(hop))}
-    guessed = any(passage.speculative for passage in analysis.way)
+    guessed = any(chunk.speculative for chunk in analysis.chunks)
     if case.blocked_s:
         return stood_still == {Hop.SERVER_LOOP}
     return not stood_still and not late_chunks(analysis) and guessed == case.speculate

@@ -132,9 +132,9 @@ def _chunk_timeline(
 def _with_sound(made: list[ChunkTimeline], record: Record, device: DeviceLog | None) -> list[ChunkTimeline]:
     """Adds when each chunk was in the playout buffer, when it should have sounded, and when it did."""
     there = buffered_instants(record, device)
-    made = [replace(passage, given_ns=max(at, passage.user_taken_ns)) for passage, at in zip(made, there, strict=True)]
-    times = playouts(record, [passage.given_ns for passage in made], device)
+    made = [replace(chunk, given_ns=max(at, chunk.user_taken_ns)) for chunk, at in zip(made, there, strict=True)]
+    times = playouts(record, [chunk.given_ns for chunk in made], device)
     return [
-        replace(passage, due_ns=sound.due_ns, sounded_ns=sound.sounded_ns)
-        for passage, sound in zip(made, times, strict=True)
+        replace(chunk, due_ns=sound.due_ns, sounded_ns=sound.sounded_ns)
+        for chunk, sound in zip(made, times, strict=True)
     ]

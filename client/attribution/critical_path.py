@@ -59,62 +59,62 @@ class Budget:
 
 
 def budgets(
-    record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
+    record: Record, chunks: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
 ) -> list[Budget]:
     """The first sound's, if there is any, then one for each late chunk. `first_audible`: index of that sample."""
     found = []
-    if first := _first_sound(record, way, bounds, blocks, first_audible):
+    if first := _first_sound(record, chunks, bounds, blocks, first_audible):
         found.append(first)
-    last_start_ns = way[0].given_ns if way else 0
-    for passage in way[1:]:
-        if passage.late_ns > AUDIBLE_GAP_NS:
-            found.append(_late_chunk(_Path(record, way, bounds, blocks), passage, last_start_ns))
-            last_start_ns = passage.given_ns
+    last_start_ns = chunks[0].given_ns if chunks else 0
+    for chunk in chunks[1:]:
+        if chunk.late_ns > AUDIBLE_GAP_NS:
+            found.append(_late_chunk(_Path(record, chunks, bounds, blocks), chunk, last_start_ns))
+            last_start_ns = chunk.given_ns
     return found
 
 
-def _late_chunk(path: _Path, passage: ChunkTimeline, last_start_ns: int) -> Budget:
-    span = Span(passage.due_ns, passage.sounded_ns)
-    pieces = path.back_from(passage.seq, span)
-    whole = path.back_from(passage.seq, Span(min(last_start_ns, span.start_ns), span.end_ns))
+def _late_chunk(path: _Path, chunk: ChunkTimeline, last_start_ns: int) -> Budget:
+    span = Span(chunk.due_ns, chunk.sounded_ns)
+    pieces = path.back_from(chunk.seq, span)
+    whole = path.back_from(chunk.seq, Span(min(last_start_ns, span.start_ns), span.end_ns))
     before = Span(0, span.start_ns)
     lead = tuple(replace(piece, span=part) for piece in whole if (part := piece.span.common(before)).length_ns)
     return Budget(
         name="late_chunk",
-        chunk=passage.seq,
+        chunk=chunk.seq,
         span=span,
         pieces=pieces,
         lead=lead,
-        between_segments=passage.new_segment,
+        between_segments=chunk.new_segment,
     )
 
 
 def _first_sound(
-    record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
+    record: Record, chunks: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks, first_audible: int | None
 ) -> Budget | None:
-    if not way or not record.sample_rate:
+    if not chunks or not record.sample_rate:
         return None
-    piece = completing_piece(record, way[0], bounds if way[0].stamped else None)
+    piece = completing_piece(record, chunks[0], bounds if chunks[0].stamped else None)
     if piece is None:
         return None
     index = first_audible or 0
-    chunk = next(passage for passage in reversed(way) if passage.first_sample <= index)
-    quiet_ns = (index - chunk.first_sample) * 1_000_000_000 // record.sample_rate
-    broken = [passage.seq for passage in way[1 : chunk.seq + 1] if passage.late_ns > 0]
-    last_start = way[broken[-1] if broken else 0]  # from here on sound ran without a break
-    span = Span(piece.asked_ns or piece.sent_ns, chunk.sounded_ns + quiet_ns)
-    quiet = Piece(hop=Hop.SPEECH, chunk=chunk.seq, span=Span(max(span.start_ns, last_start.sounded_ns), span.end_ns))
-    before = _Path(record, way, bounds, blocks).back_from(last_start.seq, Span(span.start_ns, quiet.span.start_ns))
+    audible = next(chunk for chunk in reversed(chunks) if chunk.first_sample <= index)
+    quiet_ns = (index - audible.first_sample) * 1_000_000_000 // record.sample_rate
+    broken = [chunk.seq for chunk in chunks[1 : audible.seq + 1] if chunk.late_ns > 0]
+    last_start = chunks[broken[-1] if broken else 0]  # from here on sound ran without a break
+    span = Span(piece.asked_ns or piece.sent_ns, audible.sounded_ns + quiet_ns)
+    quiet = Piece(hop=Hop.SPEECH, chunk=audible.seq, span=Span(max(span.start_ns, last_start.sounded_ns), span.end_ns))
+    before = _Path(record, chunks, bounds, blocks).back_from(last_start.seq, Span(span.start_ns, quiet.span.start_ns))
     pieces = (*before, quiet) if quiet.span.length_ns else before
-    return Budget(name="first_sound", chunk=chunk.seq, span=span, pieces=pieces)
+    return Budget(name="first_sound", chunk=audible.seq, span=span, pieces=pieces)
 
 
 class _Path:
     """Walks back from a chunk's sound, towards `until_ns`; each step names the event to go on from."""
 
-    def __init__(self, record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks) -> None:
+    def __init__(self, record: Record, chunks: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks) -> None:
         self._record = record
-        self._way = way
+        self._chunks = chunks
         self._bounds = bounds
         self._blocks = blocks
 
@@ -122,114 +122,114 @@ class _Path:
         """A partition of `span`, which ends with the sound of chunk `seq`."""
         self._at_ns, self._until_ns = span.end_ns, span.start_ns
         self._pieces: list[Piece] = []
-        go_on: _Event | None = (self._sound, self._way[seq])
+        go_on: _Event | None = (self._sound, self._chunks[seq])
         while go_on and self._at_ns > self._until_ns:
-            event, passage = go_on
-            go_on = event(passage)
+            event, chunk = go_on
+            go_on = event(chunk)
         self._to(self._until_ns, Hop.UNEXPLAINED, None)
         return tuple(reversed(self._pieces))
 
-    def _to(self, instant_ns: int, hop: Hop, passage: ChunkTimeline | None, causes: tuple[Hop, ...] = ()) -> None:
+    def _to(self, instant_ns: int, hop: Hop, chunk: ChunkTimeline | None, causes: tuple[Hop, ...] = ()) -> None:
         """The time from `instant_ns` up to where we are was `hop`'s, unless one of `causes` explains it."""
         span = Span(max(instant_ns, self._until_ns), self._at_ns)
-        self._add(self._blocks.label(hop, span, causes), passage)
+        self._add(self._blocks.label(hop, span, causes), chunk)
 
-    def _add(self, labelled: list[tuple[Hop, Span]], passage: ChunkTimeline | None) -> None:
-        chunk = passage.seq if passage else None
+    def _add(self, labelled: list[tuple[Hop, Span]], chunk: ChunkTimeline | None) -> None:
+        seq = chunk.seq if chunk else None
         for hop, span in sorted(labelled, key=lambda piece: piece[1], reverse=True):
-            self._pieces.append(Piece(hop=hop, chunk=chunk, span=span))
+            self._pieces.append(Piece(hop=hop, chunk=seq, span=span))
             self._at_ns = min(self._at_ns, span.start_ns)
 
-    def _before(self, passage: ChunkTimeline) -> ChunkTimeline | None:
-        return self._way[passage.seq - 1] if passage.seq else None
+    def _before(self, chunk: ChunkTimeline) -> ChunkTimeline | None:
+        return self._chunks[chunk.seq - 1] if chunk.seq else None
 
     # -------------------------------------------------------------------------------------------- client
 
-    def _sound(self, passage: ChunkTimeline) -> _Event:
+    def _sound(self, chunk: ChunkTimeline) -> _Event:
         """Sounded <- playback might begin <- it was in the buffer."""
-        self._to(max(passage.given_ns, passage.due_ns), Hop.DEVICE, passage, (Hop.DEVICE, Hop.DEVICE_OPEN))
-        if passage.seq == 0:
-            self._to(passage.given_ns, Hop.CLIENT_BUFFER, passage, (Hop.DEVICE_OPEN,))
-        return self._given, passage
+        self._to(max(chunk.given_ns, chunk.due_ns), Hop.DEVICE, chunk, (Hop.DEVICE, Hop.DEVICE_OPEN))
+        if chunk.seq == 0:
+            self._to(chunk.given_ns, Hop.CLIENT_BUFFER, chunk, (Hop.DEVICE_OPEN,))
+        return self._given, chunk
 
-    def _given(self, passage: ChunkTimeline) -> _Event:
+    def _given(self, chunk: ChunkTimeline) -> _Event:
         """In the buffer <- in the program's hands <- in the reader's buffer, or the chunk before was dealt with."""
-        self._to(passage.user_taken_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
-        before = self._before(passage)
-        if before and before.given_ns > passage.buffered_ns:
-            self._to(before.given_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
+        self._to(chunk.user_taken_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
+        before = self._before(chunk)
+        if before and before.given_ns > chunk.buffered_ns:
+            self._to(before.given_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
             return self._given, before
-        self._to(passage.buffered_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
-        self._to(passage.received_ns, Hop.CLIENT_BUFFER, passage, IN_THE_PROGRAM)
-        return self._received, passage
+        self._to(chunk.buffered_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
+        self._to(chunk.received_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
+        return self._received, chunk
 
-    def _received(self, passage: ChunkTimeline) -> _Event | None:
-        if not passage.stamped:
+    def _received(self, chunk: ChunkTimeline) -> _Event | None:
+        if not chunk.stamped:
             return None
-        span = Span(max(passage.write_start_ns, self._until_ns), self._at_ns)
-        self._add(on_the_way(span, self._blocks), passage)
-        return self._sent, passage
+        span = Span(max(chunk.write_start_ns, self._until_ns), self._at_ns)
+        self._add(on_the_way(span, self._blocks), chunk)
+        return self._sent, chunk
 
     # -------------------------------------------------------------------------------------------- server
 
-    def _sent(self, passage: ChunkTimeline) -> _Event:
+    def _sent(self, chunk: ChunkTimeline) -> _Event:
         """Written <- taken from the channel <- the vocoder was done, or the chunk before was written."""
-        self._to(passage.write_start_ns - passage.paced_ns, Hop.PACING, passage)
-        self._to(passage.taken_ns, Hop.CHANNEL, passage, ON_SERVER)
-        before = self._before(passage)
-        if before and max(before.written_ns, before.write_start_ns) > passage.made_ns:
-            self._to(max(before.written_ns, before.write_start_ns), Hop.CHANNEL, passage, ON_SERVER)
+        self._to(chunk.write_start_ns - chunk.paced_ns, Hop.PACING, chunk)
+        self._to(chunk.taken_ns, Hop.CHANNEL, chunk, ON_SERVER)
+        before = self._before(chunk)
+        if before and max(before.written_ns, before.write_start_ns) > chunk.made_ns:
+            self._to(max(before.written_ns, before.write_start_ns), Hop.CHANNEL, chunk, ON_SERVER)
             return self._written, before
-        self._to(passage.made_ns, Hop.CHANNEL, passage, ON_SERVER)
-        return (self._drawn if passage.made_ns > passage.vocoder_end_ns else self._made), passage
+        self._to(chunk.made_ns, Hop.CHANNEL, chunk, ON_SERVER)
+        return (self._drawn if chunk.made_ns > chunk.vocoder_end_ns else self._made), chunk
 
-    def _written(self, passage: ChunkTimeline) -> _Event:
-        self._to(passage.write_start_ns, Hop.NETWORK, passage, UNDER_BACKPRESSURE)
-        return self._sent, passage
+    def _written(self, chunk: ChunkTimeline) -> _Event:
+        self._to(chunk.write_start_ns, Hop.NETWORK, chunk, UNDER_BACKPRESSURE)
+        return self._sent, chunk
 
-    def _made(self, passage: ChunkTimeline) -> _Event:
+    def _made(self, chunk: ChunkTimeline) -> _Event:
         """Vocoder <- flow <- the last of: tokens, the window before, room in the channel."""
-        self._to(passage.flow_end_ns, Hop.VOCODER, passage)
-        self._to(passage.flow_start_ns, Hop.FLOW, passage)
-        before = self._before(passage)
+        self._to(chunk.flow_end_ns, Hop.VOCODER, chunk)
+        self._to(chunk.flow_start_ns, Hop.FLOW, chunk)
+        before = self._before(chunk)
         made_ns = before.made_ns if before else 0
-        ready_ns = max(passage.t3_last_ns, made_ns, passage.room_ns)
-        self._to(max(ready_ns, passage.wanted_ns), Hop.TOKENS, passage)
-        self._to(ready_ns, Hop.PACING, passage)
-        if passage.t3_last_ns >= max(made_ns, passage.room_ns) or before is None:
-            return self._drawn, passage
-        if passage.room_ns > made_ns:
-            return self._written, self._who_made_room(passage)
+        ready_ns = max(chunk.t3_last_ns, made_ns, chunk.room_ns)
+        self._to(max(ready_ns, chunk.wanted_ns), Hop.TOKENS, chunk)
+        self._to(ready_ns, Hop.PACING, chunk)
+        if chunk.t3_last_ns >= max(made_ns, chunk.room_ns) or before is None:
+            return self._drawn, chunk
+        if chunk.room_ns > made_ns:
+            return self._written, self._who_made_room(chunk)
         return self._made, before
 
-    def _who_made_room(self, passage: ChunkTimeline) -> ChunkTimeline:
+    def _who_made_room(self, chunk: ChunkTimeline) -> ChunkTimeline:
         """Room comes when a chunk has been written."""
-        gone = [other for other in self._way[: passage.seq] if other.write_start_ns <= passage.room_ns]
-        return gone[-1] if gone else self._way[0]
+        gone = [other for other in self._chunks[: chunk.seq] if other.write_start_ns <= chunk.room_ns]
+        return gone[-1] if gone else self._chunks[0]
 
-    def _drawn(self, passage: ChunkTimeline) -> _Event:
+    def _drawn(self, chunk: ChunkTimeline) -> _Event:
         """T3 <- the window before of the same segment, or the beginning of this one."""
-        before = self._before(passage)
-        if not passage.new_segment and before:
-            self._to(before.t3_last_ns, Hop.T3, passage)
+        before = self._before(chunk)
+        if not chunk.new_segment and before:
+            self._to(before.t3_last_ns, Hop.T3, chunk)
             return self._drawn, before
-        self._to(passage.t3_start_ns, Hop.T3, passage)
+        self._to(chunk.t3_start_ns, Hop.T3, chunk)
         free_ns = before.t3_last_ns if before else 0
-        self._to(max(passage.text_cut_ns, free_ns), Hop.T3, passage)
-        if before and free_ns > passage.text_cut_ns:
+        self._to(max(chunk.text_cut_ns, free_ns), Hop.T3, chunk)
+        if before and free_ns > chunk.text_cut_ns:
             return self._drawn, before
-        return self._cut, passage
+        return self._cut, chunk
 
     # -------------------------------------------------------------------------------------------- text
 
-    def _cut(self, passage: ChunkTimeline) -> _Event | None:
-        self._to(passage.text_received_ns, Hop.TEXT, passage)
-        piece = completing_piece(self._record, passage, self._bounds)
+    def _cut(self, chunk: ChunkTimeline) -> _Event | None:
+        self._to(chunk.text_received_ns, Hop.TEXT, chunk)
+        piece = completing_piece(self._record, chunk, self._bounds)
         if piece is None:
             return None
-        self._to(piece.sent_ns, Hop.NETWORK, passage, ON_SERVER)
-        self._to(piece.asked_ns or piece.sent_ns, Hop.NETWORK, passage, ON_THE_WAY_OUT)
-        self._to(self._until_ns, Hop.TEXT, passage)
+        self._to(piece.sent_ns, Hop.NETWORK, chunk, ON_SERVER)
+        self._to(piece.asked_ns or piece.sent_ns, Hop.NETWORK, chunk, ON_THE_WAY_OUT)
+        self._to(self._until_ns, Hop.TEXT, chunk)
         return None
 
 

@@ -37,24 +37,24 @@ class Step:
 
 
 def steps(
-    record: Record, way: list[ChunkTimeline], observations: Observations, bounds: ClockBounds | None, blocks: Blocks
+    record: Record, chunks: list[ChunkTimeline], observations: Observations, bounds: ClockBounds | None, blocks: Blocks
 ) -> list[Step]:
-    found = [*_text(record, blocks), *_arrivals(record, way, bounds, blocks)]
-    for before, passage in pairwise([None, *way]):
-        assert passage is not None
-        if passage.stamped:
-            found += _engine(passage, before)
-            found += _sending(passage, before, blocks)
-        found += _receiving(passage, before, blocks)
-    found += _device(record, way, observations, blocks)
+    found = [*_text(record, blocks), *_arrivals(record, chunks, bounds, blocks)]
+    for before, chunk in pairwise([None, *chunks]):
+        assert chunk is not None
+        if chunk.stamped:
+            found += _engine(chunk, before)
+            found += _sending(chunk, before, blocks)
+        found += _receiving(chunk, before, blocks)
+    found += _device(record, chunks, observations, blocks)
     return [step for step in found if step.span.length_ns]
 
 
 def _labelled(
-    hop: Hop, kind: str, passage: ChunkTimeline, span: Span, blocks: Blocks, causes: tuple[Hop, ...]
+    hop: Hop, kind: str, chunk: ChunkTimeline, span: Span, blocks: Blocks, causes: tuple[Hop, ...]
 ) -> list[Step]:
     return [
-        Step(hop=name, kind=kind, chunk=passage.seq, span=part, known=name is not hop)
+        Step(hop=name, kind=kind, chunk=chunk.seq, span=part, known=name is not hop)
         for name, part in blocks.label(hop, span, causes)
     ]
 
@@ -73,72 +73,74 @@ def _text(record: Record, blocks: Blocks) -> Iterator[Step]:
             yield Step(hop=hop, kind="out", chunk=None, span=part, known=hop is not Hop.NETWORK)
 
 
-def completing_piece(record: Record, passage: ChunkTimeline, bounds: ClockBounds | None) -> Sent | None:
+def completing_piece(record: Record, chunk: ChunkTimeline, bounds: ClockBounds | None) -> Sent | None:
     """The last text that can have arrived when the chunk's segment was complete."""
     error_ns = (bounds.round_trip_ns or 0) if bounds else 0
     texts = [piece for piece in record.sent if piece.characters]
-    arrived = [piece for piece in texts if piece.sent_ns <= passage.text_received_ns + error_ns]
+    arrived = [piece for piece in texts if piece.sent_ns <= chunk.text_received_ns + error_ns]
     return arrived[-1] if arrived else texts[0] if texts else None
 
 
-def _arrivals(record: Record, way: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks) -> Iterator[Step]:
-    for passage in way:
-        if not (passage.new_segment and passage.stamped and bounds):
+def _arrivals(
+    record: Record, chunks: list[ChunkTimeline], bounds: ClockBounds | None, blocks: Blocks
+) -> Iterator[Step]:
+    for chunk in chunks:
+        if not (chunk.new_segment and chunk.stamped and bounds):
             continue
-        arrived_ns = passage.text_received_ns
-        if piece := completing_piece(record, passage, bounds):
+        arrived_ns = chunk.text_received_ns
+        if piece := completing_piece(record, chunk, bounds):
             late_ns = bounds.delay_up_ns(piece.sent_ns, arrived_ns + bounds.offset_ns)
             late = Span(arrived_ns - late_ns, arrived_ns)
-            yield from _labelled(Hop.NETWORK, "up", passage, late, blocks, ON_SERVER)
-        yield from _labelled(Hop.TEXT, "cut", passage, Span(arrived_ns, passage.text_cut_ns), blocks, ON_SERVER)
+            yield from _labelled(Hop.NETWORK, "up", chunk, late, blocks, ON_SERVER)
+        yield from _labelled(Hop.TEXT, "cut", chunk, Span(arrived_ns, chunk.text_cut_ns), blocks, ON_SERVER)
 
 
 # ------------------------------------------------------------------------------------------------ server
 
 
-def _engine(passage: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Step]:
-    flow_free_ns = max(before.made_ns if before else 0, passage.room_ns, passage.wanted_ns)
-    yield from _t3(passage, before, starved=passage.t3_last_ns > flow_free_ns)
-    ready_ns = max(passage.t3_last_ns, flow_free_ns)
+def _engine(chunk: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Step]:
+    flow_free_ns = max(before.made_ns if before else 0, chunk.room_ns, chunk.wanted_ns)
+    yield from _t3(chunk, before, starved=chunk.t3_last_ns > flow_free_ns)
+    ready_ns = max(chunk.t3_last_ns, flow_free_ns)
     spans = (
-        (Hop.TOKENS, "wait", Span(ready_ns, passage.flow_start_ns), 0),
-        (Hop.FLOW, _place(passage), Span(passage.flow_start_ns, passage.flow_end_ns), passage.window),
-        (Hop.VOCODER, _place(passage), Span(passage.flow_end_ns, passage.vocoder_end_ns), passage.num_samples),
+        (Hop.TOKENS, "wait", Span(ready_ns, chunk.flow_start_ns), 0),
+        (Hop.FLOW, _place(chunk), Span(chunk.flow_start_ns, chunk.flow_end_ns), chunk.window),
+        (Hop.VOCODER, _place(chunk), Span(chunk.flow_end_ns, chunk.vocoder_end_ns), chunk.num_samples),
     )
     for hop, kind, span, work in spans:
-        yield Step(hop=hop, kind=kind, chunk=passage.seq, span=span, work=work)
+        yield Step(hop=hop, kind=kind, chunk=chunk.seq, span=span, work=work)
 
 
-def _place(passage: ChunkTimeline) -> str:
-    return "first" if passage.new_segment else "next"
+def _place(chunk: ChunkTimeline) -> str:
+    return "first" if chunk.new_segment else "next"
 
 
-def _t3(passage: ChunkTimeline, before: ChunkTimeline | None, *, starved: bool) -> Iterator[Step]:
+def _t3(chunk: ChunkTimeline, before: ChunkTimeline | None, *, starved: bool) -> Iterator[Step]:
     """`starved`: the flow waited for these tokens. Where it did not, T3 may have been held back because it was far
     ahead, and only the time that it worked counts."""
     free_ns = before.t3_last_ns if before else 0
     start_ns = free_ns
-    if passage.new_segment:
-        start_ns = passage.t3_start_ns
+    if chunk.new_segment:
+        start_ns = chunk.t3_start_ns
         if starved:
-            wait = Span(max(passage.text_cut_ns, free_ns), start_ns)
-            yield Step(hop=Hop.T3, kind="wait", chunk=passage.seq, span=wait)
+            wait = Span(max(chunk.text_cut_ns, free_ns), start_ns)
+            yield Step(hop=Hop.T3, kind="wait", chunk=chunk.seq, span=wait)
     if not starved:
-        if passage.t3_busy_ns is None:
+        if chunk.t3_busy_ns is None:
             return
-        start_ns = max(start_ns, passage.t3_last_ns - passage.t3_busy_ns)
-    span = Span(start_ns, passage.t3_last_ns)
-    yield Step(hop=Hop.T3, kind=_place(passage), chunk=passage.seq, span=span, work=passage.tokens)
+        start_ns = max(start_ns, chunk.t3_last_ns - chunk.t3_busy_ns)
+    span = Span(start_ns, chunk.t3_last_ns)
+    yield Step(hop=Hop.T3, kind=_place(chunk), chunk=chunk.seq, span=span, work=chunk.tokens)
 
 
-def _sending(passage: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
+def _sending(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
     free_ns = (before.written_ns or before.write_start_ns) if before else 0
-    waited = Span(max(passage.made_ns, free_ns), passage.taken_ns)
-    yield from _labelled(Hop.CHANNEL, "wait", passage, waited, blocks, ON_SERVER)
-    encoded = Span(passage.taken_ns, passage.write_start_ns - passage.paced_ns)
-    yield from _labelled(Hop.CHANNEL, "encode", passage, encoded, blocks, ON_SERVER)
-    written = Span(passage.write_start_ns, passage.written_ns)
-    yield from _labelled(Hop.NETWORK, "write", passage, written, blocks, UNDER_BACKPRESSURE)
+    waited = Span(max(chunk.made_ns, free_ns), chunk.taken_ns)
+    yield from _labelled(Hop.CHANNEL, "wait", chunk, waited, blocks, ON_SERVER)
+    encoded = Span(chunk.taken_ns, chunk.write_start_ns - chunk.paced_ns)
+    yield from _labelled(Hop.CHANNEL, "encode", chunk, encoded, blocks, ON_SERVER)
+    written = Span(chunk.write_start_ns, chunk.written_ns)
+    yield from _labelled(Hop.NETWORK, "write", chunk, written, blocks, UNDER_BACKPRESSURE)
 
 
 # ------------------------------------------------------------------------------------------------ client
@@ -155,25 +157,25 @@ def on_the_way(span: Span, blocks: Blocks) -> list[tuple[Hop, Span]]:
     return pieces
 
 
-def _receiving(passage: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
-    late = Span(passage.received_ns - passage.down_ns, passage.received_ns)
+def _receiving(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
+    late = Span(chunk.received_ns - chunk.down_ns, chunk.received_ns)
     for hop, part in on_the_way(late, blocks):
-        yield Step(hop=hop, kind="down", chunk=passage.seq, span=part, known=hop is not Hop.NETWORK)
-    full = Span(passage.received_ns, passage.buffered_ns)
-    yield from _labelled(Hop.CLIENT_BUFFER, "full", passage, full, blocks, IN_THE_PROGRAM)
-    taken = Span(max(passage.buffered_ns, before.given_ns if before else 0), passage.user_taken_ns)
-    yield from _labelled(Hop.CLIENT_BUFFER, "take", passage, taken, blocks, IN_THE_PROGRAM)
-    given = Span(passage.user_taken_ns, passage.given_ns)
-    yield from _labelled(Hop.CLIENT_BUFFER, "give", passage, given, blocks, IN_THE_PROGRAM)
+        yield Step(hop=hop, kind="down", chunk=chunk.seq, span=part, known=hop is not Hop.NETWORK)
+    full = Span(chunk.received_ns, chunk.buffered_ns)
+    yield from _labelled(Hop.CLIENT_BUFFER, "full", chunk, full, blocks, IN_THE_PROGRAM)
+    taken = Span(max(chunk.buffered_ns, before.given_ns if before else 0), chunk.user_taken_ns)
+    yield from _labelled(Hop.CLIENT_BUFFER, "take", chunk, taken, blocks, IN_THE_PROGRAM)
+    given = Span(chunk.user_taken_ns, chunk.given_ns)
+    yield from _labelled(Hop.CLIENT_BUFFER, "give", chunk, given, blocks, IN_THE_PROGRAM)
 
 
-def _device(record: Record, way: list[ChunkTimeline], observations: Observations, blocks: Blocks) -> Iterator[Step]:
+def _device(record: Record, chunks: list[ChunkTimeline], observations: Observations, blocks: Blocks) -> Iterator[Step]:
     if observations.device is None:
         return
     opening, first = observations.device.opening, next(iter(record.sent), None)
     before = first is not None and opening.end_ns <= (first.asked_ns or first.sent_ns)
     yield Step(hop=Hop.DEVICE_OPEN, kind="before" if before else "open", chunk=None, span=opening)
-    for passage in way:
-        if passage.seq == 0:
-            span = Span(max(passage.due_ns, passage.given_ns), passage.sounded_ns)
-            yield from _labelled(Hop.DEVICE, "start", passage, span, blocks, (Hop.DEVICE_OPEN,))
+    for chunk in chunks:
+        if chunk.seq == 0:
+            span = Span(max(chunk.due_ns, chunk.given_ns), chunk.sounded_ns)
+            yield from _labelled(Hop.DEVICE, "start", chunk, span, blocks, (Hop.DEVICE_OPEN,))

@@ -15,11 +15,11 @@ _QUICK = 3.0  # an answer within so many times the usual one is quick
 
 
 def evidence(
-    hop: Hop, way: Sequence[ChunkTimeline], observations: Observations, chunks: Sequence[int], spans: Sequence[Span]
+    hop: Hop, chunks: Sequence[ChunkTimeline], observations: Observations, held_up: Sequence[int], spans: Sequence[Span]
 ) -> str:
-    """`chunks`: that the hop held up; `spans`: when it took too long, on the client's clock."""
-    first = way[chunks[0]] if chunks and chunks[0] < len(way) else None
-    said = _said(hop, first, len(chunks), observations, spans)
+    """`held_up`: the chunks that the hop delayed; `spans`: when it took too long, on the client's clock."""
+    first = chunks[held_up[0]] if held_up and held_up[0] < len(chunks) else None
+    said = _said(hop, first, len(held_up), observations, spans)
     return f"{said} {_beside(hop, observations, spans)}".strip()
 
 

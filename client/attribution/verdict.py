@@ -52,7 +52,7 @@ class Analysis:
     record: Record
     observations: Observations
     bounds: ClockBounds | None
-    way: list[ChunkTimeline]
+    chunks: list[ChunkTimeline]
     blocks: Blocks
     steps: list[Step]
     budgets: list[Budget]
@@ -62,7 +62,7 @@ class Analysis:
     @property
     def run(self) -> Run:
         """What the next verdict may learn from this one."""
-        return _run(self.steps, self.bounds, self.budgets, self.way)
+        return _run(self.steps, self.bounds, self.budgets, self.chunks)
 
 
 def analyse(
@@ -76,31 +76,31 @@ def analyse(
     """`clock`: measured before; `first_audible`: index of that sample; `normal`: learned from clean utterances."""
     bounds = clock_bounds(record, clock, observations.exchanges)
     blocks = known_blocks(record, observations, bounds)
-    way = chunk_timelines(record, observations, bounds)
-    taken = steps(record, way, observations, bounds, blocks)
-    spent = budgets(record, way, bounds, blocks, first_audible)
-    normal = normal or Normal.from_itself(_run(taken, bounds, spent, way))
+    chunks = chunk_timelines(record, observations, bounds)
+    taken = steps(record, chunks, observations, bounds, blocks)
+    spent = budgets(record, chunks, bounds, blocks, first_audible)
+    normal = normal or Normal.from_itself(_run(taken, bounds, spent, chunks))
     found = find(taken, observations, bounds, blocks, spent, normal)
     return Analysis(
         record=record,
         observations=observations,
         bounds=bounds,
-        way=way,
+        chunks=chunks,
         blocks=blocks,
         steps=taken,
         budgets=spent,
         normal=normal,
-        verdict=_verdict(record, observations, way, spent, normal, found),
+        verdict=_verdict(record, observations, chunks, spent, normal, found),
     )
 
 
-def _run(taken: list[Step], bounds: ClockBounds | None, spent: list[Budget], way: list[ChunkTimeline]) -> Run:
+def _run(taken: list[Step], bounds: ClockBounds | None, spent: list[Budget], chunks: list[ChunkTimeline]) -> Run:
     first = next((budget.span.length_ns for budget in spent if budget.name == "first_sound"), None)
-    return Run.of(taken, bounds.round_trip_ns if bounds else None, first, _missing_ns(way))
+    return Run.of(taken, bounds.round_trip_ns if bounds else None, first, _missing_ns(chunks))
 
 
-def _missing_ns(way: list[ChunkTimeline]) -> int:
-    return sum(passage.late_ns for passage in way[1:] if passage.late_ns > AUDIBLE_GAP_NS)
+def _missing_ns(chunks: list[ChunkTimeline]) -> int:
+    return sum(chunk.late_ns for chunk in chunks[1:] if chunk.late_ns > AUDIBLE_GAP_NS)
 
 
 # ------------------------------------------------------------------------------------------------ who is to blame
@@ -109,21 +109,21 @@ def _missing_ns(way: list[ChunkTimeline]) -> int:
 def _verdict(
     record: Record,
     observations: Observations,
-    way: list[ChunkTimeline],
+    chunks: list[ChunkTimeline],
     spent: list[Budget],
     normal: Normal,
     found: list[Finding],
 ) -> Verdict:
-    if not way:
+    if not chunks:
         return Verdict(hop=Hop.UNEXPLAINED, ms=0.0, audible=True, evidence="No audio came.")
-    missing_ns = _missing_ns(way) - normal.missing_ns
+    missing_ns = _missing_ns(chunks) - normal.missing_ns
     by_weight = sorted(found, key=_weight, reverse=True)
     if by_weight and (by_weight[0].silent_ms > 0 or missing_ns <= max(BROKEN_NS, by_weight[0].ms * 1e6)):
         worst = by_weight[0]
-        said = evidence(worst.hop, way, observations, worst.chunks, worst.spans)
+        said = evidence(worst.hop, chunks, observations, worst.chunks, worst.spans)
         return Verdict(hop=worst.hop, ms=worst.ms, audible=worst.audible, evidence=said, findings=tuple(by_weight))
     if missing_ns > BROKEN_NS:
-        return _from_silences(spent, way, observations, missing_ns, by_weight)
+        return _from_silences(spent, chunks, observations, missing_ns, by_weight)
     late_ns = _late_start_ns(spent, normal)
     if late_ns > BLAMED_NS:
         said = "The first sound came later than usual, and no hop took longer than usual by that much."
@@ -137,14 +137,14 @@ def _weight(finding: Finding) -> float:
 
 
 def _from_silences(
-    spent: list[Budget], way: list[ChunkTimeline], observations: Observations, missing_ns: int, found: list[Finding]
+    spent: list[Budget], chunks: list[ChunkTimeline], observations: Observations, missing_ns: int, found: list[Finding]
 ) -> Verdict:
     """Nothing was beyond normal: the hop that held most of the way to the late chunks."""
     late = [budget for budget in spent if budget.name == "late_chunk"]
     path = [piece for budget in late for piece in (*budget.lead, *budget.pieces) if piece.hop not in NEVER_BLAMED]
     spans = {hop: tuple(piece.span for piece in path if piece.hop is hop) for hop in Hop}
     hop = max(spans, key=lambda name: length_ns(spans[name])) if path else Hop.UNEXPLAINED
-    said = evidence(hop, way, observations, tuple(budget.chunk for budget in late), spans[hop])
+    said = evidence(hop, chunks, observations, tuple(budget.chunk for budget in late), spans[hop])
     return Verdict(hop=hop, ms=missing_ns / 1e6, audible=True, evidence=said, findings=tuple(found))
 
 

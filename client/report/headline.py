@@ -12,14 +12,14 @@ _LONG_PREBUFFER_S = 0.2
 
 def headline(analysis: Analysis) -> str:
     verdict = analysis.verdict
-    if not analysis.way:
+    if not analysis.chunks:
         return "No sound came."
     if verdict.hop is Hop.CLEAN:
         return "Nothing was late, and the sound did not break."
     late = late_chunks(analysis)
     blame = verdict.hop.about.blame.format(ms=ms_words(verdict.ms))
     if late:
-        silence = ms_words(sum(passage.late_ns for passage in late) / 1e6)
+        silence = ms_words(sum(chunk.late_ns for chunk in late) / 1e6)
         return f"The sound broke off {times(len(late))}, for {silence}{' in all' if late[1:] else ''}: {blame}."
     if not verdict.audible:
         return f"The sound did not break, though {blame}."
@@ -30,7 +30,7 @@ def headline(analysis: Analysis) -> str:
 
 def why_it_waited(analysis: Analysis) -> str:
     """Of sound that waited in the client on purpose; "" if none did."""
-    began_ns = analysis.way[0].sounded_ns if analysis.way else 0
+    began_ns = analysis.chunks[0].sounded_ns if analysis.chunks else 0
     early = [receipt for receipt in analysis.record.receipts if receipt.received_ns <= began_ns]
     hint_s = next((receipt.prebuffer_hint_s for receipt in reversed(early) if receipt.prebuffer_hint_s), 0.0)
     if hint_s < _LONG_PREBUFFER_S:
@@ -43,12 +43,12 @@ def why_it_waited(analysis: Analysis) -> str:
 
 def late_chunks(analysis: Analysis) -> list[ChunkTimeline]:
     """Before which the sound broke off."""
-    return [passage for passage in analysis.way if is_late(passage)]
+    return [chunk for chunk in analysis.chunks if is_late(chunk)]
 
 
-def is_late(passage: ChunkTimeline) -> bool:
+def is_late(chunk: ChunkTimeline) -> bool:
     """So that it can be heard; of the first chunk nothing is expected."""
-    return passage.seq > 0 and passage.late_ns > AUDIBLE_GAP_NS
+    return chunk.seq > 0 and chunk.late_ns > AUDIBLE_GAP_NS
 
 
 def times(count: int) -> str:

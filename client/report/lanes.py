@@ -103,16 +103,16 @@ class Panel:
 def origin_ns(analysis: Analysis) -> int:
     """When the text was sent."""
     first = next((budget for budget in analysis.budgets if budget.name == "first_sound"), None)
-    return first.span.start_ns if first else analysis.way[0].received_ns
+    return first.span.start_ns if first else analysis.chunks[0].received_ns
 
 
 def panels(analysis: Analysis) -> list[Panel]:
     """The whole utterance first; then what would be too small in it. There is at least one chunk."""
-    begin_ns, way = origin_ns(analysis), analysis.way
-    received_ns = max(passage.received_ns for passage in way)
-    whole = Span(begin_ns, max(playing(way[-1], analysis).end_ns, received_ns))
+    begin_ns, chunks = origin_ns(analysis), analysis.chunks
+    received_ns = max(chunk.received_ns for chunk in chunks)
+    whole = Span(begin_ns, max(playing(chunks[-1], analysis).end_ns, received_ns))
     made = Span(begin_ns, begin_ns + round(_MADE * (received_ns - begin_ns)))
-    begun = Span(begin_ns, begin_ns + round(_BEGUN * (way[0].sounded_ns - begin_ns)))
+    begun = Span(begin_ns, begin_ns + round(_BEGUN * (chunks[0].sounded_ns - begin_ns)))
     enlarged: list[Panel] = []
 
     def enlarge(title: str, what: Span, around_ns: int = 0) -> None:
@@ -123,17 +123,17 @@ def panels(analysis: Analysis) -> list[Panel]:
 
     enlarge("While the sound was made", made)
     enlarge("Its beginning", begun)
-    worst = max(way, key=lambda passage: passage.late_ns if passage.seq else 0)
+    worst = max(chunks, key=lambda chunk: chunk.late_ns if chunk.seq else 0)
     if is_late(worst):
         enlarge("Around the longest break", Span(worst.due_ns, worst.sounded_ns), _AROUND_NS)
-    if guess := next((passage for passage in way if passage.speculative), None):
+    if guess := next((chunk for chunk in chunks if chunk.speculative), None):
         enlarge("Around a window that was begun early", Span(guess.flow_start_ns, guess.received_ns), _AROUND_NS)
     return [Panel(title="The whole utterance", span=whole, origin_ns=begin_ns), *enlarged]
 
 
-def playing(passage: ChunkTimeline, analysis: Analysis) -> Span:
-    length_ns = passage.num_samples * 1_000_000_000 // analysis.record.sample_rate
-    return Span(passage.sounded_ns, passage.sounded_ns + length_ns)
+def playing(chunk: ChunkTimeline, analysis: Analysis) -> Span:
+    length_ns = chunk.num_samples * 1_000_000_000 // analysis.record.sample_rate
+    return Span(chunk.sounded_ns, chunk.sounded_ns + length_ns)
 
 
 def lanes(analysis: Analysis) -> list[Lane]:
@@ -172,21 +172,21 @@ def rows(spans: Iterable[Span]) -> list[int]:
 class _Lanes:
     def __init__(self, analysis: Analysis) -> None:
         self._analysis = analysis
-        self._way = analysis.way
+        self._chunks = analysis.chunks
         self._begin_ns = origin_ns(analysis)
 
     def all(self) -> Iterator[Lane]:
         if len([piece for piece in self._analysis.record.sent if piece.characters]) > 1:
             yield self._text()
-        stamped = [passage for passage in self._way if passage.stamped]
+        stamped = [chunk for chunk in self._chunks if chunk.stamped]
         if stamped:
             yield self._lane("T3", "text to speech tokens", Hop.T3, [*self._t3()])
             yield self._lane("flow", "tokens to spectrum", Hop.FLOW, [*map(self._flow, stamped)])
             yield self._lane("vocoder", "spectrum to sound", Hop.VOCODER, [*self._vocoder(stamped)])
             send = [self._bar(one, Span(one.vocoder_end_ns, one.write_start_ns)) for one in stamped]
             yield self._lane("send", "waits on the server, leaves", Hop.CHANNEL, send)
-        way_down = (Span(min(one.write_start_ns, one.received_ns), one.received_ns) for one in self._way)
-        receive = [self._bar(passage, span) for passage, span in zip(self._way, way_down, strict=True)]
+        way_down = (Span(min(one.write_start_ns, one.received_ns), one.received_ns) for one in self._chunks)
+        receive = [self._bar(chunk, span) for chunk, span in zip(self._chunks, way_down, strict=True)]
         yield self._lane("receive", "on the way; lines: deadlines", Hop.NETWORK, receive, tuple(self._deadlines()))
         yield self._lane("play", "what is heard", Hop.CLIENT_BUFFER, [*self._play()])
         yield from self._troubles()
@@ -197,9 +197,9 @@ class _Lanes:
         said = f"{name}, {caption}: {len(work)} chunks, {total_ms:.0f} ms in all"
         return Lane(name=name, caption=caption, hop=hop, bars=tuple(stacked(bars)), said=said, due=due)
 
-    def _bar(self, passage: ChunkTimeline, span: Span, kind: Kind = Kind.WORK, words: str = "") -> Bar:
-        tip = f"chunk {passage.seq}: {self._between(span)}" + (f", {words}" if words else "")
-        return Bar(span=Span(span.start_ns, max(span.start_ns, span.end_ns)), tip=tip, kind=kind, chunk=passage.seq)
+    def _bar(self, chunk: ChunkTimeline, span: Span, kind: Kind = Kind.WORK, words: str = "") -> Bar:
+        tip = f"chunk {chunk.seq}: {self._between(span)}" + (f", {words}" if words else "")
+        return Bar(span=Span(span.start_ns, max(span.start_ns, span.end_ns)), tip=tip, kind=kind, chunk=chunk.seq)
 
     def _between(self, span: Span) -> str:
         begin, end = ((at - self._begin_ns) / 1e6 for at in (span.start_ns, span.end_ns))
@@ -222,47 +222,47 @@ class _Lanes:
         """T3 draws without a break, unless it is far ahead: a chunk's tokens begin where those of the one before
         ended."""
         before: ChunkTimeline | None = None
-        for passage in self._way:
-            if passage.stamped:
-                begun_ns = passage.t3_start_ns if passage.new_segment or before is None else before.t3_last_ns
-                span = Span(begun_ns, passage.t3_last_ns)
-                busy_ns = passage.t3_busy_ns or span.length_ns
-                tokens = f"{passage.window} tokens, {passage.lookahead} of them looked ahead"
+        for chunk in self._chunks:
+            if chunk.stamped:
+                begun_ns = chunk.t3_start_ns if chunk.new_segment or before is None else before.t3_last_ns
+                span = Span(begun_ns, chunk.t3_last_ns)
+                busy_ns = chunk.t3_busy_ns or span.length_ns
+                tokens = f"{chunk.window} tokens, {chunk.lookahead} of them looked ahead"
                 if span.length_ns - busy_ns > max(_PAUSE_NS, span.length_ns / 5):
-                    rested = Span(begun_ns, passage.t3_last_ns - busy_ns)
-                    yield self._bar(passage, rested, Kind.PAUSE, "T3 did not work")
+                    rested = Span(begun_ns, chunk.t3_last_ns - busy_ns)
+                    yield self._bar(chunk, rested, Kind.PAUSE, "T3 did not work")
                     span = Span(rested.end_ns, span.end_ns)
-                yield self._bar(passage, span, words=tokens)
-            before = passage
+                yield self._bar(chunk, span, words=tokens)
+            before = chunk
 
-    def _flow(self, passage: ChunkTimeline) -> Bar:
-        span = Span(passage.flow_start_ns, passage.flow_end_ns)
-        if passage.speculative:
-            return self._bar(passage, span, Kind.GUESS, "begun before T3 had said that it was over")
-        return self._bar(passage, span)
+    def _flow(self, chunk: ChunkTimeline) -> Bar:
+        span = Span(chunk.flow_start_ns, chunk.flow_end_ns)
+        if chunk.speculative:
+            return self._bar(chunk, span, Kind.GUESS, "begun before T3 had said that it was over")
+        return self._bar(chunk, span)
 
     def _vocoder(self, stamped: list[ChunkTimeline]) -> Iterator[Bar]:
         free_ns = 0  # while it works on another chunk, that is what is drawn
-        for passage in stamped:
-            waited = Span(max(passage.flow_end_ns, free_ns), passage.vocoder_start_ns)
-            free_ns = passage.vocoder_end_ns
+        for chunk in stamped:
+            waited = Span(max(chunk.flow_end_ns, free_ns), chunk.vocoder_start_ns)
+            free_ns = chunk.vocoder_end_ns
             if waited.length_ns > _PAUSE_NS:
-                yield self._bar(passage, waited, Kind.PAUSE, "waited for the vocoder")
-            yield self._bar(passage, Span(passage.vocoder_start_ns, passage.vocoder_end_ns))
+                yield self._bar(chunk, waited, Kind.PAUSE, "waited for the vocoder")
+            yield self._bar(chunk, Span(chunk.vocoder_start_ns, chunk.vocoder_end_ns))
 
     def _deadlines(self) -> Iterator[Due]:
-        for passage in self._way[1:]:
-            at = (passage.due_ns - self._begin_ns) / 1e6
-            tip = f"chunk {passage.seq} should sound at {at:.1f} ms"
-            yield Due(at_ns=passage.due_ns, late=is_late(passage), tip=tip)
+        for chunk in self._chunks[1:]:
+            at = (chunk.due_ns - self._begin_ns) / 1e6
+            tip = f"chunk {chunk.seq} should sound at {at:.1f} ms"
+            yield Due(at_ns=chunk.due_ns, late=is_late(chunk), tip=tip)
 
     def _play(self) -> Iterator[Bar]:
-        for passage in self._way:
-            if is_late(passage):
-                silence = Span(passage.due_ns, passage.sounded_ns)
-                tip = f"silence before chunk {passage.seq}: {self._between(silence)}"
+        for chunk in self._chunks:
+            if is_late(chunk):
+                silence = Span(chunk.due_ns, chunk.sounded_ns)
+                tip = f"silence before chunk {chunk.seq}: {self._between(silence)}"
                 yield Bar(span=silence, tip=tip, kind=Kind.GAP)
-            yield self._bar(passage, playing(passage, self._analysis))
+            yield self._bar(chunk, playing(chunk, self._analysis))
 
     def _troubles(self) -> Iterator[Lane]:
         for hop in Hop:

@@ -28,7 +28,7 @@ _SHOWN_CHUNKS = 400
 def page(analysis: Analysis) -> str:
     """HTML text."""
     body = [_verdict(analysis), _facts(analysis)]
-    if analysis.way and analysis.record.sample_rate:
+    if analysis.chunks and analysis.record.sample_rate:
         body += timeline(analysis)
         body += _budgets(analysis)
         body += [_chunks(analysis)]
@@ -46,7 +46,7 @@ def page(analysis: Analysis) -> str:
 
 def _verdict(analysis: Analysis) -> str:
     verdict = analysis.verdict
-    mood = "good" if verdict.hop is Hop.CLEAN else "bad" if late_chunks(analysis) or not analysis.way else "fair"
+    mood = "good" if verdict.hop is Hop.CLEAN else "bad" if late_chunks(analysis) or not analysis.chunks else "fair"
     words = [f"<strong>{escape(headline(analysis))}</strong>"]
     said = [_went_well(analysis)] if verdict.hop is Hop.CLEAN else [verdict.hop.about.meaning, verdict.evidence]
     advice = f"What helps: {verdict.hop.about.advice}." if verdict.hop.about.advice else ""
@@ -71,10 +71,10 @@ def _facts(analysis: Analysis) -> str:
     facts = [
         ("from text to first sound", ms_words(first.total_ms) if first else "-", False),
         ("breaks while playing", str(len(late)), bool(late)),
-        ("silence in them", ms_words(sum(passage.late_ns for passage in late) / 1e6), bool(late)),
+        ("silence in them", ms_words(sum(chunk.late_ns for chunk in late) / 1e6), bool(late)),
         ("length of the speech", f"{record.audio_s:.2f} s", False),
         ("to make 1 s of it took", ms_words(1e3 * rtf) if rtf is not None else "-", rtf is not None and rtf > 1),
-        ("sent in", f"{len(analysis.way)} chunk{'s' if analysis.way[1:] else ''}", False),
+        ("sent in", f"{len(analysis.chunks)} chunk{'s' if analysis.chunks[1:] else ''}", False),
     ]
     cells = (
         f"<div><dt>{escape(name)}</dt><dd{' class=poor' if poor else ''}>{escape(value)}</dd></div>"
@@ -138,14 +138,14 @@ def _percent(share: float) -> str:
 def _chunks(analysis: Analysis) -> str:
     zero_ns = origin_ns(analysis)
     rows = []
-    for passage in analysis.way[:_SHOWN_CHUNKS]:
-        instants = (passage.t3_last_ns, passage.flow_end_ns, passage.vocoder_end_ns, passage.write_start_ns)
-        stamps = [f"{(at - zero_ns) / 1e6:.1f}" if passage.stamped else "-" for at in instants]
-        stamps += [f"{(at - zero_ns) / 1e6:.1f}" for at in (passage.received_ns, passage.due_ns, passage.sounded_ns)]
+    for chunk in analysis.chunks[:_SHOWN_CHUNKS]:
+        instants = (chunk.t3_last_ns, chunk.flow_end_ns, chunk.vocoder_end_ns, chunk.write_start_ns)
+        stamps = [f"{(at - zero_ns) / 1e6:.1f}" if chunk.stamped else "-" for at in instants]
+        stamps += [f"{(at - zero_ns) / 1e6:.1f}" for at in (chunk.received_ns, chunk.due_ns, chunk.sounded_ns)]
         cells = "".join(f'<td class="n">{stamp}</td>' for stamp in stamps)
-        length_ms = 1e3 * passage.num_samples / analysis.record.sample_rate
-        late = " class=late" if is_late(passage) else ""
-        rows.append(f'<tr{late}><td class="n">{passage.seq}</td><td class="n">{length_ms:.0f}</td>{cells}</tr>')
+        length_ms = 1e3 * chunk.num_samples / analysis.record.sample_rate
+        late = " class=late" if is_late(chunk) else ""
+        rows.append(f'<tr{late}><td class="n">{chunk.seq}</td><td class="n">{length_ms:.0f}</td>{cells}</tr>')
     names = ("chunk", "length", "tokens", "spectrum", "sound", "sent", "received", "deadline", "heard")
     head = "".join(f'<th class="n">{name}</th>' for name in names)
     return (

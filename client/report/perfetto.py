@@ -69,8 +69,8 @@ def trace(analysis: Analysis) -> str:
     placed = _placed(analysis)
     origin_ns = min((one.span.start_ns for one in placed), default=0)
     events = [*_names(placed), *(_slice(one, origin_ns) for one in placed)]
-    for passage in analysis.way:
-        events += _arrows(passage, placed, origin_ns)
+    for chunk in analysis.chunks:
+        events += _arrows(chunk, placed, origin_ns)
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ms", "otherData": _summary(analysis)})
 
 
@@ -109,9 +109,9 @@ Slice = tuple[str, str, Span, dict[str, Any]]  # lane, name, when, details
 
 def _spans(analysis: Analysis) -> Iterator[Slice]:
     before: ChunkTimeline | None = None
-    for passage in analysis.way:
-        yield from _stages(passage, before)
-        before = passage
+    for chunk in analysis.chunks:
+        yield from _stages(chunk, before)
+        before = chunk
     yield from _sound(analysis)
     for hop in (Hop.SERVER_LOOP, Hop.CLIENT_LOOP, Hop.CLIENT_READER):
         for block in analysis.blocks.of(hop):
@@ -131,35 +131,35 @@ def _spans(analysis: Analysis) -> Iterator[Slice]:
             yield lane, one.hop.label, one.span, {"chunk": one.chunk}
 
 
-def _stages(passage: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Slice]:
-    name, details = f"chunk {passage.seq}", {"chunk": passage.seq, "segment": passage.segment}
-    if passage.stamped:
-        begun_ns = before.t3_last_ns if before and not passage.new_segment else passage.t3_start_ns
-        tokens = details | {"tokens": passage.tokens}
-        window = details | {"tokens": passage.window, "speculative": passage.speculative}
-        sent_ns = passage.write_start_ns - passage.paced_ns
-        yield "T3", name, Span(begun_ns, passage.t3_last_ns), tokens
-        yield "flow", name, Span(passage.flow_start_ns, passage.flow_end_ns), window
-        yield "vocoder", name, Span(passage.vocoder_start_ns, passage.vocoder_end_ns), details
-        yield "audio channel", name, Span(passage.vocoder_end_ns, sent_ns), details
-        if passage.paced_ns:
-            yield "pacing", name, Span(sent_ns, passage.write_start_ns), details
-        yield "network", name, Span(passage.write_start_ns, passage.received_ns), details
-    yield "client buffer", name, Span(passage.received_ns, passage.given_ns), details
+def _stages(chunk: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Slice]:
+    name, details = f"chunk {chunk.seq}", {"chunk": chunk.seq, "segment": chunk.segment}
+    if chunk.stamped:
+        begun_ns = before.t3_last_ns if before and not chunk.new_segment else chunk.t3_start_ns
+        tokens = details | {"tokens": chunk.tokens}
+        window = details | {"tokens": chunk.window, "speculative": chunk.speculative}
+        sent_ns = chunk.write_start_ns - chunk.paced_ns
+        yield "T3", name, Span(begun_ns, chunk.t3_last_ns), tokens
+        yield "flow", name, Span(chunk.flow_start_ns, chunk.flow_end_ns), window
+        yield "vocoder", name, Span(chunk.vocoder_start_ns, chunk.vocoder_end_ns), details
+        yield "audio channel", name, Span(chunk.vocoder_end_ns, sent_ns), details
+        if chunk.paced_ns:
+            yield "pacing", name, Span(sent_ns, chunk.write_start_ns), details
+        yield "network", name, Span(chunk.write_start_ns, chunk.received_ns), details
+    yield "client buffer", name, Span(chunk.received_ns, chunk.given_ns), details
 
 
 def _sound(analysis: Analysis) -> Iterator[Slice]:
     rate = analysis.record.sample_rate
-    for passage in analysis.way:
-        details = {"chunk": passage.seq, "late_ms": passage.late_ns / 1e6 if passage.seq else 0.0}
+    for chunk in analysis.chunks:
+        details = {"chunk": chunk.seq, "late_ms": chunk.late_ns / 1e6 if chunk.seq else 0.0}
         if rate:
-            yield "play", f"chunk {passage.seq}", _playing(passage, rate), details
-        if passage.seq and passage.late_ns > 0:
-            yield "silence", f"waiting for chunk {passage.seq}", Span(passage.due_ns, passage.sounded_ns), details
+            yield "play", f"chunk {chunk.seq}", _playing(chunk, rate), details
+        if chunk.seq and chunk.late_ns > 0:
+            yield "silence", f"waiting for chunk {chunk.seq}", Span(chunk.due_ns, chunk.sounded_ns), details
 
 
-def _playing(passage: ChunkTimeline, rate: int) -> Span:
-    return Span(passage.sounded_ns, passage.sounded_ns + passage.num_samples * 1_000_000_000 // rate)
+def _playing(chunk: ChunkTimeline, rate: int) -> Span:
+    return Span(chunk.sounded_ns, chunk.sounded_ns + chunk.num_samples * 1_000_000_000 // rate)
 
 
 def _slice(one: _Placed, origin_ns: int) -> Event:
@@ -174,10 +174,10 @@ def _slice(one: _Placed, origin_ns: int) -> Event:
     }
 
 
-def _arrows(passage: ChunkTimeline, placed: list[_Placed], origin_ns: int) -> Iterator[Event]:
+def _arrows(chunk: ChunkTimeline, placed: list[_Placed], origin_ns: int) -> Iterator[Event]:
     """From T3 to flow, vocoder, network, playing: where the chunk went. They leave a slice at its end, or before the
     next one begins: a speculative window ends before T3 does."""
-    mine = {one.lane: one for one in placed if one.details.get("chunk") == passage.seq and one.lane in _WAY}
+    mine = {one.lane: one for one in placed if one.details.get("chunk") == chunk.seq and one.lane in _WAY}
     stops: list[tuple[_Placed, int]] = []
     for lane in reversed(_WAY):
         if one := mine.get(lane):
@@ -188,5 +188,5 @@ def _arrows(passage: ChunkTimeline, placed: list[_Placed], origin_ns: int) -> It
     for index, (one, at_ns) in enumerate(stops if stops[1:] else ()):
         phase = "s" if index == 0 else "f" if index == len(stops) - 1 else "t"
         binding = {"bp": "e"} if phase == "f" else {}  # to the slice around it, not to the next one
-        instant = {"id": passage.seq, "name": "chunk", "cat": "chunk", "ts": (at_ns - origin_ns) / 1e3}
+        instant = {"id": chunk.seq, "name": "chunk", "cat": "chunk", "ts": (at_ns - origin_ns) / 1e3}
         yield {"ph": phase, **instant, **one.place, **binding}

@@ -36,7 +36,7 @@ _LEGEND = {
 def svg(analysis: Analysis, look: Look = LIGHT) -> str:
     """Self-contained. Raises nothing for an utterance without audio: its picture says so."""
     drawing = Drawing(_WIDTH, look)
-    if not analysis.way or not analysis.record.sample_rate:
+    if not analysis.chunks or not analysis.record.sample_rate:
         drawing.text(_MARGIN, 34, headline(analysis), size=18, bold=True)
         return drawing.render(_HEAD, "an utterance without audio")
     y = 34.0

@@ -45,7 +45,7 @@ def test_a_timeline_is_drawn_of_every_kind_of_utterance() -> None:
     for model in (Model(), READER, NETWORK, SERVER):
         analysis = analysed(model)
         drawn = latency_gap_charts.timeline(analysis, "title")
-        assert drawn.count("chunk ") >= len(analysis.way)
+        assert drawn.count("chunk ") >= len(analysis.chunks)
         assert analysis.verdict.sentence.split(",")[0][:20] in drawn
 
 
