@@ -59,7 +59,7 @@ class Timings:
     window_tokens: int
     lookahead_tokens: int
     speculative: bool
-    # Told by newer servers; 0: not told.
+    # Only newer servers send these; 0: not sent.
     text_cut_ns: int = 0
     t3_busy_ns: int = 0
     room_ns: int = 0

@@ -41,8 +41,8 @@ from benchmarks.support.tcp_relay import Relay, relay
 from client import Client
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
+from client.attribution.monitor import Monitor
 from client.attribution.verdict import Analysis, analyse
-from client.attribution.watch import Watch
 from client.playback.player import Player
 from client.utterance import Utterance
 
@@ -83,7 +83,7 @@ async def run(kind: str, service: Service, network: Relay, after_s: float, for_s
         trial = Trial(service, network, device, client, after_s, for_s)
         if fault.at_first:
             fault.order(trial)
-        async with Player(24_000, cast(Any, device)) as player, Watch(client) as watch:
+        async with Player(24_000, cast(Any, device)) as player, Monitor(client) as monitor:
             if not fault.at_first:
                 fault.order(trial)
             async with client.utterance() as utterance:
@@ -98,7 +98,7 @@ async def run(kind: str, service: Service, network: Relay, after_s: float, for_s
             struck_s = sum(seconds for _, seconds in service.struck())
         elif fault.in_client:
             struck_s = blocked_s
-        return analyse(utterance.record, observations=watch.observations(log), first_audible=0), struck_s
+        return analyse(utterance.record, observations=monitor.observations(log), first_audible=0), struck_s
 
 
 async def _speak(utterance: Utterance, player: Player, trial: Trial) -> None:

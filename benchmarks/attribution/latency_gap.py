@@ -46,9 +46,9 @@ from client._transport.channels import Target
 from client._transport.clock_probe import measure_clock
 from client.attribution.baseline import Normal
 from client.attribution.hops import Hop
+from client.attribution.monitor import Monitor
 from client.attribution.observations import Observations
 from client.attribution.verdict import Analysis, analyse
-from client.attribution.watch import Watch
 from client.playback.device import load_sounddevice
 from client.playback.player import Player
 from client.record import Record
@@ -148,7 +148,7 @@ def _started(kind: str) -> contextlib.AbstractContextManager[str]:
 
 async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Record, Observations]:
     """As `client say` does, up to the last chunk and the first sound."""
-    async with Player(client.server.native_sample_rate, device) as player, Watch(client) as watch:
+    async with Player(client.server.native_sample_rate, device) as player, Monitor(client) as monitor:
         async with client.utterance(seed=seed, max_lead=0.0) as utterance:
             await utterance.push(text)
             await utterance.end()
@@ -159,7 +159,7 @@ async def _speak(client: Client, device: Any, text: str, seed: int) -> tuple[Rec
         while player.started_ns is None and time.monotonic() < give_up_s:
             await asyncio.sleep(BLOCK_S)
         log = player.log()
-    return utterance.record, watch.observations(log)
+    return utterance.record, monitor.observations(log)
 
 
 async def measure(bench: Bench, cases: Sequence[str], utterances: int) -> dict[str, list[Row]]:

@@ -21,8 +21,8 @@ from client._clock import Span, now_ns
 from client._transport.channels import Target
 from client._transport.clock_probe import PROBE_INTERVAL_S, ClockProber
 from client._wire import Decoder, config_to, text_to
+from client.attribution.monitor import TICK_S, LoopMonitor
 from client.attribution.observations import Observations
-from client.attribution.watch import TICK_S, LoopWatch
 from client.audio import to_float32
 from client.record import DeviceLog, Record, Sent, Underrun, Write
 from client.types import Chunk
@@ -112,7 +112,7 @@ async def speak(
     record, decode, loudspeaker = Record(), Decoder(), None
     prober = ClockProber(Target(address=address))
     prober.start(_PATIENCE_S)
-    watch = LoopWatch()
+    monitor = LoopMonitor()
     try:
         record.opened_ns = now_ns()
         call = stub.Synthesize()
@@ -132,14 +132,14 @@ async def speak(
                 write(to_float32(event.data, event.encoding))
             awaited_ns = now_ns()
     finally:
-        watch.stop()
+        monitor.stop()
         prober.stop(_PATIENCE_S)
         if loudspeaker:
             _until_it_sounds(loudspeaker)
             loudspeaker.close()
     observations = Observations(
         exchanges=tuple(prober.exchanges),
-        reader_blocks=tuple(watch.blocks),  # of the one loop that there is
+        reader_blocks=tuple(monitor.blocks),  # of the one loop that there is
         device=loudspeaker.log() if loudspeaker else None,
         probe_interval_s=PROBE_INTERVAL_S,
         tick_s=TICK_S,

@@ -27,12 +27,12 @@ from benchmarks.support.fake_device import FakeDevice
 from benchmarks.support.faulty_service import LOOP, Service, faulty_service
 from benchmarks.support.throttle import Throttle
 from client import Client, audio
+from client.attribution.anomalies import BLOCK_NS
 from client.attribution.baseline import ENOUGH, Normal
-from client.attribution.findings import BLOCK_NS
 from client.attribution.hops import Hop
+from client.attribution.monitor import Monitor
 from client.attribution.verdict import Analysis, analyse
-from client.attribution.watch import Watch
-from client.cli.tell import Told
+from client.cli.output import SpokenUtterance
 from client.playback.player import Player, report_playback
 from client.report import perfetto, timeline
 from client.report.headline import headline, late_chunks
@@ -67,7 +67,7 @@ CASES = {
 }
 
 
-def utterances() -> Iterator[tuple[str, Told]]:
+def utterances() -> Iterator[tuple[str, SpokenUtterance]]:
     """Each case by its name. What is normal is learned before, from clean utterances of the service as it is."""
     learned: Normal | None = None
     for name, case in CASES.items():
@@ -78,13 +78,13 @@ def utterances() -> Iterator[tuple[str, Told]]:
             yield name, _heard(service, case, learned)
 
 
-def _heard(service: Service, case: Case, normal: Normal) -> Told:
+def _heard(service: Service, case: Case, normal: Normal) -> SpokenUtterance:
     """An utterance like the case; tried again where a busy machine did something else to it as well."""
     for _ in range(TRIES):
-        told = asyncio.run(hear(service, case, normal))
-        if _as_meant(case, _judged(told)):
+        spoken = asyncio.run(hear(service, case, normal))
+        if _as_meant(case, _judged(spoken)):
             break
-    return told
+    return spoken
 
 
 def _as_meant(case: Case, analysis: Analysis) -> bool:
@@ -95,10 +95,10 @@ def _as_meant(case: Case, analysis: Analysis) -> bool:
     return not stood_still and not late_chunks(analysis) and guessed == case.speculate
 
 
-async def hear(service: Service, case: Case, normal: Normal | None) -> Told:
+async def hear(service: Service, case: Case, normal: Normal | None) -> SpokenUtterance:
     async with Client(service.address) as client, Player(RATE, cast(Any, FakeDevice())) as player:
         clock = await client.probe_clock()
-        async with Watch(client) as watch, client.utterance(voice="anna", seed=7, sample_rate=RATE) as utterance:
+        async with Monitor(client) as monitor, client.utterance(voice="anna", seed=7, sample_rate=RATE) as utterance:
             if case.blocked_s:
                 service.arm(LOOP, after_s=case.blocked_s[0], for_s=case.blocked_s[1])
             first_audible = await _listen(utterance, player)
@@ -111,7 +111,7 @@ async def hear(service: Service, case: Case, normal: Normal | None) -> Told:
         underrun_s=position.underrun_s,
         output_latency_s=position.output_latency_s,
     )
-    return Told(utterance.record, clock, watch.observations(player.log()), heard, normal)
+    return SpokenUtterance(utterance.record, clock, monitor.observations(player.log()), heard, normal)
 
 
 async def _listen(utterance: Utterance, player: Player) -> int | None:
@@ -129,26 +129,26 @@ async def _listen(utterance: Utterance, player: Player) -> int | None:
     return first_audible
 
 
-def _judged(told: Told) -> Analysis:
+def _judged(spoken: SpokenUtterance) -> Analysis:
     return analyse(
-        told.record, told.clock, told.observations, first_audible=told.heard.first_audible, normal=told.normal
+        spoken.record, spoken.clock, spoken.observations, first_audible=spoken.heard.first_audible, normal=spoken.normal
     )
 
 
-def write(name: str, told: Told, out: Path) -> Path:
+def write(name: str, spoken: SpokenUtterance, out: Path) -> Path:
     """The page, and beside it the trace and the picture of the same utterance."""
-    analysis, html = _judged(told), out / f"{name}.html"
+    analysis, html = _judged(spoken), out / f"{name}.html"
     html.write_text(page(analysis), encoding="utf-8")
     html.with_suffix(".json").write_text(perfetto.trace(analysis), encoding="utf-8")
-    draw(told, html.with_suffix(""))
+    draw(spoken, html.with_suffix(""))
     print(f"{html}: {headline(analysis)}")
     return html
 
 
-def draw(told: Told, path: Path) -> None:
+def draw(spoken: SpokenUtterance, path: Path) -> None:
     """The timeline, for a light and for a dark page."""
     for look, colours in LOOKS.items():
-        picture = timeline.svg(_judged(told), colours)
+        picture = timeline.svg(_judged(spoken), colours)
         path.with_name(f"{path.name}-{look}.svg").write_text(picture, encoding="utf-8")
 
 
@@ -171,10 +171,10 @@ def main() -> None:
     arguments = parser.parse_args()
     for directory in filter(None, (arguments.out, arguments.images)):
         directory.mkdir(parents=True, exist_ok=True)
-    for name, told in utterances():
-        photograph(write(name, told, arguments.out))
+    for name, spoken in utterances():
+        photograph(write(name, spoken, arguments.out))
         if arguments.images and name in IMAGES:
-            draw(told, arguments.images / IMAGES[name])
+            draw(spoken, arguments.images / IMAGES[name])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Where the time of an utterance went, and which hop is to blame for what was late.
 
-async with Watch(client) as watch:
+async with Monitor(client) as monitor:
     async with client.utterance() as utterance: ...
-analysis = analyse(utterance.record, observations=watch.observations())
+analysis = analyse(utterance.record, observations=monitor.observations())
 print(analysis.verdict.sentence)
 """
 
 from .baseline import Normal
 from .hops import Hop
+from .monitor import Monitor
 from .verdict import Analysis, Verdict, analyse
-from .watch import Watch
 
-__all__ = ["Analysis", "Hop", "Normal", "Verdict", "Watch", "analyse"]
+__all__ = ["Analysis", "Hop", "Monitor", "Normal", "Verdict", "analyse"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .._clock import ClockOffset
 from ..record import Record
+from .anomalies import BLAMED_NS, NEVER_BLAMED, Anomaly, find
 from .baseline import Normal, Run
 from .causes import Blocks, known_blocks
 from .chunk_timeline import ChunkTimeline, chunk_timelines
@@ -18,7 +19,6 @@ from .clock_bounds import ClockBounds, clock_bounds
 from .critical_path import AUDIBLE_GAP_NS, Budget, budgets
 from .durations import Step, steps
 from .evidence import evidence
-from .findings import BLAMED_NS, NEVER_BLAMED, Finding, find
 from .hops import Hop
 from .observations import NOTHING_OBSERVED, Observations, length_ns
 
@@ -32,7 +32,7 @@ class Verdict:
     ms: float
     audible: bool
     evidence: str
-    findings: tuple[Finding, ...] = ()  # all hops that were beyond normal, the one to blame first
+    anomalies: tuple[Anomaly, ...] = ()  # all hops that were beyond normal, the one to blame first
 
     @property
     def sentence(self) -> str:
@@ -112,7 +112,7 @@ def _verdict(
     chunks: list[ChunkTimeline],
     spent: list[Budget],
     normal: Normal,
-    found: list[Finding],
+    found: list[Anomaly],
 ) -> Verdict:
     if not chunks:
         return Verdict(hop=Hop.UNEXPLAINED, ms=0.0, audible=True, evidence="No audio came.")
@@ -121,7 +121,7 @@ def _verdict(
     if by_weight and (by_weight[0].silent_ms > 0 or missing_ns <= max(BROKEN_NS, by_weight[0].ms * 1e6)):
         worst = by_weight[0]
         said = evidence(worst.hop, chunks, observations, worst.chunks, worst.spans)
-        return Verdict(hop=worst.hop, ms=worst.ms, audible=worst.audible, evidence=said, findings=tuple(by_weight))
+        return Verdict(hop=worst.hop, ms=worst.ms, audible=worst.audible, evidence=said, anomalies=tuple(by_weight))
     if missing_ns > BROKEN_NS:
         return _from_silences(spent, chunks, observations, missing_ns, by_weight)
     late_ns = _late_start_ns(spent, normal)
@@ -131,13 +131,13 @@ def _verdict(
     return Verdict(hop=Hop.CLEAN, ms=0.0, audible=False, evidence="")
 
 
-def _weight(finding: Finding) -> float:
+def _weight(anomaly: Anomaly) -> float:
     """A delay that broke the sound counts for more than one that nobody heard."""
-    return finding.ms + SILENCE_WEIGHT * finding.silent_ms
+    return anomaly.ms + SILENCE_WEIGHT * anomaly.silent_ms
 
 
 def _from_silences(
-    spent: list[Budget], chunks: list[ChunkTimeline], observations: Observations, missing_ns: int, found: list[Finding]
+    spent: list[Budget], chunks: list[ChunkTimeline], observations: Observations, missing_ns: int, found: list[Anomaly]
 ) -> Verdict:
     """Nothing was beyond normal: the hop that held most of the way to the late chunks."""
     late = [budget for budget in spent if budget.name == "late_chunk"]
@@ -145,7 +145,7 @@ def _from_silences(
     spans = {hop: tuple(piece.span for piece in path if piece.hop is hop) for hop in Hop}
     hop = max(spans, key=lambda name: length_ns(spans[name])) if path else Hop.UNEXPLAINED
     said = evidence(hop, chunks, observations, tuple(budget.chunk for budget in late), spans[hop])
-    return Verdict(hop=hop, ms=missing_ns / 1e6, audible=True, evidence=said, findings=tuple(found))
+    return Verdict(hop=hop, ms=missing_ns / 1e6, audible=True, evidence=said, anomalies=tuple(found))
 
 
 def _late_start_ns(spent: list[Budget], normal: Normal) -> int:

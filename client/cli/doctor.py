@@ -20,8 +20,8 @@ from .._clock import Span
 from .._transport.channels import Target
 from .._transport.health import is_serving
 from ..attribution.clock_bounds import clock_bounds
+from ..attribution.monitor import Monitor
 from ..attribution.observations import Observations
-from ..attribution.watch import Watch
 from ..client import Client
 from ..errors import ClientError, PlaybackUnavailable
 from ..playback.device import device_rate
@@ -78,9 +78,9 @@ async def examine(client: Client) -> AsyncIterator[Check]:
             yield Check(mark=Mark.FINE, what="server", said=said)
             yield await asyncio.to_thread(health, client.target)
             yield load(info.active_utterances, info.limits.max_utterances)
-            async with Watch(client) as watch:
+            async with Monitor(client) as monitor:
                 await asyncio.sleep(LISTEN_S)
-            for check in (*way(watch.observations()), *loops(watch.observations())):
+            for check in (*network(monitor.observations()), *loops(monitor.observations())):
                 yield check
             rates = info.native_sample_rate, info.sample_rates
     except ClientError as error:
@@ -112,7 +112,7 @@ def load(active: int, most: int) -> Check:
     return Check(mark=Mark.BAD, what="load", said=said, advice="wait, or start the server with --max-utterances")
 
 
-def way(observations: Observations) -> list[Check]:
+def network(observations: Observations) -> list[Check]:
     """The network and the server's clock."""
     bounds = clock_bounds(Record(), None, observations.exchanges)
     if bounds is None or bounds.round_trip_ns is None:

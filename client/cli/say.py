@@ -1,4 +1,4 @@
-"""`python -m client say`: text -> the audio device or a WAV file; then `tell` says where the time went."""
+"""`python -m client say`: text -> the audio device or a WAV file; then `output` shows where the time went."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import audio
 from .._wire import Options, Sampling
-from ..attribution.watch import Watch
+from ..attribution.monitor import Monitor
 from ..client import Client
 from ..errors import ClientError
 from ..playback.device import device_rate
@@ -23,7 +23,7 @@ from ..utterance import Utterance
 from ..words import Captions, words_heard
 from . import text_source
 from .connection import connection
-from .tell import Told, normal_from, tell, tell_heard, word_line
+from .output import SpokenUtterance, normal_from, word_line, write_heard, write_results
 
 SAMPLING_FLAGS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
 
@@ -51,7 +51,7 @@ async def say(arguments: argparse.Namespace) -> None:
             player = await stack.enter_async_context(Player(rate, start=arguments.start))
         normal = normal_from(arguments.normal) if arguments.normal else None
         onset = Onset()
-        async with Watch(client) as watch, client.utterance(**options) as utterance:
+        async with Monitor(client) as monitor, client.utterance(**options) as utterance:
             if player:
                 utterance.note_span("audio.device_open", *player.opening_ns)
                 captions = _captions(arguments, utterance, lambda: player.position().played_samples)
@@ -62,7 +62,7 @@ async def say(arguments: argparse.Namespace) -> None:
                     captions.stop()
                     position = await barge_in(player, utterance)
                     if arguments.words:
-                        tell_heard(arguments, words_heard(utterance.words, position.played_samples))
+                        write_heard(arguments, words_heard(utterance.words, position.played_samples))
                     raise
                 if player.started_ns and utterance.record.receipts:
                     given_ns = utterance.record.receipts[0].taken_ns
@@ -73,8 +73,8 @@ async def say(arguments: argparse.Namespace) -> None:
                     sink = _into_file(utterance, arguments.out, files)
                     await _speak(utterance, arguments, onset, sink, None, captions)
             captions.finish()
-        observations = watch.observations(player.log() if player else None)
-        tell(arguments, Told(utterance.record, clock, observations, _heard(onset, player), normal))
+        observations = monitor.observations(player.log() if player else None)
+        write_results(arguments, SpokenUtterance(utterance.record, clock, observations, _heard(onset, player), normal))
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -24,9 +24,9 @@ def table(analysis: Analysis) -> str:
         lines += ["", *_budget(budget)]
         if budget.name == "first_sound":
             lines += _wrapped(why_it_waited(analysis))
-    if len(verdict.findings) > 1:
+    if len(verdict.anomalies) > 1:
         lines += ["", "also beyond normal"]
-        lines += [f"  {finding.hop.label:<34}{finding.ms:9.1f} ms" for finding in verdict.findings[1:]]
+        lines += [f"  {anomaly.hop.label:<34}{anomaly.ms:9.1f} ms" for anomaly in verdict.anomalies[1:]]
     return "\n".join([*lines, "", "what this stands on", *_grounds(analysis)])
 
 
@@ -44,7 +44,7 @@ def as_json(analysis: Analysis) -> dict[str, Any]:
             "ms": round(verdict.ms, 2),
             "audible": verdict.audible,
             "evidence": verdict.evidence,
-            "others": {finding.hop.value: round(finding.ms, 2) for finding in verdict.findings[1:]},
+            "others": {anomaly.hop.value: round(anomaly.ms, 2) for anomaly in verdict.anomalies[1:]},
             "normal": "learned" if analysis.normal.learned else "this utterance",
         },
         "budgets": [

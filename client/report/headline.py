@@ -23,7 +23,7 @@ def headline(analysis: Analysis) -> str:
         return f"The sound broke off {times(len(late))}, for {silence}{' in all' if late[1:] else ''}: {blame}."
     if not verdict.audible:
         return f"The sound did not break, though {blame}."
-    delayed_ms = verdict.findings[0].delayed_ms if verdict.findings else verdict.ms
+    delayed_ms = verdict.anomalies[0].delayed_ms if verdict.anomalies else verdict.ms
     than = "than usual" if analysis.normal.learned else "than it might have"
     return f"The sound did not break, but it began {ms_words(delayed_ms)} later {than}: {blame}."
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .._clock import Span
+from ..attribution.anomalies import BLOCK_NS
 from ..attribution.chunk_timeline import ChunkTimeline
-from ..attribution.findings import BLOCK_NS
 from ..attribution.hops import Hop
 from ..attribution.verdict import Analysis
 from .headline import is_late, ms_words, times

@@ -11,7 +11,7 @@ import pytest
 
 from client import words_heard
 from client.cli import main as cli
-from client.cli.tell import tell_heard
+from client.cli.output import write_heard
 from client.types import Word
 from client.words import Captions
 from gapless.tts.v1 import tts_pb2 as pb
@@ -87,7 +87,7 @@ async def test_words_that_are_not_wanted_any_more_stay_unshown() -> None:
 
 
 def interrupted(*flags: str, played: int) -> None:
-    tell_heard(cli.parser().parse_args(["say", "--words", *flags, "so it goes"]), words_heard(WORDS, played))
+    write_heard(cli.parser().parse_args(["say", "--words", *flags, "so it goes"]), words_heard(WORDS, played))
 
 
 def test_who_interrupts_is_told_what_was_heard(capsys: pytest.CaptureFixture[str]) -> None:

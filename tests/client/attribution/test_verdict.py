@@ -102,13 +102,13 @@ def test_what_stood_still_is_named_whatever_the_server_s_clock_says(hop: Hop, of
 def test_a_blocked_server_loop_is_not_taken_for_the_network() -> None:
     """It delays the answers to the clock probes as well."""
     analysis = judge(Model(server_blocked=(BLOCK,)))
-    assert Hop.NETWORK not in {finding.hop for finding in analysis.verdict.findings}
+    assert Hop.NETWORK not in {anomaly.hop for anomaly in analysis.verdict.anomalies}
 
 
 def test_a_stalled_reader_is_not_taken_for_the_network() -> None:
     """Both delay one chunk by much and each later one by less; the probes on their own connection tell them apart."""
     analysis = judge(Model(reader_blocked=(BLOCK,)))
-    assert Hop.NETWORK not in {finding.hop for finding in analysis.verdict.findings}
+    assert Hop.NETWORK not in {anomaly.hop for anomaly in analysis.verdict.anomalies}
     assert "network answered within" in analysis.verdict.evidence
 
 
@@ -161,7 +161,7 @@ def test_what_broke_the_sound_comes_before_a_longer_delay_that_did_not() -> None
     model.late["vocoder"][5] = 1.5 * LATE_MS
     verdict = judge(model).verdict
     assert verdict.hop is Hop.FLOW
-    assert [finding.hop for finding in verdict.findings] == [Hop.FLOW, Hop.VOCODER]
+    assert [anomaly.hop for anomaly in verdict.anomalies] == [Hop.FLOW, Hop.VOCODER]
 
 
 def test_a_pause_of_the_writer_is_named() -> None:
@@ -218,7 +218,7 @@ def test_a_writer_whose_loop_was_blocked_was_not_slow_to_write() -> None:
     seen.record.sent = [first, *late]
     verdict = analyse(seen.record, observations=seen.observations).verdict
     assert verdict.hop is Hop.CLIENT_LOOP
-    assert Hop.TEXT not in {finding.hop for finding in verdict.findings}
+    assert Hop.TEXT not in {anomaly.hop for anomaly in verdict.anomalies}
 
 
 def test_a_delay_long_before_its_chunk_was_due_still_broke_the_sound() -> None:

@@ -11,7 +11,7 @@ from client._clock import Exchange, Span
 from client._transport.channels import Target
 from client.attribution.observations import Observations
 from client.cli import main as cli
-from client.cli.doctor import Check, Mark, health, line, load, loops, way
+from client.cli.doctor import Check, Mark, health, line, load, loops, network
 from tests.client.conftest import MS
 from tests.client.fake_server import FakeServer
 from tests.e2e.outside import scripted_service
@@ -68,11 +68,11 @@ def test_a_full_server_is_bad() -> None:
     ("round_trips_ms", "mark"), [((1, 1, 2), Mark.FINE), ((200, 210, 205), Mark.POOR), ((1, 1, 90), Mark.POOR)]
 )
 def test_the_way_to_the_server_is_judged(round_trips_ms: tuple[float, ...], mark: Mark) -> None:
-    assert way(observations(*round_trips_ms))[0].mark is mark
+    assert network(observations(*round_trips_ms))[0].mark is mark
 
 
 def test_without_an_answer_the_network_is_bad() -> None:
-    assert [check.mark for check in way(observations())] == [Mark.BAD]
+    assert [check.mark for check in network(observations())] == [Mark.BAD]
 
 
 def test_a_loop_that_stands_still_is_told_with_advice() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from client._clock import Span
+from client.attribution.anomalies import NEVER_BLAMED
 from client.attribution.baseline import Normal
-from client.attribution.findings import NEVER_BLAMED
 from client.attribution.hops import Hop
 from client.attribution.verdict import Analysis, analyse
 from client.report import explain

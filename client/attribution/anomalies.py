@@ -33,7 +33,7 @@ NEVER_BLAMED = (Hop.PACING, Hop.SPEECH, Hop.CLEAN)  # on purpose, or no hop
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Anomaly:
     """What one hop took beyond normal."""
 
     hop: Hop
@@ -55,7 +55,7 @@ def find(
     blocks: Blocks,
     spent: list[Budget],
     normal: Normal,
-) -> list[Finding]:
+) -> list[Anomaly]:
     delays: defaultdict[Hop, list[_Delay]] = defaultdict(list)
     for (hop, _, chunk), spans in _excess(taken, normal).items():
         delays[hop].append(_Delay(chunk, tuple(spans)))
@@ -71,8 +71,8 @@ def find(
         if hop is Hop.NETWORK:  # messages wait side by side: it was so slow as for the one that it kept longest
             amount_ns = max(longest_ns, _slower_network_ns(bounds, normal))
         chunks = sorted({delay.chunk for delay in held if delay.chunk is not None})
-        found.append(_finding(hop, amount_ns, spans, chunks, spent))
-    return [finding for finding in found if _stands_out(finding, normal)]
+        found.append(_anomaly(hop, amount_ns, spans, chunks, spent))
+    return [anomaly for anomaly in found if _stands_out(anomaly, normal)]
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ def _excess(taken: list[Step], normal: Normal) -> dict[tuple[Hop, str, int | Non
     return excess
 
 
-def _stands_out(finding: Finding, normal: Normal) -> bool:
+def _stands_out(anomaly: Anomaly, normal: Normal) -> bool:
     """Against the ordinary unrest of a busy machine, which delays many steps a little."""
-    longest_ns = max((span.length_ns for span in finding.spans), default=finding.ms * 1e6)
+    longest_ns = max((span.length_ns for span in anomaly.spans), default=anomaly.ms * 1e6)
     in_all_ns = BLAMED_BY_CLEAN_NS if normal.learned else BLAMED_IN_ALL_NS
-    return finding.ms * 1e6 >= (BLAMED_NS if longest_ns >= BLAMED_NS else in_all_ns)
+    return anomaly.ms * 1e6 >= (BLAMED_NS if longest_ns >= BLAMED_NS else in_all_ns)
 
 
-def _finding(hop: Hop, amount_ns: int, spans: list[Span], chunks: list[int], spent: list[Budget]) -> Finding:
+def _anomaly(hop: Hop, amount_ns: int, spans: list[Span], chunks: list[int], spent: list[Budget]) -> Anomaly:
     delayed_ms = silent_ms = 0.0
     if hop in _MAKERS and (prebuffer_ms := _prebuffer_ms(spent)) * 1e6 > LONG_PREBUFFER_NS:
         delayed_ms = min(amount_ns / 1e6, prebuffer_ms)
@@ -116,7 +116,7 @@ def _finding(hop: Hop, amount_ns: int, spans: list[Span], chunks: list[int], spe
             silent_ms += min(on_path, budget.total_ms)
     if hop is Hop.NETWORK and not delayed_ms and not spans:
         delayed_ms = amount_ns / 1e6  # slow all the time
-    return Finding(
+    return Anomaly(
         hop=hop,
         ms=amount_ns / 1e6,
         spans=tuple(spans),

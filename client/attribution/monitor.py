@@ -1,12 +1,11 @@
-"""Looks at what could delay an utterance while it runs: the way to the server, the program's loop, the reader's loop.
+"""Observes what could delay an utterance while it runs: the network, the program's event loop, the reader's event loop.
 
-    async with Watch(client) as watch:
+    async with Monitor(client) as monitor:
         async with client.utterance() as utterance: ...
-        analyse(utterance.record, observations=watch.observations())
+        analyse(utterance.record, observations=monitor.observations())
 
-Questions to the server's clock go out of a thread of their own, over a connection of their own: they stay quick while
-only the audio's reader stalls, and become slow with the network. That costs some 40 short calls
-a second, about 6 % of a core.
+A thread of its own probes the server's clock, over a connection of its own: the probes stay quick while only the
+audio's reader stalls, and become slow with the network. That costs some 40 short calls a second, about 6 % of a core.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from .observations import Observations
 TICK_S = 0.01  # of the loops' timers
 LATE_S = 0.005  # a timer that is so late is noted
 CONNECT_LIMIT_S = 5.0
-PATIENCE_S = 2.0  # for the last answer
+LAST_ANSWER_S = 2.0  # that the end waits for it
 MAX_NOTED = 10_000  # blocks: an utterance of minutes
 
 
-class LoopWatch:
+class LoopMonitor:
     """Notes when an event loop was kept from running: a timer that knows when it should have fired. On the loop's own
     thread."""
 
@@ -58,7 +57,7 @@ class LoopWatch:
         self._timer = self._loop.call_later(TICK_S, self._tick)
 
 
-class Watch:
+class Monitor:
     """`async with`; on the loop of the program that speaks."""
 
     def __init__(self, client: Client) -> None:
@@ -66,20 +65,20 @@ class Watch:
         self._prober = ClockProber(client.target)
         self._unanswered: Span | None = None
 
-    async def __aenter__(self) -> Watch:
+    async def __aenter__(self) -> Monitor:
         await asyncio.to_thread(self._prober.start, CONNECT_LIMIT_S)
-        self._loop_watch = LoopWatch()
-        self._reader_watch = await self._client.run_on_reader(_watch_this_loop())
+        self._loop_monitor = LoopMonitor()
+        self._reader_monitor = await self._client.run_on_reader(_monitor_this_loop())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop_watch.stop()
+        self._loop_monitor.stop()
         with contextlib.suppress(ClientClosed):
-            await self._client.run_on_reader(_stop(self._reader_watch))
+            await self._client.run_on_reader(_stop(self._reader_monitor))
         self._unanswered = self._prober.unanswered
-        await asyncio.to_thread(self._prober.stop, 0.0 if kind else PATIENCE_S)
+        await asyncio.to_thread(self._prober.stop, 0.0 if kind else LAST_ANSWER_S)
         if not self._prober.unanswered:
             self._unanswered = None
 
@@ -88,17 +87,17 @@ class Watch:
         return Observations(
             exchanges=tuple(self._prober.exchanges),
             unanswered=self._unanswered,
-            loop_blocks=tuple(self._loop_watch.blocks),
-            reader_blocks=tuple(self._reader_watch.blocks),
+            loop_blocks=tuple(self._loop_monitor.blocks),
+            reader_blocks=tuple(self._reader_monitor.blocks),
             device=device,
             probe_interval_s=PROBE_INTERVAL_S,
             tick_s=TICK_S,
         )
 
 
-async def _watch_this_loop() -> LoopWatch:
-    return LoopWatch()
+async def _monitor_this_loop() -> LoopMonitor:
+    return LoopMonitor()
 
 
-async def _stop(watch: LoopWatch) -> None:
-    watch.stop()
+async def _stop(monitor: LoopMonitor) -> None:
+    monitor.stop()

@@ -1,4 +1,4 @@
-"""What `say` tells when it has spoken: figures for a person on stderr, for a program on stdout, pictures in files."""
+"""What `say` writes when it has spoken: figures for a person on stderr, for a program on stdout, pictures in files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from ..words import WordsHeard
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is known when the last sample has sounded."""
+class SpokenUtterance:
+    """All that is known about it when the last sample has been played."""
 
     record: Record
     clock: ClockOffset
@@ -36,9 +36,9 @@ class Told:
     normal: Normal | None
 
 
-def tell(arguments: argparse.Namespace, told: Told) -> None:
-    record, clock, heard = told.record, told.clock, told.heard
-    analysis = analyse(record, clock, told.observations, first_audible=heard.first_audible, normal=told.normal)
+def write_results(arguments: argparse.Namespace, spoken: SpokenUtterance) -> None:
+    record, clock, heard = spoken.record, spoken.clock, spoken.heard
+    analysis = analyse(record, clock, spoken.observations, first_audible=heard.first_audible, normal=spoken.normal)
     for warning in record.warnings:
         sys.stderr.write(f"warning: {warning.message} ({warning.reason})\n")
     if not arguments.quiet:
@@ -60,7 +60,7 @@ def tell(arguments: argparse.Namespace, told: Told) -> None:
         sys.stdout.flush()
 
 
-def tell_heard(arguments: argparse.Namespace, heard: WordsHeard) -> None:
+def write_heard(arguments: argparse.Namespace, heard: WordsHeard) -> None:
     """What a listener who broke off had heard by then."""
     if arguments.json:
         sys.stdout.write(json.dumps({"heard": asdict(heard) | {"text_end": heard.text_end}}) + "\n")
