@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from typing import Any
 
@@ -82,7 +83,7 @@ async def test_a_wrong_field_is_named(door: Open, what: str) -> None:
 @pytest.mark.parametrize("what", BODIES)
 async def test_a_wrong_body_is_refused(door: Open, what: str) -> None:
     body, headers, status = BODIES[what]
-    async with door.session.post(f"{door.url}/v1/audio/speech", data=body, headers=headers) as response:
+    async with door.session.post(f"{door.url}/v1/audio/speech", data=io.BytesIO(body), headers=headers) as response:
         assert (response.status, (await error_of(response))["type"]) == (status, "invalid_request_error")
     assert door.engine.submitted == []
     assert len(await say(door)) > 0
