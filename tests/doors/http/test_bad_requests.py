@@ -103,7 +103,7 @@ async def test_others_do_not_notice() -> None:
         async def ask(fields: dict[str, Any]) -> int:
             async with door.speak(**{**GOOD, **fields}) as response:
                 await response.read()
-                return response.status
+                return int(response.status)
 
         alone = await say(door)
         beside, *statuses = await asyncio.gather(say(door), *(ask(fields) for fields, _, _ in WRONG.values()))
