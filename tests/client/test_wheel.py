@@ -60,7 +60,7 @@ def test_the_floors_are_at_least_what_the_stubs_were_generated_for() -> None:
         "protobuf": re.search(r"Protobuf Python Version: ([\d.]+)", _stub("tts_pb2.py")),
     }
     dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    floors = dict(dependency.split(">=") for dependency in dependencies)
+    floors = dict(dependency.split(",")[0].split(">=") for dependency in dependencies)
     for package, generated in wanted.items():
         assert generated
         assert _version(floors[package]) >= _version(generated[1].removesuffix(".0"))

@@ -87,8 +87,8 @@ async def test_the_right_one_speaks_and_may_do_what_it_may(guarded: Open, token:
 
 
 async def test_the_quota_of_the_token_holds(guarded: Open, token: str) -> None:
-    body = {"json": {"input": "word " * 200, "voice": "slow", "model": "tts-1", "response_format": "pcm"}}
-    async with guarded.session.post(f"{guarded.url}/v1/audio/speech", headers=bearer(token), **body) as first:
+    body = {"input": "word " * 200, "voice": "slow", "model": "tts-1", "response_format": "pcm"}
+    async with guarded.session.post(f"{guarded.url}/v1/audio/speech", headers=bearer(token), json=body) as first:
         await first.content.readany()
         status, content = await ask(guarded, "POST", "/audio/speech", bearer(token), **SPEECH)
     assert (status, content["error"]["code"]) == (429, "rate_limit_exceeded")
