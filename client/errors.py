@@ -2,6 +2,7 @@
 
 ClientError                  has `code`, the gRPC status, where the server said one
 ├── ServerUnreachable        nothing answers, or the connection was lost
+├── ServerLoading            the server loads its model: try again after `retry_after_s`
 ├── NotGapless               something answers, but it does not speak gapless.tts.v1
 ├── Unsupported              the server cannot do this, whatever the request says
 ├── InvalidArgument          `violations` name the fields and what is allowed
@@ -55,6 +56,10 @@ class ClientError(Exception):
 
 
 class ServerUnreachable(ClientError):
+    pass
+
+
+class ServerLoading(ClientError):
     pass
 
 
@@ -117,7 +122,11 @@ _TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
     grpc.StatusCode.CANCELLED: (ServerFailed, "the server cancelled the call: {details}"),
 }
 _UNSUPPORTED = (Unsupported, "the server cannot do that: {details}")  # UNIMPLEMENTED with a reason of Gapless
-_DRAINING = (ServerBusy, "{address} takes no new utterances: {details}")  # UNAVAILABLE with a reason of Gapless
+_UNAVAILABLE = {  # reasons of Gapless
+    "DRAINING": (ServerBusy, "{address} takes no new utterances: {details}"),
+    "LOADING": (ServerLoading, "{address} is not ready yet: {details}"),
+    "ENGINE_BROKEN": (ServerFailed, "{address} broke: {details}"),
+}
 _TOO_LARGE = (InvalidArgument, "a message is larger than the receiver takes: {details}")
 _OVERSIZED = "larger than max"  # what gRPC says in the details
 _OTHER = (ServerFailed, "the server failed: {details}")
@@ -141,8 +150,8 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
     cls, message = _TABLE.get(code, _OTHER)
     if code is grpc.StatusCode.UNIMPLEMENTED and reason:
         cls, message = _UNSUPPORTED
-    elif code is grpc.StatusCode.UNAVAILABLE and reason == "DRAINING":
-        cls, message = _DRAINING
+    elif code is grpc.StatusCode.UNAVAILABLE and reason in _UNAVAILABLE:
+        cls, message = _UNAVAILABLE[reason]
     elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and _OVERSIZED in details:
         cls, message = _TOO_LARGE
     if details.startswith(_NOT_CONNECTED):

@@ -13,11 +13,12 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 
 from engine.device import cores
 from engine.device.device import Device
 from engine.device.faults import is_out_of_memory, reported
-from engine.errors import OutOfMemory
+from engine.errors import EngineBroken, OutOfMemory
 from engine.messages import (
     Accepted,
     CreatedVoice,
@@ -32,6 +33,7 @@ from engine.messages import (
 from engine.model import Model, Voice
 from engine.networks.linears import packed_weights
 from engine.options import EngineOptions
+from engine.pipeline import breakdown
 from engine.pipeline.threads import StageThreads
 from engine.scheduling import admission, throughput
 from engine.scheduling import running as changes
@@ -52,10 +54,12 @@ from engine.voices.conditionals import Conditionals
 from engine.voices.library import Library
 from engine.voices.management import clone, voice_info
 from engine.voices.prepared import PreparedVoices
+from engine.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 MEASURED_WITHIN_S = 300.0
+END_LIMIT_S = 5.0  # that each thread gets to end
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 Wrap = Callable[[Stages], Stages]
@@ -112,6 +116,11 @@ class LocalEngine:
         stages = cores.apart(lambda: _stages(model, options, device, places, mark))
         self._workers = threads.workers(self._scheduler, stages if wrap is None else wrap(stages))
         self._workers.start()
+        self._watchdog = Watchdog(
+            [*self._workers.watched, *self._prepared.watched],
+            on_overdue=partial(breakdown.on_overdue, self._scheduler),
+            on_gone=partial(breakdown.on_gone, self._scheduler),
+        )
 
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
@@ -242,12 +251,20 @@ class LocalEngine:
     def on_close(self, callback: Callable[[], None]) -> None:
         self._scheduler.on_close(callback)
 
+    def watch(self) -> None:
+        """From now on work that hangs breaks the engine. Not while it is warmed up: first times are long."""
+        self._watchdog.start()
+
+    def broken(self) -> EngineBroken | None:
+        return self._scheduler.broken
+
     def close(self) -> None:
+        self._watchdog.end()
         self._scheduler.close()
-        self._workers.join()
+        self._workers.join(END_LIMIT_S)
         for running in self._scheduler.take_leaving():  # nobody else is left to see them off
             running.on_leave()
-        self._prepared.close()
+        self._prepared.close(END_LIMIT_S)
 
 
 def _stages(model: Model, options: EngineOptions, device: Device, places: int, mark: Watermark | None) -> Stages:

@@ -10,12 +10,16 @@ GaplessError
 ├── Unsupported             this model or this installation cannot do it, whatever the request says
 ├── Overloaded              no room for another utterance or voice: try again after `retry_after_s`
 ├── UtteranceFailed         this utterance broke; the others never notice
+│   └── NotFinite           a network gave values that are no numbers
 ├── ModelError              a model directory or its configuration cannot be used
 │   └── InvalidConfig
 └── EngineClosed            the engine is draining or gone
+    └── EngineBroken        it broke as a whole: `fault` says how
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 
 class GaplessError(Exception):
@@ -70,6 +74,13 @@ class UtteranceFailed(GaplessError):
     """One utterance broke inside the engine."""
 
 
+class NotFinite(UtteranceFailed):
+    """A network gave values that are no numbers: they would be heard as silence, or as a bang."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} holds values that are no numbers")
+
+
 class ModelError(GaplessError):
     """A model directory or its configuration cannot be used."""
 
@@ -80,3 +91,22 @@ class InvalidConfig(ModelError):
 
 class EngineClosed(GaplessError):
     """The engine takes no more work."""
+
+
+class Fault(StrEnum):
+    """What broke, of a process that must end."""
+
+    STAGE_OVERDUE = "STAGE_OVERDUE"  # a piece of work does not end
+    THREAD_DIED = "THREAD_DIED"
+    DEVICE_FAILED = "DEVICE_FAILED"
+    STAGE_FAILING = "STAGE_FAILING"  # one utterance after the other
+    NOT_FINITE = "NOT_FINITE"  # the same, with values that are no numbers
+    LOOP_BLOCKED = "LOOP_BLOCKED"  # the service's event loop answers nothing
+
+
+class EngineBroken(EngineClosed):
+    """The engine broke, and its process has to be replaced."""
+
+    def __init__(self, fault: Fault, description: str) -> None:
+        super().__init__(description)
+        self.fault = fault

@@ -45,6 +45,7 @@ def load(model: str = "embedded", options: EngineOptions | None = None) -> Local
             warm_up(engine, voice)
         if options.max_utterances is None and not options.deterministic:
             engine.let_in_what_fits()
+        engine.watch()
     except BaseException:
         engine.close()
         raise

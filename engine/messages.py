@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import GaplessError, InvalidRequest
+from engine.errors import EngineBroken, GaplessError, InvalidRequest
 
 _VOICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also a file's name
 _MAX_DESCRIPTION = 1000  # characters
@@ -275,6 +275,10 @@ class Engine(Protocol):
         over. It is called on any thread, perhaps more than once. It returns at once and never raises."""
         ...
 
+    def broken(self) -> EngineBroken | None:
+        """What broke it; None while it works, and where it was closed on purpose."""
+        ...
+
     def close(self) -> None:
-        """Cancels what runs, joins the threads. Idempotent; blocks until they ended."""
+        """Cancels what runs, joins the threads. Idempotent; blocks until they ended, or hang."""
         ...

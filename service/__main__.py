@@ -2,7 +2,8 @@
 
 `python -m service voice ...` works on the stored voices instead, `python -m service token NAME` makes a token. What is
 asked for goes to stdout, all else to stderr.
-Exit status: 0 after a signal, 1 if the model, the address, tracing or a voice cannot be had, 2 for unreadable options.
+Exit status: 0 after a signal, 1 if the model, the address, tracing or a voice cannot be had, 2 for unreadable options,
+and one for each way to break while it serves (`service.process_end`, docs/faults.md).
 """
 
 from __future__ import annotations
@@ -12,31 +13,36 @@ import dataclasses
 import gc
 import logging
 import os
-import signal
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
-from engine.errors import GaplessError, InvalidRequest
+from engine.errors import Fault, GaplessError, InvalidRequest
 from engine.messages import Engine
+from engine.watchdog import Watchdog, Watched
 from gapless.doors.listening.errors import ListeningError
 from gapless.doors.listening.exposure import is_loopback
-from service import voice_command
+from service import process_end, voice_command
 from service.access import token_command
 from service.access.access import Access
 from service.access.errors import AccessError
 from service.config import ServiceConfig
 from service.observability import tracing
+from service.observability.loop_watch import LoopWatch
 from service.observability.metrics import Exposition, Metrics
 from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
+from service.rpc.event_queue import on_this_loop
 from service.rpc.session import Dependencies
 from service.server import AddressError, Server
 
 if TYPE_CHECKING:
     from engine.options import EngineOptions
+
+END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
 
 _log = logging.getLogger("service")
 
@@ -52,13 +58,12 @@ def main() -> int:
     )
     try:
         if options.voice is None:
-            asyncio.run(_serve(options))
-        else:
-            _work_on_voices(options, options.voice)
+            return asyncio.run(_serve(options))
+        _work_on_voices(options, options.voice)
     except (AddressError, GaplessError, ListeningError, OSError, tracing.TracingError) as error:
         message = error.description if isinstance(error, InvalidRequest) else str(error)
         sys.stderr.write(f"gapless: {' '.join(message.split())}\n")
-        return 1
+        return process_end.CANNOT_START
     return 0
 
 
@@ -78,7 +83,10 @@ def _work_on_voices(options: Options, command: VoiceCommand) -> None:
     voice_command.run(command, desk, options.service.max_recording_bytes, sys.stdout, sys.stderr)
 
 
-async def _serve(options: Options) -> None:
+async def _serve(options: Options) -> int:
+    """The exit status."""
+    stop = asyncio.Event()
+    process_end.Signals(on_this_loop(stop.set))
     provider = tracing.configure(os.environ, options.service.version)
     if provider is not None:
         trace.set_tracer_provider(provider)
@@ -87,8 +95,17 @@ async def _serve(options: Options) -> None:
         _log.info("health alone, in plain text, on %s", _bound(options.service.health_address, server.health_port))
     metrics = Metrics()
     exposition = _expose(metrics, options.service)
-    stop, at_once = _signals()
-    engine = await asyncio.to_thread(_load, options.engine)
+    watchdog = Watchdog([LoopWatch()], on_overdue=_loop_is_blocked, on_gone=_loop_is_blocked)
+    watchdog.start()
+    await server.open()
+    try:
+        engine = await _loaded(options.engine, stop)
+    except BaseException:
+        await server.end()
+        raise
+    broke = asyncio.Event()
+    engine.on_close(partial(_end_if_broken, engine))
+    engine.on_close(on_this_loop(broke.set))
     try:
         await server.start(
             Dependencies(
@@ -96,10 +113,16 @@ async def _serve(options: Options) -> None:
             )
         )
         await asyncio.to_thread(_announce, engine, options.service.address, server.port)
-        await stop.wait()
+        await _first(stop, broke)
+        if broken := engine.broken():
+            await server.end()
+            return process_end.CODES[broken.fault]
         _log.info("draining: up to %g s for running utterances", options.service.drain_timeout_s)
-        await server.stop(at_once)
+        process_end.end_within(options.service.drain_timeout_s + END_LIMIT_S, process_end.STOPPED)
+        await server.stop(broke)
+        return process_end.STOPPED
     finally:
+        watchdog.end()
         await asyncio.to_thread(engine.close)
         if exposition is not None:
             await asyncio.to_thread(exposition.close)
@@ -119,16 +142,37 @@ def _expose(metrics: Metrics, config: ServiceConfig) -> Exposition | None:
     return exposition
 
 
-def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """Set by the first and by the second SIGTERM or SIGINT."""
-    stop, at_once = asyncio.Event(), asyncio.Event()
+async def _loaded(settings: EngineSettings, stop: asyncio.Event) -> Engine:
+    """Ends the process if it is to stop meanwhile: nobody is served, and nothing ends the loading of a model."""
+    loading = asyncio.create_task(asyncio.to_thread(_load, settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not loading.done():
+        _log.info("stopped while the model was loading")
+        process_end.end_now(process_end.STOPPED)
+    stopping.cancel()
+    return await loading
 
-    def on_signal() -> None:
-        (at_once if stop.is_set() else stop).set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    return stop, at_once
+async def _first(*events: asyncio.Event) -> None:
+    """Returns when one of them is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+def _end_if_broken(engine: Engine) -> None:
+    """Called on the thread that found it broken: the loop may be unable to do anything about it."""
+    if broken := engine.broken():
+        process_end.tell_where_all_threads_are()
+        process_end.end_within(END_LIMIT_S, process_end.CODES[broken.fault])
+
+
+def _loop_is_blocked(watched: Watched) -> None:
+    _log.critical("%s answers nothing for %.1f s", watched.name, watched.limit_s)
+    process_end.tell_where_all_threads_are()
+    process_end.end_now(process_end.CODES[Fault.LOOP_BLOCKED])
 
 
 def _load(settings: EngineSettings) -> Engine:
@@ -172,4 +216,4 @@ def _version() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    process_end.end_now(main())

@@ -1,6 +1,6 @@
 """The server's parts and its life: bind, serve, drain, stop.
 
-Binding comes first, so that a taken port is known before a model is loaded; health says SERVING only after warm-up.
+Binding comes first, so that a taken port is known before a model is loaded; until it is warm, health says UNKNOWN.
 Health may have an address of its own, in plain text, for probes that speak no TLS: a second server with nothing else.
 Shutdown: health NOT_SERVING and no new utterances, running ones end within the drain timeout, then the transport.
 """
@@ -46,10 +46,12 @@ class Server:
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
-        interceptors = [*self._access.interceptors(_refuse), Border(count)]
+        self._border = Border(count)
+        interceptors = [*self._access.interceptors(_refuse), self._border]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         self._probes = grpc.aio.server(options=_options(config), interceptors=[Border(count)])  # health alone
+        self._is_open = False
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None
         self.health_port = 0
@@ -57,30 +59,41 @@ class Server:
         if config.health_address:
             self.health_port = _bound(self._probes.add_insecure_port, config.health_address)
 
+    async def open(self) -> None:
+        """Answers that there is no engine yet: health says UNKNOWN, all other calls are refused with LOADING."""
+        self._is_open = True
+        await self._say(health_pb2.HealthCheckResponse.UNKNOWN)
+        for server in (self._server, self._probes):
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            await server.start()
+
     async def start(self, dependencies: Dependencies) -> None:
         """Serves. The engine of `dependencies` is warm."""
+        if not self._is_open:
+            await self.open()
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
-        for server in (self._server, self._probes):
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if dependencies.config.has_reflection:
             _add_reflection(self._server)
-        await self._say(dependencies.metrics, serves=True)
+        self._border.loaded = True
+        await self._say(health_pb2.HealthCheckResponse.SERVING)
+        dependencies.metrics.serving(True)
         dependencies.metrics.watch(dependencies.engine, dependencies.info, dependencies.config.version)
         dependencies.engine.on_close(on_this_loop(lambda: self._engine_closed(dependencies.metrics)))
-        await self._server.start()
-        await self._probes.start()
 
     def _engine_closed(self, metrics: Metrics) -> None:
         """It broke, or it was closed by somebody else: nothing can be spoken any more, and whoever watches is told."""
-        self._telling = asyncio.create_task(self._say(metrics, serves=False))
+        metrics.serving(False)
+        self._telling = asyncio.create_task(self._say(health_pb2.HealthCheckResponse.NOT_SERVING))
 
-    async def _say(self, metrics: Metrics, *, serves: bool) -> None:
-        status = health_pb2.HealthCheckResponse
+    async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", SERVICE):
-            await self._health.set(name, status.SERVING if serves else status.NOT_SERVING)
-        metrics.serving(serves)
+            await self._health.set(name, status)
+
+    async def end(self) -> None:
+        """The engine broke: calls under way are told so, and new ones find nobody."""
+        await asyncio.gather(self._server.stop(_STOP_GRACE_S), self._probes.stop(_STOP_GRACE_S))
 
     async def stop(self, at_once: asyncio.Event) -> None:
         """Drains first; `at_once` ends the drain."""

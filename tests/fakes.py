@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from engine.clock import now_ns
 from engine.errors import (
     EmptyText,
+    EngineBroken,
     EngineClosed,
     GaplessError,
     InvalidRequest,
@@ -431,6 +432,9 @@ class ScriptedEngine:
             with running.changed:
                 running.cancelled = True
                 running.changed.notify_all()
+
+    def broken(self) -> EngineBroken | None:
+        return None
 
     def on_close(self, tell: Callable[[], None]) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.clock import now_ns
-from engine.errors import Overloaded, Unsupported
+from engine.errors import EngineBroken, Overloaded, Unsupported
 from engine.messages import (
     Accepted,
     AudioChunk,
@@ -178,6 +178,9 @@ class PacedEngine:
                 running.cancelled = True
                 running.changed.notify_all()
             self._running = None
+
+    def broken(self) -> EngineBroken | None:
+        return None
 
     def on_close(self, tell: Callable[[], None]) -> None:
         """It never breaks."""

@@ -11,6 +11,7 @@ from typing import Any
 from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.messages import ChunkTimings
+from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work, together
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import FlowWork, MelStage
@@ -26,6 +27,7 @@ class FlowRunner(Runner):
     def __init__(self, scheduler: Scheduler, stage: MelStage) -> None:
         self._scheduler = scheduler
         self._stage = stage
+        self._failures = StageFailures("the flow", scheduler)
 
     def take(self) -> Work | float | None:
         scheduler = self._scheduler
@@ -78,6 +80,7 @@ class FlowRunner(Runner):
                 running.ledger.entries.clear()
                 fail(running, reported(error, "the flow"))
                 self._scheduler.changed.notify_all()
+            self._failures.failed(error)
 
     def _commit_all(self, jobs: list[FlowJob]) -> None:
         """Windows that were proposed before count as they are, the others are run now."""
@@ -139,6 +142,7 @@ class FlowRunner(Runner):
         running.segment_windows += 1
         running.mels.append(VocoderJob(running, segment, window, done.mel, timings, done.batch))
         if window.final:
+            self._failures.worked()
             running.ledger.entries.popleft()
             running.segment_windows = 0
         self._scheduler.pass_on(running)

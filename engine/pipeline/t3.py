@@ -8,6 +8,7 @@ from functools import partial
 
 from engine.clock import now_ns
 from engine.device.faults import reported
+from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
@@ -25,6 +26,7 @@ class T3Runner(Runner):
     def __init__(self, scheduler: Scheduler, stage: TokenStage) -> None:
         self._scheduler = scheduler
         self._stage = stage
+        self._failures = StageFailures("T3", scheduler)
         self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
     def take(self) -> Work | None:
@@ -64,6 +66,7 @@ class T3Runner(Runner):
             work(running)
         except Exception as error:
             self._fail(running, error)
+            self._failures.failed(error)
 
     def _fail(self, running: Running, error: Exception) -> None:
         log.error("t3 failed on utterance %s", running.request.id, exc_info=error)
@@ -123,6 +126,7 @@ class T3Runner(Runner):
         except Exception as error:  # of the batch as a whole: nothing tells whose it is
             for running in stepping:
                 self._fail(running, error)
+            self._failures.failed(error)
             return
         drawn = now_ns()
         with self._scheduler.changed:
@@ -149,6 +153,7 @@ class T3Runner(Runner):
             if segment.alignment:
                 segment.alignment.append(row.attention)
         else:
+            self._failures.worked()
             segment.warning = row.warning
             if segment.alignment:
                 segment.alignment.close(complete=not row.warning)

@@ -16,10 +16,11 @@ from opentelemetry.context import Context
 from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
-from engine.pipeline.worker import Runner, Work, emit, together
+from engine.pipeline.breakdown import StageFailures
+from engine.pipeline.worker import Runner, Work, together
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SoundStage, VocoderWork
-from engine.scheduling.running import Running, VocoderJob
+from engine.scheduling.running import Running, VocoderJob, emit
 from engine.scheduling.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class VocoderRunner(Runner):
     def __init__(self, scheduler: Scheduler, stage: SoundStage) -> None:
         self._scheduler = scheduler
         self._stage = stage
+        self._failures = StageFailures("the vocoder", scheduler)
 
     def take(self) -> Work | None:
         events, jobs = self._scheduler.settle(), self._scheduler.next_vocoder_jobs()
@@ -89,6 +91,7 @@ class VocoderRunner(Runner):
                 return
             self._scheduler.cancel(running.request.id)
         emit(running, Failed(error=reported(error, "the vocoder")))
+        self._failures.failed(error)
 
     def _run(self, jobs: list[VocoderJob]) -> list[_Done]:
         states = [self._state(job) for job in jobs]
@@ -120,6 +123,8 @@ class VocoderRunner(Runner):
                 return
             running.vocoder = done.state
             running.mels.popleft()
+            if final:
+                self._failures.worked()
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
             chunk = self._chunk(job, done.audio) if len(done.audio) else None

@@ -1,4 +1,4 @@
-"""What the stages' work has in common: the threads that do it until the scheduler closes, and how events leave."""
+"""What the stages' work has in common: the threads that do it until the scheduler closes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 from engine.clock import now_ns
-from engine.errors import UtteranceFailed
-from engine.messages import Aligned, AudioChunk, Event, Failed, Warned
+from engine.device.faults import is_device_fault
+from engine.errors import EngineBroken, Fault
+from engine.pipeline.breakdown import break_down
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.estimates import Load
-from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler
+from engine.watchdog import Watched
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Worker:
         self._busy = False
         self._place: Callable[[Work], Work] = _here
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.watched = Watched(f"the {name} thread", is_alive=self._thread.is_alive)
 
     def start(self, place: Callable[[Work], Work] = _here) -> None:
         """`place`, called with the scheduler's condition held, may have a piece of work done elsewhere; the worker
@@ -69,8 +71,10 @@ class Worker:
         self._place = place
         self._thread.start()
 
-    def join(self) -> None:
-        self._thread.join()
+    def join(self, limit_s: float | None = None) -> bool:
+        """Whether it ended."""
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
 
     @property
     def rests(self) -> bool:
@@ -84,7 +88,9 @@ class Worker:
             rested_ns = now_ns()
             while work := self._next():
                 began_ns = now_ns()
+                self.watched.begin()
                 work()
+                self.watched.end()
                 self._busy = False
                 ended_ns = now_ns()
                 if self._load is not None:
@@ -92,8 +98,8 @@ class Worker:
                 rested_ns = ended_ns
         except Exception as error:
             log.exception("the %s thread broke", self._thread.name)
-            for running in self._scheduler.close():
-                emit(running, Failed(error=UtteranceFailed(f"the engine broke: {error}")))
+            fault = Fault.DEVICE_FAILED if is_device_fault(error) else Fault.THREAD_DIED
+            break_down(self._scheduler, EngineBroken(fault, f"the {self._thread.name} thread broke: {error}"))
 
     def _next(self) -> Work | None:
         """What to do, waited for; None once the scheduler has closed and nothing is left."""
@@ -124,9 +130,15 @@ class Workers:
         for worker in self._workers:
             worker.start(partial(self._placed, worker))
 
-    def join(self) -> None:
+    @property
+    def watched(self) -> list[Watched]:
+        return [worker.watched for worker in self._workers]
+
+    def join(self, limit_s: float | None = None) -> None:
+        """Waits for each at most so long: one that hangs ends with the process."""
         for worker in self._workers:
-            worker.join()
+            if not worker.join(limit_s):
+                log.error("%s does not end", worker.watched.name)
 
     def _placed(self, worker: Worker, work: Work) -> Work:
         """With the scheduler's condition held: the same work, on as many cores as it may take."""
@@ -142,8 +154,3 @@ def together(jobs: Sequence[Job], most: int, kind: Callable[[Job], Hashable]) ->
         return [jobs[0]]
     first = kind(jobs[0])
     return [jobs[0], *(job for job in jobs[1:] if kind(job) == first)][:most]
-
-
-def emit(running: Running, event: Event) -> None:
-    if not running.cancelled or not isinstance(event, AudioChunk | Aligned | Warned):
-        running.sink(event)

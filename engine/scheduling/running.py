@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 
 from engine.clock import now_ns
 from engine.errors import GaplessError
-from engine.messages import Accepted, ChunkTimings, Sink, Usage, Utterance
+from engine.messages import Accepted, Aligned, AudioChunk, ChunkTimings, Event, Sink, Usage, Utterance, Warned
 from engine.scheduling.jobs import Row
 from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
 from engine.scheduling.windows import Window
@@ -193,3 +193,9 @@ def release(running: Running, num_samples: int) -> None:
     running.samples_unreleased = max(0, running.samples_unreleased - num_samples)
     if running.channel_full:
         running.channel_full, running.room_ns = False, now_ns()
+
+
+def emit(running: Running, event: Event) -> None:
+    """Of one that was cancelled nobody wants to hear, and its end is still to be known."""
+    if not running.cancelled or not isinstance(event, AudioChunk | Aligned | Warned):
+        running.sink(event)

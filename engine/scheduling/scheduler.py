@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.clock import now_ns
-from engine.errors import EmptyText, EngineClosed, Overloaded
+from engine.errors import EmptyText, EngineBroken, EngineClosed, Overloaded
 from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
 from engine.scheduling import admission
 from engine.scheduling.contention import Contention, due_ns
@@ -62,6 +62,7 @@ class Scheduler:
         self.flow_busy = False  # whether a window is being run
         self.changed = threading.Condition()
         self.closed = False
+        self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
         self.limit = config.max_utterances  # that are let in; less, where more were measured not to fit
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
@@ -78,7 +79,7 @@ class Scheduler:
         """Raises Overloaded or EngineClosed."""
         with self.changed:
             if self.closed:
-                raise EngineClosed("the engine takes no more work: it is shutting down, or it broke")
+                raise self.broken or EngineClosed("the engine takes no more work: it is shutting down")
             if len(self._running) >= self.limit:
                 raise Overloaded(f"{len(self._running)} of {self.limit} utterances are running", self._retry_after_s())
             if running.request.id in self._running:
@@ -108,10 +109,11 @@ class Scheduler:
         if closed:
             callback()
 
-    def close(self) -> list[Running]:
+    def close(self, broken: EngineBroken | None = None) -> list[Running]:
         """Takes no more, and cancels what runs: these."""
         with self.changed:
-            self.closed = True
+            if not self.closed:
+                self.closed, self.broken = True, broken
             running = list(self._running.values())
             for one in running:
                 self.cancel(one.request.id)

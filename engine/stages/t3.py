@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.clock import now_ns
 from engine.device.device import Device
 from engine.device.graphs import Capture
+from engine.errors import NotFinite
 from engine.model import Model, ModelConfig
 from engine.networks.t3.t3 import T3
 from engine.sampling_params import SamplingParams
@@ -96,7 +97,7 @@ class T3Stage:
 
     def feed(self, row: Row) -> bool:
         """Alone on the machine a text is run at once, and on a GPU, where a short one costs no less; beside others in
-        pieces that cost about as much as a step."""
+        pieces that cost about as much as a step. Raises NotFinite."""
         alone = len(self._owners) == len(row.slots)
         count = row.to_feed.shape[1] if alone or Device(self._model.device).is_cuda else self._feed
         started = now_ns()
@@ -107,7 +108,10 @@ class T3Stage:
             self._feed = max(FIRST_FEED, 2 * self._feed if longer else self._feed // 2)
         row.to_feed = row.to_feed[:, count:]
         row.logits = logits
-        return not row.to_feed.shape[1]
+        complete = not row.to_feed.shape[1]
+        if complete and not torch.isfinite(logits).all():
+            raise NotFinite("T3's output")
+        return complete
 
     @torch.inference_mode()
     def step(self, rows: Sequence[Row]) -> list[int | None]:

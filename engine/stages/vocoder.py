@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.errors import NotFinite
 from engine.model import Model
 from engine.networks import noise
 from engine.networks.vocoders import VocoderState, joined
@@ -54,12 +55,19 @@ class VocoderStage:
     def run(
         self, states: Sequence[SoundState], works: Sequence[VocoderWork]
     ) -> list[tuple[NDArray[np.float32], SoundState]]:
-        """[N] float32 audio of each mel and the state that follows; all of them alike."""
+        """[N] float32 audio of each mel and the state that follows; all of them alike.
+
+        Raises NotFinite."""
         vocoder, pairs = self._model.vocoder, list(zip(states, works, strict=True))
         begun = [state.vocoder or vocoder.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
+        finite = torch.isfinite(mels).all()  # asked once the device is done: waiting for it here would cost time
         wavs, after = vocoder(mels, joined(begun), final=works[0].final)
         wavs = wavs.float().cpu().numpy()
+        if not finite:
+            raise NotFinite("the mel")
+        if not np.isfinite(wavs).all():
+            raise NotFinite("the vocoder's audio")
         return [
             self._finish(state, work, wav, following)
             for (state, work), wav, following in zip(pairs, wavs, after.parted(), strict=True)

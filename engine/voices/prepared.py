@@ -18,10 +18,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
 
 from engine.errors import EngineClosed, Overloaded, Unsupported
+from engine.watchdog import Watched, ends_within
 
 log = logging.getLogger(__name__)
 
 NICENESS = 10  # of the thread that prepares
+CLONING_S = 60.0  # within which it is not overdue: the first one reads its encoders from the disk
 RETRY_AFTER_S = 5.0  # a voice gets free when an utterance ends
 
 
@@ -56,6 +58,9 @@ class PreparedVoices(Generic[K, V]):
             _stand_back()
             on_start()
 
+        self._preparing = Watched("the voices thread")
+        self._cloning = Watched("the voices thread, cloning", CLONING_S)
+        self.watched = (self._preparing, self._cloning)
         self._thread = ThreadPoolExecutor(1, "voices", initializer=start)
 
     def pin(self, voice: K) -> Future[V]:
@@ -71,7 +76,7 @@ class PreparedVoices(Generic[K, V]):
                 ready.set_result(prepared)
                 return ready
             if voice not in self._coming:
-                self._coming[voice] = self._submit(lambda: self._fetch(voice))
+                self._coming[voice] = self._submit(lambda: self._fetch(voice), self._preparing)
             return self._coming[voice]
 
     def unpin(self, voice: K) -> None:
@@ -92,23 +97,28 @@ class PreparedVoices(Generic[K, V]):
 
     def run(self, work: Callable[[], R]) -> R:
         """Runs other long work of voices on the same thread, and waits for it."""
-        return self._submit(work).result()
+        return self._submit(work, self._cloning).result()
 
-    def _submit(self, work: Callable[[], R]) -> Future[R]:
+    def _submit(self, work: Callable[[], R], watched: Watched) -> Future[R]:
         def unless_closed() -> R:
             if self._closed:
                 raise EngineClosed("the engine is shutting down")
-            return work()
+            watched.begin()
+            try:
+                return work()
+            finally:
+                watched.end()
 
         try:
             return self._thread.submit(unless_closed)
         except RuntimeError as error:
             raise EngineClosed("the engine is shutting down") from error
 
-    def close(self) -> None:
-        """What runs is waited for; what waits fails with EngineClosed."""
+    def close(self, limit_s: float = 5.0) -> None:
+        """What runs is waited for, but no longer than that; what waits fails with EngineClosed."""
         self._closed = True
-        self._thread.shutdown()
+        if not ends_within(limit_s, self._thread.shutdown, "voices-end"):
+            log.error("the voices thread does not end")
 
     def _fetch(self, voice: K) -> V:
         started = time.monotonic()

@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 
 from engine.errors import (
     EmptyText,
+    EngineBroken,
     EngineClosed,
     GaplessError,
     InvalidRequest,
@@ -118,6 +119,15 @@ class Draining(GaplessError):
         super().__init__("the server is shutting down and takes no new utterances or voices; call another one")
 
 
+class StillLoading(GaplessError):
+    """`retry_after_s`: how soon it is worth asking again."""
+
+    retry_after_s = 2.0
+
+    def __init__(self) -> None:
+        super().__init__("the server is loading its model; it answers when that is done: wait, or call another one")
+
+
 class DrainExpired(GaplessError):
     def __init__(self, timeout_s: float) -> None:
         super().__init__(f"the server shut down; the call did not end within {timeout_s:g} s")
@@ -163,6 +173,13 @@ _RULES = (
     _Rule(ClientStalled, code_pb2.ABORTED, "CLIENT_STALLED"),
     _Rule(Draining, code_pb2.UNAVAILABLE, "DRAINING"),
     _Rule(DrainExpired, code_pb2.UNAVAILABLE, "DRAIN_EXPIRED"),
+    _Rule(StillLoading, code_pb2.UNAVAILABLE, "LOADING"),
+    _Rule(
+        EngineBroken,
+        code_pb2.UNAVAILABLE,
+        "ENGINE_BROKEN",
+        "the server's engine broke, and the server ends; call another one, or this one again in a moment",
+    ),
     _Rule(EngineClosed, code_pb2.UNAVAILABLE, "ENGINE_CLOSED"),
     _Rule(
         StorageError,
@@ -227,11 +244,13 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
     message = f"{rule.message}; the server's log tells more ({kind} {call_id})" if rule.message else str(error)
     status = status_pb2.Status(code=rule.code, message=message)
     info = error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata={f"{kind}_id": call_id})
+    if isinstance(error, EngineBroken):
+        info.metadata["fault"] = error.fault
     for detail in (info, *_details(error)):
         status.details.add().Pack(detail)
     made = rpc_status.to_status(status)
     trailers = tuple(made.trailing_metadata)
-    if isinstance(error, Overloaded):  # what gRPC's own retry policy reads
+    if isinstance(error, Overloaded | StillLoading):  # what gRPC's own retry policy reads
         trailers += (("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000))),)
     return Status(made.code, made.details, trailers)
 
@@ -240,7 +259,7 @@ def _details(error: Exception) -> list[Message]:
     if isinstance(error, InvalidRequest | UnsupportedField):
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
         return [error_details_pb2.BadRequest(field_violations=[violation])]
-    if isinstance(error, Overloaded):
+    if isinstance(error, Overloaded | StillLoading):
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(round(error.retry_after_s * 1e9))
         return [error_details_pb2.RetryInfo(retry_delay=delay)]

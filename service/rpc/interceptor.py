@@ -59,21 +59,24 @@ def current_call() -> CallIdentity:
 
 
 class Border(grpc.aio.ServerInterceptor):
-    """Counts the calls under way and translates their errors."""
+    """Counts the calls under way and translates their errors. Until `loaded` only health is answered."""
 
     def __init__(self, count: CallCount) -> None:
         self._count = count
+        self.loaded = False
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        service, _, method = handler_call_details.method.rpartition("/")
+        if not self.loaded and service != _HEALTH:
+            return _refusal(method)
         handler = await continuation(handler_call_details)
         if handler is None:  # grpc answers UNIMPLEMENTED
             return handler
         attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
-        service, _, method = handler_call_details.method.rpartition("/")
         count = None if service == _HEALTH else self._count
         border = partial(_border, method=method, streaming=handler.request_streaming, count=count)
         behaviour = _translated(getattr(handler, attribute), border)
@@ -82,6 +85,17 @@ class Border(grpc.aio.ServerInterceptor):
             deserialize = partial(_read, deserialize)
         made: grpc.RpcMethodHandler[Any, Any] = make(behaviour, deserialize, handler.response_serializer)
         return made
+
+
+def _refusal(method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    """A stream in both directions serves every kind of call."""
+
+    async def refuse(_: Any, __: Context) -> None:
+        raise errors.StillLoading
+
+    return grpc.stream_stream_rpc_method_handler(
+        _translated(refuse, partial(_border, method=method, streaming=True, count=None))
+    )
 
 
 def _translated(behaviour: Callable[..., Any], border: _Border) -> Callable[..., Any]:

@@ -75,3 +75,21 @@ def test_a_server_that_drains_is_there() -> None:
     error = errors.translate(rpc_error(grpc.StatusCode.UNAVAILABLE, "shutting down", info), ADDRESS)
     assert isinstance(error, errors.ServerBusy)
     assert "takes no new utterances" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("LOADING", errors.ServerLoading),
+        ("DRAINING", errors.ServerBusy),
+        ("ENGINE_BROKEN", errors.ServerFailed),
+        ("", errors.ServerUnreachable),
+    ],
+)
+def test_a_server_that_loads_one_that_ends_and_one_that_broke_are_told_apart(
+    reason: str, kind: type[errors.ClientError]
+) -> None:
+    """All of them are UNAVAILABLE; whoever waits for a server to load must not wait for one that is gone."""
+    info = error_details_pb2.ErrorInfo(reason=reason, domain="gapless")
+    error = errors.translate(rpc_error(grpc.StatusCode.UNAVAILABLE, "the details", info), ADDRESS)
+    assert type(error) is kind

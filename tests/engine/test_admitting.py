@@ -11,7 +11,7 @@ import pytest
 
 from engine.checkpoints import load
 from engine.engine import LocalEngine
-from engine.errors import EngineClosed, Overloaded, UtteranceFailed
+from engine.errors import EngineBroken, Fault, Overloaded
 from engine.loading import load as load_engine
 from engine.messages import EngineStats, Failed, Utterance
 from engine.model import Model
@@ -118,12 +118,14 @@ def test_an_engine_that_breaks_says_so_and_takes_nothing_more(model: Model) -> N
     try:
         engine.on_close(told.set)
         engine.submit(Utterance(id="other"), lambda event: failed.set() if isinstance(event, Failed) else None)
-        with pytest.raises(UtteranceFailed):
+        with pytest.raises(EngineBroken):
             speak(engine, Utterance(id="a", seed=1), TEXT)
         assert told.wait(5)
         assert failed.wait(5)
-        with pytest.raises(EngineClosed):
+        with pytest.raises(EngineBroken) as refused:
             engine.submit(Utterance(id="b"), lambda event: None)
+        assert refused.value is engine.broken()
+        assert refused.value.fault is Fault.THREAD_DIED
     finally:
         engine.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import EmptyText, EngineClosed, Overloaded, UtteranceFailed
+from engine.errors import EmptyText, EngineBroken, EngineClosed, Overloaded, UtteranceFailed
 from engine.messages import Failed
 from engine.scheduling import running as changes
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
@@ -145,7 +145,7 @@ def test_a_worker_that_breaks_ends_everyone_and_says_so() -> None:
         for waiting in (caller, other):
             *_, failed = waiting.all()
             assert isinstance(failed, Failed)
-            assert isinstance(failed.error, UtteranceFailed)
+            assert isinstance(failed.error, EngineBroken)
             assert "the device is gone" in str(failed.error)
         with pytest.raises(EngineClosed):
             Caller(pipeline.scheduler, "c")

@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha._base import BaseReflectionServicer
 
-from engine.errors import ModelError, OutOfMemory, StorageError, UtteranceFailed
+from engine.errors import EngineBroken, Fault, ModelError, OutOfMemory, StorageError, UtteranceFailed
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc import errors, responses
 from tests.recordings import recording
@@ -78,6 +78,7 @@ KINDS = {
     "device out of memory": (OutOfMemory(SECRET), grpc.StatusCode.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY"),
     "utterance": (UtteranceFailed(SECRET), grpc.StatusCode.INTERNAL, "UTTERANCE_FAILED"),
     "engine": (ModelError(SECRET), grpc.StatusCode.INTERNAL, "ENGINE_FAILED"),
+    "broken": (EngineBroken(Fault.STAGE_OVERDUE, SECRET), grpc.StatusCode.UNAVAILABLE, "ENGINE_BROKEN"),
     "bug": (RuntimeError(SECRET), grpc.StatusCode.INTERNAL, "INTERNAL"),
     "another bug": (KeyError("/secret"), grpc.StatusCode.INTERNAL, "INTERNAL"),
 }
