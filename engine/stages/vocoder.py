@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.errors import NotFinite
 from engine.model import Model
 from engine.networks import noise
-from engine.networks.vocoders import VocoderState, joined
+from engine.networks.vocoder_state import VocoderState
 from engine.scheduling.jobs import VocoderWork
 from engine.stages.watermark import Watermark, WatermarkState
 
@@ -62,7 +62,7 @@ class VocoderStage:
         begun = [state.vocoder or vocoder.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
         finite = torch.isfinite(mels).all()  # asked once the device is done: waiting for it here would cost time
-        wavs, after = vocoder(mels, joined(begun), final=works[0].final)
+        wavs, after = vocoder(mels, VocoderState.joined(begun), final=works[0].final)
         wavs = wavs.float().cpu().numpy()
         if not finite:
             raise NotFinite("the mel")

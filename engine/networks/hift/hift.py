@@ -10,20 +10,20 @@ Source: HiFTNet (arXiv 2309.09493) as in the reference, s3gen/hifigan.py; one cl
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.networks.convs import StreamConv1d, StreamConvTranspose1d, Tails, Walk, batched, same_conv, unbatched
+from engine.networks.convs import StreamConv1d, StreamConvTranspose1d, Walk, same_conv
 from engine.networks.hift.f0 import F0Config, F0Predictor
 from engine.networks.hift.source import HarmonicSource, SourceConfig
 from engine.networks.hift.stft import Stft
+from engine.networks.vocoder_state import VocoderState
 
 # What the last layer says of a spectrum, besides its log magnitude: an angle (Quirk: of which the published network
 # takes the sine, so that it is one radian at most), an angle as it is, or a vector that the magnitude scales.
@@ -76,59 +76,6 @@ class HiFTConfig:
     def hop(self) -> int:
         """Samples per mel frame."""
         return math.prod(self.upsample_rates) * self.istft_hop
-
-
-@dataclass(frozen=True, kw_only=True)
-class HiFTState:
-    seeds: tuple[int, ...]  # one per row of the batch
-    offsets: Tensor  # [B, H] where each harmonic starts, in turns
-    phase: Tensor  # [B] float64, turns of the fundamental before `source_frames`
-    source_frames: tuple[int, ...]  # of each row, for which the excitation was made
-    unheard: int = 0  # samples of the warm-up that are still to be thrown away
-    spectra: int = 0  # short-time spectra overlapped so far, as far as that matters
-    tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
-    ended: bool = False
-
-    @property
-    def batch_key(self) -> Hashable:
-        """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
-        shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
-        return self.unheard, self.spectra, self.ended, tuple(shapes)
-
-    @staticmethod
-    def joined(states: Sequence[HiFTState]) -> HiFTState:
-        """A batch of all their rows."""
-        first = states[0]
-        if len(states) == 1:
-            return first
-        if any(state.batch_key != first.batch_key for state in states):
-            raise ValueError("states of several batch keys")
-        return replace(
-            first,
-            seeds=tuple(chain.from_iterable(state.seeds for state in states)),
-            offsets=torch.cat([state.offsets for state in states]),
-            phase=torch.cat([state.phase for state in states]),
-            source_frames=tuple(chain.from_iterable(state.source_frames for state in states)),
-            tails=first.tails and batched([cast(Tails, state.tails) for state in states]),
-        )
-
-    def parted(self) -> list[HiFTState]:
-        """One of each row."""
-        rows = len(self.seeds)
-        if rows == 1:
-            return [self]
-        tails: Sequence[Tails | None] = unbatched(self.tails, rows) if self.tails else [None] * rows
-        return [
-            replace(
-                self,
-                seeds=self.seeds[row : row + 1],
-                offsets=self.offsets[row : row + 1],
-                phase=self.phase[row : row + 1],
-                source_frames=self.source_frames[row : row + 1],
-                tails=tails[row],
-            )
-            for row in range(rows)
-        ]
 
 
 class Snake(nn.Module):
@@ -220,20 +167,20 @@ class HiFT(nn.Module):
             for conv in (*block.convs1, *block.convs2):
                 conv.arrange(dtype)
 
-    def init_state(self, seed: int | Sequence[int], *, warm_up: bool = True) -> HiFTState:
+    def init_state(self, seed: int | Sequence[int], *, warm_up: bool = True) -> VocoderState:
         """The state before the first frame; a sequence of seeds makes a batch.
 
         `warm_up` off: start from zeros, as an utterance must whose f0 or source is given from outside."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         offsets = self.m_source.offsets(seeds)
         phase = self.m_source.init_phase(len(seeds))
-        state = HiFTState(seeds=seeds, offsets=offsets, phase=phase, source_frames=(0,) * len(seeds))
-        frames = self.config.warm_up_frames if warm_up else 0
-        if frames == 0:
+        state = VocoderState(seeds=seeds, offsets=offsets, phase=phase, frames=(0,) * len(seeds))
+        length = self.config.warm_up_frames if warm_up else 0
+        if length == 0:
             return state
-        silence = offsets.new_full((len(seeds), self.config.mel_bins, frames), self.config.mel_origin)
+        silence = offsets.new_full((len(seeds), self.config.mel_bins, length), self.config.mel_origin)
         with torch.no_grad():
-            return self(silence, replace(state, unheard=frames * self.config.hop))[1]  # type: ignore[no-any-return]
+            return self(silence, replace(state, unheard=length * self.config.hop))[1]  # type: ignore[no-any-return]
 
     @property
     def samples_per_frame(self) -> int:
@@ -251,12 +198,12 @@ class HiFT(nn.Module):
     def forward(
         self,
         mel: Tensor,
-        state: HiFTState,
+        state: VocoderState,
         final: bool = False,
         *,
         f0: Tensor | None = None,
         source: Tensor | None = None,
-    ) -> tuple[Tensor, HiFTState]:
+    ) -> tuple[Tensor, VocoderState]:
         """A given f0 [B, T] in Hz, or source [B, S, hop * T], of the same frames replaces what would be predicted."""
         if state.ended:
             raise ValueError("the utterance of this state has had its final piece")
@@ -268,12 +215,12 @@ class HiFT(nn.Module):
         if source is None:
             f0 = self.f0_predictor(mel, walk) if f0 is None else f0
             made = f0.shape[1]
-            source, phase = self.m_source(f0, state.seeds, state.source_frames, phase, state.offsets)
+            source, phase = self.m_source(f0, state.seeds, state.frames, phase, state.offsets)
         wav, spectra = self._decode(mel, source, state.spectra, walk)
         return wav[:, state.unheard :], replace(
             state,
             phase=phase,
-            source_frames=tuple(frame + made for frame in state.source_frames),
+            frames=tuple(frame + made for frame in state.frames),
             unheard=max(0, state.unheard - wav.shape[1]),
             spectra=min(state.spectra + spectra, self.stft.reach),
             tails=walk.tails,

@@ -9,17 +9,16 @@ with the final one. Streaming kind: functional, per-layer input tails; any cutti
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from engine.networks.convs import StreamConv1d, Tails, Walk, batched, same_conv, unbatched
+from engine.networks.convs import StreamConv1d, Walk, same_conv
 from engine.networks.pulse.excitation import Excitation
 from engine.networks.pulse.layers import Block, Resample
+from engine.networks.vocoder_state import VocoderState
 
 REFERENCE_HZ = 200.0  # the pitch that the network calls 0, in octaves
 
@@ -56,56 +55,6 @@ class PulseConfig:
         """Mel frames and frames of the filters that last equally long."""
         common = math.gcd(self.mel_hop, self.hop)
         return self.hop // common, self.mel_hop // common
-
-
-@dataclass(frozen=True, kw_only=True)
-class PulseState:
-    seeds: tuple[int, ...]  # one per row of the batch
-    phase: Tensor  # [B] float64, turns of the fundamental
-    frames: tuple[int, ...]  # frames of the filters so far, of each row
-    position: int = 0  # mel frames that went through the resampling, modulo a group
-    spectra: int = 0  # spectra overlapped so far, as far as that matters
-    tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
-    ended: bool = False
-
-    @property
-    def batch_key(self) -> Hashable:
-        """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
-        shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
-        return self.position, self.spectra, self.ended, tuple(shapes)
-
-    @staticmethod
-    def joined(states: Sequence[PulseState]) -> PulseState:
-        """A batch of all their rows."""
-        first = states[0]
-        if len(states) == 1:
-            return first
-        if any(state.batch_key != first.batch_key for state in states):
-            raise ValueError("states of several batch keys")
-        return replace(
-            first,
-            seeds=tuple(chain.from_iterable(state.seeds for state in states)),
-            phase=torch.cat([state.phase for state in states]),
-            frames=tuple(chain.from_iterable(state.frames for state in states)),
-            tails=first.tails and batched([cast(Tails, state.tails) for state in states]),
-        )
-
-    def parted(self) -> list[PulseState]:
-        """One of each row."""
-        rows = len(self.seeds)
-        if rows == 1:
-            return [self]
-        tails: Sequence[Tails | None] = unbatched(self.tails, rows) if self.tails else [None] * rows
-        return [
-            replace(
-                self,
-                seeds=self.seeds[row : row + 1],
-                phase=self.phase[row : row + 1],
-                frames=self.frames[row : row + 1],
-                tails=tails[row],
-            )
-            for row in range(rows)
-        ]
 
 
 @dataclass(frozen=True)
@@ -154,10 +103,12 @@ class PulseVocoder(nn.Module):
             if isinstance(module, StreamConv1d):
                 module.arrange(torch.float32)
 
-    def init_state(self, seed: int | Sequence[int]) -> PulseState:
+    def init_state(self, seed: int | Sequence[int]) -> VocoderState:
         """The state before the first frame; a sequence of seeds makes a batch."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
-        return PulseState(seeds=seeds, phase=self.excitation.init_phase(len(seeds)), frames=(0,) * len(seeds))
+        phase = self.excitation.init_phase(len(seeds))
+        offsets = phase.new_zeros(len(seeds), 0)
+        return VocoderState(seeds=seeds, phase=phase, frames=(0,) * len(seeds), offsets=offsets)
 
     @property
     def samples_per_frame(self) -> int:
@@ -168,13 +119,9 @@ class PulseVocoder(nn.Module):
         """How far the samples given out lag the mel taken in, at most: the lookahead and half a window."""
         return self.config.lookahead * self.config.mel_hop + self.config.n_fft // 2
 
-    @property
-    def hold_back_frames(self) -> int:
-        return math.ceil(self.hold_back_samples / self.config.mel_hop)
-
     def forward(
-        self, mel: Tensor, state: PulseState, final: bool = False, *, f0: Tensor | None = None
-    ) -> tuple[Tensor, PulseState]:
+        self, mel: Tensor, state: VocoderState, final: bool = False, *, f0: Tensor | None = None
+    ) -> tuple[Tensor, VocoderState]:
         """A given f0 [B, J] in Hz, of the frames that the mel makes and two ahead, replaces what would be predicted."""
         if state.ended:
             raise ValueError("the utterance of this state has had its final piece")

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.networks.hift.f0 import F0Config
-from engine.networks.hift.hift import HiFT, HiFTConfig, HiFTState
+from engine.networks.hift.hift import HiFT, HiFTConfig
 from engine.networks.hift.source import SourceConfig
+from engine.networks.vocoder_state import VocoderState
 
 FRAMES = 48
 CONFIGS = {
@@ -136,7 +137,7 @@ def test_the_state_does_not_grow(hift: HiFT, mel: Tensor) -> None:
     assert len(set(sizes[2:])) == 1
 
 
-def advanced(hift: HiFT, mel: Tensor, seed: int, cuts: list[int]) -> HiFTState:
+def advanced(hift: HiFT, mel: Tensor, seed: int, cuts: list[int]) -> VocoderState:
     state = hift.init_state(seed)
     for piece in torch.split(mel[:1, :, : sum(cuts)], cuts, dim=-1):
         _, state = hift(piece * (1.0 + seed / 10), state)
@@ -150,18 +151,18 @@ def test_utterances_of_other_seeds_and_positions_run_together_as_each_would_alon
     states = [advanced(hift, mel, seed, cuts) for seed, cuts in ((3, [30]), (4, [21, 12, 7]), (5, [48]))]
     pieces = torch.stack([mel[0, :, 10 * row : 10 * row + 15] for row in range(3)])
     alone = [hift(pieces[row : row + 1], state, final=final) for row, state in enumerate(states)]
-    wav, after = hift(pieces, HiFTState.joined(states), final=final)
+    wav, after = hift(pieces, VocoderState.joined(states), final=final)
     for row, (state, (expected, following)) in enumerate(zip(after.parted(), alone, strict=True)):
         assert_close(wav[row : row + 1], expected, atol=1e-5, rtol=0)
         assert state.batch_key == following.batch_key
-        assert (state.seeds, state.source_frames) == (following.seeds, following.source_frames)
+        assert (state.seeds, state.frames) == (following.seeds, following.frames)
         if not final:  # and so on from the states that came out
             assert_close(hift(pieces[:1], state)[0], hift(pieces[:1], following)[0], atol=1e-5, rtol=0)
 
 
 def test_a_state_keeps_nothing_of_those_it_ran_with(hift: HiFT, mel: Tensor) -> None:
     states = [advanced(hift, mel, seed, [30]) for seed in (3, 4)]
-    _, after = hift(mel[..., :5], HiFTState.joined(states))
+    _, after = hift(mel[..., :5], VocoderState.joined(states))
     for state in after.parted():
         tails = [tail for tail in state.tails or () if tail is not None]
         assert all(tail.untyped_storage().nbytes() == tail.numel() * tail.element_size() for tail in tails)
@@ -169,4 +170,4 @@ def test_a_state_keeps_nothing_of_those_it_ran_with(hift: HiFT, mel: Tensor) -> 
 
 def test_states_that_do_not_fit_together_are_refused(hift: HiFT, mel: Tensor) -> None:
     with pytest.raises(ValueError, match="several batch keys"):
-        HiFTState.joined([advanced(hift, mel, 3, [30]), hift.init_state(4)])
+        VocoderState.joined([advanced(hift, mel, 3, [30]), hift.init_state(4)])

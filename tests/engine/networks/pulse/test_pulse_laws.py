@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.networks.pulse.excitation import Excitation
-from engine.networks.pulse.pulse import PulseConfig, PulseState, PulseVocoder
+from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
+from engine.networks.vocoder_state import VocoderState
 
 FRAMES = 48
 CONFIG = PulseConfig(width=16, hidden=32, mel_blocks=1, blocks=2)
@@ -58,7 +59,7 @@ def test_every_mel_frame_is_480_samples_in_the_end(vocoder: PulseVocoder, mel: T
 
 
 def test_what_is_held_back_is_at_most_four_mel_frames(vocoder: PulseVocoder, mel: Tensor) -> None:
-    assert vocoder.hold_back_frames == 4
+    assert 3 * vocoder.samples_per_frame < vocoder.hold_back_samples <= 4 * vocoder.samples_per_frame
     for frames in range(10, 20):
         wav, _ = vocoder(mel[..., :frames], vocoder.init_state((3, 4)))
         assert 0 <= frames * 480 - wav.shape[1] <= vocoder.hold_back_samples
@@ -76,7 +77,7 @@ def test_a_batch_is_its_rows(vocoder: PulseVocoder, mel: Tensor) -> None:
         wav, state = vocoder(mel[row : row + 1, :, :21], vocoder.init_state(seed))
         states.append(state)
         wavs.append(wav)
-    both, after = vocoder(mel[..., 21:], PulseState.joined(states), final=True)
+    both, after = vocoder(mel[..., 21:], VocoderState.joined(states), final=True)
     whole = offline(vocoder, mel)
     assert_close(torch.cat((torch.cat(wavs), both), 1), whole, atol=2e-4, rtol=0)
     assert [part.seeds for part in after.parted()] == [(3,), (4,)]
@@ -86,7 +87,7 @@ def test_rows_out_of_step_do_not_run_together(vocoder: PulseVocoder, mel: Tensor
     _, one = vocoder(mel[:1, :, :21], vocoder.init_state(3))
     _, other = vocoder(mel[:1, :, :22], vocoder.init_state(4))
     with pytest.raises(ValueError, match="batch keys"):
-        PulseState.joined([one, other])
+        VocoderState.joined([one, other])
 
 
 def test_a_state_is_left_as_it_was(vocoder: PulseVocoder, mel: Tensor) -> None:

@@ -1,0 +1,67 @@
+"""What a vocoder carries from one piece of mel to the next, for the rows of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from engine.networks.convs import Tails, batched, unbatched
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocoderState:
+    seeds: tuple[int, ...]  # one per row of the batch
+    phase: Tensor  # [B] float64, turns of the fundamental after `frames`
+    frames: tuple[int, ...]  # of the excitation so far, of each row
+    offsets: Tensor  # [B, H] where each harmonic starts, in turns; H is 0 where they all start together
+    position: int = 0  # mel frames that a resampling has seen, modulo those after which it repeats
+    unheard: int = 0  # samples of a warm-up that are still to be thrown away
+    spectra: int = 0  # short-time spectra overlapped so far, as far as that matters
+    tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
+    ended: bool = False
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
+        shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
+        return self.position, self.unheard, self.spectra, self.ended, tuple(shapes)
+
+    @staticmethod
+    def joined(states: Sequence[VocoderState]) -> VocoderState:
+        """A batch of all their rows. Raises ValueError where their batch keys differ."""
+        first = states[0]
+        if len(states) == 1:
+            return first
+        if any(state.batch_key != first.batch_key for state in states):
+            raise ValueError("states of several batch keys")
+        return replace(
+            first,
+            seeds=tuple(chain.from_iterable(state.seeds for state in states)),
+            phase=torch.cat([state.phase for state in states]),
+            frames=tuple(chain.from_iterable(state.frames for state in states)),
+            offsets=torch.cat([state.offsets for state in states]),
+            tails=first.tails and batched([cast(Tails, state.tails) for state in states]),
+        )
+
+    def parted(self) -> list[VocoderState]:
+        """One of each row."""
+        rows = len(self.seeds)
+        if rows == 1:
+            return [self]
+        tails: Sequence[Tails | None] = unbatched(self.tails, rows) if self.tails else [None] * rows
+        return [
+            replace(
+                self,
+                seeds=self.seeds[row : row + 1],
+                phase=self.phase[row : row + 1],
+                frames=self.frames[row : row + 1],
+                offsets=self.offsets[row : row + 1],
+                tails=tails[row],
+            )
+            for row in range(rows)
+        ]
