@@ -32,7 +32,8 @@ class T3Runner(Runner):
     def take(self) -> Work | None:
         scheduler = self._scheduler
         leaving, starting = scheduler.take_leaving(), scheduler.to_speak()
-        feeding, stepping = scheduler.to_feed(), scheduler.to_step()
+        stepping = scheduler.to_step()
+        feeding = scheduler.to_feed(stepping)
         if leaving or starting or feeding or stepping:
             return partial(self._do, leaving, starting, feeding, stepping)
         self._stepped_ns = 0
@@ -40,7 +41,7 @@ class T3Runner(Runner):
 
     def wants(self) -> bool:
         scheduler = self._scheduler
-        return bool(scheduler.to_speak() or scheduler.to_feed() or scheduler.to_step())
+        return bool(scheduler.to_speak() or scheduler.to_feed([]) or scheduler.to_step())
 
     def _do(
         self, leaving: list[Running], starting: Running | None, feeding: Running | None, stepping: list[Running]
@@ -99,7 +100,6 @@ class T3Runner(Runner):
         with self._scheduler.changed:
             running.t3_ns += ended - started
             running.feeding_ns += ended - started
-            running.fed_ns = ended
             if not complete:
                 return
             piece = running.pieces.popleft()

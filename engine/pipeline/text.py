@@ -2,13 +2,17 @@
 
 Callers only append to the segmenter's input. This runner cuts it, a bounded number of characters in each turn, and
 prepares the next segment (numbers become words, and so on) while T3 still speaks the one before it. Utterances take
-turns, so one long text delays nobody else's. Nothing of this is done with the scheduler's condition held.
+turns, so one long text delays nobody else's; and what nobody waits for yet (text behind a speakable piece, or behind
+much that cannot be spoken) is done with rests, since this is Python, whose lock the other threads need at each of their
+operations. Nothing of this is done with the scheduler's condition held.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 
 from engine.clock import now_ns
 from engine.device.faults import reported
@@ -23,15 +27,23 @@ from engine.text.segmenter import TextSegment
 log = logging.getLogger(__name__)
 
 
+TURN_S = 0.001  # of preparing
+TURN_CHARS = 500  # of cutting
+TURN_SEGMENTS = 64
+REST = 4  # times as long as a turn that nobody waits for, the thread lets the others have Python's lock
+
+
 class TextRunner(Runner):
     def __init__(self, scheduler: Scheduler, stage: TokenStage) -> None:
         self._scheduler = scheduler
         self._stage = stage
+        self._rests_until_ns = 0  # with what nobody waits for
 
     def take(self) -> Work | float | None:
         now = now_ns()
         if running := self._scheduler.to_prepare(now):
-            return partial(self._do, running)
+            rest_ns = self._rests_until_ns - now if running.text_can_wait else 0
+            return rest_ns / NS_PER_S if rest_ns > 0 else partial(self._do, running)
         next_cut = self._scheduler.next_cut_ns()
         return None if next_cut is None else max(0, next_cut - now) / NS_PER_S
 
@@ -40,6 +52,7 @@ class TextRunner(Runner):
 
     def _do(self, running: Running) -> None:
         """Border of the stage: whatever breaks, breaks one utterance."""
+        began_ns, can_wait = now_ns(), running.text_can_wait
         try:
             self._cut(running)
             self._prepare(running)
@@ -48,12 +61,16 @@ class TextRunner(Runner):
             with self._scheduler.changed:
                 fail(running, reported(error, "the text"))
                 self._scheduler.changed.notify_all()
+        if can_wait:
+            self._rests_until_ns = now_ns() + REST * (now_ns() - began_ns)
 
     def _cut(self, running: Running) -> None:
-        taken = running.segmenter.take(now_ns())
+        """Not before what has been cut is speakable, if somebody waits for that."""
+        if running.texts and not running.pieces:
+            return
+        taken = running.segmenter.take(now_ns(), TURN_CHARS)
         with self._scheduler.changed:
             take_cut(running, taken)
-            running.prepared_ns = now_ns()
             self._scheduler.changed.notify_all()
 
     def _prepare(self, running: Running) -> None:
@@ -61,19 +78,32 @@ class TextRunner(Runner):
 
         A segment stays in `texts` until its pieces stand in its place, so that the utterance never seems to be idle."""
         with self._scheduler.changed:
+            running.prepared_ns = now_ns()
             if running.pieces:
                 return
             while running.texts and isinstance(mark := running.texts[0], FlushMark):
                 running.texts.popleft()
                 running.ledger.entries.append(mark)
-            text = running.texts[0] if running.texts else None
             self._scheduler.changed.notify_all()
-        if isinstance(text, TextSegment):
-            pieces = self._pieces(running, text)
-            with self._scheduler.changed:
+            coming = list(islice(running.texts, TURN_SEGMENTS))
+        done, pieces = self._first_speakable(running, coming)
+        with self._scheduler.changed:
+            for _ in range(done):
                 running.texts.popleft()
-                running.pieces += pieces
-                self._scheduler.changed.notify_all()
+            running.pieces += pieces
+            running.barren = done > 0 and not pieces
+            self._scheduler.changed.notify_all()
+
+    def _first_speakable(self, running: Running, coming: Sequence[TextSegment | FlushMark]) -> tuple[int, list[Spoken]]:
+        """How many of the segments were looked at in this turn, and the pieces of the last of them: all others have
+        none."""
+        done, pieces, ends_ns = 0, list[Spoken](), now_ns() + round(TURN_S * NS_PER_S)
+        for text in coming:
+            if pieces or isinstance(text, FlushMark) or (done and now_ns() >= ends_ns):
+                break
+            pieces = self._pieces(running, text)
+            done += 1
+        return done, pieces
 
     def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
         language = running.accepted.language

@@ -49,10 +49,10 @@ class Running:
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
     prepared_ns: int = 0  # when its text last had a turn
+    barren: bool = False  # that turn found nothing that can be spoken
     decoding: SegmentTokens | None = None
     row: Row | None = None
-    begun_ns: int = 0  # when T3 took up the segment that it is fed,
-    fed_ns: int = 0  # and when it last ran some of it
+    begun_ns: int = 0  # when T3 took up the segment that it is fed
     feeding_ns: int = 0  # T3's work on the text of the segment that it feeds
     flow: Any = None  # the mel stage's state
     proposal: Proposal | None = None
@@ -87,6 +87,11 @@ class Running:
             return True
         deadline_ns = self.segmenter.deadline_ns
         return deadline_ns is not None and now >= deadline_ns
+
+    @property
+    def text_can_wait(self) -> bool:
+        """T3 has something to speak, or there may be nothing at all: work on its text is no hurry."""
+        return self.barren or bool(self.pieces)
 
     @property
     def idle(self) -> bool:

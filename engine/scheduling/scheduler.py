@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.clock import now_ns
@@ -151,9 +151,10 @@ class Scheduler:
     # ------------------------------------------------------------------------------------------ text thread
 
     def to_prepare(self, now: int) -> Running | None:
-        """An utterance whose text can be cut, or whose next segment can be made speakable; they take turns."""
+        """An utterance whose text can be cut, or whose next segment can be made speakable; they take turns, those
+        first that somebody waits for."""
         waiting = [running for running in self._running.values() if not running.failed and running.has_text_work(now)]
-        return min(waiting, key=lambda running: running.prepared_ns, default=None)
+        return min(waiting, key=lambda running: (running.text_can_wait, running.prepared_ns), default=None)
 
     def next_cut_ns(self) -> int | None:
         deadlines = (running.segmenter.deadline_ns for running in self._running.values() if not running.failed)
@@ -175,10 +176,13 @@ class Scheduler:
         ]  # fmt: skip
         return min(waiting, key=due_ns, default=None)
 
-    def to_feed(self) -> Running | None:
-        """An utterance whose segment has begun and whose text T3 has not run in full; they take turns."""
+    def to_feed(self, stepping: Sequence[Running]) -> Running | None:
+        """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first.
+        None while one that steps has heard nothing yet and is due sooner: each of its steps would wait for a text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
-        return min(feeding, key=lambda running: running.fed_ns, default=None)
+        first = min(feeding, key=due_ns, default=None)
+        waiting = [running for running in stepping if not running.runs_out_ns]
+        return None if first is None or any(due_ns(one) < due_ns(first) for one in waiting) else first
 
     def to_step(self) -> list[Running]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many

@@ -94,3 +94,37 @@ def test_no_turn_lets_a_flood_of_flushes_out_at_once() -> None:
     Caller(scheduler, "a").update(lambda running: running.mels.extend(map(FlushMark, range(1000))))
     with scheduler.changed:
         assert len(scheduler.settle()) == MOST_EVENTS
+
+
+def test_what_cannot_be_spoken_leaves_pythons_lock_to_the_others(pipeline: Pipeline) -> None:
+    """Ten thousand segments of a script that the model cannot speak kept the text thread in Python for a second, and
+    T3, which wants Python's lock at each operation, gave its neighbours their first sound after three."""
+
+    def speakable(text: str, language: str) -> list[str]:
+        began_s = time.thread_time()
+        while time.thread_time() - began_s < 50e-6:
+            pass
+        return []
+
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    caller = Caller(pipeline.scheduler, "a")
+    began_s, used_s = time.monotonic(), time.process_time()
+    caller.update(changes.push_text, "好。" * 10_000)
+    while time.monotonic() - began_s < 0.5:
+        time.sleep(0.01)
+    assert time.process_time() - used_s < 0.5 * (time.monotonic() - began_s)
+    pipeline.scheduler.cancel("a")
+    assert pipeline.settles()
+
+
+def test_the_next_steps_of_one_who_has_heard_nothing_wait_for_nobodys_text() -> None:
+    scheduler = Scheduler(CONFIG)
+    for name in ("heard", "waits"):
+        Caller(scheduler, name).update(lambda running: setattr(running, "row", object()))
+    heard, waits = scheduler._running["heard"], scheduler._running["waits"]
+    heard.runs_out_ns, waits.begun_ns = 5_000_000_000, 1
+    assert scheduler.to_feed([]) is waits
+    waits.decoding = object()  # type: ignore[assignment]
+    assert scheduler.to_feed([waits]) is None
+    waits.runs_out_ns = 1_000_000_000
+    assert scheduler.to_feed([waits]) is heard
