@@ -136,7 +136,7 @@ _NOBODY_THERE = "no server at {address} ({details}); start it with `python -m se
 
 _HANDSHAKES = {  # what gRPC's details say of a connection that did not come about -> what that means; first match wins
     "certificate has expired": "the certificate of {address} has expired",
-    "certificate is not yet valid": "the certificate of {address} is not valid yet, or the clock of this machine is wrong",
+    "certificate is not yet valid": "the certificate of {address} is not valid yet, or this machine's clock is wrong",
     "Hostname Verification Check failed": "the certificate of {address} names another host: dial a name that it names",
     "CERTIFICATE_VERIFY_FAILED": "the certificate of {address} is signed by an authority that is not trusted here: "
     "name the right one with --tls-ca",
