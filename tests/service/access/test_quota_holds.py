@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -66,7 +67,7 @@ class Greedy:
         else:
             self.outcomes.other.append(f"{error.code().name}: {error.details()}")
 
-    async def _opened(self, stub: tts_pb2_grpc.TextToSpeechServiceStub) -> grpc.aio.StreamStreamCall[object, object]:
+    async def _opened(self, stub: tts_pb2_grpc.TextToSpeechServiceStub) -> Any:
         call = stub.Synthesize(metadata=self._metadata)
         await call.write(config(voice=GREEDY_VOICE))
         await call.read()
