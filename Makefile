@@ -13,7 +13,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test reference parity serve check lock stubs sequences baseline bench clean
+.PHONY: help demo test reference parity serve check lock stubs sequences replacements baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,6 +69,9 @@ lock: $(VENV)/.dev  ## pin what the image and the tests install, newest versions
 
 sequences: $(VENV)/.dev  ## play 100,000 random sequences of calls against a scripted engine and 2,000 against the embedded voice
 	GAPLESS_SEQUENCES=100000 $(BIN)/python -m pytest -s tests/service/test_sequences.py
+
+replacements: $(VENV)/.dev  ## replace certificates and tokens of a running service a hundred times under load
+	GAPLESS_REPLACEMENTS=100 $(BIN)/python -m pytest -s tests/service/access/test_replaced_files.py
 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)

@@ -34,7 +34,7 @@ from ._wire import (
     voices_from,
     voices_to,
 )
-from .errors import ClientClosed, translate
+from .errors import ClientClosed
 from .types import Chunk, CreatedVoice, ServerInfo, Voice
 from .utterance import Utterance
 
@@ -194,7 +194,7 @@ class Client:
             try:
                 return await start()
             except grpc.aio.AioRpcError as error:
-                raise translate(error, self.target.description) from None
+                raise self.target.translate(error) from None
 
         return await self._alive().run(on_reader())
 

@@ -134,16 +134,21 @@ _NOT_CONNECTED = ("failed to connect", "DNS resolution failed", "errors resolvin
 _NOBODY_THERE = "no server at {address} ({details}); start it with `python -m service`, or name another address"
 
 
-_HANDSHAKES = {  # what gRPC's details say of a connection that did not come about -> what that means
-    "CERTIFICATE_VERIFY_FAILED": "the certificate of {address} does not name it, or is signed by "
-    "an authority that is not trusted here: name the right one with --tls-ca",
+_HANDSHAKES = {  # what gRPC's details say of a connection that did not come about -> what that means; first match wins
+    "certificate has expired": "the certificate of {address} has expired",
+    "certificate is not yet valid": "the certificate of {address} is not valid yet, or this machine's clock is wrong",
+    "Hostname Verification Check failed": "the certificate of {address} names another host: dial a name that it names",
+    "CERTIFICATE_VERIFY_FAILED": "the certificate of {address} is signed by an authority that is not trusted here: "
+    "name the right one with --tls-ca",
     "WRONG_VERSION_NUMBER": "{address} answers, but does not speak TLS",
-    "Socket closed": "{address} closes the connection: it may want TLS, or a client certificate",
+    "Failed to create security handshaker": "no TLS with {address}: the client's own certificate and its key do not "
+    "belong together",
+    "Socket closed": "{address} closes the connection: {if_closed}",
 }
 
 
-def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> ClientError:
-    """What a person can act on, in place of a gRPC error."""
+def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str, if_closed: str = "") -> ClientError:
+    """What a person can act on, in place of a gRPC error. `if_closed`: why the server may close a new connection."""
     code: grpc.StatusCode = error.code()
     violations, reason, retry_after_s = _unpack(_details_bytes(error))
     details = error.details() or code.value[1]
@@ -160,7 +165,7 @@ def translate(error: grpc.aio.AioRpcError | grpc.RpcError, address: str) -> Clie
     unsaid = [f"{v.field}: {v.description}" for v in violations if v.description not in details]
     if retry_after_s is not None and "retry" not in details:
         unsaid.append(f"retry in {retry_after_s:.1f} s")
-    text = message.format(address=address, details="; ".join([details, *unsaid]))
+    text = message.format(address=address, if_closed=if_closed, details="; ".join([details, *unsaid]))
     return cls(text, code=code, violations=violations, reason=reason, retry_after_s=retry_after_s)
 
 

@@ -367,8 +367,8 @@ class ScriptedEngine:
         with self._lock:
             if self._closed:
                 raise EngineClosed("the engine is closed")
-            if len(self._running) >= self._max_utterances:
-                running_now = f"{len(self._running)} of {self._max_utterances} utterances are running"
+            if (count := sum(not one.cancelled for one in self._running.values())) >= self._max_utterances:
+                running_now = f"{count} of {self._max_utterances} utterances are running"
                 raise Overloaded(running_now, retry_after_s=0.5)
             self._running[utterance.id] = running
             self._threads[utterance.id] = thread

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from ..errors import ClientError
+from ..errors import ClientError, translate
 from .proxy import Proxy, proxy_for
 
 Metadata = list[tuple[str, str]]
@@ -76,6 +76,14 @@ class Target:
     def description(self) -> str:
         """The address, for messages, and how it is reached."""
         return f"{self.address} through {self.proxy}" if self.proxy else self.address
+
+    def translate(self, error: grpc.aio.AioRpcError | grpc.RpcError) -> ClientError:
+        """What `error` of a call to this server means."""
+        if self.tls is None:
+            return translate(error, self.description, "it may want TLS (--tls, --tls-ca)")
+        if self.tls.certificate is None:
+            return translate(error, self.description, "it may want a client certificate (--tls-cert, --tls-key)")
+        return translate(error, self.description, "it may not trust the client's certificate, or that has expired")
 
     @property
     def options(self) -> list[tuple[str, int]]:

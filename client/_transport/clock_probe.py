@@ -10,7 +10,6 @@ import grpc
 
 from .._clock import ClockOffset, Exchange, Span, now_ns
 from .._wire import ProbeAnswer, Rpcs, exchange_from, probe_to
-from ..errors import translate
 from .channels import Target, blocking_channel
 
 PROBE_INTERVAL_S = 0.02
@@ -26,7 +25,7 @@ def measure_clock(target: Target, count: int, timeout_s: float) -> ClockOffset:
             _ask(rpcs, target, timeout_s)  # connects
             offsets = [ClockOffset.of(_ask(rpcs, target, timeout_s)) for _ in range(count)]
         except grpc.RpcError as error:
-            raise translate(error, target.description) from None
+            raise target.translate(error) from None
     return min(offsets, key=lambda offset: offset.error_ns)
 
 

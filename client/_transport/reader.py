@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from .._clock import now_ns
 from .._wire import Request, Response
-from ..errors import ClientClosed, ClientError, ServerFailed, UtteranceClosed, translate
+from ..errors import ClientClosed, ClientError, ServerFailed, UtteranceClosed
 from .channels import Target
 from .handover import Handover
 
@@ -136,7 +136,7 @@ class Call:
                 await self.incoming.put(Arrival(awaited_ns, now_ns(), response))
                 awaited_ns = now_ns()
         except grpc.aio.AioRpcError as error:
-            self.incoming.close(translate(error, self.target.description))
+            self.incoming.close(self.target.translate(error))
         except asyncio.CancelledError:
             self.incoming.close(None if self._cancelled else _cancelled_by_server())
             raise
@@ -160,7 +160,7 @@ class Call:
             return _cancelled_by_server()
         metadata = await self._call.initial_metadata(), await self._call.trailing_metadata()
         details = await self._call.details()
-        return translate(grpc.aio.AioRpcError(code, *metadata, details, None), self.target.description)
+        return self.target.translate(grpc.aio.AioRpcError(code, *metadata, details, None))
 
 
 def _cancelled_by_server() -> ServerFailed:

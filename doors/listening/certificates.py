@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
@@ -39,7 +40,7 @@ def load(files: TlsFiles) -> Certificates:
     chain, key = _read(files.certificate), _read(files.key)
     certificate = _certificates(files.certificate, chain)[0]
     _check_dates(files.certificate, certificate)
-    if _public_bytes(certificate.public_key()) != _public_bytes(_private_key(files.key, key).public_key()):
+    if _public_key(files.certificate, certificate) != _public_bytes(_private_key(files.key, key).public_key()):
         raise ListeningError(f"{files.key} is not the key of {files.certificate}")
     client_ca = None
     if files.client_ca is not None:
@@ -64,7 +65,7 @@ def _read(path: Path) -> bytes:
 def _certificates(path: Path, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise ListeningError(f"{path} holds no certificate in PEM form") from None
 
 
@@ -73,7 +74,7 @@ def _private_key(path: Path, pem: bytes) -> PrivateKeyTypes:
         return load_pem_private_key(pem, password=None)
     except TypeError:
         raise ListeningError(f"{path} is encrypted; give a key without a passphrase") from None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise ListeningError(f"{path} holds no private key in PEM form") from None
 
 
@@ -83,6 +84,13 @@ def _check_dates(path: Path, certificate: x509.Certificate) -> None:
         raise ListeningError(f"{path} expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
     if now < certificate.not_valid_before_utc:
         raise ListeningError(f"{path} is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC")
+
+
+def _public_key(path: Path, certificate: x509.Certificate) -> bytes:
+    try:
+        return _public_bytes(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise ListeningError(f"{path} has a key of an unknown kind: {error}") from None
 
 
 def _public_bytes(key: PublicKeyTypes) -> bytes:

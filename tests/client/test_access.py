@@ -76,8 +76,8 @@ async def test_a_plain_server_is_told_from_one_that_speaks_tls(server: FakeServe
 async def test_a_client_without_tls_or_certificate_is_told_what_may_be_missing(
     secure_server: FakeServer, tls: Tls
 ) -> None:
-    for less in (False, Tls(ca=tls.ca)):
-        with pytest.raises(ServerUnreachable, match="may want TLS, or a client certificate"):
+    for less, why in ((False, "it may want TLS"), (Tls(ca=tls.ca), "it may want a client certificate")):
+        with pytest.raises(ServerUnreachable, match=why):
             async with Client(secure_server.address, tls=less):
                 pass
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from service.access.access import Access
 from tests.service.conftest import serve_scripted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,13 +22,13 @@ NODE = ROOT / "tests" / "node"
 
 
 @contextmanager
-def scripted_service() -> Iterator[str]:
+def scripted_service(access: Access | None = None) -> Iterator[str]:
     """The service over a scripted engine, on a loop in a thread of its own; gives its address."""
     bound: Future[str] = Future()
     done = threading.Event()
 
     async def serve() -> None:
-        async with serve_scripted() as served:
+        async with serve_scripted(access=access) as served:
             bound.set_result(served.address)
             await asyncio.to_thread(done.wait)
 
