@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.errors import InvalidRequest
-from engine.text.pronunciations import NONE, Pronunciation, Pronunciations
+from engine.messages import Pronunciation
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import SegmenterConfig
 from engine.text.words import WrittenWord
 

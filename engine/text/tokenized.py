@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.errors import Unsupported
+from engine.messages import Pronunciation
 from engine.text.frontend import TextConfig, choose_language
-from engine.text.pronunciations import NONE, Pronunciation, Pronunciations, check
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.tokenizer import TextTokenizer
 from engine.text.words import WrittenWord
 
@@ -42,7 +43,7 @@ class TokenizedText:
 
     def check(self, pronunciations: Sequence[Pronunciation], field: str) -> None:
         for index, pronunciation in enumerate(pronunciations):
-            check(pronunciation, f"{field}[{index}]")
+            pronunciation.check(f"{field}[{index}]")
             if pronunciation.phonemes and not self.takes_phonemes:
                 raise Unsupported(f"{field}[{index}].phonemes: this model takes respellings only")
 
