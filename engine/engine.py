@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from functools import partial
 from engine.device import cores
 from engine.device.device import Device
 from engine.device.faults import is_out_of_memory, reported
-from engine.errors import EngineBroken, OutOfMemory
+from engine.errors import EngineBroken, OutOfMemory, Unsupported
 from engine.messages import (
     Accepted,
     CreatedVoice,
@@ -26,6 +26,7 @@ from engine.messages import (
     EngineStats,
     NewVoice,
     Playback,
+    Pronunciation,
     Sink,
     Utterance,
     VoiceInfo,
@@ -48,6 +49,8 @@ from engine.stages.flow import FlowStage
 from engine.stages.t3 import T3Stage
 from engine.stages.vocoder import VocoderStage
 from engine.stages.watermark import Watermark
+from engine.text.lexicon import load_lexicon
+from engine.text.pronunciations import Pronunciations
 from engine.text.segmenter import Segmenter
 from engine.tracing import UtteranceTrace
 from engine.voices.conditionals import Conditionals
@@ -71,6 +74,7 @@ class LocalEngine:
     def __init__(self, model: Model, options: EngineOptions, wrap: Wrap | None = None) -> None:
         self._model = model
         self._options = options
+        self._lexicon = load_lexicon(options.pronunciations, model.text)
         device = Device(model.device)
         threads = StageThreads(model, options, device)
         self._library = Library(model.voices, model.config, options.voices_dir)
@@ -140,6 +144,8 @@ class LocalEngine:
             has_guidance=config.t3.guidance,
             has_emotion=config.t3.emotion,
             has_alignment=model.has_alignment,
+            has_phonemes=model.text.takes_phonemes,
+            has_speaking_rate=config.has_speaking_rate,
             has_prebuffer_hint=self._scheduler.config.by_deadline,
             has_playback_scheduling=self._scheduler.config.by_deadline,
             has_speculation=self._options.speculate,
@@ -182,6 +188,8 @@ class LocalEngine:
         config = self._model.config
         voice = self._library.get(utterance.voice or config.default_voice)
         delay_s = self._options.max_text_delay_s if utterance.max_text_delay_s is None else utterance.max_text_delay_s
+        if utterance.speaking_rate != 1.0 and not config.has_speaking_rate:
+            raise Unsupported("config.speaking_rate: this model speaks at its own rate only, which is 1")
         accepted = Accepted(
             voice=voice.name,
             language=self._model.text.language(utterance.language),
@@ -203,10 +211,15 @@ class LocalEngine:
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
             ledger=Ledger(self._scheduler.config.ledger_tokens),
             on_leave=on_leave,
+            pronunciations=self._pronunciations(utterance.pronunciations),
         )
         self._scheduler.add(running)
         self._prepared.pin(voice).add_done_callback(lambda ready: self._give_voice(running, ready))
         return accepted
+
+    def _pronunciations(self, asked: Sequence[Pronunciation]) -> Pronunciations:
+        self._model.text.check(asked, "config.pronunciations")
+        return Pronunciations(asked, self._lexicon) if asked else self._lexicon
 
     def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
         """Not by the utterance's id: once it has ended, another one may go by that."""

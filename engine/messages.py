@@ -19,6 +19,31 @@ from engine.errors import EngineBroken, GaplessError, InvalidRequest
 
 _VOICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also a file's name
 _MAX_DESCRIPTION = 1000  # characters
+MAX_PRONUNCIATIONS = 100  # of a request
+_MAX_WORD, _MAX_SPOKEN = 64, 200  # characters of a pronunciation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pronunciation:
+    """How one word is said: exactly one of `respelling` and `phonemes` is set."""
+
+    word: str
+    respelling: str = ""  # read as other text is: "nuh-VAH-duh"
+    phonemes: str = ""  # of the International Phonetic Alphabet
+
+    def check(self, field: str) -> None:
+        """What every model asks of it. Raises InvalidRequest that names a part of `field`."""
+        word, spoken = self.word, self.respelling or self.phonemes
+        name = "respelling" if self.respelling else "phonemes"
+        if not word or len(word) > _MAX_WORD or any(map(str.isspace, word)) or not any(map(str.isalnum, word)):
+            wanted = f"1 to {_MAX_WORD} characters without spaces, one of them a letter or digit"
+            raise InvalidRequest(f"{field}.word", f"{word[:_MAX_WORD]!r} is no word: {wanted}")
+        if bool(self.respelling) == bool(self.phonemes):
+            raise InvalidRequest(f"{field}.spoken", "set either respelling or phonemes, and not to nothing")
+        if len(spoken) > _MAX_SPOKEN:
+            raise InvalidRequest(f"{field}.{name}", f"{len(spoken)} characters; at most {_MAX_SPOKEN} are possible")
+        if not any(map(str.isalnum, spoken)):
+            raise InvalidRequest(f"{field}.{name}", f"{spoken!r} has nothing that can be spoken")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +57,8 @@ class Utterance:
     seed: int | None = None
     max_text_delay_s: float | None = None
     want_alignment: bool = False
+    pronunciations: tuple[Pronunciation, ...] = ()  # before those that the engine was started with
+    speaking_rate: float = 1.0  # relative to the model's own
     traceparent: str = ""  # W3C parent of the engine's spans; "" = none
 
 
@@ -205,6 +232,8 @@ class EngineInfo:
     utterance_bytes: int = 0  # that one utterance holds at most, its voice not counted
     utterance_memory_bytes: int = 0  # that all utterances may hold together
     has_alignment: bool = False
+    has_phonemes: bool = False  # pronunciations may be phonemes; respellings are always possible
+    has_speaking_rate: bool = False
     has_prebuffer_hint: bool = False
     has_playback_scheduling: bool = False
     has_speculation: bool = False

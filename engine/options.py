@@ -15,6 +15,7 @@ class EngineOptions:
     form: str | None = None  # of the flow; None: what the checkpoint is made for
     variant: str | None = None  # of a published checkpoint; None: what its files say
     normalize: bool = True  # numbers and abbreviations are spelled out
+    pronunciations: Path | None = None  # a lexicon for all utterances (engine.text.pronunciations)
     watermark: bool = False  # mark all audio by PerTh
     deterministic: bool = False  # same seed, same samples, whatever the load: the ladder's windows, a fixed T3 batch
     by_deadline: bool = True  # window sizes follow the listener's deadline; False: the ladder's sizes

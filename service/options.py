@@ -73,6 +73,12 @@ class EngineSettings:
         "do not spell out numbers and abbreviations; the text goes to the model as it is",
         default=True,
     )
+    pronunciations: Path | None = flag(
+        "what is served",
+        "--pronunciations FILE",
+        "a lexicon: lines of a word, a tab, and how it is said, as a respelling or as /phonemes/ (docs/text.md)",
+        flags.path,
+    )
     deterministic: bool = switch(
         "what is served",
         "--deterministic",

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from engine.engine import Wrap
 from engine.model import Model
 from engine.scheduling.jobs import FlowWork, MelStage, Row, SegmentJob, Stages, TokenStage
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.words import WrittenWord
 
 Frames = Callable[[Any, int, FlowWork], int]  # of (voice, tokens of the segment before the window, the window)
@@ -80,11 +81,11 @@ class SlowTokens:
         self._stage = stage
         self._token_s = token_s
 
-    def speakable(self, text: str, language: str) -> list[str]:
-        return self._stage.speakable(text, language)
+    def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
+        return self._stage.speakable(text, language, pronunciations)
 
-    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
-        return self._stage.words(text, language)
+    def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:
+        return self._stage.words(text, language, pronunciations)
 
     def begin(self, job: SegmentJob) -> Row:
         return _SlowRow(self._stage.begin(job))

@@ -29,6 +29,7 @@ from engine.text.normalize import normalize, write_out
 from tests.engine.text.written_forms import FRESH, KNOWN, WrittenForm, read_forms
 
 HERE = Path(__file__).parent
+LIBRARY = HERE.parent / "support" / "normaliser_of_others.py"
 SENTENCES = HERE.parents[1] / "training" / "heldout" / "sentences.txt"
 LIBRARIES = ("wetext", "nemo")
 Said = tuple[str | None, float]  # what was said, or None where it failed; seconds
@@ -65,7 +66,7 @@ def timed(normaliser: Callable[[str], str], texts: Sequence[str]) -> list[Said]:
 
 def by_library(python: str, library: str, texts: Sequence[str]) -> list[Said]:
     lines = "".join(json.dumps(text) + "\n" for text in texts)
-    command = [python, str(HERE / "library.py"), library]
+    command = [python, str(LIBRARY), library]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     return [(said, seconds) for said, seconds in answers]

@@ -106,7 +106,7 @@ class TextRunner(Runner):
         return done, pieces
 
     def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
-        language = running.accepted.language
-        pieces = self._stage.speakable(text.text, language)
-        words = self._stage.words(text.text, language) if running.request.want_alignment else [()] * len(pieces)
+        asked = text.text, running.accepted.language, running.pronunciations
+        pieces = self._stage.speakable(*asked)
+        words = self._stage.words(*asked) if running.request.want_alignment else [()] * len(pieces)
         return [Spoken(text, *piece) for piece in zip(pieces, words, strict=True)]

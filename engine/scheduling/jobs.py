@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.words import WrittenWord
 
 
@@ -35,12 +36,12 @@ class Row(Protocol):
 class TokenStage(Protocol):
     """Text -> speech tokens. All rows step together; a row that is left out of a step stands still."""
 
-    def speakable(self, text: str, language: str) -> list[str]:
+    def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         """Prepared pieces, none longer than a segment may be; none at all where nothing can be spoken."""
         ...
 
-    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
-        """The words of the text in T3's text of each of `speakable(text, language)`, for models with alignment."""
+    def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:
+        """The words of the text in T3's text of each of its `speakable` pieces, for models with alignment."""
         ...
 
     def begin(self, job: SegmentJob) -> Row:

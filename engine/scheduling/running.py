@@ -20,6 +20,7 @@ from engine.messages import Accepted, Aligned, AudioChunk, ChunkTimings, Event, 
 from engine.scheduling.jobs import Row
 from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
 from engine.scheduling.windows import Window
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import FlushPoint, Segmenter, TextSegment
 from engine.text.words import WrittenWord
 from engine.tracing import UtteranceTrace
@@ -45,6 +46,7 @@ class Running:
     segmenter: Segmenter
     ledger: Ledger
     on_leave: Callable[[], None]  # called once, on the t3 thread or when the engine closes, when it has left
+    pronunciations: Pronunciations = NONE
     voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun

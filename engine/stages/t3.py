@@ -20,6 +20,7 @@ from engine.scheduling.jobs import SegmentJob
 from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler
 from engine.stages.step_graphs import StepGraphs
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.words import WrittenWord
 
 FRAMING = 2  # T3's start and stop around the text
@@ -73,12 +74,12 @@ class T3Stage:
         self._feed = FIRST_FEED  # positions that take about as long as a step
         self._step_s = 0.0
 
-    def speakable(self, text: str, language: str) -> list[str]:
-        return self._model.text.pieces(text, language)
+    def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
+        return self._model.text.pieces(text, language, pronunciations)
 
-    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+    def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:
         shift = 0 if self._t3.config.start_text is None else 1
-        pieces = self._model.text.words(text, language)
+        pieces = self._model.text.words(text, language, pronunciations)
         return [tuple(replace(w, begin=w.begin + shift, end=w.end + shift) for w in words) for words in pieces]
 
     def begin(self, job: SegmentJob) -> Row:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.errors import InvalidRequest
+from engine.messages import Pronunciation
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import SegmenterConfig
 from engine.text.words import WrittenWord
 
@@ -46,7 +49,16 @@ class TextFrontEnd(Protocol):
         Raises InvalidRequest where the model does not have it, Unsupported where this installation lacks a package."""
         ...
 
-    def pieces(self, text: str, language: str) -> list[str]:
+    @property
+    def takes_phonemes(self) -> bool:
+        """Whether a pronunciation may be phonemes; respellings are taken by all."""
+        ...
+
+    def check(self, pronunciations: Sequence[Pronunciation], field: str) -> None:
+        """Raises InvalidRequest that names a part of `field`, Unsupported for phonemes that this model cannot say."""
+        ...
+
+    def pieces(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         """Prepared text, cut so that each piece fits into a segment of T3; none at all where nothing is speakable."""
         ...
 
@@ -55,8 +67,8 @@ class TextFrontEnd(Protocol):
         """Whether `words` can tell. If so, a piece has one text token a character."""
         ...
 
-    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
-        """The words of the text in each of `pieces(text, language)`."""
+    def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:
+        """The words of the text in each of its `pieces`."""
         ...
 
     def encode(self, piece: str, language: str) -> list[int]:

@@ -16,6 +16,7 @@ from engine.errors import ModelError
 from engine.text.frontend import TextConfig
 from engine.text.languages import LanguageSteps, Step
 from engine.text.normalize import write_out
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.punctuation import BASE, GPT2, MULTILINGUAL, Punctuation
 from engine.text.segmenter import split_long
 from engine.text.tokenized import TokenizedText
@@ -37,16 +38,22 @@ class PublishedText(TokenizedText):
         self._controls = re.compile("|".join([*known, r"\[cj_.\]"]), re.IGNORECASE)
         self._has_unknown = tokenizer.id_of(UNKNOWN) is not None
 
-    def pieces(self, text: str, language: str) -> list[str]:
-        text = self._controls.sub(lambda match: match[0][1:-1], text)
+    def pieces(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
+        placed = pronunciations.placed(self._without_controls(text))
+        text = placed.text.text
         if self._config.normalize and language == "en":
             text = write_out(text, self._tags)
+        for place, pronunciation in placed.said.items():
+            text = text.replace(place, self._without_controls(pronunciation.respelling))
         text = self._punctuation.apply(text)
         pieces = [piece for piece in self._cut(text, language, self._config.max_chars) if self._speaks(piece, language)]
         return [self._punctuation.framed(piece, last=piece is pieces[-1]) for piece in pieces]
 
     def encode(self, piece: str, language: str) -> list[int]:
         return self._tokenizer.encode(self._written(piece, language))
+
+    def _without_controls(self, text: str) -> str:
+        return self._controls.sub(lambda match: match[0][1:-1], text)
 
     def _written(self, piece: str, language: str) -> str:
         """What the tokenizer reads."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from re import Match
@@ -55,6 +55,17 @@ class Traced:
             done = end
         if not texts:
             return self
+        return Traced("".join([*texts, self.text[done:]]), spans + self.spans[done:])
+
+    def replaced(self, parts: Iterable[tuple[int, int, str]]) -> Traced:
+        """Each text [begin, end) replaced by another one that came from all of it. The parts are in order."""
+        texts: list[str] = []
+        spans: list[Span] = []
+        done = 0
+        for begin, end, new in parts:
+            texts += self.text[done:begin], new
+            spans += self.spans[done:begin] + [self.span(begin, end)] * len(new)
+            done = end
         return Traced("".join([*texts, self.text[done:]]), spans + self.spans[done:])
 
     def cut(self, begin: int, end: int) -> Traced:

@@ -69,7 +69,7 @@ def read_config(
     config: ServiceConfig,
 ) -> UtteranceRequest:
     """`traceparent` is the span that the engine's spans will be children of."""
-    _refuse_what_does_not_act(wire)
+    _refuse_what_does_not_act(wire, info)
     sampling = _read_sampling(wire.sampling)
     streaming = wire.streaming
     max_lead_s = _read_duration(streaming, "max_lead", "config.streaming")
@@ -83,6 +83,8 @@ def read_config(
             seed=wire.sampling.seed if wire.sampling.HasField("seed") else None,
             max_text_delay_s=_read_duration(streaming, "max_text_delay", "config.streaming"),
             want_alignment=streaming.want_alignment and info.has_alignment,
+            pronunciations=tuple(_read_pronunciations(wire, info)),
+            speaking_rate=wire.speaking_rate if wire.HasField("speaking_rate") else 1.0,
             traceparent=traceparent,
         ),
         audio_format=_read_audio_format(wire.audio_format, info.sample_rate),
@@ -113,18 +115,14 @@ def read_trace_context(first: tts_pb2.SynthesisConfig | GaplessError) -> dict[st
     return {"traceparent": first.trace_context.traceparent, "tracestate": first.trace_context.tracestate}
 
 
-def _refuse_what_does_not_act(wire: tts_pb2.SynthesisConfig) -> None:
+def _refuse_what_does_not_act(wire: tts_pb2.SynthesisConfig, info: messages.EngineInfo) -> None:
     """Fields of the contract whose feature this server lacks; GetServerInfo says so, too."""
     if wire.HasField("speaking_rate"):
         rate = wire.speaking_rate
         if rate not in _SPEAKING_RATES:
             raise InvalidRequest("config.speaking_rate", f"{rate:g} is out of range; allowed: {_SPEAKING_RATES}")
-        if rate != 1.0:
-            raise UnsupportedField(
-                "config.speaking_rate", "this server speaks at the model's own rate only, which is 1"
-            )
-    if wire.pronunciations:
-        raise UnsupportedField("config.pronunciations", "this server takes no pronunciations")
+        if rate != 1.0 and not info.has_speaking_rate:
+            raise UnsupportedField("config.speaking_rate", "this model speaks at its own rate only, which is 1")
     if wire.HasField("resume"):
         raise UnsupportedField("config.resume", "this server cannot continue an utterance; send its text in a new one")
     if wire.text_format not in (tts_pb2.TEXT_FORMAT_UNSPECIFIED, *TEXT_FORMATS):
@@ -133,6 +131,19 @@ def _refuse_what_does_not_act(wire: tts_pb2.SynthesisConfig) -> None:
             raise InvalidRequest("config.text_format", f"unknown format {wire.text_format}; available: {names}")
         asked = tts_pb2.TextFormat.Name(wire.text_format)
         raise UnsupportedField("config.text_format", f"{asked} is not available; available: {names}")
+
+
+def _read_pronunciations(wire: tts_pb2.SynthesisConfig, info: messages.EngineInfo) -> Iterator[messages.Pronunciation]:
+    count, most = len(wire.pronunciations), messages.MAX_PRONUNCIATIONS
+    if count > most:
+        raise InvalidRequest("config.pronunciations", f"{count} of them; at most {most} are possible")
+    for index, each in enumerate(wire.pronunciations):
+        field = f"config.pronunciations[{index}]"
+        spoken = messages.Pronunciation(word=each.word, respelling=each.respelling, phonemes=each.phonemes)
+        spoken.check(field)
+        if spoken.phonemes and not info.has_phonemes:
+            raise UnsupportedField(f"{field}.phonemes", "this model takes respellings only")
+        yield spoken
 
 
 def _read_sampling(wire: Message) -> dict[str, float]:

@@ -137,6 +137,9 @@ def to_server_info(
         ),
         features=tts_pb2.Features(
             alignment=info.has_alignment,
+            pronunciations=True,
+            phonemes=info.has_phonemes,
+            speaking_rate=info.has_speaking_rate,
             playback_reports=True,
             playback_scheduling=info.has_playback_scheduling,
             prebuffer_hint=info.has_prebuffer_hint,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.scheduling.jobs import FlowWork, VocoderWork
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.words import WrittenWord
 
 SAMPLES_PER_TOKEN = 4
@@ -40,11 +41,11 @@ class ScriptedTokens:
     batches: list[int] = field(default_factory=list)  # rows of each step
     log: list[str] = field(default_factory=list)
 
-    def speakable(self, text: str, language: str) -> list[str]:
+    def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         text = text.strip()
         return [text] if any(char.isalnum() or char in "@#$" for char in text) else []
 
-    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
+    def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:
         raise AssertionError("asked for nothing but alignment")
 
     def begin(self, job: object) -> ScriptedRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from re import Match
 
-from engine.text.normalize.rule import Rule, final_dot, letters, one_of, rule, small
+from engine.text.normalize.rule import CAPITAL, Rule, final_dot, letters, one_of, rule, small
 from engine.text.normalize.tables.abbreviations import (
     ABBREVIATIONS,
     BEFORE_MORE,
@@ -32,7 +32,7 @@ ABBREVIATED: tuple[Rule, ...] = (
     rule(r"\bN/A\b", "not applicable", exact=True),
     rule(r"\band/or\b", "and or"),
     rule(r"\best\.?\s(?=\d{4}\b)", "established "),
-    rule(rf"(?<![\w.])({'|'.join(TITLES_UNDOTTED)})\b\.?(?!\w)(?=\s+[A-Z])", _abbreviation, exact=True),
+    rule(rf"(?<![\w.])({'|'.join(TITLES_UNDOTTED)})\b\.?(?!\w)(?=\s+{CAPITAL})", _abbreviation, exact=True),
     rule(rf"(?<![\w.])({'|'.join(UNDOTTED)})\b\.?(?!\w)", _abbreviation),
     rule(rf"(?<![\w.])({one_of(ABBREVIATIONS)})\.(?!\w)", _abbreviation),
     rule(rf"(?<![\w.])({one_of(BEFORE_MORE)})\.(?=,|\s+(?-i:[\da-z$£€(]))", lambda m: BEFORE_MORE[small(m[1])]),

@@ -5,21 +5,22 @@ from __future__ import annotations
 from re import Match
 
 from engine.text.normalize import numbers
-from engine.text.normalize.rule import Rule, final_dot, letters, one_of, rule
+from engine.text.normalize.rule import CAPITAL, Rule, final_dot, letters, one_of, rule
 from engine.text.normalize.tables.names import (
+    BEFORE_NUMBERS,
     DIRECTIONS,
     NUMBERED,
     NUMBERED_PLACES,
     PAIRED,
-    PLACES,
     ROYAL,
     RULERS,
     STREET_NAMES,
     STREETS,
     TITLES,
 )
+from engine.text.pronunciations import PLACES
 
-_NAME = r"[A-Z][\w']{1,30}"
+_NAME = rf"(?:[A-Z][\w']{{1,30}}|[{PLACES}])"
 _ANY_STREET = rf"(?:{'|'.join(STREETS)}|{STREET_NAMES})\b"
 _LETTERED = rf"\b((?i:{NUMBERED_PLACES})\.? )(\d{{1,4}})([A-Z])\b"
 _ROMAN = "[IVXLC]+"
@@ -69,7 +70,7 @@ NAMES: tuple[Rule, ...] = (
         _direction,
         exact=True,
     ),
-    rule(r"\bSt\.?(?=\s+[A-Z])(?<!\dSt)", "saint", exact=True),
+    rule(rf"\bSt\.?(?=\s+{CAPITAL})(?<!\dSt)", "saint", exact=True),
     rule(
         rf"((?:\d[A-Z]?|[a-z]) (?:{_NAME} ){{1,3}}|\d(?:st|nd|rd|th) )({'|'.join(STREETS)})\b\.?"
         r"(?!\s[A-Z][a-z]+\s(?:was|is|said)\b)",
@@ -83,17 +84,17 @@ NAMES: tuple[Rule, ...] = (
         _direction,
         exact=True,
     ),
-    rule(rf"\b({one_of(PLACES)})\.\s?(?=#?\d)", lambda m: PLACES[m[1].lower()] + " "),
+    rule(rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {letters(m[3])}", exact=True, style="spelled"),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {m[3]}", exact=True, style="cased"),
-    rule(r"\b(apt|ste|rm|bldg|hwy|rte)\s(?=#?\d)", lambda m: PLACES[m[1].lower()] + " "),
+    rule(r"\b(apt|ste|rm|bldg|hwy|rte)\s(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(r"#\s?(?=\d)", "number "),
     rule(
         rf"\b((?:{PAIRED}) (?:[A-Z]{{1,3}} ?)?)(\d{{3,4}})\b(?![,.:/-]\d|%| ?(?:m|km|miles|people|feet)\b)",
         lambda m: m[1] + numbers.paired(m[2]),
     ),
     # titles
-    rule(rf"\b({'|'.join(TITLES)})\.(?=\s[A-Z])", lambda m: TITLES[m[1]], exact=True),
+    rule(rf"\b({'|'.join(TITLES)})\.(?=\s{CAPITAL})", lambda m: TITLES[m[1]], exact=True),
     # Roman numbers
     rule(rf"\b((?i:{NUMBERED}))\s+({_ROMAN})\b(?<!\sI)(?![.']\w)", _roman, exact=True),
     rule(rf"\b((?i:{NUMBERED}))\s+(I)(?=[.,:;)]|$)", _roman, exact=True),

@@ -19,6 +19,7 @@ from re import Match
 from engine.text.normalize.order import RULES
 from engine.text.normalize.rule import Replacement
 from engine.text.normalize.tables.signs import LETTERS, SIGNS
+from engine.text.pronunciations import FIRST_PLACE, LAST_PLACE, PLACES
 from engine.text.traced import Traced
 
 _SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
@@ -26,11 +27,11 @@ _CASED_CHARACTERS = str.maketrans(SIGNS)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]{0,30}[ -/]?[@-~]|[@-Z\\^_])?")  # of a terminal
 _GROUPED = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")  # the space inside '12 000'
 _SPOKEN = frozenset("abcdefghijklmnopqrstuvwxyz'.,?! ")
-_LETTER = re.compile("[a-z]")
-_LOOSE_APOSTROPHES = re.compile(r"(?<![a-z])'+|'+(?![a-z])")
+_LETTER = re.compile(f"[a-z{PLACES}]")
+_LOOSE_APOSTROPHES = re.compile(rf"(?<![a-z{PLACES}])'+|'+(?![a-z{PLACES}])")
 _MARKS = re.compile(r"[\s,.?!]*[,.?!][\s,.?!]*")
 _SPACES, _EDGES = re.compile(" +"), re.compile("^[,.?! ]+| +$")
-_FIRST_PLACE = 0xE000  # of the private use area: characters that stand for tags while the rules run
+_FIRST_TAG = 0xE000  # of the private use area: characters that stand for tags while the rules run
 
 
 def normalize(text: str) -> str:
@@ -38,10 +39,10 @@ def normalize(text: str) -> str:
     return traced(text).text
 
 
-def traced(text: str) -> Traced:
-    """`normalize`, knowing where in `text` everything came from."""
+def traced(text: str | Traced) -> Traced:
+    """`normalize`, knowing where in `text` everything came from. Places of pronunciations stay what they are."""
     spoken = (
-        Traced.of(text)
+        (Traced.of(text) if isinstance(text, str) else text)
         .sub(_ESCAPE, "")
         .sub(_GROUPED, ",")
         .each(lambda char: char.translate(_SPELLED_CHARACTERS))
@@ -54,9 +55,10 @@ def traced(text: str) -> Traced:
 
 
 def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
-    """The same text with words for what is not written in words; `tags` pass untouched."""
+    """The same text with words for what is not written in words; `tags` pass untouched, as do places of
+    pronunciations."""
     text = _GROUPED.sub(",", _ESCAPE.sub("", re.sub("[\ue000-\uf8ff]", "", text))).translate(_CASED_CHARACTERS)
-    places = {tag: chr(_FIRST_PLACE + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
+    places = {tag: chr(_FIRST_TAG + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
     for tag, place in places.items():
         text = text.replace(tag, place)
     for rule in RULES:
@@ -90,7 +92,7 @@ def _folded(spoken: Traced) -> Traced:
 
 
 def _plain(char: str) -> str:
-    return char if char in _SPOKEN else " "
+    return char if char in _SPOKEN or FIRST_PLACE <= char <= LAST_PLACE else " "
 
 
 def _tidy(spoken: Traced) -> Traced:

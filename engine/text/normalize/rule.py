@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from re import Match
 from typing import Literal
 
+from engine.text.pronunciations import PLACES
+
 Style = Literal["spelled", "cased"]
 Replacement = str | Callable[[Match[str]], str]
 
 # Not inside a longer number or a word, and never given back digit by digit: a page of digits stays linear.
 NUMBER = r"(?<![\w.])(?:(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?|\.\d++)"
+CAPITAL = f"[A-Z{PLACES}]"  # a word that has a pronunciation of its own counts as a name
 DASH = "[-\u2013]"  # a hyphen, or the dash of a range
 
 

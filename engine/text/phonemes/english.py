@@ -19,14 +19,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from engine.errors import ModelError
-from engine.text.phonemes.lexicon import Lexicon
+from engine.text.phonemes.lexicon import Lexicon, with_s
 from engine.text.phonemes.stress import begins_with_vowel, emphasised, lightly_stressed, spelled_out
 from engine.text.phonemes.tagger import Tagger
 from engine.text.phonemes.unknown import Letters
+from engine.text.pronunciations import PLACES
 from engine.text.traced import Traced
 
 LEXICON, NETWORKS = "lexicon.xz", "pronunciation.safetensors"
-_TOKEN = re.compile("[a-z']+|[,.?!]")
+_TOKEN = re.compile(f"[a-z']+|[{PLACES}](?:'s)?|[,.?!]")
 _REMEMBERED = 4_096  # words that the network has said
 _ALWAYS_TAGGED = frozenset({"in", "used"})
 _MARKS = frozenset(",.?!")
@@ -40,7 +41,7 @@ _BEFORE_SOUNDS = {  # before a vowel, before a consonant, before a mark
     "ay": ("ˈA", "ˈA", "ˈA"),
 }
 
-Pronunciations = Mapping[str, str]  # word in lower case -> phonemes
+Phonemes = Mapping[str, str]  # of words in lower case, or of the places of words
 
 
 class English:
@@ -59,7 +60,7 @@ class English:
         tagger, letters = read_networks(directory / NETWORKS)
         return cls(Lexicon.read(directory / LEXICON), tagger, letters)
 
-    def phonemes(self, spoken: Traced, written: str, pronunciations: Pronunciations | None = None) -> Traced:
+    def phonemes(self, spoken: Traced, written: str, pronunciations: Phonemes | None = None) -> Traced:
         """`spoken` is what the normaliser made of `written`; the result is traced to `written` as well.
 
         `pronunciations` come before everything else."""
@@ -75,7 +76,7 @@ class English:
             done = word.place[1]
         return Traced("".join([*texts, spoken.text[done:]]), spans + spoken.spans[done:])
 
-    def _said(self, words: list[_Word], written: str, pronunciations: Pronunciations) -> list[str]:
+    def _said(self, words: list[_Word], written: str, pronunciations: Phonemes) -> list[str]:
         said = [word.text for word in words]
         tags = self._tags(said)
         vowel: bool | None = None  # whether the next sound is one; None: a mark is next, or the end
@@ -85,8 +86,9 @@ class English:
                 vowel = None
                 continue
             following = words[index + 1].text if index + 1 < len(words) else ""
-            if word in pronunciations:
-                said[index] = pronunciations[word]
+            if word.removesuffix("'s") in pronunciations:
+                known = pronunciations[word.removesuffix("'s")]
+                said[index] = with_s(known) if word.endswith("'s") else known
             else:
                 said[index] = self._word(words[index], tags.get(index, ""), vowel, following, written)
             begins = begins_with_vowel(said[index])

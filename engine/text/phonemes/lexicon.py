@@ -69,7 +69,7 @@ class Lexicon:
 
     def inflected(self, word: str) -> Entry | None:
         """What the rules make of a listed word's possessive, plural, past or -ing form."""
-        for stems, ending in ((_before_s, _with_s), (_before_ed, _with_ed), (_before_ing, _with_ing)):
+        for stems, ending in ((_before_s, with_s), (_before_ed, _with_ed), (_before_ing, _with_ing)):
             for stem in stems(word):
                 if len(stem) > 1 and (entry := self._entries.get(stem)) is not None:
                     ways = {tag: ending(phonemes) for tag, phonemes in entry.ways.items() if tag != AT_END}
@@ -106,7 +106,7 @@ def _before_ing(word: str) -> list[str]:
     return [*stems, stem[:-1]] if len(word) > 5 and _DOUBLED.search(stem) else stems
 
 
-def _with_s(stem: str) -> str:
+def with_s(stem: str) -> str:
     if stem[-1] in "szʃʒʧʤ":
         return stem + "ᵻz"
     return stem + ("s" if stem[-1] in "ptkfθ" else "z")

@@ -26,6 +26,10 @@ def lightly_stressed(phonemes: str) -> str:
     return phonemes if marked(phonemes) else _FIRST_VOWEL.sub(lambda vowel: SECONDARY + vowel[0], phonemes, count=1)
 
 
+def unstressed(phonemes: str) -> str:
+    return _MARKS.sub("", phonemes)
+
+
 def emphasised(phonemes: str) -> str:
     """A word without a primary stress gets one, as a word in capitals does."""
     if PRIMARY in phonemes:

@@ -20,6 +20,7 @@ from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedRow, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, nothing, spoken
@@ -103,10 +104,10 @@ def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) 
     entered, gate = threading.Event(), threading.Event()
     plain = pipeline.tokens.speakable
 
-    def slow(text: str, language: str) -> list[str]:
+    def slow(text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         entered.set()
         assert gate.wait(5)
-        return plain(text, language)
+        return plain(text, language, pronunciations)
 
     pipeline.tokens.speakable = slow  # type: ignore[method-assign]
     caller = Caller(pipeline.scheduler, "a")

@@ -9,15 +9,16 @@ from engine.messages import FlushDone
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import FlushMark
 from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
+from engine.text.pronunciations import NONE, Pronunciations
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
 
 def test_text_is_prepared_on_the_text_thread_alone(pipeline: Pipeline) -> None:
     plain, threads = pipeline.tokens.speakable, set()
 
-    def speakable(text: str, language: str) -> list[str]:
+    def speakable(text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         threads.add(threading.current_thread().name)
-        return plain(text, language)
+        return plain(text, language, pronunciations)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     caller = Caller(pipeline.scheduler, "a")
@@ -31,9 +32,9 @@ def test_one_segment_is_prepared_ahead_and_not_more(pipeline: Pipeline) -> None:
     pipeline.tokens.gate = threading.Event()
     plain, prepared = pipeline.tokens.speakable, []
 
-    def speakable(text: str, language: str) -> list[str]:
+    def speakable(text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         prepared.append(text)
-        return plain(text, language)
+        return plain(text, language, pronunciations)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     caller = Caller(pipeline.scheduler, "a")
@@ -47,9 +48,9 @@ def test_a_long_text_delays_no_other(pipeline: Pipeline) -> None:
     """One message of 20,000 characters silenced its neighbours for seconds: it was cut in one go, under the lock."""
     plain = pipeline.tokens.speakable
 
-    def speakable(text: str, language: str) -> list[str]:
+    def speakable(text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         time.sleep(0.001)
-        return plain(text, language)
+        return plain(text, language, pronunciations)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     long, short = Caller(pipeline.scheduler, "long", reads=False), Caller(pipeline.scheduler, "short")
@@ -65,10 +66,10 @@ def test_a_long_text_delays_no_other(pipeline: Pipeline) -> None:
 def test_text_that_cannot_be_prepared_ends_its_utterance_after_what_was_before_it(pipeline: Pipeline) -> None:
     plain = pipeline.tokens.speakable
 
-    def speakable(text: str, language: str) -> list[str]:
+    def speakable(text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         if "bad" in text:
             raise RuntimeError("scripted failure of the text")
-        return plain(text, language)
+        return plain(text, language, pronunciations)
 
     pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     bad, good = Caller(pipeline.scheduler, "bad"), Caller(pipeline.scheduler, "good")

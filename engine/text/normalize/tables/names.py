@@ -66,7 +66,7 @@ DIRECTIONS = {
     "SE": "southeast",
     "SW": "southwest",
 }
-PLACES = {  # before a number
+BEFORE_NUMBERS = {  # before a number
     "apt": "apartment",
     "bldg": "building",
     "rm": "room",
