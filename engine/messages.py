@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,23 @@ from engine.errors import EngineBroken, GaplessError, InvalidRequest
 
 _VOICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also a file's name
 _MAX_DESCRIPTION = 1000  # characters
+
+
+class TextFormat(StrEnum):
+    """What text is written in."""
+
+    AUTO = "auto"  # markup is looked for, and ordinary text is left alone
+    PLAIN = "plain"  # every character is text
+    MARKDOWN = "markdown"
+    SSML = "ssml"  # a subset
+
+
+class CodeBlocks(StrEnum):
+    """What is said for a fenced block of code."""
+
+    ANNOUNCE = "announce"  # that there is one
+    SKIP = "skip"  # nothing
+    SPEAK = "speak"  # the code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +49,8 @@ class Utterance:
     sampling: Mapping[str, float] = field(default_factory=dict)  # by the wire's names
     seed: int | None = None
     max_text_delay_s: float | None = None
+    text_format: TextFormat = TextFormat.AUTO
+    code_blocks: CodeBlocks = CodeBlocks.ANNOUNCE
     want_alignment: bool = False
     traceparent: str = ""  # W3C parent of the engine's spans; "" = none
 

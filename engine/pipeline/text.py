@@ -12,13 +12,16 @@ from functools import partial
 
 from engine.clock import now_ns
 from engine.device.faults import reported
-from engine.pipeline.worker import Runner, Work
+from engine.messages import Warned
+from engine.pipeline.worker import Runner, Work, emit
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import TokenStage
 from engine.scheduling.ledger import FlushMark
 from engine.scheduling.running import Running, Spoken, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
 from engine.text.segmenter import TextSegment
+
+_SHOWN = 60  # characters of what was dropped that a warning shows
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,9 @@ class TextRunner(Runner):
 
     def _cut(self, running: Running) -> None:
         taken = running.segmenter.take(now_ns())
-        with self._scheduler.changed:
+from engine.device.faults import reported
+from engine.messages import Warned
+from engine.pipeline.worker import Runner, Work, emit
             take_cut(running, taken)
             running.prepared_ns = now_ns()
             self._scheduler.changed.notify_all()
