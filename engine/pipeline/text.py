@@ -13,11 +13,11 @@ from functools import partial
 from engine.clock import now_ns
 from engine.device.faults import reported
 from engine.messages import Warned
-from engine.pipeline.worker import Runner, Work, emit
+from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import TokenStage
 from engine.scheduling.ledger import FlushMark
-from engine.scheduling.running import Running, Spoken, fail, take_cut
+from engine.scheduling.running import Running, Spoken, emit, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
 from engine.text.segmenter import TextSegment
 
@@ -54,9 +54,10 @@ class TextRunner(Runner):
 
     def _cut(self, running: Running) -> None:
         taken = running.segmenter.take(now_ns())
-from engine.device.faults import reported
-from engine.messages import Warned
-from engine.pipeline.worker import Runner, Work, emit
+        for dropped, what in running.segmenter.take_dropped():
+            shown = f", first: {what[:_SHOWN]!r}" if what else ""
+            emit(running, Warned(reason=dropped.reason, message=dropped.message + shown))
+        with self._scheduler.changed:
             take_cut(running, taken)
             running.prepared_ns = now_ns()
             self._scheduler.changed.notify_all()

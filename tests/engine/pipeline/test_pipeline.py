@@ -236,21 +236,12 @@ def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
         timing=replace(CONFIG.timing, largest=30),
         ledger_tokens=100,
     )
-<<<<<<< HEAD
     scheduler, tokens = Scheduler(config), ScriptedTokens()
     scheduler.estimates.token_s.add(0.1)
     t3 = Worker("t3", scheduler, [T3Runner(scheduler, tokens)], nothing)
     flow = Worker("flow", scheduler, [FlowRunner(scheduler, ScriptedMel())], nothing)
     Caller(scheduler, "a")
-    text = TextSegment(text="x" * 60, begin=0, received_ns=1, cut_ns=1)
-=======
-    board, tokens = Board(config), ScriptedTokens()
-    board.estimates.token_s.add(0.1)
-    t3 = Worker("t3", board, [T3Runner(board, tokens)], nothing)
-    flow = Worker("flow", board, [FlowRunner(board, ScriptedMel())], nothing)
-    Caller(board, "a")
     text = TextSegment(text="x" * 60, origin=Origin.verbatim(0, len("x" * 60)), received_ns=1, cut_ns=1)
->>>>>>> 1509f13 (Markup: Markdown, HTML, SSML and formulas become spoken text before it is cut)
     segment = SegmentTokens(index=0, text=text, spoken=text.text, t3_start_ns=1, prefill_end_ns=1)
     for _ in range(8):
         segment.append(ord("x"), 1)
