@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeAlias, TypedDict, cast
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias, TypedDict, TypeVar, cast
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -37,6 +37,8 @@ ProbeAnswer: TypeAlias = pb.ProbeClockResponse
 NewVoiceRequest: TypeAlias = pb.CreateVoiceRequest
 NewVoiceResponse: TypeAlias = pb.CreateVoiceResponse
 
+C = TypeVar("C")
+
 METHOD = "gapless.tts.v1.TextToSpeechService/Synthesize"
 AUDIO_PIECE_BYTES = 256 << 10  # of a recording, in one message
 SAMPLING_FIELDS = ("temperature", "top_p", "min_p", "top_k", "repetition_penalty", "cfg_weight", "exaggeration")
@@ -48,6 +50,18 @@ _ENCODINGS = {
     pb.AUDIO_ENCODING_MULAW: Encoding.MULAW,
     pb.AUDIO_ENCODING_ALAW: Encoding.ALAW,
 }
+_TEXT_FORMATS = {
+    "auto": pb.TEXT_FORMAT_AUTO,
+    "plain": pb.TEXT_FORMAT_PLAIN,
+    "markdown": pb.TEXT_FORMAT_MARKDOWN,
+    "ssml": pb.TEXT_FORMAT_SSML,
+}
+_CODE_BLOCKS = {
+    "announce": pb.CODE_BLOCKS_ANNOUNCE,
+    "skip": pb.CODE_BLOCKS_SKIP,
+    "speak": pb.CODE_BLOCKS_SPEAK,
+}
+TEXT_FORMATS, CODE_BLOCKS = tuple(_TEXT_FORMATS), tuple(_CODE_BLOCKS)
 
 
 class Sampling(TypedDict, total=False):
@@ -73,6 +87,8 @@ class Options(TypedDict, total=False):
     sampling: Sampling | None
     max_lead: float | None  # s of audio that the server may run ahead of the listener; 0: as fast as possible
     max_text_delay: float | None  # s to wait for the end of a sentence
+    text_format: str | None  # "auto", "plain", "markdown" or "ssml"
+    code_blocks: str | None  # what is said for a block of code: "announce" (that there is one), "skip" or "speak"
     want_alignment: bool
 
 
@@ -130,6 +146,8 @@ def _config(options: Options) -> pb.SynthesisConfig:
         language_code=options.get("language") or "",
         sampling=pb.SamplingConfig(**(options.get("sampling") or {}), seed=options.get("seed")),
         streaming=pb.StreamingConfig(want_alignment=options.get("want_alignment", False)),
+        text_format=_choice_to(_TEXT_FORMATS, options.get("text_format")),
+        code_blocks=_choice_to(_CODE_BLOCKS, options.get("code_blocks")),
     )
     if rate := options.get("sample_rate"):
         config.audio_format.sample_rate_hertz = rate
@@ -140,6 +158,13 @@ def _config(options: Options) -> pb.SynthesisConfig:
     if (max_text_delay := options.get("max_text_delay")) is not None:
         config.streaming.max_text_delay.CopyFrom(duration(max_text_delay))
     return config
+
+
+def _choice_to(choices: Mapping[str, C], choice: str | None) -> C | None:
+    """Raises ValueError."""
+    if choice and choice not in choices:
+        raise ValueError(f"{choice!r} is none of {', '.join(choices)}")
+    return choices[choice] if choice else None
 
 
 class Decoder:
@@ -364,6 +389,9 @@ def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
         sample_rates=tuple(info.sample_rates_hertz),
         encodings=tuple(_ENCODINGS[encoding] for encoding in info.encodings if encoding in _ENCODINGS),
         languages=tuple(info.language_codes),
+        text_formats=tuple(
+            name for wire in info.text_formats for name, number in _TEXT_FORMATS.items() if number == wire
+        ),
         flow_form=info.flow_form,
         limits=limits_from(info.limits),
         default_sampling=sampling_from(info.default_sampling),

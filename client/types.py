@@ -182,6 +182,7 @@ class ServerInfo:
     sample_rates: tuple[int, ...]
     encodings: tuple[Encoding, ...]  # that this client can read
     languages: tuple[str, ...]  # the first is the default
+    text_formats: tuple[str, ...]  # that this client knows; the first is the default
     flow_form: str  # "cached", "windowed" or "cumulative"
     limits: Limits
     default_sampling: Mapping[str, float]

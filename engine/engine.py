@@ -50,6 +50,7 @@ from engine.stages.t3 import T3Stage
 from engine.stages.vocoder import VocoderStage
 from engine.stages.watermark import Watermark
 from engine.text.lexicon import load_lexicon
+from engine.text.markup import Style
 from engine.text.pronunciations import Pronunciations
 from engine.text.segmenter import Segmenter
 from engine.tracing import UtteranceTrace
@@ -208,7 +209,7 @@ class LocalEngine:
             accepted=accepted,
             sink=sink,
             trace=trace,
-            segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9)),
+            segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9), Style.of(utterance, accepted.language)),
             ledger=Ledger(self._scheduler.config.ledger_tokens),
             on_leave=on_leave,
             pronunciations=self._pronunciations(utterance.pronunciations),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -46,6 +47,23 @@ class Pronunciation:
             raise InvalidRequest(f"{field}.{name}", f"{spoken!r} has nothing that can be spoken")
 
 
+class TextFormat(StrEnum):
+    """What text is written in."""
+
+    AUTO = "auto"  # markup is looked for, and ordinary text is left alone
+    PLAIN = "plain"  # every character is text
+    MARKDOWN = "markdown"
+    SSML = "ssml"  # a subset
+
+
+class CodeBlocks(StrEnum):
+    """What is said for a fenced block of code."""
+
+    ANNOUNCE = "announce"  # that there is one
+    SKIP = "skip"  # nothing
+    SPEAK = "speak"  # the code
+
+
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
     """One request to speak. Fields left at None take the model's defaults."""
@@ -56,6 +74,8 @@ class Utterance:
     sampling: Mapping[str, float] = field(default_factory=dict)  # by the wire's names
     seed: int | None = None
     max_text_delay_s: float | None = None
+    text_format: TextFormat = TextFormat.AUTO
+    code_blocks: CodeBlocks = CodeBlocks.ANNOUNCE
     want_alignment: bool = False
     pronunciations: tuple[Pronunciation, ...] = ()  # before those that the engine was started with
     speaking_rate: float = 1.0  # relative to the model's own

@@ -12,6 +12,7 @@ from engine.scheduling.ledger import Ledger, SegmentTokens
 from engine.scheduling.running import Running, VocoderJob
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig, Window
+from engine.text.origin import Origin
 from engine.text.segmenter import Segmenter, SegmenterConfig, TextSegment
 from engine.tracing import UtteranceTrace
 
@@ -100,7 +101,7 @@ def _segment(chance: random.Random, now: int) -> SegmentTokens:
     text = "x" * chance.randrange(5, 120)
     segment = SegmentTokens(
         index=0,
-        text=TextSegment(text=text, begin=0, received_ns=now, cut_ns=now),
+        text=TextSegment(text=text, origin=Origin.verbatim(0, len(text)), received_ns=now, cut_ns=now),
         spoken=text,
         t3_start_ns=now,
         prefill_end_ns=now,

@@ -140,6 +140,14 @@ def _add_say(command: argparse.ArgumentParser) -> None:
     speech.add_argument("--sample-rate", metavar="HZ", type=int, help="8000, 16000, 22050, 24000, 44100 or 48000")
     speech.add_argument("--encoding", type=Encoding, choices=list(Encoding), help="of the audio on the wire")
     speech.add_argument("--max-lead", metavar="S", type=float, help="audio sent ahead of the listener; 0: no limit")
+    speech.add_argument(
+        "--text-format", choices=("auto", "plain", "markdown", "ssml"), help="what the text is written in"
+    )
+    speech.add_argument(
+        "--code-blocks",
+        choices=("announce", "skip", "speak"),
+        help="what is said for a block of code (default: announce)",
+    )
     speech.add_argument("--max-text-delay", metavar="S", type=float, help="longest wait for the end of a sentence")
     sampling = command.add_argument_group("sampling (absent: the model's default)")
     sampling.add_argument("--seed", metavar="N", type=int, help="same seed and text: same audio")

@@ -93,6 +93,8 @@ def _options(arguments: argparse.Namespace) -> Options:
         sampling=sampling,
         max_lead=max_lead,
         max_text_delay=arguments.max_text_delay,
+        text_format=arguments.text_format,
+        code_blocks=arguments.code_blocks,
         want_alignment=arguments.words,
     )
 

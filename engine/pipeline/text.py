@@ -16,13 +16,16 @@ from itertools import islice
 
 from engine.clock import now_ns
 from engine.device.faults import reported
+from engine.messages import Warned
 from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import TokenStage
 from engine.scheduling.ledger import FlushMark
-from engine.scheduling.running import Running, Spoken, fail, take_cut
+from engine.scheduling.running import Running, Spoken, emit, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
 from engine.text.segmenter import TextSegment
+
+_SHOWN = 60  # characters of what was dropped that a warning shows
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,9 @@ class TextRunner(Runner):
         if running.texts and not running.pieces:
             return
         taken = running.segmenter.take(now_ns(), TURN_CHARS)
+        for dropped, what in running.segmenter.take_dropped():
+            shown = f", first: {what[:_SHOWN]!r}" if what else ""
+            emit(running, Warned(reason=dropped.reason, message=dropped.message + shown))
         with self._scheduler.changed:
             take_cut(running, taken)
             self._scheduler.changed.notify_all()

@@ -123,12 +123,13 @@ class SegmentAlignment:
 
     def _word(self, index: int, state: int) -> Word:
         word, text = self._words[index], self._text
+        text_begin, text_end = text.origin.span(word.text_begin, word.text_end)
         return Word(
             word=text.text[word.text_begin : word.text_end],
             start_sample=self._sample(self._begins[state, index]),
             end_sample=self._sample(self._ends[state, index]),
-            text_begin=text.begin + word.text_begin,
-            text_end=text.begin + word.text_end,
+            text_begin=text_begin,
+            text_end=text_end,
         )
 
     def _sample(self, token: np.int64) -> int:

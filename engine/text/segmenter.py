@@ -20,6 +20,9 @@ A cut falls behind
   * a clause mark (, ; : 、 ، or a dash) once the segment is long enough: early in an utterance, since someone waits;
   * the last clause mark, space or East Asian mark that fits, when a sentence is longer than a segment may be;
 and never inside a tag such as [clear throat]. White space between segments belongs to none of them.
+
+What is cut is the text that `engine.text.markup` has left. What may be markup is held back until that is decided; after
+the longest wait it is read as if nothing followed.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
+from engine.messages import CodeBlocks, TextFormat
+from engine.text.markup import Dropped, MarkupReader, Style
+from engine.text.origin import Origin, TextPiece
 from engine.text.sentences import MARK, RUN, SENTENCE_MARKS, ends, ends_somehow, ends_well
 
 TURN_CHARS = 2_000  # that one `take` looks at
@@ -64,15 +70,20 @@ class SegmenterConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextSegment:
-    text: str  # verbatim, without the white space round it
-    begin: int  # index of its first character in all text sent
+    text: str  # without markup, and without the white space round it
+    origin: Origin  # where its characters were sent
     received_ns: int  # when the text that completed it arrived
     cut_ns: int  # when it was cut
 
     @property
+    def begin(self) -> int:
+        """Index of its first character in all text sent."""
+        return self.origin.span(0, 1)[0]
+
+    @property
     def end(self) -> int:
         """Index behind its last character in all text sent."""
-        return self.begin + len(self.text)
+        return self.origin.span(len(self.text) - 1, len(self.text))[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +93,21 @@ class FlushPoint:
     flush_id: int | None  # None: the end of the input
 
 
+PLAIN = Style(text_format=TextFormat.PLAIN, code_blocks=CodeBlocks.SPEAK, is_english=True)
+
+
 class Segmenter:
     """One utterance's text. Instants are passed in."""
 
-    def __init__(self, config: SegmenterConfig, max_delay_ns: int) -> None:
+    def __init__(self, config: SegmenterConfig, max_delay_ns: int, style: Style = PLAIN) -> None:
         self._config = config
+        self._markup = MarkupReader(style)
+        self._origin = Origin()
         self._max_delay_ns = max_delay_ns
         self._input: deque[tuple[str, int] | tuple[FlushPoint, int]] = deque()  # with the instant of its arrival
         self._used = 0  # characters of the first of them that are in the buffer
-        self._buffer = ""
-        self._offset = 0  # index of the buffer's first character in all text sent
+        self._buffer = ""  # what markup has left of the text
+        self._offset = 0  # index of the buffer's first character in all that markup has left
         self._begin = 0  # where the next segment begins, in the buffer
         self._scanned = 0  # up to where no mark of it can end it any more
         self._cut_count = 0
@@ -124,12 +140,12 @@ class Segmenter:
         taken: list[TextSegment | FlushPoint] = []
         if not self._input:
             if self._pause is not None and now_ns >= self._pause[0]:
-                self._cut(self._pause[1], now_ns, taken)
-                self._note_pause()
+                self._act_on_pause(self._pause[1], now_ns, taken)
             return taken
         while self._input and max_chars > 0:
             item, received_ns = self._input[0]
             if isinstance(item, FlushPoint):
+                self._append(self._markup.settle())
                 self._cut_complete(now_ns, taken, final=True)
                 taken.append(item)
                 max_chars -= _FLUSH_COST
@@ -139,7 +155,7 @@ class Segmenter:
             max_chars -= len(part)
             if self._used == 0:
                 self._hear(received_ns)
-            self._append(part)
+            self._append(self._markup.read(part))
             self._cut_complete(now_ns, taken, final=False)
             self._used += len(part)
             if self._used == len(item):
@@ -162,12 +178,28 @@ class Segmenter:
             self._pace_ns = pace + (distance - pace) / _PACE_MEMORY
         self._received_ns = received_ns
 
-    def _append(self, part: str) -> None:
+    def take_dropped(self) -> list[tuple[Dropped, str]]:
+        """Kinds of what was dropped, each with the first that was written; each kind is told once."""
+        return self._markup.take_dropped()
+
+    def _append(self, pieces: list[TextPiece]) -> None:
         """What has been cut leaves the buffer, which so stays short."""
         self._offset += self._begin
         self._scanned -= self._begin
-        self._buffer = self._buffer[self._begin :] + part
+        self._buffer = self._buffer[self._begin :] + "".join(piece.text for piece in pieces)
         self._begin = 0
+        self._origin.forget(self._offset)
+        for piece in pieces:
+            self._origin.append(piece)
+
+    def _act_on_pause(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
+        """Cuts at `end`; where there is nothing to cut, what markup holds is read as it is."""
+        if end > self._begin:
+            self._cut(end, now_ns, taken)
+        else:
+            self._append(self._markup.settle())
+            self._cut_complete(now_ns, taken, final=False)
+        self._note_pause()
 
     def _cut_complete(self, now_ns: int, taken: list[TextSegment | FlushPoint], final: bool) -> None:
         while (end := self._complete_end(final)) is not None:
@@ -176,9 +208,10 @@ class Segmenter:
     def _cut(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
         text = self._buffer[self._begin : end].rstrip()
         begin = self._offset + self._begin
+        origin = self._origin.cut(begin, begin + len(text))
         self._begin = self._scanned = end
         self._cut_count += 1
-        taken.append(TextSegment(text=text, begin=begin, received_ns=self._received_ns or now_ns, cut_ns=now_ns))
+        taken.append(TextSegment(text=text, origin=origin, received_ns=self._received_ns or now_ns, cut_ns=now_ns))
 
     def _complete_end(self, final: bool) -> int | None:
         """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""
@@ -215,18 +248,30 @@ class Segmenter:
     def _note_pause(self) -> None:
         """When a pause decides, and where."""
         self._pause = None
-        text, begin = self._buffer, self._begin
-        if self._received_ns is None or not any(map(str.isalnum, text[begin:])):
+        if self._received_ns is None:
             return
+        pauses = [pause for pause in (self._pause_of_text(), self._pause_of_markup()) if pause is not None]
+        if pauses:
+            wait_ns, end = min(pauses)
+            self._pause = self._received_ns + wait_ns, end
+
+    def _pause_of_text(self) -> tuple[int, int] | None:
+        text, begin = self._buffer, self._begin
+        if not any(map(str.isalnum, text[begin:])):
+            return None
         moment_ns = max(_LEAST_PAUSE_NS, round(_PACES * (self._pace_ns or 0)))
         if ends_well(text, begin):
-            self._pause = self._received_ns + min(moment_ns, self._max_delay_ns), len(text)
-        elif ends_somehow(text, begin):
-            self._pause = self._received_ns + self._max_delay_ns, len(text)
-        elif clauses := [mark.end() for mark in _LAST_CLAUSE.finditer(text, begin)]:
-            self._pause = self._received_ns + self._max_delay_ns, clauses[-1]
-        elif complete := _LAST_SPACE.match(text, begin):
-            self._pause = self._received_ns + _PATIENCE * self._max_delay_ns, complete.end()
+            return min(moment_ns, self._max_delay_ns), len(text)
+        if ends_somehow(text, begin):
+            return self._max_delay_ns, len(text)
+        if clauses := [mark.end() for mark in _LAST_CLAUSE.finditer(text, begin)]:
+            return self._max_delay_ns, clauses[-1]
+        if complete := _LAST_SPACE.match(text, begin):
+            return _PATIENCE * self._max_delay_ns, complete.end()
+        return None
+
+    def _pause_of_markup(self) -> tuple[int, int] | None:
+        return (self._max_delay_ns, self._begin) if self._markup.holds else None
 
 
 def _reaches(text: str, begin: int, end: int, length: int) -> bool:

@@ -23,9 +23,11 @@ from google.protobuf.message import DecodeError
 from service.rpc import errors
 from service.rpc.limits import CallCount
 from service.rpc.receive import Context, read_rest
+from service.rpc.unreadable import lenient
 
 _log = logging.getLogger(__name__)
 _HEALTH = "/grpc.health.v1.Health"  # a probe is to hear even of a full server
+_SPEECH = "/gapless.tts.v1.TextToSpeechService"
 _UTTERANCES = frozenset({"Synthesize", "SynthesizeText"})
 _FORMS = {
     # (the client streams, the server streams): the attribute of a method handler, and how to make one
@@ -81,6 +83,8 @@ class Border(grpc.aio.ServerInterceptor):
         border = partial(_border, method=method, streaming=handler.request_streaming, count=count)
         behaviour = _translated(getattr(handler, attribute), border)
         deserialize = handler.request_deserializer
+        if deserialize is not None and service == _SPEECH:
+            deserialize = lenient(method, deserialize)
         if deserialize is not None and not handler.request_streaming:
             deserialize = partial(_read, deserialize)
         made: grpc.RpcMethodHandler[Any, Any] = make(behaviour, deserialize, handler.response_serializer)

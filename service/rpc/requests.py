@@ -8,9 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -24,12 +24,13 @@ from service.audio import AudioEncoder, AudioFormat
 from service.config import ServiceConfig
 from service.observability.tracing import is_valid_traceparent
 from service.rpc.errors import UnsupportedField
-from service.rpc.responses import ENCODINGS, TEXT_FORMATS, sample_rates
+from service.rpc.responses import CODE_BLOCKS, ENCODINGS, TEXT_FORMATS, sample_rates
 
 _NS_PER_S = 1_000_000_000
 _MAX_DURATION_S = 3600.0
 _DEFAULT_PAGE, _MAX_PAGE = 100, 1000  # voices
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed, carriage return
+
+C = TypeVar("C")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,8 @@ def read_config(
             sampling={name: value for name, value in sampling.items() if name not in ignored},
             seed=wire.sampling.seed if wire.sampling.HasField("seed") else None,
             max_text_delay_s=_read_duration(streaming, "max_text_delay", "config.streaming"),
+            text_format=_choice(wire.text_format, TEXT_FORMATS, "config.text_format", tts_pb2.TextFormat),
+            code_blocks=_choice(wire.code_blocks, CODE_BLOCKS, "config.code_blocks", tts_pb2.CodeBlocks),
             want_alignment=streaming.want_alignment and info.has_alignment,
             pronunciations=tuple(_read_pronunciations(wire, info)),
             speaking_rate=wire.speaking_rate if wire.HasField("speaking_rate") else 1.0,
@@ -125,12 +128,17 @@ def _refuse_what_does_not_act(wire: tts_pb2.SynthesisConfig, info: messages.Engi
             raise UnsupportedField("config.speaking_rate", "this model speaks at its own rate only, which is 1")
     if wire.HasField("resume"):
         raise UnsupportedField("config.resume", "this server cannot continue an utterance; send its text in a new one")
-    if wire.text_format not in (tts_pb2.TEXT_FORMAT_UNSPECIFIED, *TEXT_FORMATS):
-        names = ", ".join(map(tts_pb2.TextFormat.Name, TEXT_FORMATS))
-        if wire.text_format not in tts_pb2.TextFormat.values():
-            raise InvalidRequest("config.text_format", f"unknown format {wire.text_format}; available: {names}")
-        asked = tts_pb2.TextFormat.Name(wire.text_format)
-        raise UnsupportedField("config.text_format", f"{asked} is not available; available: {names}")
+
+
+def _choice(value: int, choices: Mapping[C, int], field: str, enum: Any) -> C:
+    """What a value of `enum` means here; the first choice where none is set."""
+    for choice, number in choices.items():
+        if value in (number, 0):
+            return choice
+    names = ", ".join(map(enum.Name, choices.values()))
+    if value not in enum.values():
+        raise InvalidRequest(field, f"unknown value {value}; available: {names}")
+    raise UnsupportedField(field, f"{enum.Name(value)} is not available; available: {names}")
 
 
 def _read_pronunciations(wire: tts_pb2.SynthesisConfig, info: messages.EngineInfo) -> Iterator[messages.Pronunciation]:
@@ -158,19 +166,12 @@ def _read_sampling(wire: Message) -> dict[str, float]:
 
 
 def _read_audio_format(wire: tts_pb2.AudioFormat, native_rate: int) -> AudioFormat:
-    by_value = {value: encoding for encoding, value in ENCODINGS.items()}
-    encoding = wire.encoding or tts_pb2.AUDIO_ENCODING_PCM_S16LE
-    if encoding not in by_value:
-        names = ", ".join(tts_pb2.AudioEncoding.Name(value) for value in by_value)
-        if encoding in tts_pb2.AudioEncoding.values():
-            asked = tts_pb2.AudioEncoding.Name(encoding)
-            raise UnsupportedField("config.audio_format.encoding", f"{asked} is not available; available: {names}")
-        raise InvalidRequest("config.audio_format.encoding", f"unknown encoding {encoding}; available: {names}")
+    encoding = _choice(wire.encoding, ENCODINGS, "config.audio_format.encoding", tts_pb2.AudioEncoding)
     rate = wire.sample_rate_hertz or native_rate
     if rate not in sample_rates(native_rate):
         rates = ", ".join(map(str, sample_rates(native_rate)))
         raise InvalidRequest("config.audio_format.sample_rate_hertz", f"{rate} Hz is not available; available: {rates}")
-    return AudioFormat(encoding=by_value[encoding], sample_rate=rate)
+    return AudioFormat(encoding=encoding, sample_rate=rate)
 
 
 def _read_duration(wire: Message, name: str, path: str) -> float | None:
@@ -208,17 +209,24 @@ def _warnings(
         yield messages.Warned(reason="TRACE_CONTEXT_IGNORED", message=message)
 
 
-def read_playback(report: tts_pb2.PlaybackReport, sent: int, encoder: AudioEncoder) -> messages.Playback:
-    """`sent` is the number of output samples that left; nobody can have played more."""
+def read_playback(
+    report: tts_pb2.PlaybackReport, sent: int, encoder: AudioEncoder
+) -> tuple[messages.Playback, messages.Warned | None]:
+    """`sent` is the number of output samples that left; nobody can have played more. What cannot be is mended."""
+    played, wrong = min(report.played_samples, sent), ""
     if report.played_samples > sent:
-        raise InvalidRequest("playback.played_samples", f"{report.played_samples} is beyond the {sent} samples sent")
+        wrong = f"played_samples: {report.played_samples} is beyond the {sent} samples sent"
     for name in ("underrun_total", "output_latency"):
-        _read_duration(report, name, "playback")
-    return messages.Playback(
-        played_samples=encoder.to_native(report.played_samples),
+        try:
+            _read_duration(report, name, "playback")
+        except InvalidRequest as error:
+            wrong = wrong or str(error)
+    playback = messages.Playback(
+        played_samples=encoder.to_native(played),
         buffered_samples=encoder.to_native(report.buffered_samples),
         underruns=report.underruns,
     )
+    return playback, messages.Warned(reason="PLAYBACK_CORRECTED", message=wrong) if wrong else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,12 +245,3 @@ def read_page(request: tts_pb2.ListVoicesRequest) -> Page:
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise InvalidRequest("page_token", "is not a next_page_token of this server") from None
     return Page(size=min(request.page_size or _DEFAULT_PAGE, _MAX_PAGE), after=after)
-
-
-def check_text(text: str) -> None:
-    if match := _CONTROL_CHARACTER.search(text):
-        raise InvalidRequest(
-            "text.text",
-            f"control character U+{ord(match[0]):04X} at index {match.start()} of this piece; "
-            "of control characters only tab, line feed and carriage return are allowed",
-        )

@@ -23,7 +23,17 @@ ENCODINGS = {
 }
 
 
-TEXT_FORMATS = (tts_pb2.TEXT_FORMAT_PLAIN,)  # the first is the default
+TEXT_FORMATS = {  # the first is the default
+    messages.TextFormat.AUTO: tts_pb2.TEXT_FORMAT_AUTO,
+    messages.TextFormat.PLAIN: tts_pb2.TEXT_FORMAT_PLAIN,
+    messages.TextFormat.MARKDOWN: tts_pb2.TEXT_FORMAT_MARKDOWN,
+    messages.TextFormat.SSML: tts_pb2.TEXT_FORMAT_SSML,
+}
+CODE_BLOCKS = {
+    messages.CodeBlocks.ANNOUNCE: tts_pb2.CODE_BLOCKS_ANNOUNCE,
+    messages.CodeBlocks.SKIP: tts_pb2.CODE_BLOCKS_SKIP,
+    messages.CodeBlocks.SPEAK: tts_pb2.CODE_BLOCKS_SPEAK,
+}
 
 
 def to_started(
@@ -155,7 +165,7 @@ def to_server_info(
         flow_form=info.form,
         utterance_bytes=info.utterance_bytes,
         utterance_memory_bytes=info.utterance_memory_bytes,
-        text_formats=TEXT_FORMATS,
+        text_formats=list(TEXT_FORMATS.values()),
     )
 
 

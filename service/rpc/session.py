@@ -97,6 +97,7 @@ class Session:
         self._flushes_waiting = 0
         self._heard_until_ns = 0  # when a listener who never stops has heard all that was sent
         self._played = 0  # samples that the listener has reported
+        self._corrected = False  # a report of his was wrong
         self._last_sign_ns = now_ns()  # of text, or of a listener who goes on listening
         self._chunks_sent = 0
         self._written_ns = 0  # when gRPC had taken the last chunk
@@ -162,7 +163,6 @@ class Session:
         self._text_chars += len(text.text)
         if self._text_chars > self._config.max_text_chars:
             raise TextTooLong(self._text_chars, self._config.max_text_chars)
-        requests.check_text(text.text)
         if text.text:
             self._last_sign_ns = now_ns()
         self._engine.push_text(self._id, text.text)
@@ -178,11 +178,16 @@ class Session:
         self._engine.end_input(self._id)
 
     def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
-        self._engine.playback(self._id, requests.read_playback(report, self._pacer.sent, self._encoder))
-        if report.played_samples > self._played:
-            self._played, self._last_sign_ns = report.played_samples, now_ns()
-        self._pacer.report(report.played_samples)
-        self._deadlines.report(report.played_samples, now_ns())
+        playback, wrong = requests.read_playback(report, self._pacer.sent, self._encoder)
+        if wrong and not self._corrected:
+            self._corrected = True
+            self._events.sink(wrong)
+        self._engine.playback(self._id, playback)
+        played = min(report.played_samples, self._pacer.sent)
+        if played > self._played:
+            self._played, self._last_sign_ns = played, now_ns()
+        self._pacer.report(played)
+        self._deadlines.report(played, now_ns())
         if report.stopped:
             self._stopped = True
             self._engine.cancel(self._id)

@@ -19,6 +19,7 @@ from engine.engine import LocalEngine
 from engine.messages import AudioChunk, ChunkTimings, Event, Utterance
 from engine.options import EngineOptions
 from engine.scheduling.ledger import SegmentTokens
+from engine.text.origin import Origin
 from engine.text.segmenter import TextSegment
 from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN
@@ -40,7 +41,7 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
 def segment_and_chunk() -> tuple[SegmentTokens, AudioChunk]:
     t0 = now_ns()
     at = [t0 + 1_000_000 * step for step in range(8)]
-    text = TextSegment(text="Hello.", begin=0, received_ns=at[0], cut_ns=at[0])
+    text = TextSegment(text="Hello.", origin=Origin.verbatim(0, len("Hello.")), received_ns=at[0], cut_ns=at[0])
     segment = SegmentTokens(index=0, text=text, spoken="hello.", t3_start_ns=at[1], prefill_end_ns=at[2])
     timings = ChunkTimings(
         text_received_ns=at[0],

@@ -17,15 +17,12 @@ NOT_ACTING = [
     (config(pronunciations=[pb.Pronunciation(word="Nevada", respelling="nuh-VAH-duh")]), "config.pronunciations"),
     (config(resume=pb.Resume(token=b"x", from_sample=5)), "config.resume"),
     (config(audio_format=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_OPUS)), "config.audio_format.encoding"),
-    *[
-        (config(text_format=value), "config.text_format")
-        for value in (pb.TEXT_FORMAT_AUTO, pb.TEXT_FORMAT_MARKDOWN, pb.TEXT_FORMAT_SSML)
-    ],
 ]
 INVALID = [
     (config(speaking_rate=float("nan")), "config.speaking_rate"),
     (config(speaking_rate=3.0), "config.speaking_rate"),
     (config(text_format=99), "config.text_format"),
+    (config(code_blocks=99), "config.code_blocks"),
 ]
 
 
@@ -54,6 +51,16 @@ async def test_values_that_say_what_happens_anyway_are_taken(served: Served) -> 
     assert heard.kinds[-1] == "finished"
 
 
+async def test_every_text_format_reaches_the_engine(served: Served) -> None:
+    info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
+    assert info.text_formats[0] == pb.TEXT_FORMAT_AUTO
+    for value in (pb.TEXT_FORMAT_UNSPECIFIED, *info.text_formats):
+        await say(served.stub, [config(text_format=value, code_blocks=pb.CODE_BLOCKS_SKIP), text("Hello."), end()])
+    formats = [utterance.text_format for utterance in served.engine.submitted]
+    assert formats == ["auto", "auto", "plain", "markdown", "ssml"]
+    assert {utterance.code_blocks for utterance in served.engine.submitted} == {"skip"}
+
+
 async def test_an_event_of_a_newer_client_is_told_from_an_empty_one(served: Served) -> None:
     assert await refused(served, [config(), UNKNOWN_EVENT, end()], grpc.StatusCode.UNIMPLEMENTED) == "event"
 
@@ -69,7 +76,6 @@ async def test_the_server_says_what_does_not_act(served: Served) -> None:
     info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
     features = info.features
     assert not any([features.speaking_rate, features.pronunciations, features.phonemes, features.resume])
-    assert list(info.text_formats) == [pb.TEXT_FORMAT_PLAIN]
     assert pb.AUDIO_ENCODING_OPUS not in info.encodings
 
 

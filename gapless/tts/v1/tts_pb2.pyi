@@ -18,6 +18,13 @@ class TextFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TEXT_FORMAT_MARKDOWN: _ClassVar[TextFormat]
     TEXT_FORMAT_SSML: _ClassVar[TextFormat]
 
+class CodeBlocks(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CODE_BLOCKS_UNSPECIFIED: _ClassVar[CodeBlocks]
+    CODE_BLOCKS_ANNOUNCE: _ClassVar[CodeBlocks]
+    CODE_BLOCKS_SKIP: _ClassVar[CodeBlocks]
+    CODE_BLOCKS_SPEAK: _ClassVar[CodeBlocks]
+
 class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AUDIO_ENCODING_UNSPECIFIED: _ClassVar[AudioEncoding]
@@ -37,6 +44,10 @@ TEXT_FORMAT_AUTO: TextFormat
 TEXT_FORMAT_PLAIN: TextFormat
 TEXT_FORMAT_MARKDOWN: TextFormat
 TEXT_FORMAT_SSML: TextFormat
+CODE_BLOCKS_UNSPECIFIED: CodeBlocks
+CODE_BLOCKS_ANNOUNCE: CodeBlocks
+CODE_BLOCKS_SKIP: CodeBlocks
+CODE_BLOCKS_SPEAK: CodeBlocks
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding
 AUDIO_ENCODING_PCM_F32LE: AudioEncoding
@@ -70,7 +81,7 @@ class SynthesizeTextRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[SynthesisConfig, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
 
 class SynthesisConfig(_message.Message):
-    __slots__ = ("voice", "audio_format", "sampling", "streaming", "trace_context", "language_code", "speaking_rate", "pronunciations", "text_format", "resume")
+    __slots__ = ("voice", "audio_format", "sampling", "streaming", "trace_context", "language_code", "speaking_rate", "pronunciations", "text_format", "resume", "code_blocks")
     VOICE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +92,7 @@ class SynthesisConfig(_message.Message):
     PRONUNCIATIONS_FIELD_NUMBER: _ClassVar[int]
     TEXT_FORMAT_FIELD_NUMBER: _ClassVar[int]
     RESUME_FIELD_NUMBER: _ClassVar[int]
+    CODE_BLOCKS_FIELD_NUMBER: _ClassVar[int]
     voice: str
     audio_format: AudioFormat
     sampling: SamplingConfig
@@ -91,7 +103,8 @@ class SynthesisConfig(_message.Message):
     pronunciations: _containers.RepeatedCompositeFieldContainer[Pronunciation]
     text_format: TextFormat
     resume: Resume
-    def __init__(self, voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., trace_context: _Optional[_Union[TraceContext, _Mapping]] = ..., language_code: _Optional[str] = ..., speaking_rate: _Optional[float] = ..., pronunciations: _Optional[_Iterable[_Union[Pronunciation, _Mapping]]] = ..., text_format: _Optional[_Union[TextFormat, str]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ...) -> None: ...
+    code_blocks: CodeBlocks
+    def __init__(self, voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., trace_context: _Optional[_Union[TraceContext, _Mapping]] = ..., language_code: _Optional[str] = ..., speaking_rate: _Optional[float] = ..., pronunciations: _Optional[_Iterable[_Union[Pronunciation, _Mapping]]] = ..., text_format: _Optional[_Union[TextFormat, str]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., code_blocks: _Optional[_Union[CodeBlocks, str]] = ...) -> None: ...
 
 class Pronunciation(_message.Message):
     __slots__ = ("word", "respelling", "phonemes")

@@ -13,6 +13,7 @@ from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.windows import Window
+from engine.text.origin import Origin
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import TOKENS_PER_CHAR, ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
@@ -97,7 +98,7 @@ def test_t3_fills_everyone_together_once_one_of_them_needs_it() -> None:
     waiting = {"a": 40, "b": 31, "c": 31}
     segments = {}
     for name, count in waiting.items():
-        text = TextSegment(text="x", begin=0, received_ns=1, cut_ns=1)
+        text = TextSegment(text="x", origin=Origin.verbatim(0, len("x")), received_ns=1, cut_ns=1)
         segment = segments[name] = SegmentTokens(index=0, text=text, spoken="x", t3_start_ns=1, prefill_end_ns=1)
         for _ in range(count):
             segment.append(0, 1)

@@ -20,6 +20,7 @@ from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig
+from engine.text.origin import Origin
 from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedRow, ScriptedTokens
@@ -241,7 +242,7 @@ def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
     t3 = Worker("t3", scheduler, [T3Runner(scheduler, tokens)], nothing)
     flow = Worker("flow", scheduler, [FlowRunner(scheduler, ScriptedMel())], nothing)
     Caller(scheduler, "a")
-    text = TextSegment(text="x" * 60, begin=0, received_ns=1, cut_ns=1)
+    text = TextSegment(text="x" * 60, origin=Origin.verbatim(0, len("x" * 60)), received_ns=1, cut_ns=1)
     segment = SegmentTokens(index=0, text=text, spoken=text.text, t3_start_ns=1, prefill_end_ns=1)
     for _ in range(8):
         segment.append(ord("x"), 1)

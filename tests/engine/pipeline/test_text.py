@@ -101,7 +101,7 @@ def test_what_cannot_be_spoken_leaves_pythons_lock_to_the_others(pipeline: Pipel
     """Ten thousand segments of a script that the model cannot speak kept the text thread in Python for a second, and
     T3, which wants Python's lock at each operation, gave its neighbours their first sound after three."""
 
-    def speakable(text: str, language: str) -> list[str]:
+    def speakable(text: str, language: str, said: Pronunciations) -> list[str]:
         began_s = time.thread_time()
         while time.thread_time() - began_s < 50e-6:
             pass

@@ -8,6 +8,7 @@ from engine.clock import now_ns
 from engine.messages import AudioChunk
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import SegmentTokens
+from engine.text.origin import Origin
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import Caller, Pipeline
@@ -16,7 +17,7 @@ TEXT = "These words are spoken."
 
 
 def segment() -> SegmentTokens:
-    text = TextSegment(text="a", begin=0, received_ns=1, cut_ns=2)
+    text = TextSegment(text="a", origin=Origin.verbatim(0, len("a")), received_ns=1, cut_ns=2)
     return SegmentTokens(index=0, text=text, spoken="a", t3_start_ns=3, prefill_end_ns=4, busy_ns=10)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.messages import Word
 from engine.text.alignment import SegmentAlignment
+from engine.text.origin import Origin
 from engine.text.segmenter import TextSegment
 from engine.text.words import WrittenWord
 
@@ -40,7 +41,7 @@ def rows(seed: int = 0, noise: float = 0.02) -> Rows:
 
 
 def aligned(begin: int = 0, words: tuple[WrittenWord, ...] = WORDS) -> SegmentAlignment:
-    segment = TextSegment(text=TEXT, begin=begin, received_ns=0, cut_ns=0)
+    segment = TextSegment(text=TEXT, origin=Origin.verbatim(begin, len(TEXT)), received_ns=0, cut_ns=0)
     alignment = SegmentAlignment(words, segment, TOKEN)
     alignment.first_sample = 0
     return alignment

@@ -1,0 +1,234 @@
+"""How a line begins: headings, list items, quotes, rows of tables, fences, rules, definitions.
+
+Each rule is given where the line's first visible character is. Markers are dropped, and what is behind them is text, or
+the marker of a block inside the block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from engine.messages import CodeBlocks
+from engine.text.markup.code import fence
+from engine.text.markup.cursor import Cursor, Dropped
+from engine.text.markup.rules import MORE, Style, Window, run_end, window, words
+
+_LINE = 300  # characters of a line that are looked at before it is taken for text
+_INDENT = 64  # spaces in front of a marker, at most
+_NUMBERS = 16  # levels of ordered lists that are remembered
+_DIVIDER = re.compile(r"([-*_])(?:[ \t]*\1)*[ \t]*")
+_UNDERLINE = re.compile(r"=+[ \t]*")
+_NUMBER = re.compile(r"\d{1,9}")
+_LETTERS = re.compile(r"[^\W\d_]{0,12}")
+_TASK = re.compile(r"\[([ xX])\][ \t]")
+_TASK_BEGUN = re.compile(r"\[(?:[ xX]\]?)?")
+_NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]:[ \t]?")
+_NOTE_BEGUN = re.compile(r"\[(?:\^(?:[^\]\s]{1,40}(?:\]:?)?)?)?")
+_ADDRESS = re.compile(r"\[[^\]\n^][^\]\n]{0,100}\]:[ \t]{1,8}(?:<|https?:|www\.|mailto:|[/#.])")
+_ADDRESS_BEGUN = re.compile(
+    r"\[(?:[^\]\n^][^\]\n]{0,100}(?:\](?::[ \t]{0,8}(?:h(?:t(?:t(?:ps?)?)?)?|ww?w?|m[a-z]{0,5})?)?)?)?"
+)
+_BULLETS = "-*+•‣◦▪●"
+_MONTHS = words(
+    "january february march april may june july august september october november december "
+    "januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet août septembre octobre "
+    "novembre décembre jan feb mar apr jun jul aug sep sept oct okt nov dec dez"
+)
+
+
+def block(cursor: Cursor, style: Style) -> bool | None:
+    """At the beginning of a line, or behind a marker."""
+    seen = window(cursor, _LINE)
+    text, start = seen.text, cursor.at
+    while start < len(text) and text[start] in " \t\r" and start - cursor.at < _INDENT:
+        start += 1
+    if seen.lacks(start):
+        return MORE
+    first = text[start : start + 1]
+    if not first:
+        cursor.drop(start)
+        return True
+    if first == "\n":
+        cursor.end_block()
+        cursor.drop(start + 1)
+        cursor.line.was_quoted = cursor.line.is_quoted = False
+        return True
+    if rule := _RULES.get("0" if first.isdecimal() and first.isascii() else first):
+        verdict = rule(cursor, style, seen, start)
+        if verdict is not False:
+            return verdict
+    cursor.drop(start)
+    cursor.line.begins = False
+    return True
+
+
+def _marker(cursor: Cursor, end: int) -> bool:
+    """Drops a marker; what follows is a block of its own."""
+    cursor.end_block()
+    cursor.drop(end)
+    return True
+
+
+def _space(seen: Window, end: int) -> int | None:
+    """Behind the space that must follow a marker, or at the line's end; 0 if none does."""
+    if seen.lacks(end):
+        return MORE
+    following = seen.text[end : end + 1]
+    return end if following in ("\n", "") else end + 1 if following in " \t" else 0
+
+
+def _heading(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    end = run_end(seen.text, start)
+    if end - start > 6:
+        return False
+    behind = _space(seen, end)
+    if behind:
+        _marker(cursor, behind)
+        cursor.line.begins = False
+        cursor.line.ends_block = cursor.line.is_heading = True
+    return MORE if behind is MORE else behind > 0
+
+
+def _quote(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    if seen.lacks(start + 1):
+        return MORE
+    following = seen.text[start + 1 : start + 2]
+    if following == "=" or (style.careful and following not in (" ", "\t", "\n", ">", "")):
+        return False
+    if cursor.line.was_quoted or cursor.line.is_quoted:
+        cursor.drop(start + 1)
+    else:
+        _marker(cursor, start + 1)
+    cursor.line.is_quoted = True
+    return True
+
+
+def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    text, sign = seen.text, seen.text[start]
+    if divider := _DIVIDER.match(text, start):
+        if seen.lacks(divider.end()):
+            return MORE
+        if text[divider.end() : divider.end() + 1] in ("\r", "\n", "") and divider[0].count(sign) >= 3:
+            return _marker(cursor, divider.end())
+    if sign == "_" or (sign == "+" and style.careful):
+        return False
+    behind = _space(seen, start + 1)
+    if not behind:
+        return MORE if behind is MORE else False
+    task = _TASK.match(text, behind)
+    begun = _TASK_BEGUN.match(text, behind)
+    if seen.lacks(behind) or (begun and not task and seen.lacks(begun.end())):
+        return MORE
+    _marker(cursor, behind)
+    if task:
+        cursor.put("done, " if style.is_english and task[1] != " " else "", task.end())
+    return True
+
+
+def _number(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    number = _NUMBER.match(seen.text, start)
+    assert number is not None
+    end = number.end()
+    if seen.lacks(end):
+        return MORE
+    behind = _space(seen, end + 1) if seen.text[end : end + 1] in (".", ")") else 0
+    if not behind:
+        return MORE if behind is MORE else False
+    counts = _counts(cursor, seen, int(number[0]), behind) if style.careful else True
+    if not counts:
+        return counts
+    if len(cursor.numbers) == _NUMBERS:
+        cursor.numbers.clear()
+    cursor.numbers[start - cursor.at] = int(number[0]) + 1
+    _marker(cursor, start)
+    cursor.keep(end)
+    cursor.put(",", end + 1)
+    cursor.keep(behind)
+    return True
+
+
+def _counts(cursor: Cursor, seen: Window, number: int, behind: int) -> bool | None:
+    """Whether a number is the next one of a list, and not the day of a month."""
+    if number != 1 and number not in cursor.numbers.values():
+        return False
+    word = _LETTERS.match(seen.text, behind)
+    assert word is not None
+    small = word[0].lower()
+    if seen.lacks(word.end()) and any(month.startswith(small) for month in _MONTHS):
+        return MORE
+    return small not in _MONTHS
+
+
+def _row(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    if seen.lacks(start + 1):
+        return MORE
+    if style.careful and seen.text[start + 1 : start + 2] not in (" ", "\t", ":", "-", "|"):
+        return False
+    _marker(cursor, start)
+    cursor.line.begins = False
+    cursor.line.ends_block = cursor.line.is_row = True
+    return True
+
+
+def _fence(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    text, sign = seen.text, seen.text[start]
+    end = run_end(text, start)
+    if seen.lacks(end):
+        return MORE
+    if end - start < 3:
+        return False
+    stop = next((at for at in range(end, len(text)) if text[at] == "\n" or text[at] == sign == "`"), len(text))
+    if seen.lacks(stop):
+        return MORE
+    if text[stop : stop + 1] == "`":
+        return False
+    _marker(cursor, start)
+    if style.code_blocks is not CodeBlocks.SPEAK:
+        cursor.note(Dropped.CODE, text[start:stop])
+    if style.code_blocks is CodeBlocks.ANNOUNCE and style.is_english:
+        cursor.put("Code block.", stop)
+        cursor.end_block()
+    cursor.drop(min(stop + 1, len(text)))
+    cursor.rest = fence(text[start:end], spoken=style.code_blocks is CodeBlocks.SPEAK)
+    return True
+
+
+def _underline(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    """Of a heading, which is the line before."""
+    underline = _UNDERLINE.match(seen.text, start)
+    if not cursor.follows_text or underline is None:
+        return False
+    end = underline.end()
+    if seen.lacks(end):
+        return MORE
+    return seen.text[end : end + 1] in ("\r", "\n", "") and end - start > 1 and _marker(cursor, end)
+
+
+def _definition(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    """Of a footnote, whose text is spoken, or of an address, which is not."""
+    if note := _NOTE.match(seen.text, start):
+        return MORE if seen.lacks(note.end()) else _marker(cursor, note.end())
+    if _ADDRESS.match(seen.text, start):
+        stop = seen.text.find("\n", start)
+        if stop < 0 and seen.grows:
+            return MORE
+        _marker(cursor, start)
+        cursor.drop(stop if stop >= 0 else len(seen.text), Dropped.ADDRESSES)
+        return True
+    begun = [pattern.match(seen.text, start) for pattern in (_NOTE_BEGUN, _ADDRESS_BEGUN)]
+    return MORE if any(match and seen.lacks(match.end()) for match in begun) else False
+
+
+_RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
+    "#": _heading,
+    ">": _quote,
+    "0": _number,
+    "|": _row,
+    "`": _fence,
+    "~": _fence,
+    "=": _underline,
+    "[": _definition,
+    "_": _bullet,
+    **dict.fromkeys(_BULLETS, _bullet),
+}

@@ -1,0 +1,182 @@
+"""A place in the text as it comes, and what has been made of it so far.
+
+Every character that was sent is kept (it is spoken), replaced, or dropped, once and in order. Rules look at `text` from
+`at` on and say by one of these methods what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from engine.text.origin import TextPiece
+
+CLOSERS = "\"'”’)]»」』）】》〉"
+SENTENCE_ENDS = ".!?…。！？؟۔।॥"
+_MARKS = SENTENCE_ENDS + ",;:،؛，；：、—"
+_TAIL = 8  # characters that tell how a block ends
+
+
+class Dropped(Enum):
+    """What was sent and is not spoken; (reason, message) of the warning that says so."""
+
+    CONTROLS = "CONTROL_CHARACTERS_DROPPED", "control characters are not spoken"
+    ESCAPES = "ESCAPE_SEQUENCES_DROPPED", "escape sequences of a terminal are not spoken"
+    CODE = "CODE_DROPPED", "blocks of code are not spoken; code_blocks can change that"
+    ADDRESSES = "ADDRESSES_DROPPED", "addresses of links and images are not spoken, of long ones only the host is"
+    TAGS = "TAGS_DROPPED", "HTML tags are not spoken"
+    SSML = "SSML_IGNORED", "some SSML elements do nothing here"
+    EMOJI = "EMOJI_DROPPED", "names of emoji are not spoken"
+    NOTES = "NOTE_MARKS_DROPPED", "marks of footnotes and citations are not spoken"
+
+    @property
+    def reason(self) -> str:
+        return self.value[0]
+
+    @property
+    def message(self) -> str:
+        return self.value[1]
+
+
+@dataclass
+class Line:
+    """What is known about the line and the block that are being read."""
+
+    begins: bool = True  # nothing of it was read but markers
+    ends_block: bool = False  # as headings and rows of tables do
+    is_heading: bool = False
+    is_row: bool = False  # of a table
+    is_quoted: bool = False
+    was_quoted: bool = False  # the line before
+
+
+@dataclass
+class Cursor:
+    text: str = ""  # as it was sent, from a little before `at` on
+    at: int = 0
+    base: int = 0  # index of the first character of `text` in all text sent
+    final: bool = False  # nothing follows for now
+    before: str = ""  # the character that was sent before `at`
+    line: Line = field(default_factory=Line)
+    emphasis: list[tuple[str, int]] = field(default_factory=list)  # open: which sign, how many
+    code: int = 0  # backticks that opened a span of code; 0: none is open
+    link_ends: dict[int, int | None] = field(default_factory=dict)  # "]" in all text sent -> where what follows it ends
+    numbers: dict[int, int] = field(default_factory=dict)  # of ordered lists: indent -> the number that comes next
+    rest: Callable[[Cursor], bool] | None = None  # reads on in what has no bound, such as a block of code
+    pieces: list[TextPiece] = field(default_factory=list)
+    dropped: dict[Dropped, str] = field(default_factory=dict)  # the first of each kind
+    _break: int | None = None  # a line end that may turn out to be the end of a block, in all text sent
+    _blanks: list[TextPiece] = field(default_factory=list)  # behind a word; none before a block's mark
+    _tail: str = ""  # what the block ends with so far, without white space
+    _read: int = 0  # up to where something was spoken, in all text sent
+
+    def feed(self, text: str) -> None:
+        self.text = self.text[self.at :] + text
+        self.base += self.at
+        self.at = 0
+
+    # ------------------------------------------------------------------------------------- what becomes of the text
+
+    def keep(self, end: int) -> None:
+        """Up to `end`, as it was sent."""
+        if end > self.at:
+            self._put(TextPiece(self.text[self.at : end], self.base + self.at, self.base + end, True))
+            self.go(end)
+
+    def put(self, text: str, end: int) -> None:
+        """`text` in place of what was sent up to `end`."""
+        if text:
+            self._put(TextPiece(text, self.base + self.at, self.base + end, False))
+        self.go(end)
+
+    def separate(self, end: int) -> None:
+        """A comma behind the last word."""
+        self._blanks.clear()
+        self.put(", ", end)
+
+    def drop(self, end: int, kind: Dropped | None = None) -> None:
+        if kind is not None:
+            self.note(kind, self.text[self.at : end])
+        self.go(end)
+
+    def go(self, end: int) -> None:
+        if end > self.at:
+            self.before = self.text[end - 1]
+            self.at = end
+
+    def note(self, kind: Dropped, what: str) -> None:
+        self.dropped.setdefault(kind, what)
+
+    def insert(self, text: str) -> None:
+        """What nothing was sent for."""
+        self._put(TextPiece(text, self._read, self._read, False))
+
+    def _put(self, piece: TextPiece) -> None:
+        text = piece.text.rstrip(" \t") if piece.verbatim else piece.text
+        if text or not self._blanks or self._break is not None:
+            self.pass_on()
+        if len(text) < len(piece.text) and (text or self._tail)[-1:].isalnum():
+            stop = piece.begin + len(text)
+            self._blanks.append(TextPiece(piece.text[len(text) :], stop, piece.end, True))
+            piece = TextPiece(text, piece.begin, stop, True)
+        if piece.text:
+            self.pieces.append(piece)
+            self._read = piece.end
+            self._tail = (self._tail + "".join(piece.text[-2 * _TAIL :].split()))[-_TAIL:]
+
+    def pass_on(self) -> None:
+        """What is held because a block may end there."""
+        held = self._blanks
+        if self._break is not None:
+            held.append(TextPiece("\n", self._break, self._break + 1, True))
+        if held:
+            self.pieces += held
+            self._read = held[-1].end
+        self._blanks, self._break = [], None
+
+    # ------------------------------------------------------------------------------------------------ lines, blocks
+
+    @property
+    def is_block_empty(self) -> bool:
+        return not self._tail
+
+    @property
+    def ends_sentence(self) -> bool:
+        return self._end in SENTENCE_ENDS if self._end else True
+
+    @property
+    def _end(self) -> str:
+        return (self._tail.rstrip(CLOSERS) or self._tail)[-1:]
+
+    def break_line(self, end: int, soft: str) -> None:
+        """Reads a line end. What is behind a sentence's end goes at once: it shows that the sentence is over."""
+        if self.line.ends_block:
+            self.end_block()
+            self.drop(end)
+        elif self.ends_sentence and self._break is None:
+            self.put(soft, end) if soft != "\n" else self.keep(end)
+        else:
+            self._break = self.base + self.at if self._break is None else self._break
+            self.drop(end)
+        self.line = Line(was_quoted=self.line.is_quoted)
+
+    @property
+    def follows_text(self) -> bool:
+        """Whether the line before belongs to the same block."""
+        return self._break is not None
+
+    def end_block(self, stop: str = ".") -> None:
+        """What comes is no part of the sentence before, which gets a mark if it has none."""
+        self._blanks, self._break = [], None
+        self.emphasis.clear()
+        self.code = 0
+        self.line.ends_block = self.line.is_heading = self.line.is_row = False
+        if self._tail:
+            mark = "" if self._end in _MARKS else stop
+            self.pieces.append(TextPiece(mark + "\n\n", self._read, self._read, False))
+            self._tail = ""
+
+    def forget_end(self) -> None:
+        """What was read has been spoken: nothing is put in behind it any more."""
+        self._tail = ""

@@ -1,0 +1,177 @@
+"""Signs inside a line: emphasis, escapes, entities, the bars of tables, names of emoji, line ends."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html import unescape
+from html.entities import html5
+
+from engine.messages import TextFormat
+from engine.text.markup.controls import CONTROLS
+from engine.text.markup.cursor import Cursor, Dropped
+from engine.text.markup.rules import MORE, Style, run_end, window
+
+_RUN = 40  # signs that are looked at together
+_CELL = 300
+_OPEN = 32  # signs of emphasis that are remembered
+_OPENERS = "\"'“‘«(（「『【《¿¡`$[*_~<&\\"
+_ESCAPABLE = frozenset("*_#`[](){}~>-.!|$&<+")
+_ESCAPABLE_IN_MARKDOWN = _ESCAPABLE | frozenset("\"%',/:;=?@\\^")
+_ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
+_ENTITY_BEGUN = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{0,31}|#(?:\d{0,7}|[xX][0-9A-Fa-f]{0,6}))?")
+_BAR = re.compile(r"\|(?:[ \t]*+(?::?-++:?)?+[ \t]*+\|)*+(?:[ \t]*+:?-++:?[ \t]*+(?=[\r\n]|\Z))?[ \t]*+")
+_EMOJI = re.compile(r":(?=[a-z0-9_+-]{0,30}[a-z])[a-z0-9_+-]{2,31}:(?!\w)")
+_EMOJI_BEGUN = re.compile(r":[a-z0-9_+-]{0,31}:?")
+_CONTROL = re.compile(f"[{CONTROLS}]")
+
+
+def emphasis(cursor: Cursor, style: Style) -> bool | None:
+    """Drops the signs round words. Signs inside a word (snake_case, 2*3) or between spaces (2 * 3) are text."""
+    seen, at = window(cursor, _RUN), cursor.at
+    sign, end = seen.text[at], run_end(seen.text, at)
+    if seen.lacks(end):
+        return MORE
+    count, before, after = end - at, cursor.before, seen.text[end : end + 1]
+    opens = not _is_blank(after) and (not _is_mark(after) or _is_blank(before) or _is_mark(before))
+    closes = not _is_blank(before) and (not _is_mark(before) or _is_blank(after) or _is_mark(after))
+    if (sign == "~" and count != 2) or (before.isdigit() and after.isdigit()):
+        cursor.keep(end)
+        return True
+    may_close = closes and (not opens or _is_mark(after)) if sign == "_" else not _is_blank(before)
+    if may_close and _close(cursor, sign, count, exact=opens):
+        cursor.drop(end)
+        return True
+    if opens and closes:  # inside a word, or between marks
+        wide = sign == "*" and count > 1 and (_is_wide(before) or _is_wide(after))
+        opens = wide or (_is_mark(before) and _is_mark(after))
+    elif opens and style.careful:
+        opens = (after.isalnum() or after in _OPENERS) and not (count == 1 and after.isdigit())
+    if opens:
+        del cursor.emphasis[:-_OPEN]
+        cursor.emphasis.append((sign, count))
+        cursor.drop(end)
+    else:
+        cursor.keep(end)
+    return True
+
+
+def _close(cursor: Cursor, sign: str, count: int, exact: bool) -> bool:
+    """Closes what such a run closes, the innermost first. `exact`: nothing but what was opened by as many signs."""
+    stack = cursor.emphasis
+    places = [
+        index for index, (opener, length) in enumerate(stack) if opener == sign and (length == count or not exact)
+    ]
+    if not places:
+        return False
+    if same := [index for index in places if stack[index][1] == count]:
+        del stack[same[-1] :]
+        return True
+    while places and count > 0:
+        index = places.pop()
+        count -= stack[index][1]
+        del stack[index:]
+    return True
+
+
+def _is_blank(char: str) -> bool:
+    return not char or char.isspace()
+
+
+def _is_mark(char: str) -> bool:
+    return bool(char) and unicodedata.category(char)[0] in "PS"
+
+
+def _is_wide(char: str) -> bool:
+    """A letter of a script that writes no spaces between words."""
+    return char >= "\u0e00" and char.isalpha()
+
+
+def escape(cursor: Cursor, style: Style) -> bool | None:
+    """A backslash makes the sign behind it text, and a line end a line end."""
+    seen = window(cursor, 2)
+    if seen.lacks(cursor.at + 1):
+        return MORE
+    following = seen.text[cursor.at + 1 :]
+    if following == "\n":
+        cursor.drop(cursor.at + 1)
+        return True
+    if following not in (_ESCAPABLE if style.careful else _ESCAPABLE_IN_MARKDOWN) or not following:
+        return False
+    cursor.drop(cursor.at + 1)
+    cursor.keep(cursor.at + 1)
+    return True
+
+
+def entity(cursor: Cursor, style: Style) -> bool | None:
+    """'&amp;' with its semicolon; what it stands for is text."""
+    seen = window(cursor, _RUN)
+    if match := _ENTITY.match(seen.text, cursor.at):
+        text = unescape(match[0]) if match[0][1] == "#" else html5.get(match[0][1:], "")
+        if not text:
+            return False
+        if _CONTROL.search(text):
+            cursor.drop(match.end(), Dropped.CONTROLS)
+        else:
+            cursor.put(text, match.end())
+        return True
+    begun = _ENTITY_BEGUN.match(seen.text, cursor.at)
+    return MORE if begun and seen.lacks(begun.end()) else False
+
+
+def bar(cursor: Cursor, style: Style) -> bool | None:
+    """Between the cells of a table's row; the row of dashes below the headings is passed over."""
+    if not cursor.line.is_row:
+        return False
+    seen = window(cursor, _CELL)
+    match = _BAR.match(seen.text, cursor.at)
+    assert match is not None
+    end = match.end()
+    behind = end
+    while behind < len(seen.text) and seen.text[behind] in "-: \t|":
+        behind += 1
+    if seen.lacks(behind):
+        return MORE
+    if seen.text[end : end + 1] in ("\r", "\n", "") or cursor.is_block_empty:
+        cursor.drop(end)
+    else:
+        cursor.separate(end)
+    return True
+
+
+def heading_sign(cursor: Cursor, style: Style) -> bool | None:
+    """The signs that may close a heading."""
+    if not cursor.line.is_heading or not _is_blank(cursor.before):
+        return False
+    seen = window(cursor, _RUN)
+    end = run_end(seen.text, cursor.at)
+    while end < len(seen.text) and seen.text[end] in " \t\r":
+        end += 1
+    if seen.lacks(end):
+        return MORE
+    if seen.text[end : end + 1] not in ("\n", ""):
+        return False
+    cursor.drop(end)
+    return True
+
+
+def emoji(cursor: Cursor, style: Style) -> bool | None:
+    """':tada:' where a word could stand."""
+    if not _is_blank(cursor.before):
+        return False
+    seen = window(cursor, _RUN)
+    match = _EMOJI.match(seen.text, cursor.at)
+    begun = _EMOJI_BEGUN.match(seen.text, cursor.at)
+    if begun and seen.lacks(begun.end()):
+        return MORE
+    if not match:
+        return False
+    cursor.drop(match.end(), Dropped.EMOJI)
+    return True
+
+
+def line_end(cursor: Cursor, style: Style) -> bool | None:
+    """In Markdown a line end is a space unless a backslash stands before it; elsewhere it may be meant."""
+    is_soft = style.text_format is TextFormat.MARKDOWN and cursor.before != "\\"
+    cursor.break_line(cursor.at + 1, " " if is_soft else "\n")
+    return True

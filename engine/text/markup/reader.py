@@ -1,0 +1,119 @@
+"""Text as it is sent, with its markup -> text as it is spoken, piece by piece, and where each of it was sent.
+
+What cannot be markup passes at once. What may be markup is held until that is decided: by the next character mostly,
+after a few hundred characters or at the line's end at the latest. All work together takes time in proportion to the
+text, and no more of it is kept than the longest construct may be long.
+"""
+
+from __future__ import annotations
+
+import re
+
+from engine.messages import TextFormat
+from engine.text.markup.blocks import block
+from engine.text.markup.code import code_sign, code_span
+from engine.text.markup.controls import CONTROLS, control
+from engine.text.markup.cursor import Cursor, Dropped
+from engine.text.markup.inline import bar, emoji, emphasis, entity, heading_sign, line_end
+from engine.text.markup.links import URL_BEGINS, URL_BEGUN, bracket, closing_bracket, url
+from engine.text.markup.rules import Rule, Style
+from engine.text.markup.tags import tag
+from engine.text.markup.tex import dollar, parenthesis
+from engine.text.origin import TextPiece
+
+_MARKDOWN_SIGNS: dict[str, Rule] = {
+    **dict.fromkeys("*_~", emphasis),
+    "`": code_span,
+    "[": bracket,
+    "!": bracket,
+    "]": closing_bracket,
+    "<": tag,
+    "&": entity,
+    "$": dollar,
+    "\\": parenthesis,
+    ":": emoji,
+    "|": bar,
+    "#": heading_sign,
+    "\n": line_end,
+    **dict.fromkeys("hw", url),
+}
+_CODE_SIGNS: dict[str, Rule] = {"`": code_span, "_": code_sign, "(": code_sign, "\n": line_end, "|": bar}
+_SSML_SIGNS: dict[str, Rule] = {"<": tag, "&": entity}
+_MARKDOWN = re.compile(rf"[*_~`\[\]<&$\\|#\n{CONTROLS}]|!(?=\[|\Z)|:(?=[a-z0-9_+-]|\Z)|{URL_BEGINS}|{URL_BEGUN}")
+_CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
+_SSML = re.compile(rf"[<&{CONTROLS}]")
+_PLAIN = re.compile(rf"[{CONTROLS}]")
+
+
+class MarkupReader:
+    """One utterance's text."""
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
+        self._cursor = Cursor()
+        self._has_blocks = style.text_format in (TextFormat.AUTO, TextFormat.MARKDOWN)
+        self._told: set[Dropped] = set()
+
+    @property
+    def holds(self) -> bool:
+        """Whether some of the text waits for what follows it."""
+        return self._cursor.at < len(self._cursor.text)
+
+    def read(self, text: str) -> list[TextPiece]:
+        self._cursor.feed(text)
+        return self._take()
+
+    def settle(self) -> list[TextPiece]:
+        """What is held, read as if the text ended here. The text may go on; it does so in the same block."""
+        self._cursor.final = True
+        self._take_all()
+        self._cursor.final = False
+        self._cursor.pass_on()
+        return self._pieces()
+
+    def take_dropped(self) -> list[tuple[Dropped, str]]:
+        """What was met for the first time, and how it was written."""
+        new = [(kind, what) for kind, what in self._cursor.dropped.items() if kind not in self._told]
+        self._told.update(kind for kind, _ in new)
+        return new
+
+    def _take(self) -> list[TextPiece]:
+        self._take_all()
+        return self._pieces()
+
+    def _pieces(self) -> list[TextPiece]:
+        pieces, self._cursor.pieces = self._cursor.pieces, []
+        return pieces
+
+    def _take_all(self) -> None:
+        cursor = self._cursor
+        while cursor.at < len(cursor.text):
+            if cursor.rest is not None:
+                if not cursor.rest(cursor):
+                    return
+            elif self._has_blocks and cursor.line.begins and not cursor.code:
+                if not block(cursor, self._style):
+                    return
+            elif not self._inline():
+                return
+
+    def _inline(self) -> bool:
+        """Text up to the next sign passes, and the sign is read; False where it must wait."""
+        cursor = self._cursor
+        signs, rules = self._signs()
+        match = signs.search(cursor.text, cursor.at)
+        cursor.keep(len(cursor.text) if match is None else match.start())
+        if match is None:
+            return True
+        rule = control if _PLAIN.match(cursor.text, cursor.at) else rules[cursor.text[cursor.at]]
+        verdict = rule(cursor, self._style)
+        if verdict is False:
+            cursor.keep(cursor.at + 1)
+        return verdict is not None
+
+    def _signs(self) -> tuple[re.Pattern[str], dict[str, Rule]]:
+        if self._style.text_format is TextFormat.PLAIN:
+            return _PLAIN, {}
+        if self._style.text_format is TextFormat.SSML:
+            return _SSML, _SSML_SIGNS
+        return (_CODE, _CODE_SIGNS) if self._cursor.code else (_MARKDOWN, _MARKDOWN_SIGNS)

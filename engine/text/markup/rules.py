@@ -1,0 +1,71 @@
+"""What a rule is.
+
+A rule reads one construct at the cursor. It tells True if it has read something, False if this is no markup (the
+character is text), and MORE if what follows decides. It decides by the text alone and asks for no more than its limit,
+so that the same text is read the same way however it comes, and nothing is held for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.messages import CodeBlocks, TextFormat, Utterance
+from engine.text.markup.cursor import Cursor
+
+MORE = None
+
+
+def words(listed: str) -> tuple[str, ...]:
+    return tuple(listed.split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How markup is read in one utterance."""
+
+    text_format: TextFormat
+    code_blocks: CodeBlocks
+    is_english: bool  # words may be put in
+
+    @classmethod
+    def of(cls, utterance: Utterance, language: str) -> Style:
+        """As the utterance wants it, in the language that it is read as."""
+        return cls(
+            text_format=utterance.text_format,
+            code_blocks=utterance.code_blocks,
+            is_english=language.partition("-")[0] == "en",
+        )
+
+    @property
+    def careful(self) -> bool:
+        """Signs that ordinary text has, too, are markup only where nothing else makes sense."""
+        return self.text_format is TextFormat.AUTO
+
+
+Rule = Callable[[Cursor, Style], bool | None]
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a rule may look at: its limit from the cursor on. All that it says follows from this text."""
+
+    text: str  # indices are those of the cursor's text
+    grows: bool  # more of it may come
+
+    def lacks(self, end: int) -> bool:
+        """Whether what is behind `end` is not there yet."""
+        return self.grows and end >= len(self.text)
+
+
+def window(cursor: Cursor, limit: int) -> Window:
+    stop = cursor.at + limit
+    return Window(cursor.text[:stop], len(cursor.text) < stop and not cursor.final)
+
+
+def run_end(text: str, begin: int) -> int:
+    """Behind all characters that are the same as the one at `begin`."""
+    end = begin + 1
+    while end < len(text) and text[end] == text[begin]:
+        end += 1
+    return end

@@ -1,0 +1,83 @@
+"""Where the characters of a text that was rewritten as it came stand in the text as it was sent.
+
+Runs of [begin, end) in characters of all text that was sent. A verbatim run is what was sent, character by character;
+of another one, all of it stands for all of its span, which is empty where something was put in.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """Rewritten text, and what was sent for it."""
+
+    text: str
+    begin: int
+    end: int
+    verbatim: bool
+
+
+class _Run(NamedTuple):
+    at: int  # index of its first character in the rewritten text
+    length: int  # characters there
+    begin: int
+    end: int
+    verbatim: bool
+
+    def span(self, begin: int, end: int) -> Span:
+        """Of these characters of the rewritten text."""
+        if not self.verbatim:
+            return self.begin, self.end
+        return self.begin + max(begin - self.at, 0), self.begin + min(end - self.at, self.length)
+
+
+class Origin:
+    """Of a text that grows at its end and is forgotten from its beginning."""
+
+    def __init__(self, runs: list[_Run] | None = None) -> None:
+        self._runs = runs or []
+
+    @classmethod
+    def verbatim(cls, begin: int, length: int) -> Origin:
+        """Of text as it was sent."""
+        return cls([_Run(0, length, begin, begin + length, True)])
+
+    def append(self, piece: TextPiece) -> None:
+        runs = self._runs
+        last = runs[-1] if runs else _Run(0, 0, 0, 0, False)
+        if piece.verbatim and last.verbatim and last.end == piece.begin:
+            runs[-1] = _Run(last.at, last.length + len(piece.text), last.begin, piece.end, True)
+        else:
+            runs.append(_Run(last.at + last.length, len(piece.text), piece.begin, piece.end, piece.verbatim))
+
+    def forget(self, before: int) -> None:
+        """Runs that lie before this index of the rewritten text."""
+        if len(self._runs) > 1:
+            del self._runs[: self._index(before)]
+
+    def cut(self, begin: int, end: int) -> Origin:
+        """Of [begin, end), which counts from its beginning there."""
+        parts = []
+        for run in self._runs[self._index(begin) : self._index(end - 1) + 1]:
+            at, stop = max(run.at, begin), min(run.at + run.length, end)
+            parts.append(_Run(at - begin, stop - at, *run.span(at, stop), run.verbatim))
+        return Origin(parts)
+
+    def span(self, begin: int, end: int) -> Span:
+        """What was sent for these characters, of which there is at least one."""
+        first, last = self._runs[self._index(begin)], self._runs[self._index(end - 1)]
+        return first.span(begin, begin + 1)[0], last.span(end - 1, end)[1]
+
+    def _index(self, at: int) -> int:
+        """Of the run that character `at` belongs to."""
+        return bisect_right(self._runs, at, key=_at) - 1 if len(self._runs) > 1 else 0
+
+
+def _at(run: _Run) -> int:
+    return run.at
