@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 REFERENCE := .venv-reference
 STUBS := gapless/tts/v1
+RIVA := service/riva/protos
 BASELINE := proto/baseline.binpb
 LOCK := deploy/requirements.txt
 BUF := tests/node/node_modules/.bin/buf
@@ -43,12 +44,16 @@ check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, type
 	$(BUF) lint
 	$(BUF) breaking --against $(BASELINE)
 	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
+	cmp out/stubs/$(RIVA)/riva.binpb $(RIVA)/riva.binpb
 
 stubs: STUBS_OUT ?= .
-stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
+stubs: $(VENV)/.dev  ## generate the Python stubs from proto/, and the description of NVIDIA Riva's messages
 	mkdir -p $(STUBS_OUT)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
+	mkdir -p $(STUBS_OUT)/$(RIVA)
+	$(BIN)/python -m grpc_tools.protoc -I $(RIVA) --include_imports \
+	  --descriptor_set_out=$(STUBS_OUT)/$(RIVA)/riva.binpb riva/proto/riva_tts.proto
 
 # uv resolves for an image of Linux and CPython 3.11; the hashes are those of all files of a release. What the tests run
 # with is resolved first, so that the image gets the same versions. torch's wheels for CPUs have an index of their own:
