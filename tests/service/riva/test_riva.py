@@ -209,6 +209,7 @@ async def test_many_texts_at_once_are_read_as_they_are_spoken(stub: Stub) -> Non
 
 # ------------------------------------------------------------------------------------------------------------ refusals
 
+TEMPERATURE = "custom_configuration[temperature]"
 WRONG: dict[str, tuple[Any, str]] = {
     "no text": (asked(""), "text"),
     "nothing to speak": (asked("..."), "text"),
