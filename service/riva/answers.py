@@ -58,9 +58,9 @@ class Answers:
         if not audio:
             return
         response = messages.SynthesizeSpeechResponse(audio=audio, id=self._beginning.id)
-        if self._words:
-            response.meta.words.extend(self._timing(word) for word in self._words)
-            self._words = []
+        for word in self._words:
+            response.meta.words.add(**self._timing(word))
+        self._words = []
         await self._send(response)
 
     def _timing(self, word: tts_pb2.Word) -> dict[str, Any]:

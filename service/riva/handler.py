@@ -28,6 +28,7 @@ from service.rpc.receive import Context, read
 from service.rpc.session import Dependencies
 
 MAX_ANSWER_BYTES = (4 << 20) - (64 << 10)  # of a message that clients take by default, less what is around the audio
+_LAST_WRITE_S = 1.0
 MODEL = "Gapless"  # voices are called Gapless.NAME
 
 Send = Callable[[Any], Awaitable[None]]
@@ -156,8 +157,15 @@ class Outgoing:
     async def write(self, response: tts_pb2.SynthesizeResponse) -> None:
         if response.HasField("flush_done"):
             self._texts.was_spoken()
-        else:
-            await self._answers.write(response)
+            return
+        writing = asyncio.ensure_future(self._answers.write(response))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # gRPC sends no status while a message is on its way: an error of the call waits for that.
+            await asyncio.wait([writing], timeout=_LAST_WRITE_S)
+            writing.cancel()
+            raise
 
 
 class Texts:

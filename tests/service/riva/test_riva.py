@@ -22,10 +22,15 @@ from tests.doors.decoding import decoded, decoded_flac, delay, spectral_distance
 from tests.fakes import Script, speech_of_text
 from tests.recordings import recording
 from tests.service.conftest import VOICES, Served, serve_scripted
-from tests.service.talk import detail
+from tests.service.talk import detail, writing
 
 TEXT = "What was said is what is heard. It is said in pieces."
 Request = messages.SynthesizeSpeechRequest
+
+
+class Rubbish:
+    def SerializeToString(self) -> bytes:  # noqa: N802
+        return b"\xff\xff\xff"
 
 
 class Stub:
@@ -96,7 +101,8 @@ async def test_texts_are_joined_with_a_space_and_spoken_at_once(served: Served, 
         heard += (await call.read()).audio
     await call.write(asked("two"))
     await call.done_writing()
-    heard += b"".join([response.audio for response in await hear(call)])
+    while (response := await call.read()) is not grpc.aio.EOF:
+        heard += response.audio
     assert bytes(heard) == spoken("One two").tobytes()
 
 
@@ -253,9 +259,10 @@ WRONG: dict[str, tuple[Any, str]] = {
 }
 
 
-async def refused_field(call: Any) -> str:
+async def refused_field(call: Any, requests: Sequence[Any]) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await hear(call)
+        async with writing(call, requests):
+            await hear(call)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT, refused.value.details()
     bad = detail(refused.value, error_details_pb2.BadRequest)
     assert bad is not None
@@ -267,7 +274,7 @@ async def refused_field(call: Any) -> str:
 @pytest.mark.parametrize("what", WRONG)
 async def test_a_wrong_request_is_refused_in_rivas_words(served: Served, stub: Stub, what: str) -> None:
     request, field = WRONG[what]
-    assert await refused_field(stub.online([request])) == field
+    assert await refused_field(stub.online(), [request]) == field
     assert (await stub.synthesize(asked())).audio == spoken().tobytes()
     assert served.engine.stats().utterances == 0
 
@@ -278,13 +285,13 @@ async def test_a_wrong_request_is_refused_in_rivas_words(served: Served, stub: S
 )
 async def test_a_later_request_must_not_differ(stub: Stub, later: dict[str, Any]) -> None:
     field = "custom_configuration" if "seed" in later else next(iter(later))
-    assert await refused_field(stub.online([asked("One."), asked("Two.", **later)])) == field
+    assert await refused_field(stub.online(), [asked("One."), asked("Two.", **later)]) == field
 
 
 async def test_a_call_without_a_request_and_one_with_rubbish(served: Served, stub: Stub) -> None:
-    assert await refused_field(stub.online([])) == "request"
-    raw = served.channel.stream_stream(f"/{SERVICE}/SynthesizeOnline")
-    assert await refused_field(raw([b"\xff\xff\xff"])) == "request"
+    assert await refused_field(stub.online(), []) == "request"
+    raw = served.channel.stream_stream(f"/{SERVICE}/SynthesizeOnline", Rubbish.SerializeToString)
+    assert await refused_field(raw(), [Rubbish()]) == "request"
 
 
 async def test_others_do_not_notice() -> None:
