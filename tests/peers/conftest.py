@@ -113,7 +113,7 @@ async def doors(embedded: Engine) -> AsyncIterator[Doors]:
     engine = Overheard(embedded)
     config = ServiceConfig(address="127.0.0.1:0", version="test", has_riva=True)
     server = Server(config)
-    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))  # type: ignore[arg-type]
+    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
     address, at_once = f"127.0.0.1:{server.port}", asyncio.Event()
     at_once.set()
     try:

@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 from google.rpc import error_details_pb2
+from numpy.typing import NDArray
 
 from gapless.doors.encoders.libsndfile import OPUS_RATES
 from service.access import tokens
@@ -56,7 +57,7 @@ def asked(text: str = TEXT, seed: int | None = 3, configuration: dict[str, str] 
     return Request(text=text, custom_configuration=settings, **{**defaults, **fields})
 
 
-def spoken(text: str = TEXT, voice: str = "anna") -> np.ndarray:
+def spoken(text: str = TEXT, voice: str = "anna") -> NDArray[np.int16]:
     return np.rint(speech_of_text(text, seed=3, voice=voice) * 32767).astype(np.int16)
 
 
@@ -85,7 +86,7 @@ async def test_a_service_that_was_not_told_speaks_no_riva() -> None:
 async def test_all_ways_of_asking_say_the_same(stub: Stub) -> None:
     whole = (await stub.synthesize(asked())).audio
     assert whole == spoken().tobytes()
-    for call in (stub.online_from_one(asked()), stub.online([asked()])):
+    for call in (stub.online_from_one(asked()), stub.online(iter([asked()]))):
         responses = await hear(call)
         assert b"".join(response.audio for response in responses) == whole
         assert len(responses) > 1
@@ -94,7 +95,7 @@ async def test_all_ways_of_asking_say_the_same(stub: Stub) -> None:
 
 
 async def test_texts_are_joined_with_a_space_and_spoken_at_once(served: Served, stub: Stub) -> None:
-    call = stub.online()
+    call: Any = stub.online()
     await call.write(asked("One"))
     heard = bytearray()
     while len(heard) < 2 * len(spoken("One")):  # "One" is spoken although nothing ends it
@@ -108,7 +109,7 @@ async def test_texts_are_joined_with_a_space_and_spoken_at_once(served: Served, 
 
 @pytest.mark.parametrize("encoding", [LINEAR_PCM, FLAC, OGGOPUS, MULAW, ALAW])
 async def test_every_encoding(stub: Stub, encoding: int) -> None:
-    audio = b"".join([response.audio for response in await hear(stub.online([asked(encoding=encoding)]))])
+    audio = b"".join([response.audio for response in await hear(stub.online(iter([asked(encoding=encoding)])))])
     if encoding == LINEAR_PCM:
         assert audio == spoken().tobytes()
     elif encoding == FLAC:
@@ -147,7 +148,7 @@ async def test_what_is_asked_for_reaches_the_engine(served: Served, stub: Stub) 
 
 
 async def test_words_come_with_audio_and_their_times_in_milliseconds(stub: Stub) -> None:
-    responses = await hear(stub.online([asked("One two three", enable_word_time_offsets=True)]))
+    responses = await hear(stub.online(iter([asked("One two three", enable_word_time_offsets=True)])))
     words = [word for response in responses for word in response.meta.words]
     assert [(word.word, word.start_time, word.end_time) for word in words] == [
         ("One", 0, 120),
@@ -156,7 +157,7 @@ async def test_words_come_with_audio_and_their_times_in_milliseconds(stub: Stub)
     ]
     assert all(response.audio for response in responses)
     assert b"".join(response.audio for response in responses) == spoken("One two three").tobytes()
-    unasked = await hear(stub.online([asked("One two three")]))
+    unasked = await hear(stub.online(iter([asked("One two three")])))
     assert not any(response.meta.words for response in unasked)
 
 
@@ -164,7 +165,7 @@ async def test_the_id_comes_back(stub: Stub) -> None:
     request = asked()
     request.id.value = "mine"
     assert (await stub.synthesize(request)).id.value == "mine"
-    assert {response.id.value for response in await hear(stub.online([request]))} == {"mine"}
+    assert {response.id.value for response in await hear(stub.online(iter([request])))} == {"mine"}
 
 
 async def test_voices_are_listed_as_nvidias_scripts_read_them(stub: Stub) -> None:
@@ -192,7 +193,7 @@ async def test_a_cancelled_call_frees_the_engine_and_forgets_its_voice() -> None
     async with serve_scripted(has_riva=True, voices={"slow": Script(token_s=0.02)}) as served:
         request = asked("word " * 100, voice_name="")
         request.zero_shot_data.audio_prompt = recording()
-        call = Stub(served.channel).online([request])
+        call = Stub(served.channel).online(iter([request]))
         await call.read()
         call.cancel()
         async with asyncio.timeout(2):
@@ -209,7 +210,7 @@ async def test_an_answer_that_no_message_holds_is_refused(stub: Stub) -> None:
 async def test_many_texts_at_once_are_read_as_they_are_spoken(stub: Stub) -> None:
     """As NVIDIA's client sends a list: more texts than the service keeps flushes."""
     requests = [asked("a") for _ in range(150)]
-    audio = b"".join([response.audio for response in await hear(stub.online(requests))])
+    audio = b"".join([response.audio for response in await hear(stub.online(iter(requests)))])
     assert audio == spoken(" ".join("a" * 150)).tobytes()
 
 
@@ -290,7 +291,7 @@ async def test_a_later_request_must_not_differ(stub: Stub, later: dict[str, Any]
 
 async def test_a_call_without_a_request_and_one_with_rubbish(served: Served, stub: Stub) -> None:
     assert await refused_field(stub.online(), []) == "request"
-    raw = served.channel.stream_stream(f"/{SERVICE}/SynthesizeOnline", Rubbish.SerializeToString)
+    raw: Any = served.channel.stream_stream(f"/{SERVICE}/SynthesizeOnline", Rubbish.SerializeToString)
     assert await refused_field(raw(), [Rubbish()]) == "request"
 
 
@@ -300,7 +301,7 @@ async def test_others_do_not_notice() -> None:
 
         async def ask(request: Any) -> None:
             with pytest.raises(grpc.aio.AioRpcError):
-                await hear(stub.online([request]))
+                await hear(stub.online(iter([request])))
 
         beside, *_ = await asyncio.gather(stub.synthesize(asked()), *(ask(request) for request, _ in WRONG.values()))
         assert beside.audio == spoken().tobytes()
@@ -309,10 +310,10 @@ async def test_others_do_not_notice() -> None:
 async def test_a_full_service_says_when_to_come_again(stub: Stub) -> None:
     async with serve_scripted(has_riva=True, max_utterances=1, voices=VOICES) as served:
         stub = Stub(served.channel)
-        first = stub.online([asked("word " * 50, voice_name="slow")])
+        first = stub.online(iter([asked("word " * 50, voice_name="slow")]))
         await first.read()
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await hear(stub.online([asked()]))
+            await hear(stub.online(iter([asked()])))
         first.cancel()
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert detail(refused.value, error_details_pb2.RetryInfo) is not None
@@ -334,7 +335,7 @@ async def test_tokens_guard_all_but_the_list_of_voices(tmp_path: Path) -> None:
 
         async def code_of(request: Any, metadata: Metadata) -> grpc.StatusCode:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await hear(stub.online([request], metadata=metadata))
+                await hear(stub.online(iter([request]), metadata=metadata))
             return refused.value.code()
 
         for metadata in ([], wrong):
