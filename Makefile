@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 REFERENCE := .venv-reference
+PEERS := .venv-peers
 STUBS := gapless/tts/v1
+RIVA := service/riva/protos
 BASELINE := proto/baseline.binpb
 LOCK := deploy/requirements.txt
 BUF := tests/node/node_modules/.bin/buf
@@ -13,7 +15,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test reference parity serve check lock stubs sequences replacements baseline bench clean
+.PHONY: help demo test peers reference parity serve check lock stubs sequences replacements baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,8 +26,11 @@ demo: $(VENV)/.service  ## set up, start the service, speak, write out/demo.wav,
 serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 	$(BIN)/python -m service
 
-test: $(VENV)/.dev $(REFERENCE)/.ready tests/node/node_modules/.ready  ## set up and run all tests
+test: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready tests/node/node_modules/.ready  ## set up and run all tests
 	$(BIN)/python -m pytest
+
+peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready  ## speak with OpenAI's and NVIDIA's clients and with pipecat and LiveKit, each in an environment of its own
+	$(BIN)/python -m pytest -s tests/peers
 
 reference: $(REFERENCE)/.ready  ## install the reference implementation in an environment of its own
 
@@ -43,12 +48,16 @@ check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, type
 	$(BUF) lint
 	$(BUF) breaking --against $(BASELINE)
 	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
+	cmp out/stubs/$(RIVA)/riva.binpb $(RIVA)/riva.binpb
 
 stubs: STUBS_OUT ?= .
-stubs: $(VENV)/.dev  ## generate the Python stubs from proto/
+stubs: $(VENV)/.dev  ## generate the Python stubs from proto/, and the description of NVIDIA Riva's messages
 	mkdir -p $(STUBS_OUT)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
+	mkdir -p $(STUBS_OUT)/$(RIVA)
+	$(BIN)/python -m grpc_tools.protoc -I $(RIVA) --include_imports \
+	  --descriptor_set_out=$(STUBS_OUT)/$(RIVA)/riva.binpb riva/proto/riva_tts.proto
 
 # uv resolves for an image of Linux and CPython 3.11; the hashes are those of all files of a release. What the tests run
 # with is resolved first, so that the image gets the same versions. torch's wheels for CPUs have an index of their own:
@@ -81,7 +90,7 @@ bench: $(VENV)/.service  ## measure TTFA, RTF and chunk gaps of 40 utterances, o
 	$(BIN)/python -m benchmarks.latency.one_at_a_time --utterances 40
 
 clean:  ## remove everything that the targets made, environments included
-	rm -rf $(VENV) $(REFERENCE) out build dist *.egg-info tests/node/node_modules
+	rm -rf $(VENV) $(REFERENCE) $(PEERS) out build dist *.egg-info tests/node/node_modules
 
 # What the image installs, by hash; torch as the platform has it, at the version that the project is tested with. See
 # README.md, "Two commands", for torch. One dependency has no wheel: setuptools builds it, and comes first therefore.
@@ -103,6 +112,19 @@ $(REFERENCE)/.ready: tests/parity/requirements.txt tests/parity/packages.txt con
 	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt torch \
 	  -r tests/parity/requirements.txt
 	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --no-deps -r tests/parity/packages.txt
+	touch $@
+
+# tests/peers/README.md: other people's clients. The list of the first is complete, so pip resolves nothing.
+$(PEERS)/clients/.ready: tests/peers/requirements-clients.txt $(VENV)/.dev
+	$(PYTHON) -m venv --without-pip $(PEERS)/clients
+	$(BIN)/pip --python $(PEERS)/clients/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+	  --no-compile --no-deps -r tests/peers/requirements-clients.txt
+	touch $@
+
+$(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
+	$(PYTHON) -m venv --without-pip $(PEERS)/$*
+	$(BIN)/pip --python $(PEERS)/$*/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+	  -r tests/peers/requirements-$*.txt
 	touch $@
 
 tests/node/node_modules/.ready: tests/node/package.json tests/node/package-lock.json

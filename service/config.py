@@ -46,6 +46,11 @@ class ServiceConfig:
         "do not tell clients what the service's methods and messages are (gRPC reflection)",
         default=True,
     )
+    has_riva: bool = switch(
+        "where",
+        "--riva",
+        "speak NVIDIA Riva's speech synthesis as well, on the same port, for its clients and plug-ins",
+    )
     max_text_chars: int = flag(  # about twenty minutes of speech
         "limits",
         "--max-text-chars N",

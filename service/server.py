@@ -23,6 +23,7 @@ from service.access.access import Access
 from service.access.errors import Unauthenticated
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
+from service.riva import handler as riva
 from service.rpc import errors
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
@@ -74,6 +75,8 @@ class Server:
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
+        if dependencies.config.has_riva:
+            riva.add_to(self._server, self._handler, dependencies)
         if dependencies.config.has_reflection:
             _add_reflection(self._server)
         self._border.loaded = True

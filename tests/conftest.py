@@ -14,7 +14,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.real_time"]
 
-MAY_BE_SKIPPED = ("gpu", "weights", "full_size", "hardware")  # what no installation can bring
+MAY_BE_SKIPPED = ("gpu", "weights", "full_size", "hardware", "plug_ins")  # what is not installed everywhere
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -24,7 +24,6 @@ from engine.errors import (
     EngineBroken,
     EngineClosed,
     GaplessError,
-    InvalidRequest,
     Overloaded,
     UnknownVoice,
     Unsupported,
@@ -52,6 +51,7 @@ from engine.messages import (
     Word,
     total,
 )
+from engine.text.frontend import choose_language
 from tests.recordings import CLONING, Cloning
 
 SAMPLE_RATE = 24_000  # Hz
@@ -352,12 +352,9 @@ class ScriptedEngine:
         voice = utterance.voice or self.info().default_voice
         if voice not in self._scripts:
             raise UnknownVoice(voice, sorted(self._scripts))
-        if utterance.language and utterance.language not in LANGUAGES:
-            description = f"unknown language {utterance.language!r}; possible: {', '.join(LANGUAGES)}"
-            raise InvalidRequest("config.language_code", description)
         accepted = Accepted(
             voice=voice,
-            language=utterance.language or LANGUAGES[0],
+            language=choose_language(utterance.language, LANGUAGES),
             seed=secrets.randbits(64) if utterance.seed is None else utterance.seed,
             sampling={**DEFAULT_SAMPLING, **utterance.sampling},
             max_text_delay_s=0.5 if utterance.max_text_delay_s is None else utterance.max_text_delay_s,

@@ -39,15 +39,16 @@ class SpeechRequest:
 
 
 def token_of(request: web.Request) -> str | None:
-    """The caller's, which goes on to the service. Raises BadRequest for one that cannot."""
+    """The caller's, which goes on to the service; None for an empty one, as programs send it where nobody entered a
+    key. Raises BadRequest for one that cannot go on."""
     given = request.headers.getall("Authorization", [])
     if not given:
         return None
     scheme, _, token = given[0].strip().partition(" ")
     token = token.strip()
-    if len(given) > 1 or scheme.lower() != "bearer" or not token or not token.isascii() or not token.isprintable():
+    if len(given) > 1 or scheme.lower() != "bearer" or not token.isascii() or not token.isprintable():
         raise BadRequest("send one header 'Authorization: Bearer TOKEN'", status=401, code="invalid_api_key")
-    return token
+    return token or None
 
 
 async def read_speech(request: web.Request, aliases: Aliases) -> SpeechRequest:

@@ -27,6 +27,9 @@ class Caller:
 ANYBODY = Caller(name="", may_create_voices=True, is_admin=True)
 """The caller of a service without tokens."""
 
+STRANGER = Caller(name="", max_utterances=0)
+"""A caller without a valid token, of a call that answers strangers with less."""
+
 _CURRENT: ContextVar[Caller] = ContextVar("caller", default=ANYBODY)
 
 

@@ -19,6 +19,8 @@ from service.access.tokens import Tokens
 
 HEADER = "authorization"
 OPEN = frozenset({"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"})
+ANSWERS_STRANGERS = frozenset({"/nvidia.riva.tts.RivaSpeechSynthesis/GetRivaSynthesisConfig"})
+"""NVIDIA's plug-ins ask for it before they speak, without their key, and give up if they are refused."""
 
 _Handler = Any  # a grpc.RpcMethodHandler, or None where there is no such method
 Abort = Callable[[grpc.aio.ServicerContext[Any, Any], Unauthenticated], Awaitable[None]]
@@ -35,11 +37,14 @@ class Guard(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _Handler:
-        if handler_call_details.method not in OPEN:
+        method = handler_call_details.method
+        if method not in OPEN:
             try:
                 caller.set_current(self._identify(handler_call_details))
             except Unauthenticated as error:
-                return self._refusal(error)
+                if method not in ANSWERS_STRANGERS:
+                    return self._refusal(error)
+                caller.set_current(caller.STRANGER)
         return await continuation(handler_call_details)
 
     def _identify(self, details: grpc.HandlerCallDetails) -> Caller:

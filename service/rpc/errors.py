@@ -99,6 +99,13 @@ class TooManyCalls(Overloaded):
         super().__init__(description, retry_after_s=1.0)
 
 
+class AnswerTooLarge(GaplessError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the audio takes more than {limit} bytes, which is all that one message holds; ask for a stream"
+        )
+
+
 class TooManyFlushes(GaplessError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} flushes wait to be spoken, which is all that this server keeps of an utterance")
@@ -165,6 +172,7 @@ _RULES = (
     _Rule(NotAllowed, code_pb2.PERMISSION_DENIED, "NOT_ALLOWED"),
     _Rule(QuotaExceeded, code_pb2.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED"),
     _Rule(TooManyCalls, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS"),
+    _Rule(AnswerTooLarge, code_pb2.RESOURCE_EXHAUSTED, "ANSWER_TOO_LARGE"),
     _Rule(TooManyFlushes, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_FLUSHES"),
     _Rule(UtteranceTooLong, code_pb2.ABORTED, "UTTERANCE_TOO_LONG"),
     _Rule(UploadTooSlow, code_pb2.ABORTED, "UPLOAD_TOO_SLOW"),

@@ -37,7 +37,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         self._config = dependencies.config
         self.metrics = dependencies.metrics
         self._loop_lag = LoopLag(dependencies.config.lag_interval_s, dependencies.metrics.loop_lag)
-        self._voices = VoiceCalls(dependencies.engine, dependencies.info, dependencies.config)
+        self.voices = VoiceCalls(dependencies.engine, dependencies.info, dependencies.config)
         self._drain = Drain(dependencies.config.drain_timeout_s)
 
     async def drain(self) -> None:
@@ -45,7 +45,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         await self._drain.run()
 
     def close(self) -> None:
-        self._voices.close()
+        self.voices.close()
 
     # ---------------------------------------------------------------------------------------------------- utterances
 
@@ -55,7 +55,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         """Reads and writes through the context. No metadata leaves before admission: a refused call stays retryable."""
         arrived_ns = now_ns()
         first = await self._first_message(context)
-        await self._utterance(arrived_ns, first, partial(read, context, tts_pb2.SynthesizeRequest), context)
+        await self.utterance(arrived_ns, first, partial(read, context, tts_pb2.SynthesizeRequest), context)
 
     async def SynthesizeText(self, request: tts_pb2.SynthesizeTextRequest, context: Context) -> None:  # noqa: N802
         messages = iter(requests.whole_text(request))
@@ -63,12 +63,12 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         async def receive() -> tts_pb2.SynthesizeRequest | None:
             return next(messages, None)
 
-        await self._utterance(now_ns(), request.config, receive, context)
+        await self.utterance(now_ns(), request.config, receive, context)
 
-    async def _utterance(
+    async def utterance(
         self, arrived_ns: int, first: tts_pb2.SynthesisConfig | GaplessError, receive: Receive, context: Context
     ) -> None:
-        """`receive` gives what follows the config."""
+        """`receive` gives what follows the config; what is to be said goes through the context."""
         call = current_call()
         parent = tracing.parent_context(_metadata(context), requests.read_trace_context(first))
         with tracing.server_span(self._dependencies.tracer, f"{SERVICE}/{call.method}", parent, arrived_ns) as span:
@@ -118,7 +118,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:  # noqa: N802
         page = requests.read_page(request)
-        voices = await self._voices.list()
+        voices = await self.voices.list()
         return responses.to_voices(voices, self._dependencies.info.default_voice, size=page.size, after=page.after)
 
     async def CreateVoice(  # noqa: N802
@@ -126,11 +126,11 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
     ) -> tts_pb2.CreateVoiceResponse:
         with self._call(context):
             async with self._drain.call():
-                return responses.to_created_voice(await self._voices.create(context))
+                return responses.to_created_voice(await self.voices.create(context))
 
     async def DeleteVoice(self, request: tts_pb2.DeleteVoiceRequest, context: Context) -> tts_pb2.DeleteVoiceResponse:  # noqa: N802
         with self._call(context):
-            await self._voices.delete(request.name)
+            await self.voices.delete(request.name)
             return tts_pb2.DeleteVoiceResponse()
 
     # --------------------------------------------------------------------------------------------------- observability

@@ -28,7 +28,7 @@ from service.rpc.unreadable import lenient
 _log = logging.getLogger(__name__)
 _HEALTH = "/grpc.health.v1.Health"  # a probe is to hear even of a full server
 _SPEECH = "/gapless.tts.v1.TextToSpeechService"
-_UTTERANCES = frozenset({"Synthesize", "SynthesizeText"})
+_UTTERANCES = frozenset({"Synthesize", "SynthesizeText", "SynthesizeOnline"})
 _FORMS = {
     # (the client streams, the server streams): the attribute of a method handler, and how to make one
     (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),

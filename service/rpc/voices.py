@@ -12,7 +12,9 @@ import contextlib
 import dataclasses
 import logging
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from engine.errors import GaplessError, InvalidRequest, Overloaded, UnknownVoice, Unsupported
 from engine.messages import CreatedVoice, Engine, EngineInfo, NewVoice, VoiceInfo
@@ -57,6 +59,10 @@ class VoiceCalls:
         _log.info("voice %s: deleted", name)
 
     async def create(self, context: Context) -> CreatedVoice:
+        return await self.create_from(partial(self._receive_in_time, context))
+
+    async def create_from(self, receive: Callable[[], Awaitable[NewVoice]]) -> CreatedVoice:
+        """`receive` is not called before there is a place."""
         if not self._info.has_cloning:
             raise Unsupported(
                 "this server creates no voices: its model cannot clone, or it can write to no directory for them"
@@ -66,7 +72,7 @@ class VoiceCalls:
         if not self._places.acquire(blocking=False):
             raise Overloaded(f"{self._config.max_new_voices} voices are being created", _RETRY_AFTER_S)
         try:
-            voice = dataclasses.replace(await self._receive_in_time(context), owner=who.name)
+            voice = dataclasses.replace(await receive(), owner=who.name)
             work = self._thread.submit(self._create, voice)
         except BaseException:
             self._places.release()

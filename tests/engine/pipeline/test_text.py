@@ -20,7 +20,7 @@ def test_text_is_prepared_on_the_text_thread_alone(pipeline: Pipeline) -> None:
         threads.add(threading.current_thread().name)
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
     caller = Caller(pipeline.scheduler, "a")
     caller.say("One. Two. Three.")
     assert spoken(caller.all()) == "One.Two.Three."
@@ -36,7 +36,7 @@ def test_one_segment_is_prepared_ahead_and_not_more(pipeline: Pipeline) -> None:
         prepared.append(text)
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
     caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "One sentence. " * 20)
     caller.wait_until(lambda running: running.decoding is not None and bool(running.pieces))
@@ -52,7 +52,7 @@ def test_a_long_text_delays_no_other(pipeline: Pipeline) -> None:
         time.sleep(0.001)
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
     long, short = Caller(pipeline.scheduler, "long", reads=False), Caller(pipeline.scheduler, "short")
     began = time.monotonic()
     long.update(changes.push_text, "Hi! " * 5000)
@@ -71,7 +71,7 @@ def test_text_that_cannot_be_prepared_ends_its_utterance_after_what_was_before_i
             raise RuntimeError("scripted failure of the text")
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
     bad, good = Caller(pipeline.scheduler, "bad"), Caller(pipeline.scheduler, "good")
     bad.say("One. Two is bad. Three.")
     good.say("It ends well.")
@@ -107,7 +107,7 @@ def test_what_cannot_be_spoken_leaves_pythons_lock_to_the_others(pipeline: Pipel
             pass
         return []
 
-    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
     caller = Caller(pipeline.scheduler, "a")
     began_s, used_s = time.monotonic(), time.process_time()
     caller.update(changes.push_text, "好。" * 10_000)

@@ -1,0 +1,162 @@
+"""How much later does first audio come through a door than through our own client?
+
+Own client, HTTP door and Riva take turns with the same texts and seeds, in an order that changes from round to round.
+
+    python -m benchmarks.latency.doors --rounds 30
+
+All on this machine, warm, over connections that are open. First audio: from sending the request until so much has come
+that 40 ms of sound can be decoded from it; of MP3 the codec's own silence does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import aiohttp
+import grpc
+import soundfile
+
+from benchmarks.support.machine import machine
+from benchmarks.support.sample_statistics import percentile
+from benchmarks.support.service_process import service
+from benchmarks.support.texts import TEXTS
+from client import Client
+from gapless.doors.encoders.mp3 import DELAY_SAMPLES
+from service.riva import messages
+
+RATE = 24_000  # Hz
+FIRST_AUDIO = RATE // 25  # samples: 40 ms
+DOOR_READY = re.compile(r"gapless-http: (http://\S+)/v1 ")
+
+Arrivals = list[tuple[float, bytes]]  # s since the request was sent, and what came
+Way = Callable[[str, int], Awaitable[Arrivals]]
+
+
+@contextlib.contextmanager
+def http_door(service_address: str) -> Iterator[str]:
+    """A door in a process of its own; yields its URL."""
+    command = [sys.executable, "-m", "gapless.doors.http", "--address", "127.0.0.1:0", "--service", service_address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = DOOR_READY.match(process.stdout.readline())
+        try:
+            if ready is None:
+                raise RuntimeError("the door did not start")
+            yield ready[1]
+        finally:
+            process.terminate()
+
+
+def own_client(client: Client) -> Way:
+    async def say(text: str, seed: int) -> Arrivals:
+        began = time.monotonic()
+        chunks = client.say(text, seed=seed, sample_rate=RATE, max_lead=0)
+        return [(time.monotonic() - began, chunk.data) async for chunk in chunks]
+
+    return say
+
+
+def over_http(session: aiohttp.ClientSession, url: str, name: str) -> Way:
+    async def say(text: str, seed: int) -> Arrivals:
+        began = time.monotonic()
+        body = {"input": text, "model": "gapless", "voice": "alloy", "response_format": name, "seed": seed}
+        async with session.post(f"{url}/v1/audio/speech", json=body) as response:
+            response.raise_for_status()
+            return [(time.monotonic() - began, data) async for data in response.content.iter_any()]
+
+    return say
+
+
+def over_riva(channel: grpc.aio.Channel, encoding: int) -> Way:
+    call = channel.stream_stream(
+        f"/{messages.SERVICE}/SynthesizeOnline",
+        messages.SynthesizeSpeechRequest.SerializeToString,
+        messages.SynthesizeSpeechResponse.FromString,
+    )
+
+    async def say(text: str, seed: int) -> Arrivals:
+        began = time.monotonic()
+        request = messages.SynthesizeSpeechRequest(
+            text=text, encoding=encoding, sample_rate_hz=RATE, custom_configuration={"seed": str(seed)}
+        )
+        return [(time.monotonic() - began, response.audio) async for response in call(iter([request]))]
+
+    return say
+
+
+def first_audio_s(arrivals: Arrivals, name: str) -> float:
+    """When 40 ms of sound could be decoded."""
+    heard = b""
+    for at_s, data in arrivals:
+        heard += data
+        if decodable(heard, name) >= FIRST_AUDIO:
+            return at_s
+    raise ValueError(f"{name}: less than 40 ms of sound in {len(heard)} bytes")
+
+
+def decodable(file: bytes, name: str) -> int:
+    """Samples of sound in the beginning of a file."""
+    if name.endswith("pcm") or name == "client":
+        return len(file) // 2
+    try:
+        samples, _ = soundfile.read(io.BytesIO(file))
+    except soundfile.LibsndfileError:
+        return 0
+    return len(samples) - (DELAY_SAMPLES if name.endswith("mp3") else 0)
+
+
+async def measure(address: str, url: str, rounds: int) -> dict[str, list[float]]:
+    channel = grpc.aio.insecure_channel(address)
+    async with Client(address) as client, channel, aiohttp.ClientSession() as session:
+        ways: dict[str, Way] = {
+            "client": own_client(client),
+            "riva pcm": over_riva(channel, messages.LINEAR_PCM),
+            "riva opus": over_riva(channel, messages.OGGOPUS),
+            **{f"http {name}": over_http(session, url, name) for name in ("pcm", "mp3", "opus")},
+        }
+        for name, say in ways.items():
+            first_audio_s(await say("Good morning.", 0), name)
+        measured: dict[str, list[float]] = {name: [] for name in ways}
+        names = list(ways)
+        for number in range(rounds):
+            turned = names[number % len(names) :] + names[: number % len(names)]
+            for name in turned:
+                arrivals = await ways[name](TEXTS[number % len(TEXTS)], number)
+                measured[name].append(1000 * first_audio_s(arrivals, name))
+                await asyncio.sleep(0.03)
+        return measured
+
+
+def report(measured: dict[str, list[float]]) -> dict[str, Any]:
+    own = measured["client"]
+    return {
+        name: {
+            "p50_ms": round(percentile(values, 50), 1),
+            "p95_ms": round(percentile(values, 95), 1),
+            "later_p50_ms": round(percentile([one - ours for one, ours in zip(values, own, strict=True)], 50), 1),
+        }
+        for name, values in measured.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=30)
+    arguments = parser.parse_args()
+    with service("--riva", "--max-utterances", "2") as address, http_door(address) as url:
+        measured = asyncio.run(measure(address, url, arguments.rounds))
+    print(json.dumps({"rounds": arguments.rounds, **report(measured), "machine": machine()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

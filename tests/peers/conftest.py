@@ -1,0 +1,150 @@
+"""The embedded voice behind both doors in this process, the environments of other people's clients, and an ear on the
+engine that keeps what it spoke."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+
+from engine.loading import load
+from engine.messages import Accepted, AudioChunk, Engine, Event, Failed, Finished, Sink, Utterance
+from engine.options import EngineOptions
+from gapless.doors.http.options import Options
+from gapless.doors.http.server import serving
+from service.audio import AudioEncoder, AudioFormat, Encoding
+from service.config import ServiceConfig
+from service.rpc.session import Dependencies
+from service.server import Server
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENTS = ROOT / ".venv-peers"
+_FREE_LIMIT_S = 5.0
+
+
+@dataclass
+class Spoken:
+    """One utterance, as the engine spoke it."""
+
+    utterance: Utterance
+    submitted: float  # s since the epoch
+    chunks: list[AudioChunk] = field(default_factory=list)
+    ended: bool = False
+    freed_s: float | None = None  # after a cancel in the middle: how long until its place was free
+
+    def pcm(self, rate: int) -> bytes:
+        """What the service makes of it."""
+        encoder = AudioEncoder(AudioFormat(encoding=Encoding.PCM_S16LE, sample_rate=rate), 24_000)
+        return b"".join(encoder.encode(chunk.samples, chunk.end_of_segment).data for chunk in self.chunks)
+
+
+class Overheard:
+    """An engine that is listened to."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.spoken: dict[str, Spoken] = {}
+        self._watching: list[threading.Thread] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
+        spoken = Spoken(utterance, time.time())
+
+        def listening(event: Event) -> None:
+            if isinstance(event, AudioChunk):
+                spoken.chunks.append(event)
+            elif isinstance(event, Finished | Failed):
+                spoken.ended = True
+            sink(event)
+
+        accepted = self._engine.submit(utterance, listening)
+        self.spoken[utterance.id] = spoken
+        return accepted
+
+    def cancel(self, utterance_id: str) -> None:
+        spoken = self.spoken[utterance_id]
+        before, began = self._engine.stats().utterances, time.monotonic()
+        self._engine.cancel(utterance_id)
+        if spoken.ended or spoken.freed_s is not None:
+            return
+
+        def watch() -> None:
+            while self._engine.stats().utterances >= before and time.monotonic() - began < _FREE_LIMIT_S:
+                time.sleep(0.0005)
+            spoken.freed_s = time.monotonic() - began
+
+        spoken.freed_s = _FREE_LIMIT_S
+        thread = threading.Thread(target=watch)
+        self._watching.append(thread)
+        thread.start()
+
+    def settle(self) -> None:
+        """Until every measurement is over."""
+        for thread in self._watching:
+            thread.join()
+
+
+@dataclass(frozen=True)
+class Doors:
+    engine: Overheard
+    address: str  # of the service, Riva included
+    url: str  # of the HTTP door
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Engine]:
+    engine = load("embedded", EngineOptions(max_utterances=4, deterministic=True))
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+async def doors(embedded: Engine) -> AsyncIterator[Doors]:
+    engine = Overheard(embedded)
+    config = ServiceConfig(address="127.0.0.1:0", version="test", has_riva=True)
+    server = Server(config)
+    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    address, at_once = f"127.0.0.1:{server.port}", asyncio.Event()
+    at_once.set()
+    try:
+        async with serving(Options(address="127.0.0.1:0", service=address)) as port:
+            yield Doors(engine, address, f"http://127.0.0.1:{port}")
+    finally:
+        await server.stop(at_once)
+        await asyncio.to_thread(engine.settle)
+
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run() -> Run:
+    """run(environment, program, *arguments, said=...) -> what it printed."""
+
+    async def run(environment: str, program: str, *arguments: str | Path, said: Any = None) -> Any:
+        python = ENVIRONMENTS / environment / "bin" / "python"
+        if not python.exists():
+            pytest.skip(f"{python.relative_to(ROOT)} is missing; make it with: make peers")
+        process = await asyncio.create_subprocess_exec(
+            python,
+            Path(__file__).parent / "programs" / f"{program}.py",
+            *map(str, arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, complaints = await process.communicate(json.dumps(said).encode())
+        assert process.returncode == 0, complaints.decode()[-4000:]
+        return json.loads(output.decode().splitlines()[-1])
+
+    return run
