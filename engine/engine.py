@@ -261,10 +261,11 @@ class LocalEngine:
     def close(self) -> None:
         self._watchdog.end()
         self._scheduler.close()
-        self._workers.join(END_LIMIT_S)
+        limit_s = 0.0 if self._scheduler.broken else END_LIMIT_S  # one that hangs is not waited for
+        self._workers.join(limit_s)
         for running in self._scheduler.take_leaving():  # nobody else is left to see them off
             running.on_leave()
-        self._prepared.close(END_LIMIT_S)
+        self._prepared.close(limit_s)
 
 
 def _stages(model: Model, options: EngineOptions, device: Device, places: int, mark: Watermark | None) -> Stages:
