@@ -13,7 +13,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test reference parity serve check lock stubs sequences baseline bench clean
+.PHONY: help demo test reference parity serve check lock stubs sequences faults baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -69,6 +69,9 @@ lock: $(VENV)/.dev  ## pin what the image and the tests install, newest versions
 
 sequences: $(VENV)/.dev  ## play 100,000 random sequences of calls against a scripted engine and 2,000 against the embedded voice
 	GAPLESS_SEQUENCES=100000 $(BIN)/python -m pytest -s tests/service/test_sequences.py
+
+faults: $(VENV)/.dev  ## break a service in some thirty ways, each beside a neighbour, and look at what every caller is told
+	$(BIN)/python -m benchmarks.faults.thirty_faults
 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)

@@ -27,6 +27,7 @@ from engine.messages import (
     NewVoice,
     Playback,
     Sink,
+    Usage,
     Utterance,
     VoiceInfo,
 )
@@ -233,8 +234,8 @@ class LocalEngine:
         hear = self._scheduler.deadlines.hear
         self._scheduler.update(utterance_id, lambda running: hear(running, playback.played_samples))
 
-    def cancel(self, utterance_id: str) -> None:
-        self._scheduler.cancel(utterance_id)
+    def cancel(self, utterance_id: str) -> Usage | None:
+        return self._scheduler.cancel(utterance_id)
 
     def let_in_what_fits(self) -> None:
         """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""

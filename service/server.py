@@ -50,9 +50,8 @@ class Server:
         interceptors = [*self._access.interceptors(_refuse), self._border]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
-        self._probes = grpc.aio.server(
-            options=_options(config), interceptors=[Border(count, loaded=True)]
-        )  # health alone
+        health_alone = [Border(count, loaded=True)]
+        self._probes = grpc.aio.server(options=_options(config), interceptors=health_alone)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None

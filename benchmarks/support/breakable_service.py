@@ -60,6 +60,9 @@ def breakable(*flags: str, wait: bool = True) -> Iterator[Breakable]:
     finally:
         process.kill()
         process.wait()
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 # ------------------------------------------------------------------------------------------ inside of the process
