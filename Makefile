@@ -16,6 +16,7 @@ LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test peers reference parity serve check lock stubs sequences replacements baseline bench clean
+.PHONY: help demo test reference parity serve check lock stubs sequences faults baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -81,6 +82,8 @@ sequences: $(VENV)/.dev  ## play 100,000 random sequences of calls against a scr
 
 replacements: $(VENV)/.dev  ## replace certificates and tokens of a running service a hundred times under load
 	GAPLESS_REPLACEMENTS=100 $(BIN)/python -m pytest -s tests/service/access/test_replaced_files.py
+faults: $(VENV)/.dev  ## break a service in some thirty ways, each beside a neighbour, and look at what every caller is told
+	$(BIN)/python -m benchmarks.faults.thirty_faults
 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)

@@ -12,6 +12,7 @@ ROOMS = {
     "continuity": "whether playback breaks off",
     "scale": "how many utterances at once",
     "attribution": "where the time went",
+    "faults": "what happens when something breaks",
     "parity": "whether the audio stays the same",
     "text": "whether what is written is read as a person would",
 }

@@ -28,6 +28,7 @@ from engine.messages import (
     Playback,
     Pronunciation,
     Sink,
+    Usage,
     Utterance,
     VoiceInfo,
 )
@@ -247,8 +248,8 @@ class LocalEngine:
         hear = self._scheduler.deadlines.hear
         self._scheduler.update(utterance_id, lambda running: hear(running, playback.played_samples))
 
-    def cancel(self, utterance_id: str) -> None:
-        self._scheduler.cancel(utterance_id)
+    def cancel(self, utterance_id: str) -> Usage | None:
+        return self._scheduler.cancel(utterance_id)
 
     def let_in_what_fits(self) -> None:
         """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
@@ -275,10 +276,11 @@ class LocalEngine:
     def close(self) -> None:
         self._watchdog.end()
         self._scheduler.close()
-        self._workers.join(END_LIMIT_S)
+        limit_s = 0.0 if self._scheduler.broken else END_LIMIT_S  # one that hangs is not waited for
+        self._workers.join(limit_s)
         for running in self._scheduler.take_leaving():  # nobody else is left to see them off
             running.on_leave()
-        self._prepared.close(END_LIMIT_S)
+        self._prepared.close(limit_s)
 
 
 def _stages(model: Model, options: EngineOptions, device: Device, places: int, mark: Watermark | None) -> Stages:

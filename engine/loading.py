@@ -9,7 +9,7 @@ from engine import checkpoints
 from engine.device import allocator
 from engine.device.device import find_device
 from engine.device.precision import Precision
-from engine.engine import LocalEngine
+from engine.engine import LocalEngine, Wrap
 from engine.messages import Utterance
 from engine.options import EngineOptions
 from engine.speak import speak
@@ -22,11 +22,11 @@ WARM_UP_TEXT = "Warming up, one two three."
 WARM_UP_LIMIT_S = 300.0
 
 
-def load(model: str = "embedded", options: EngineOptions | None = None) -> LocalEngine:
+def load(model: str = "embedded", options: EngineOptions | None = None, wrap: Wrap | None = None) -> LocalEngine:
     """Loads a model, starts the workers and speaks once with each of its own voices, so that the first request is as
     fast as any.
 
-    `model` is "embedded", a directory or a hub id. Raises ModelError."""
+    `model` is "embedded", a directory or a hub id; `wrap` may put something around the stages. Raises ModelError."""
     options = options or EngineOptions()
     started = time.monotonic()
     allocator.keep_freed()
@@ -39,7 +39,7 @@ def load(model: str = "embedded", options: EngineOptions | None = None) -> Local
         variant=options.variant,
         normalize=options.normalize,
     )
-    engine = LocalEngine(loaded, options)
+    engine = LocalEngine(loaded, options, wrap)
     try:
         for voice in loaded.voices:
             warm_up(engine, voice)

@@ -315,8 +315,9 @@ class Engine(Protocol):
 
     def playback(self, utterance_id: str, playback: Playback) -> None: ...
 
-    def cancel(self, utterance_id: str) -> None:
-        """Frees everything within one token. No event follows this call's return except one already on its way."""
+    def cancel(self, utterance_id: str) -> Usage | None:
+        """Frees everything within one token. No event follows this call's return except one already on its way.
+        Gives what was done for it; None where it had ended."""
         ...
 
     def on_close(self, callback: Callable[[], None]) -> None:

@@ -27,7 +27,6 @@ CODES = {  # what broke -> exit status; 2 is for options that cannot be read
     Fault.NOT_FINITE: 85,
     Fault.LOOP_BLOCKED: 86,
 }
-_ASKED_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 
 _log = logging.getLogger(__name__)
 
@@ -59,17 +58,26 @@ def tell_where_all_threads_are() -> None:
 
 
 class Signals:
-    """Made on the main thread before others are: they inherit that it leaves these signals alone."""
+    """Made on the main thread."""
 
     def __init__(self, on_first: Callable[[], None]) -> None:
         """`on_first` is called on the thread of the signals."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ASKED_TO_STOP)
         self._on_first = on_first
+        self._arrived, arrives = os.pipe()
+        os.set_blocking(arrives, False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _heard_elsewhere)
+        # Written to at once, in whichever thread the system interrupts, whatever the main thread does.
+        signal.set_wakeup_fd(arrives)
         threading.Thread(target=self._wait, name="signals", daemon=True).start()
 
     def _wait(self) -> None:
-        signal.sigwait(_ASKED_TO_STOP)
+        os.read(self._arrived, 1)
         self._on_first()
-        signal.sigwait(_ASKED_TO_STOP)
+        os.read(self._arrived, 1)
         _log.warning("a second signal: ended at once")
         end_now(STOPPED)
+
+
+def _heard_elsewhere(number: int, frame: object) -> None:
+    """Only takes the place of what a signal would do."""

@@ -47,11 +47,12 @@ class Server:
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
-        self._border = Border(count)
+        self._border = Border(count, loaded=False)
         interceptors = [*self._access.interceptors(_refuse), self._border]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
-        self._probes = grpc.aio.server(options=_options(config), interceptors=[Border(count)])  # health alone
+        health_alone = [Border(count, loaded=True)]
+        self._probes = grpc.aio.server(options=_options(config), interceptors=health_alone)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None

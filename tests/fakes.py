@@ -424,11 +424,14 @@ class ScriptedEngine:
         if utterance_id in self._running:
             self.playbacks.append(playback)
 
-    def cancel(self, utterance_id: str) -> None:
-        if running := self._running.get(utterance_id):
-            with running.changed:
-                running.cancelled = True
-                running.changed.notify_all()
+    def cancel(self, utterance_id: str) -> Usage | None:
+        running = self._running.get(utterance_id)
+        if running is None:
+            return None
+        with running.changed:
+            running.cancelled = True
+            running.changed.notify_all()
+        return running._usage()
 
     def broken(self) -> EngineBroken | None:
         return None

@@ -172,12 +172,15 @@ class PacedEngine:
     def playback(self, utterance_id: str, playback: Playback) -> None:
         pass
 
-    def cancel(self, utterance_id: str) -> None:
-        if running := self._of(utterance_id):
-            with running.changed:
-                running.cancelled = True
-                running.changed.notify_all()
-            self._running = None
+    def cancel(self, utterance_id: str) -> Usage | None:
+        running = self._of(utterance_id)
+        if running is None:
+            return None
+        with running.changed:
+            running.cancelled = True
+            running.changed.notify_all()
+        self._running = None
+        return Usage(samples=running.samples, segments=running.n_segments)
 
     def broken(self) -> EngineBroken | None:
         return None

@@ -26,15 +26,14 @@ def process(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "service", "--address", "127.0.0.1:0", *flags]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        yield _wait_until_serving(running), running
+        yield wait_until_serving(running, []), running
     finally:
         running.terminate()
         running.wait(timeout=60)
 
 
-def _wait_until_serving(process: subprocess.Popen[str]) -> str:
-    """The address, from the line that says so."""
-    said: list[str] = []
+def wait_until_serving(process: subprocess.Popen[str], said: list[str]) -> str:
+    """The address, from the line that says so; `said` gets all lines, now and later. Raises RuntimeError."""
     serving = threading.Event()
 
     def read() -> None:

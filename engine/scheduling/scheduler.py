@@ -94,13 +94,17 @@ class Scheduler:
                 change(running)
                 self.changed.notify_all()
 
-    def cancel(self, utterance_id: str) -> None:
+    def cancel(self, utterance_id: str) -> Usage | None:
+        """What was done for it; None where it had ended."""
         with self.changed:
-            if running := self._running.pop(utterance_id, None):
-                running.cancelled = True
-                self._done = total([self._done, running.usage])
-                self._leaving.append(running)
-                self.changed.notify_all()
+            running = self._running.pop(utterance_id, None)
+            if running is None:
+                return None
+            running.cancelled = True
+            self._done = total([self._done, running.usage])
+            self._leaving.append(running)
+            self.changed.notify_all()
+            return running.usage
 
     def on_close(self, callback: Callable[[], None]) -> None:
         with self.changed:

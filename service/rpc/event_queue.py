@@ -10,12 +10,14 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.messages import Event
+from engine.messages import Event, Finished, Usage
 
 
 @dataclass(frozen=True)
 class Stopped:
     """The listener stopped listening: what waits is not sent any more."""
+
+    usage: Usage  # what was done until then
 
 
 def on_this_loop(call: Callable[[], None]) -> Callable[[], None]:
@@ -44,8 +46,11 @@ class EventQueue:
     async def next(self) -> Event | Stopped:
         return await self._queue.get()
 
-    def stop(self) -> None:
-        """Called on the loop: drops what waits, so that the next event is `Stopped`."""
+    def stop(self, done: Usage | None) -> None:
+        """Called on the loop: drops what waits, so that the next event is `Stopped`. `done`: by an utterance that had
+        not ended; for one that had, its end waits here and tells."""
         while not self._queue.empty():
-            self._queue.get_nowait()
-        self._queue.put_nowait(Stopped())
+            dropped = self._queue.get_nowait()
+            if isinstance(dropped, Finished):
+                done = dropped.usage
+        self._queue.put_nowait(Stopped(done or Usage()))

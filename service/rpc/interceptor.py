@@ -63,9 +63,9 @@ def current_call() -> CallIdentity:
 class Border(grpc.aio.ServerInterceptor):
     """Counts the calls under way and translates their errors. Until `loaded` only health is answered."""
 
-    def __init__(self, count: CallCount) -> None:
+    def __init__(self, count: CallCount, *, loaded: bool) -> None:
         self._count = count
-        self.loaded = False
+        self.loaded = loaded
 
     async def intercept_service(
         self,

@@ -190,8 +190,7 @@ class Session:
         self._deadlines.report(played, now_ns())
         if report.stopped:
             self._stopped = True
-            self._engine.cancel(self._id)
-            self._events.stop()
+            self._events.stop(self._engine.cancel(self._id))
         self._listener_moved.set()
 
     async def _watch_for_silence(self) -> None:
@@ -222,8 +221,7 @@ class Session:
                 case Finished(usage=usage):
                     self._metrics.spoken(usage, self._native_rate)
                     return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)
-                case Stopped():
-                    usage = Usage(input_characters=self._text_chars)
+                case Stopped(usage=usage):
                     return await self._finish(tts_pb2.FINISH_REASON_STOPPED, usage)
 
     async def _tell_of_drain(self) -> None:

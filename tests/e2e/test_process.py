@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
@@ -165,3 +166,20 @@ def test_a_model_that_cannot_clone_says_so(model: Path, tmp_path: Path) -> None:
     assert result.stderr.startswith("gapless: ")
     assert "cannot clone" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_while_the_model_is_loaded_every_call_is_told_so_and_one_signal_ends_it(model: Path, tmp_path: Path) -> None:
+    """A client waited for its own deadline, and three SIGTERMs were ignored until the model was there."""
+    slow = "import sys, time; from service import __main__ as s; s._load = lambda _: time.sleep(60); sys.exit(s.main())"
+    address = f"unix:{tmp_path}/gapless"
+    with subprocess.Popen([sys.executable, "-c", slow, "--address", address], cwd=ROOT) as process:
+        with grpc.insecure_channel(address) as channel:
+            stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+            with pytest.raises(grpc.RpcError) as refused:
+                stub.GetServerInfo(pb.GetServerInfoRequest(), wait_for_ready=True, timeout=30)
+            assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert "loading" in (refused.value.details() or "")
+            health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+            assert health.status == health_pb2.HealthCheckResponse.UNKNOWN
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0

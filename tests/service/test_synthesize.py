@@ -107,7 +107,9 @@ async def test_a_listener_who_stopped_ends_the_utterance_well(served: Served) ->
         if event.HasField("finished"):
             break
     assert event.finished.reason == pb.FINISH_REASON_STOPPED
-    assert event.finished.usage.input_characters == len(SENTENCE)
+    usage = event.finished.usage
+    assert usage.input_characters == len(SENTENCE)
+    assert (usage.speech_tokens, usage.windows, usage.t3_time.ToNanoseconds()) > (0, 0, 0)
     assert await call.code() is grpc.StatusCode.OK
 
 
@@ -123,6 +125,7 @@ async def test_stopping_ends_a_paced_utterance_at_once(served: Served) -> None:
             if event.HasField("audio") and event.audio.chunk_seq == 0:
                 await call.write(playback(0, stopped=True))
     assert event.finished.reason == pb.FINISH_REASON_STOPPED
+    assert event.finished.usage.speech_tokens > 0, "all was made by then, and nothing of it was told"
 
 
 async def test_every_chunk_tells_where_its_time_went(served: Served) -> None:

@@ -36,7 +36,7 @@ def test_one_segment_is_prepared_ahead_and_not_more(pipeline: Pipeline) -> None:
         prepared.append(text)
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     caller = Caller(pipeline.scheduler, "a")
     caller.update(changes.push_text, "One sentence. " * 20)
     caller.wait_until(lambda running: running.decoding is not None and bool(running.pieces))
@@ -52,7 +52,7 @@ def test_a_long_text_delays_no_other(pipeline: Pipeline) -> None:
         time.sleep(0.001)
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     long, short = Caller(pipeline.scheduler, "long", reads=False), Caller(pipeline.scheduler, "short")
     began = time.monotonic()
     long.update(changes.push_text, "Hi! " * 5000)
@@ -71,7 +71,7 @@ def test_text_that_cannot_be_prepared_ends_its_utterance_after_what_was_before_i
             raise RuntimeError("scripted failure of the text")
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     bad, good = Caller(pipeline.scheduler, "bad"), Caller(pipeline.scheduler, "good")
     bad.say("One. Two is bad. Three.")
     good.say("It ends well.")
