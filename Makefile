@@ -15,8 +15,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers reference parity serve check lock stubs sequences replacements baseline bench clean
-.PHONY: help demo test reference parity serve check lock stubs sequences faults baseline bench clean
+.PHONY: help demo test peers reference parity serve check lock stubs sequences replacements faults baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

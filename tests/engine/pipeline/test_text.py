@@ -20,7 +20,7 @@ def test_text_is_prepared_on_the_text_thread_alone(pipeline: Pipeline) -> None:
         threads.add(threading.current_thread().name)
         return plain(text, language, pronunciations)
 
-    pipeline.tokens.speakable = speakable  # type: ignore[assignment, method-assign]
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
     caller = Caller(pipeline.scheduler, "a")
     caller.say("One. Two. Three.")
     assert spoken(caller.all()) == "One.Two.Three."
