@@ -1,0 +1,184 @@
+"""How many listeners can the Python around a card carry?
+
+The real scheduler, engine threads and service over stages that only take a card's time; callers in processes of their
+own on the same cores. Shows what each listener heard, and which thread of the service spent how much processor time.
+
+    python -m benchmarks.scale.scripted_card --card h200 --streams 50 100 150 250
+    python -m benchmarks.scale.scripted_card --card l4 --find 32
+
+No card was used: the times of the stages are stated in benchmarks/support/scripted_card.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from opentelemetry import trace
+
+from benchmarks.scale.concurrency import CONTINUOUS, TEXTS, figures, largest, line
+from benchmarks.support.load_generator import Call, OverWire, crowd
+from benchmarks.support.machine import describe, machine
+from benchmarks.support.scripted_card import CARDS, Clock
+from client import Client
+from engine.checkpoints import load
+from engine.engine import LocalEngine
+from engine.options import EngineOptions
+from engine.pipeline import threads
+from service.config import ServiceConfig
+from service.rpc.session import Dependencies
+from service.server import Server
+
+BATCH = 32  # windows that the flow, or the vocoder, of a card runs together
+START_LIMIT_S = 120.0
+STAGES = ("t3", "flow", "vocoder", "text")  # names of the engine's threads
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Processor seconds of the service while it was asked."""
+
+    threads: dict[str, float]
+    launched_s: float  # of them, on launches
+    busy_s: float  # of the card
+
+    def since(self, before: Spent) -> Spent:
+        threads = {name: spent - before.threads.get(name, 0.0) for name, spent in self.threads.items()}
+        return Spent(threads, self.launched_s - before.launched_s, self.busy_s - before.busy_s)
+
+    def line(self, lasted_s: float) -> str:
+        shares = {name: spent / lasted_s for name, spent in self.threads.items()}
+        engine = sum(shares.get(name, 0.0) for name in STAGES) - self.launched_s / lasted_s
+        parts = [f"{name} {share:.1%}" for name, share in sorted(shares.items(), key=lambda one: -one[1])]
+        return (
+            f"     of one core: scheduling and bookkeeping {engine:.1%}, launches {self.launched_s / lasted_s:.1%}; "
+            f"card busy {self.busy_s / lasted_s:.1%}; by thread: {', '.join(parts)}"
+        )
+
+
+def thread_seconds() -> dict[str, float]:
+    """Processor time of this process's threads so far, by name."""
+    ticks, spent = os.sysconf("SC_CLK_TCK"), dict[str, float]()
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            name = names.get(int(task.name), "grpc and others")
+            spent[name] = spent.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+    return spent
+
+
+@contextlib.contextmanager
+def scripted_service(card: str, streams: int) -> Iterator[tuple[str, Connection]]:
+    """Its address, and where it tells what it has spent, once it serves."""
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_main, args=[theirs, card, streams], daemon=True)
+    process.start()
+    try:
+        if not ours.poll(START_LIMIT_S):
+            raise RuntimeError("the service did not start")
+        yield f"127.0.0.1:{ours.recv()}", ours
+    finally:
+        ours.close()
+        process.join(10)
+
+
+def _main(orders: Connection, card: str, streams: int) -> None:
+    threads.SMALL_PARAMETERS = 0  # a thread for each stage, as a model for a card has
+    clock = Clock()
+    engine = LocalEngine(load("embedded"), EngineOptions(max_utterances=streams), clock.wrap(CARDS[card]))
+    scheduler = engine._scheduler
+    scheduler.config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None)
+    try:
+        asyncio.run(_serve(orders, engine, clock))
+    finally:
+        engine.close()
+
+
+async def _serve(orders: Connection, engine: LocalEngine, clock: Clock) -> None:
+    config = ServiceConfig(address="127.0.0.1:0")
+    server, at_once = Server(config), asyncio.Event()
+    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    orders.send(server.port)
+    with contextlib.suppress(EOFError):  # the other end was closed: enough
+        while True:
+            await asyncio.to_thread(orders.recv)
+            orders.send(Spent(thread_seconds(), clock.launched_s, clock.busy_s))
+    at_once.set()
+    await server.stop(at_once)
+
+
+def _spent(orders: Connection) -> Spent:
+    orders.send("spent")
+    spent: Spent = orders.recv()
+    return spent
+
+
+def _callers(address: str, streams: int, seconds: float, seed: int) -> list[Call]:
+    async def speak() -> list[Call]:
+        async with Client(address) as client:
+            return await crowd(OverWire(client), streams, seconds, TEXTS, seed)
+
+    return asyncio.run(speak())
+
+
+def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
+    shares = [
+        streams // arguments.processes + (index < streams % arguments.processes) for index in range(arguments.processes)
+    ]
+    context = multiprocessing.get_context("spawn")
+    with scripted_service(arguments.card, streams) as (address, orders):
+        before = _spent(orders)
+        with ProcessPoolExecutor(len(shares), context) as pool:
+            crowds = [
+                pool.submit(_callers, address, share, arguments.seconds, arguments.seed + index)
+                for index, share in enumerate(shares)
+                if share
+            ]
+            calls = [call for crowd in crowds for call in crowd.result()]
+        spent = _spent(orders).since(before)
+    found = figures(calls, streams)
+    lasted_s = max(call.ended_s for call in calls)
+    print(line(found), spent.line(lasted_s), sep="\n", flush=True)
+    return found | {"thread_s": spent.threads, "launched_s": spent.launched_s, "card_busy_s": spent.busy_s}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--card", choices=sorted(CARDS), default="h200")
+    parser.add_argument("--streams", type=int, nargs="+", default=[50, 100, 150, 250])
+    parser.add_argument("--find", type=int, metavar="N", help="look for the largest number that fits, from N on")
+    parser.add_argument("--seconds", type=float, default=20.0, help="callers begin no new utterance after that")
+    parser.add_argument("--processes", type=int, default=2, help="that the callers are spread over")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    print(f"a scripted {arguments.card}, service and callers on {describe()}", flush=True)
+    found: list[dict[str, Any]] = []
+
+    def fits(streams: int) -> bool:
+        found.append(measure(arguments, streams))
+        return bool(found[-1]["c100"] >= CONTINUOUS)
+
+    if arguments.find:
+        print(f"largest number that fits: {largest(fits, arguments.find)}")
+    else:
+        for streams in arguments.streams:
+            fits(streams)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine(), "card": arguments.card, "sweep": found}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
