@@ -44,6 +44,7 @@ from engine.scheduling.jobs import Stages
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages import utterance_memory
 from engine.stages.flow import FlowStage
@@ -225,28 +226,27 @@ class LocalEngine:
 
     def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
         """Not by the utterance's id: once it has ended, another one may go by that."""
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             if error := ready.exception():
                 changes.fail(running, reported(error, "the voice"))
             else:
                 changes.give_voice(running, ready.result())
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.T3, Stage.VOCODER)
 
     def push_text(self, utterance_id: str, text: str) -> None:
-        self._scheduler.update(utterance_id, lambda running: changes.push_text(running, text))
+        self._scheduler.update(utterance_id, lambda running: changes.push_text(running, text), Stage.TEXT)
 
     def flush(self, utterance_id: str, flush_id: int) -> None:
-        self._scheduler.update(utterance_id, lambda running: changes.flush(running, flush_id))
+        self._scheduler.update(utterance_id, lambda running: changes.flush(running, flush_id), Stage.TEXT)
 
     def end_input(self, utterance_id: str) -> None:
-        self._scheduler.update(utterance_id, changes.end_input)
+        self._scheduler.update(utterance_id, changes.end_input, Stage.TEXT)
 
     def release(self, utterance_id: str, num_samples: int) -> None:
-        self._scheduler.update(utterance_id, lambda running: changes.release(running, num_samples))
+        self._scheduler.release(utterance_id, num_samples)
 
     def playback(self, utterance_id: str, playback: Playback) -> None:
-        hear = self._scheduler.deadlines.hear
-        self._scheduler.update(utterance_id, lambda running: hear(running, playback.played_samples))
+        self._scheduler.hear(utterance_id, playback.played_samples)
 
     def cancel(self, utterance_id: str) -> Usage | None:
         return self._scheduler.cancel(utterance_id)

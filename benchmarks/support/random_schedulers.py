@@ -88,7 +88,7 @@ def _utterance(index: int, chance: random.Random, lead: Lead) -> Running:
     if chance.random() < 0.9:
         running.segment_windows = chance.randrange(4)
         running.samples_sent = chance.randrange(SAMPLE_RATE, 10 * SAMPLE_RATE)
-        running.samples_unreleased = chance.randrange(2 * SAMPLE_RATE)
+        running.samples_released = max(0, running.samples_sent - chance.randrange(2 * SAMPLE_RATE))
         running.first_chunk_ns = running.starts_ns = now - NS_PER_S
         running.runs_out_ns = now + round(chance.uniform(lead.least_s, lead.most_s) * NS_PER_S)
         if chance.random() < 0.2:

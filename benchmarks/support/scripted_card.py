@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.engine import Wrap
 from engine.scheduling.jobs import FlowWork, Row, SegmentJob, Stages, TokenStage, VocoderWork
+from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.words import WrittenWord
 
 TOKENS_PER_CHAR = 1.6
@@ -110,11 +111,11 @@ class CardTokens:
         self._clock = clock
         self._work = work
 
-    def speakable(self, text: str, language: str) -> list[str]:
-        return self._stage.speakable(text, language)
+    def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
+        return self._stage.speakable(text, language, pronunciations)
 
-    def words(self, text: str, language: str) -> list[tuple[WrittenWord, ...]]:
-        return self._stage.words(text, language)
+    def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:
+        return self._stage.words(text, language, pronunciations)
 
     def begin(self, job: SegmentJob) -> Row:
         return CardRow(max(1, round(TOKENS_PER_CHAR * len(job.text))))

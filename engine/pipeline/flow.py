@@ -17,12 +17,15 @@ from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import FlowWork, MelStage
 from engine.scheduling.running import FlowJob, Proposal, Running, VocoderJob, fail
 from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.wakeups import Stage
 
 log = logging.getLogger(__name__)
 
 
 class FlowRunner(Runner):
     """Owner of the mel stage: runs windows and commits them."""
+
+    stage = Stage.FLOW
 
     def __init__(self, scheduler: Scheduler, stage: MelStage) -> None:
         self._scheduler = scheduler
@@ -38,7 +41,7 @@ class FlowRunner(Runner):
         if proposed := scheduler.next_proposal():
             return partial(self._guard, [proposed], self._propose)
         if scheduler.config.sequential:
-            scheduler.changed.notify_all()  # T3 may rest for a window whose time has passed
+            scheduler.wakeups.wake(Stage.T3)  # it may rest for a window whose time has passed
         return wait_s
 
     def wants(self) -> bool:
@@ -46,9 +49,9 @@ class FlowRunner(Runner):
 
     def _speak(self, jobs: list[FlowJob]) -> None:
         self._guard(self._batch(jobs), self._commit_all)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             self._scheduler.flow_busy = False
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.T3)
 
     def _batch(self, jobs: list[FlowJob]) -> list[FlowJob]:
         """The most urgent window, and those that can be run with it."""
@@ -76,25 +79,25 @@ class FlowRunner(Runner):
                 return
             running = jobs[0].running
             log.exception("the flow failed on utterance %s", running.request.id)
-            with self._scheduler.changed:
+            with self._scheduler.lock:
                 running.ledger.entries.clear()
                 fail(running, reported(error, "the flow"))
-                self._scheduler.changed.notify_all()
+                self._scheduler.wakeups.wake(Stage.T3, Stage.VOCODER)
             self._failures.failed(error)
 
     def _commit_all(self, jobs: list[FlowJob]) -> None:
         """Windows that were proposed before count as they are, the others are run now."""
         proposal = jobs[0].running.proposal
         done = [proposal] if proposal is not None and proposal.is_for(jobs[0]) else self._run_windows(jobs)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             for one in done:
                 self._discard(one.job.running, one)
                 self._commit(one)
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.T3, Stage.VOCODER)
 
     def _propose(self, jobs: list[FlowJob]) -> None:
         (proposal,) = self._run_windows(jobs, speculative=True)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             self._discard(proposal.job.running, proposal)
             proposal.job.running.proposal = proposal
 
@@ -109,7 +112,7 @@ class FlowRunner(Runner):
         started = now_ns()
         done = self._stage.run([self._state(job) for job in jobs], [_work(job) for job in jobs])
         ended = now_ns()
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             estimates = self._scheduler.estimates
             if n_new := sum(job.window.n_new for job in jobs):
                 estimates.flow_s.add(n_new, (ended - started) / NS_PER_S)

@@ -15,6 +15,7 @@ from engine.scheduling.jobs import SegmentJob, TokenStage
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import Running, fail
 from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.wakeups import Stage
 from engine.text.alignment import SegmentAlignment
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,14 @@ log = logging.getLogger(__name__)
 class T3Runner(Runner):
     """Owner of the token stage: of T3, its rows and its caches."""
 
+    stage = Stage.T3
+
     def __init__(self, scheduler: Scheduler, stage: TokenStage) -> None:
         self._scheduler = scheduler
         self._stage = stage
         self._failures = StageFailures("T3", scheduler)
+        config = scheduler.config
+        self._flow_looks_always = config.sequential or config.speculate
         self._stepped_ns = 0  # when the last step ended, if somebody goes on from it and nothing was waited for since
 
     def take(self) -> Work | None:
@@ -72,11 +77,11 @@ class T3Runner(Runner):
     def _fail(self, running: Running, error: Exception) -> None:
         log.error("t3 failed on utterance %s", running.request.id, exc_info=error)
         self._leave(running)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             if running.decoding is not None:
                 running.decoding.closed, running.decoding = True, None
             fail(running, reported(error, "T3"))
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.FLOW, Stage.VOCODER)
 
     def _begin(self, running: Running) -> None:
         """Takes a row for the next speakable piece."""
@@ -97,7 +102,7 @@ class T3Runner(Runner):
         started = now_ns()
         complete = self._stage.feed(running.row)
         ended = now_ns()
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             running.t3_ns += ended - started
             running.feeding_ns += ended - started
             if not complete:
@@ -116,7 +121,7 @@ class T3Runner(Runner):
             self._scheduler.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
             running.n_segments += 1
             running.ledger.entries.append(running.decoding)
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.FLOW, Stage.TEXT)
 
     def _step(self, stepping: list[Running]) -> None:
         """One token for everyone; who stops gives back its row."""
@@ -129,34 +134,38 @@ class T3Runner(Runner):
             self._failures.failed(error)
             return
         drawn = now_ns()
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             if self._stepped_ns:
                 self._scheduler.estimates.token_s.add((drawn - self._stepped_ns) / NS_PER_S)
             self._stepped_ns = drawn if any(token is not None for token in tokens) else 0
             share_ns = (drawn - started) // len(stepping)
+            wanted = self._flow_looks_always
             for running, token in zip(stepping, tokens, strict=True):
                 running.t3_ns += share_ns
-                self._take(running, token, drawn, share_ns)
-            self._scheduler.changed.notify_all()
+                wanted |= self._take(running, token, drawn, share_ns)
+            if wanted:
+                self._scheduler.wakeups.wake(Stage.FLOW)
         for running, token in zip(stepping, tokens, strict=True):
             if token is None:
                 self._leave(running)
 
-    def _take(self, running: Running, token: int | None, drawn: int, busy_ns: int) -> None:
+    def _take(self, running: Running, token: int | None, drawn: int, busy_ns: int) -> bool:
+        """Whether the flow waits for this."""
         segment, row = running.decoding, running.row
         if running.cancelled or segment is None or row is None:
-            return
+            return False
         segment.busy_ns += busy_ns
         if token is not None:
             segment.append(token, drawn)
             running.n_tokens += 1
             if segment.alignment:
                 segment.alignment.append(row.attention)
-        else:
-            self._failures.worked()
-            segment.warning = row.warning
-            if segment.alignment:
-                segment.alignment.close(complete=not row.warning)
-            segment.closed, segment.closed_ns, running.decoding = True, drawn, None
-            if segment.drawn:
-                self._scheduler.estimates.tokens_per_char.add(segment.drawn / len(segment.spoken))
+            return segment.waiting >= running.tokens_wanted
+        self._failures.worked()
+        segment.warning = row.warning
+        if segment.alignment:
+            segment.alignment.close(complete=not row.warning)
+        segment.closed, segment.closed_ns, running.decoding = True, drawn, None
+        if segment.drawn:
+            self._scheduler.estimates.tokens_per_char.add(segment.drawn / len(segment.spoken))
+        return True

@@ -4,7 +4,7 @@ Callers only append to the segmenter's input. This runner cuts it, a bounded num
 prepares the next segment (numbers become words, and so on) while T3 still speaks the one before it. Utterances take
 turns, so one long text delays nobody else's; and what nobody waits for yet (text behind a speakable piece, or behind
 much that cannot be spoken) is done with rests, since this is Python, whose lock the other threads need at each of their
-operations. Nothing of this is done with the scheduler's condition held.
+operations. Nothing of this is done with the scheduler's lock held.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from engine.scheduling.jobs import TokenStage
 from engine.scheduling.ledger import FlushMark
 from engine.scheduling.running import Running, Spoken, emit, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.wakeups import Stage
 from engine.text.segmenter import TextSegment
 
 _SHOWN = 60  # characters of what was dropped that a warning shows
@@ -37,6 +38,8 @@ REST = 4  # times as long as a turn that nobody waits for, the thread lets the o
 
 
 class TextRunner(Runner):
+    stage = Stage.TEXT
+
     def __init__(self, scheduler: Scheduler, stage: TokenStage) -> None:
         self._scheduler = scheduler
         self._stage = stage
@@ -61,9 +64,9 @@ class TextRunner(Runner):
             self._prepare(running)
         except Exception as error:
             log.exception("the text failed on utterance %s", running.request.id)
-            with self._scheduler.changed:
+            with self._scheduler.lock:
                 fail(running, reported(error, "the text"))
-                self._scheduler.changed.notify_all()
+                self._scheduler.wakeups.wake(Stage.VOCODER)
         if can_wait:
             self._rests_until_ns = now_ns() + REST * (now_ns() - began_ns)
 
@@ -75,30 +78,30 @@ class TextRunner(Runner):
         for dropped, what in running.segmenter.take_dropped():
             shown = f", first: {what[:_SHOWN]!r}" if what else ""
             emit(running, Warned(reason=dropped.reason, message=dropped.message + shown))
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             take_cut(running, taken)
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.VOCODER)
 
     def _prepare(self, running: Running) -> None:
         """Passes flush marks on, and makes the next segment speakable, once all pieces before them are in the ledger.
 
         A segment stays in `texts` until its pieces stand in its place, so that the utterance never seems to be idle."""
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             running.prepared_ns = now_ns()
             if running.pieces:
                 return
             while running.texts and isinstance(mark := running.texts[0], FlushMark):
                 running.texts.popleft()
                 running.ledger.entries.append(mark)
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.VOCODER)
             coming = list(islice(running.texts, TURN_SEGMENTS))
         done, pieces = self._first_speakable(running, coming)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             for _ in range(done):
                 running.texts.popleft()
             running.pieces += pieces
             running.barren = done > 0 and not pieces
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.T3, Stage.VOCODER)
 
     def _first_speakable(self, running: Running, coming: Sequence[TextSegment | FlushMark]) -> tuple[int, list[Spoken]]:
         """How many of the segments were looked at in this turn, and the pieces of the last of them: all others have

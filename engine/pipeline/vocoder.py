@@ -22,6 +22,7 @@ from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SoundStage, VocoderWork
 from engine.scheduling.running import Running, VocoderJob, emit
 from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.wakeups import Stage
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class _Done:
 
 class VocoderRunner(Runner):
     """Owner of the sound stage, and the only one that emits audio, ends and errors."""
+
+    stage = Stage.VOCODER
 
     def __init__(self, scheduler: Scheduler, stage: SoundStage) -> None:
         self._scheduler = scheduler
@@ -86,7 +89,7 @@ class VocoderRunner(Runner):
     def _fail(self, running: Running, error: Exception) -> None:
         """Called where the error is handled, so that the log has its traceback."""
         log.exception("the vocoder failed on utterance %s", running.request.id)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             if running.cancelled:  # nobody wants to know, and its id may be another's by now
                 return
             self._scheduler.cancel(running.request.id)
@@ -102,7 +105,7 @@ class VocoderRunner(Runner):
         done = self._stage.run(states, [_work(job) for job in jobs])
         ended = now_ns()
         if n_new := sum(job.window.n_new for job in jobs):
-            with self._scheduler.changed:
+            with self._scheduler.lock:
                 self._scheduler.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
         batch = tuple(job.running.trace.context for job in jobs)
 
@@ -118,7 +121,7 @@ class VocoderRunner(Runner):
         """Replaces the state and lets the audio leave, unless nobody wants it any more."""
         job, running, segment, final = done.job, done.job.running, done.job.segment, done.job.window.final
         took_ns = (job.timings.vocoder_end_ns - job.timings.vocoder_start_ns) // len(done.batch)
-        with self._scheduler.changed:
+        with self._scheduler.lock:
             if running.cancelled:
                 return
             running.vocoder = done.state
@@ -128,7 +131,7 @@ class VocoderRunner(Runner):
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
             chunk = self._chunk(job, done.audio) if len(done.audio) else None
-            self._scheduler.changed.notify_all()
+            self._scheduler.wakeups.wake(Stage.FLOW, Stage.T3)
         if chunk is not None:
             emit(running, chunk)
             running.trace.window(segment, chunk, job.batch, done.batch)

@@ -16,6 +16,7 @@ from engine.pipeline.breakdown import break_down
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.estimates import Load
 from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.wakeups import Stage
 from engine.watchdog import Watched
 
 log = logging.getLogger(__name__)
@@ -31,13 +32,15 @@ def _here(work: Work) -> Work:
 class Runner:
     """Runs one stage. Its methods are called on the thread that has it."""
 
+    stage: Stage
+
     def take(self) -> Work | float | None:
-        """With the scheduler's condition held: what to do now, or in how many seconds there may be something, or None:
+        """With the scheduler's lock held: what to do now, or in how many seconds there may be something, or None:
         not before something changes."""
         raise NotImplementedError
 
     def wants(self) -> bool:
-        """With the scheduler's condition held: whether there is something to do now."""
+        """With the scheduler's lock held: whether there is something to do now."""
         raise NotImplementedError
 
 
@@ -60,13 +63,14 @@ class Worker:
         self._on_start = on_start
         self._load = load
         self._is_light = is_light
+        self._wakeup = scheduler.wakeups.of(runner.stage for runner in runners)
         self._busy = False
         self._place: Callable[[Work], Work] = _here
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.watched = Watched(f"the {name} thread", is_alive=self._thread.is_alive)
 
     def start(self, place: Callable[[Work], Work] = _here) -> None:
-        """`place`, called with the scheduler's condition held, may have a piece of work done elsewhere; the worker
+        """`place`, called with the scheduler's lock held, may have a piece of work done elsewhere; the worker
         waits for it."""
         self._place = place
         self._thread.start()
@@ -78,7 +82,7 @@ class Worker:
 
     @property
     def rests(self) -> bool:
-        """With the scheduler's condition held: whether it neither does anything nor has anything to do."""
+        """With the scheduler's lock held: whether it neither does anything nor has anything to do."""
         return self._is_light or (not self._busy and not any(runner.wants() for runner in self._duties))
 
     def _run(self) -> None:
@@ -103,9 +107,10 @@ class Worker:
 
     def _next(self) -> Work | None:
         """What to do, waited for; None once the scheduler has closed and nothing is left."""
-        with self._scheduler.changed:
-            while True:
-                waits: list[float] = []
+        while True:
+            self._wakeup.clear()
+            waits: list[float] = []
+            with self._scheduler.lock:
                 for runner in self._duties:
                     found = runner.take()
                     if callable(found):
@@ -115,7 +120,7 @@ class Worker:
                         waits.append(found)
                 if self._scheduler.closed:
                     return None
-                self._scheduler.changed.wait(min(waits, default=None))
+            self._wakeup.wait(min(waits, default=None))
 
 
 class Workers:
@@ -141,7 +146,7 @@ class Workers:
                 log.error("%s does not end", worker.watched.name)
 
     def _placed(self, worker: Worker, work: Work) -> Work:
-        """With the scheduler's condition held: the same work, on as many cores as it may take."""
+        """With the scheduler's lock held: the same work, on as many cores as it may take."""
         executor = self._all_cores
         if executor is None or not all(other.rests for other in self._workers if other is not worker):
             return work

@@ -1,7 +1,7 @@
 """When an utterance's listener runs out of audio, and what is still to come for him: the scheduler's view of time.
 
 A listener is where his last report says, or, without reports, where real-time playback would be. All instants are
-`engine.clock.now_ns()`; everything is touched with the scheduler's condition held.
+`engine.clock.now_ns()`; everything is touched with the scheduler's lock held.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from engine.clock import now_ns
 from engine.scheduling import playback, windows
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import SegmentTokens
@@ -108,9 +107,9 @@ class Deadlines:
 
     def note_audio(self, running: Running, num_samples: int, now: int) -> float | None:
         """A chunk leaves at `now`: moves the deadline. Gives the pre-buffer to hint at, while it matters."""
+        self.hear(running)
         rate = self.timing.sample_rate
         running.samples_sent += num_samples
-        running.samples_unreleased += num_samples
         first = not running.first_chunk_ns
         if first:
             running.first_chunk_ns = running.starts_ns = running.runs_out_ns = now
@@ -139,13 +138,13 @@ class Deadlines:
         needed_s = playback.lateness(ready, durations, lasts_s)
         return HINT_FACTOR * needed_s + windows.SLACK_S if needed_s > 0 else 0.0
 
-    def hear(self, running: Running, played_samples: int) -> None:
-        """The listener says where he is. Before he has begun there is nothing to be learnt."""
-        if not played_samples:
-            return
-        running.listener_reports = True
-        left = running.samples_sent - min(played_samples, running.samples_sent)
-        running.runs_out_ns = now_ns() + left * NS_PER_S // self.timing.sample_rate
+    def hear(self, running: Running) -> None:
+        """Believes the listener's latest report."""
+        report, running.report = running.report, None
+        if report is not None:
+            running.listener_reports = True
+            left = running.samples_sent - min(report.played_samples, running.samples_sent)
+            running.runs_out_ns = report.at_ns + left * NS_PER_S // self.timing.sample_rate
 
 
 def _is_about(a: float, b: float) -> bool:

@@ -1,4 +1,4 @@
-"""How long work takes here and now, measured while it happens. Seconds; touched with the scheduler's condition held."""
+"""How long work takes here and now, measured while it happens. Seconds; touched with the scheduler's lock held."""
 
 from __future__ import annotations
 

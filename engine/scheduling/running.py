@@ -1,6 +1,6 @@
 """One running utterance as the workers share it, and what its caller may change about it.
 
-Every field is touched with the scheduler's condition held, except `row`, `begun_ns` and `feeding_ns` (the t3 thread's
+Every field is touched with the scheduler's lock held, except `row`, `begun_ns` and `feeding_ns` (the t3 thread's
 own), `flow` (the flow thread's own) and `vocoder` (the vocoder thread's own); a thread may read without it what it
 alone writes.
 """
@@ -33,6 +33,14 @@ class Spoken:
     segment: TextSegment
     text: str
     words: tuple[WrittenWord, ...] = ()  # where they are in T3's text; none unless word times are wanted
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a listener is in what was sent."""
+
+    played_samples: int
+    at_ns: int
 
 
 @dataclass
@@ -71,14 +79,16 @@ class Running:
     n_chunks: int = 0
     segment_windows: int = 0  # windows of the segment at the ledger's head
     samples_sent: int = 0
-    samples_unreleased: int = 0
+    samples_released: int = 0  # by the listener; the caller's thread alone writes it
     channel_full: bool = False  # the next window found no room
     room_ns: int = 0  # when there was room again
     wanted_ns: int = 0  # when it will be time, or was, for a window that came too early
     first_chunk_ns: int = 0
     starts_ns: int = 0  # when playback begins, as far as one can know
     runs_out_ns: int = 0  # when all that was sent will have been played; 0 before the first chunk
+    report: Report | None = None  # the listener's latest, not yet looked at; the caller's thread writes it
     listener_reports: bool = False
+    tokens_wanted: int = 0  # waiting in the segment at the ledger's head, for the flow to look at it again
     t3_ns: int = 0
     flow_ns: int = 0  # of flow and vocoder
     vocoder_ns: int = 0  # of the vocoder alone
@@ -94,6 +104,10 @@ class Running:
     def text_can_wait(self) -> bool:
         """T3 has something to speak, or there may be nothing at all: work on its text is no hurry."""
         return self.barren or bool(self.pieces)
+
+    @property
+    def samples_unreleased(self) -> int:
+        return self.samples_sent - self.samples_released
 
     @property
     def idle(self) -> bool:
@@ -194,12 +208,6 @@ def fail(running: Running, error: GaplessError) -> None:
     """The error travels behind what was drawn before it."""
     running.failed = True
     running.ledger.entries.append(Failure(error))
-
-
-def release(running: Running, num_samples: int) -> None:
-    running.samples_unreleased = max(0, running.samples_unreleased - num_samples)
-    if running.channel_full:
-        running.channel_full, running.room_ns = False, now_ns()
 
 
 def emit(running: Running, event: Event) -> None:

@@ -13,6 +13,7 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,10 +27,12 @@ from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.playback import Machine
-from engine.scheduling.running import FlowJob, Running, VocoderJob
+from engine.scheduling.running import FlowJob, Report, Running, VocoderJob
+from engine.scheduling.wakeups import Stage, Wakeups
 from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
+LOOK_AGAIN_S = 0.02  # at the latest, where tokens come that make a window larger and so longer
 CANDIDATES = 4  # times a batch: so many windows that could be run are looked at, for those that fit to the first
 AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
 
@@ -50,7 +53,7 @@ class SchedulerConfig:
 
 
 class Scheduler:
-    """Callers' methods are thread-safe; those of the workers want `changed` held."""
+    """Callers' methods are thread-safe; those of the workers want `lock` held."""
 
     def __init__(self, config: SchedulerConfig) -> None:
         needed = largest_peek(config.ladder, config.timing.lookahead)
@@ -60,7 +63,8 @@ class Scheduler:
         self.estimates = Estimates()
         self.deadlines = Deadlines(config.timing, self.estimates, hints=config.by_deadline, rescue=config.speculate)
         self.flow_busy = False  # whether a window is being run
-        self.changed = threading.Condition()
+        self.lock = threading.RLock()
+        self.wakeups = Wakeups()
         self.closed = False
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
         self.limit = config.max_utterances  # that are let in; less, where more were measured not to fit
@@ -77,7 +81,7 @@ class Scheduler:
 
     def add(self, running: Running) -> None:
         """Raises Overloaded or EngineClosed."""
-        with self.changed:
+        with self.lock:
             if self.closed:
                 raise self.broken or EngineClosed("the engine takes no more work: it is shutting down")
             if len(self._running) >= self.limit:
@@ -85,29 +89,41 @@ class Scheduler:
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
             self._running[running.request.id] = running
-            self.changed.notify_all()
 
-    def update(self, utterance_id: str, change: Callable[[Running], None]) -> None:
-        """Applies a caller's change; does nothing for an utterance that has ended."""
-        with self.changed:
+    def update(self, utterance_id: str, change: Callable[[Running], None], *wakes: Stage) -> None:
+        """Applies a caller's change and wakes who is concerned; does nothing for an utterance that has ended."""
+        with self.lock:
             if running := self._running.get(utterance_id):
                 change(running)
-                self.changed.notify_all()
+                self.wakeups.wake(*wakes)
+
+    def release(self, utterance_id: str, num_samples: int) -> None:
+        """The listener took audio. Called often, for every listener: takes no lock."""
+        if running := self._running.get(utterance_id):
+            running.samples_released = min(running.samples_released + num_samples, running.samples_sent)
+            if running.channel_full:
+                running.channel_full, running.room_ns = False, now_ns()
+                self.wakeups.wake(Stage.FLOW, Stage.T3)
+
+    def hear(self, utterance_id: str, played_samples: int) -> None:
+        """The listener says where he is; his latest word counts, once it is asked for. Takes no lock either."""
+        if played_samples and (running := self._running.get(utterance_id)):
+            running.report = Report(played_samples, now_ns())
 
     def cancel(self, utterance_id: str) -> Usage | None:
         """What was done for it; None where it had ended."""
-        with self.changed:
+        with self.lock:
             running = self._running.pop(utterance_id, None)
             if running is None:
                 return None
             running.cancelled = True
             self._done = total([self._done, running.usage])
             self._leaving.append(running)
-            self.changed.notify_all()
+            self.wakeups.wake(Stage.T3)
             return running.usage
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        with self.changed:
+        with self.lock:
             self._on_close.append(callback)
             closed = self.closed
         if closed:
@@ -115,19 +131,19 @@ class Scheduler:
 
     def close(self, broken: EngineBroken | None = None) -> list[Running]:
         """Takes no more, and cancels what runs: these."""
-        with self.changed:
+        with self.lock:
             if not self.closed:
                 self.closed, self.broken = True, broken
             running = list(self._running.values())
             for one in running:
                 self.cancel(one.request.id)
-            self.changed.notify_all()
+            self.wakeups.wake_all()
         for callback in self._on_close:
             callback()
         return running
 
     def stats(self) -> EngineStats:
-        with self.changed:
+        with self.lock:
             everyone = [*self._running.values(), *self._leaving]
             return EngineStats(
                 utterances=len(self._running),
@@ -221,13 +237,15 @@ class Scheduler:
         wait_s = math.inf
         for order, (_, _, running, head) in enumerate(heads):
             window = self._window(running, head, now, order, contention, machine)
+            running.tokens_wanted = head.waiting + 1
             if window is None:
                 continue
             if isinstance(window, float):
-                wait_s = min(wait_s, window)
+                wait_s = min(wait_s, window if head.closed else min(window, LOOK_AGAIN_S))
+                running.tokens_wanted = timing.largest + timing.lookahead
                 running.wanted_ns = now + round(window * NS_PER_S)
-            elif not self._has_room(running, window):
-                running.channel_full = True
+            elif not self._finds_room(running, window):
+                running.tokens_wanted = sys.maxsize
             else:
                 jobs.append(_job(running, head, window))
                 if len(jobs) == CANDIDATES * self.config.max_batch:
@@ -257,12 +275,14 @@ class Scheduler:
         while entries and not isinstance(mark := entries[0], SegmentTokens):
             entries.popleft()
             running.mels.append(mark)
-        self.changed.notify_all()
+        self.wakeups.wake(Stage.VOCODER)
 
     def _heads(self) -> list[tuple[Running, SegmentTokens]]:
         """The segments whose turn it is."""
         heads = []
         for running in self._running.values():
+            if running.report is not None:
+                self.deadlines.hear(running)
             entries = running.ledger.entries
             if entries and not isinstance(entries[0], SegmentTokens):
                 self.pass_on(running)
@@ -274,6 +294,16 @@ class Scheduler:
         timing = self.config.timing
         waiting = 0 < head.waiting <= timing.largest + timing.lookahead
         return not head.closed and waiting and self.deadlines.coming(head) <= AT_ITS_END
+
+    def _finds_room(self, running: Running, window: Window) -> bool:
+        """Where there is none, `release` wakes the flow: unless the listener took some just before it could know."""
+        if self._has_room(running, window):
+            return True
+        running.channel_full = True
+        if not self._has_room(running, window):
+            return False
+        running.channel_full = False
+        return True
 
     def _has_room(self, running: Running, window: Window) -> bool:
         ahead = self._samples_ahead(running)

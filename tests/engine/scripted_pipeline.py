@@ -21,6 +21,7 @@ from engine.scheduling.deadlines import Timing
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig
 from engine.text.segmenter import Segmenter, SegmenterConfig
 from engine.tracing import UtteranceTrace
@@ -59,7 +60,7 @@ class Caller:
         self.scheduler.add(running)
 
     def update(self, change: Callable[..., None], *args: Any) -> None:
-        self.scheduler.update(self.name, lambda running: change(running, *args))
+        self.scheduler.update(self.name, lambda running: change(running, *args), *Stage)
 
     def say(self, text: str) -> None:
         self.update(changes.push_text, text)
@@ -68,7 +69,7 @@ class Caller:
     def next(self, timeout_s: float = 5) -> Event:
         event = self.arrived.get(timeout=timeout_s)
         if self.reads and isinstance(event, AudioChunk):
-            self.update(changes.release, event.num_samples)
+            self.scheduler.release(self.name, event.num_samples)
         return event
 
     def all(self) -> list[Event]:

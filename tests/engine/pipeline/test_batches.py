@@ -105,7 +105,7 @@ def test_t3_fills_everyone_together_once_one_of_them_needs_it() -> None:
         Caller(scheduler, name).update(_decode, segment)
 
     def stepping() -> set[str]:
-        with scheduler.changed:
+        with scheduler.lock:
             return {running.request.id for running in scheduler.to_step()}
 
     assert not stepping(), "everyone has more than the flow's next window needs"

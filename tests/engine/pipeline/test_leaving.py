@@ -99,7 +99,7 @@ def test_whoever_leaves_says_so_once_however_it_ends(pipeline: Pipeline) -> None
     for text, name in (("hi.", "ended"), ("@", "failed"), ("hello there.", "cancelled")):
         caller = Caller(pipeline.scheduler, name)
         times: list[int] = []
-        with pipeline.scheduler.changed:
+        with pipeline.scheduler.lock:
             pipeline.scheduler._running[name].on_leave = lambda times=times: times.append(1)  # type: ignore[misc]
         caller.say(text)
         if name == "cancelled":

@@ -114,8 +114,8 @@ def test_text_that_is_being_made_speakable_is_not_forgotten(pipeline: Pipeline) 
     caller = Caller(pipeline.scheduler, "a")
     caller.say("Hello there.")
     assert entered.wait(5)
-    with pipeline.scheduler.changed:
-        pipeline.scheduler.changed.notify_all()
+    with pipeline.scheduler.lock:
+        pipeline.scheduler.wakeups.wake_all()
     assert caller.nothing_more()
     gate.set()
     assert spoken(caller.all()) == "Hello there."

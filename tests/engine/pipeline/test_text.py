@@ -93,7 +93,7 @@ def test_thousands_of_flushes_are_answered_in_order_beside_a_neighbour(pipeline:
 def test_no_turn_lets_a_flood_of_flushes_out_at_once() -> None:
     scheduler = Scheduler(CONFIG)
     Caller(scheduler, "a").update(lambda running: running.mels.extend(map(FlushMark, range(1000))))
-    with scheduler.changed:
+    with scheduler.lock:
         assert len(scheduler.settle()) == MOST_EVENTS
 
 

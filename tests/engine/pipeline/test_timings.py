@@ -71,7 +71,7 @@ def test_a_full_channel_is_told_from_a_slow_flow() -> None:
         assert caller.arrived.empty()
         released_ns = now_ns()
         for chunk in waiting:
-            caller.update(changes.release, chunk.num_samples)
+            caller.scheduler.release(caller.name, chunk.num_samples)
         late = _chunk(caller)
     finally:
         pipeline.close()

@@ -14,6 +14,7 @@ from engine.device import cores
 from engine.pipeline.worker import Runner, Work, Worker, Workers
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig
 
 TIMING = Timing(sample_rate=1000, samples_per_token=40, lookahead=3, largest=25)
@@ -25,8 +26,8 @@ CONFIG = SchedulerConfig(
 class Orders(Runner):
     """Does what it is given, and says on which thread."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
-        self.scheduler = scheduler
+    def __init__(self, scheduler: Scheduler, stage: Stage) -> None:
+        self.scheduler, self.stage = scheduler, stage
         self.waiting: list[Work] = []
         self.done: queue.Queue[str] = queue.Queue()
 
@@ -45,9 +46,9 @@ class Orders(Runner):
         return bool(self.waiting)
 
     def give(self, work: Work) -> None:
-        with self.scheduler.changed:
+        with self.scheduler.lock:
             self.waiting.append(work)
-            self.scheduler.changed.notify_all()
+            self.scheduler.wakeups.wake(self.stage)
 
     def where(self) -> str:
         return self.done.get(timeout=5)
@@ -56,7 +57,7 @@ class Orders(Runner):
 class Team:
     def __init__(self) -> None:
         self.scheduler = Scheduler(CONFIG)
-        self.one, self.other = Orders(self.scheduler), Orders(self.scheduler)
+        self.one, self.other = Orders(self.scheduler, Stage.T3), Orders(self.scheduler, Stage.FLOW)
         runners = {"a": self.one, "b": self.other}
         self.workers = [Worker(name, self.scheduler, [runner], _nothing) for name, runner in runners.items()]
         self.crew = Workers(self.workers, cores.everything())
@@ -112,7 +113,7 @@ def test_who_works_beside_another_stays_on_its_own_thread(team: Team) -> None:
 
 def test_another_that_has_work_and_has_not_looked_yet_counts_as_working(team: Team) -> None:
     both = threading.Barrier(2, timeout=5)
-    with team.scheduler.changed:
+    with team.scheduler.lock:
         team.one.give(lambda: _meet(both))
         team.other.give(lambda: _meet(both))
     assert (team.one.where(), team.other.where()) == ("a", "b")

@@ -123,7 +123,7 @@ def test_windows_are_those_that_a_slow_and_obvious_scheduler_would_run(lead: Lea
     for seed in range(40):
         scheduler = random_scheduler(1 + seed, lead, seed, speculate=speculate, batch=100)
         now = now_ns()
-        with scheduler.changed:
+        with scheduler.lock:
             jobs = [(job.running.request.id, job.window) for job in scheduler.next_flow_jobs(now)[0]]
             assert jobs == obvious_jobs(scheduler, now)
         n_jobs += len(jobs)
@@ -133,7 +133,7 @@ def test_windows_are_those_that_a_slow_and_obvious_scheduler_would_run(lead: Lea
 def test_no_more_windows_than_could_make_a_batch_are_looked_at() -> None:
     scheduler = random_scheduler(100, URGENT, seed=1, batch=4)
     now = now_ns()
-    with scheduler.changed:
+    with scheduler.lock:
         jobs, _ = scheduler.next_flow_jobs(now)
         assert [(job.running.request.id, job.window) for job in jobs] == obvious_jobs(scheduler, now)[: CANDIDATES * 4]
 
@@ -146,7 +146,7 @@ def operations(scheduler: Scheduler) -> int:
         nonlocal count
         count += event in ("call", "c_call")
 
-    with scheduler.changed:
+    with scheduler.lock:
         now = now_ns()
         sys.setprofile(trace)
         try:
