@@ -11,11 +11,6 @@ Text may be pushed from one task while another iterates. `python -m client --hel
 plays sound, `attribution` tells where the time went, and `report` draws it.
 """
 
-import os
-
-# gRPC's core prints routine events, such as a server's goodbye, to stderr. It reads this when it is first imported.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-
 from ._clock import ClockOffset, now_ns
 from ._transport.channels import Tls
 from ._wire import Options, Sampling

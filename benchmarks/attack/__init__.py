@@ -1,0 +1,1 @@
+"""What does a caller notice while another one attacks the service?"""

@@ -1,0 +1,1 @@
+"""How soon does the first sound come, and how long does each stage take?"""

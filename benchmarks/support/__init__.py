@@ -1,0 +1,1 @@
+"""What several benchmarks use: services and engines to measure, load, listeners, charts, statistics."""

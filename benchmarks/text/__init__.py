@@ -1,0 +1,1 @@
+"""Is text that people write read out as a person would read it?"""

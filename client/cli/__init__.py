@@ -1,0 +1,1 @@
+"""The command line `python -m client`: `say`, `voices`, `voice`, `info`, `doctor`."""

@@ -1,0 +1,1 @@
+"""What an analysed utterance looks like: tables in a terminal, a web page, a timeline, a trace for Perfetto."""

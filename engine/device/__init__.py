@@ -1,0 +1,1 @@
+"""Everything that depends on the device: streams, captured work, arithmetic, memory, cores."""

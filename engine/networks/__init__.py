@@ -1,0 +1,1 @@
+"""The networks as pure functions of input and state: T3, the flow, the vocoders, and what they share."""
