@@ -11,6 +11,7 @@ ROOMS = {
     "latency": "how fast one utterance is",
     "continuity": "whether playback breaks off",
     "scale": "how many utterances at once",
+    "attack": "what one caller can do to another",
     "attribution": "where the time went",
     "faults": "what happens when something breaks",
     "parity": "whether the audio stays the same",
@@ -24,7 +25,8 @@ def benchmarks(room: str) -> Iterator[tuple[str, str]]:
         source = path.read_text(encoding="utf-8")
         if '__name__ == "__main__"' in source:
             docstring = ast.get_docstring(ast.parse(source)) or ""
-            yield f"benchmarks.{room}.{path.stem}", docstring.partition("\n")[0]
+            module = f"benchmarks.{room}" if path.stem == "__main__" else f"benchmarks.{room}.{path.stem}"
+            yield module, docstring.partition("\n")[0]
 
 
 def main() -> None:

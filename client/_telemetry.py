@@ -65,8 +65,9 @@ class UtteranceTrace:
             self._span.set_attribute("tts.audio.duration_ms", round(record.audio_s * 1000))
         code = error.code.name if isinstance(error, ClientError) and error.code else "OK" if record.finished else ""
         if code:
-            self._span.set_attribute("rpc.response.status_code", code)
+            self._span.set_attribute("rpc.status_code", code)
         if isinstance(error, ClientError):
+            self._span.set_attribute("error.type", code or type(error).__name__)
             self._span.set_status(Status(StatusCode.ERROR, str(error)))
         self._span.end(ended_ns)
 

@@ -239,6 +239,20 @@ def limits_from(limits: pb.Limits) -> Limits:
         idle_timeout_s=seconds(limits.idle_timeout),
         max_utterances=limits.max_utterances,
         max_recording_bytes=limits.max_recording_bytes,
+        max_message_bytes=limits.max_message_bytes,
+        max_calls=limits.max_calls,
+        max_calls_per_connection=limits.max_calls_per_connection,
+        first_message_timeout_s=seconds(limits.first_message_timeout),
+        max_utterance_s=seconds(limits.max_utterance_duration),
+        max_waiting_flushes=limits.max_waiting_flushes,
+        message_burst=limits.message_burst,
+        messages_per_second=limits.messages_per_second,
+        max_new_voices=limits.max_new_voices,
+        max_upload_s=seconds(limits.max_upload_duration),
+        max_recording_channels=limits.max_recording_channels,
+        max_recording_rate=limits.max_recording_rate_hertz,
+        max_recording_s=seconds(limits.max_recording_duration),
+        max_decoded_recording_bytes=limits.max_decoded_recording_bytes,
     )
 
 

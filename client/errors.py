@@ -108,7 +108,10 @@ _TABLE: dict[grpc.StatusCode, tuple[type[ClientError], str]] = {
         ServerUnreachable,
         "{address} ended the connection: {details}",
     ),
-    grpc.StatusCode.UNIMPLEMENTED: (NotGapless, "{address} answers, but not to gapless.tts.v1 ({details})"),
+    grpc.StatusCode.UNIMPLEMENTED: (
+        NotGapless,
+        "{address} answers, but does not know this call: it is no Gapless, or one of another version ({details})",
+    ),
     grpc.StatusCode.INVALID_ARGUMENT: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.OUT_OF_RANGE: (InvalidArgument, "the server refused the request: {details}"),
     grpc.StatusCode.ALREADY_EXISTS: (InvalidArgument, "the server refused the request: {details}"),

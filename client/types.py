@@ -21,6 +21,20 @@ class Limits:
     idle_timeout_s: float
     max_utterances: int
     max_recording_bytes: int  # of a new voice; 0: the server creates none
+    max_message_bytes: int = 0  # this and all below: 0 of a server that does not tell it
+    max_calls: int = 0  # under way at once, of any method but health's
+    max_calls_per_connection: int = 0
+    first_message_timeout_s: float = 0.0  # that a call may wait with its first message
+    max_utterance_s: float = 0.0  # from its first message to its end
+    max_waiting_flushes: int = 0  # of one utterance, to be spoken
+    message_burst: int = 0  # of one call, that are read at once,
+    messages_per_second: float = 0.0  # and after that
+    max_new_voices: int = 0  # recordings that are received, wait or are at work at once
+    max_upload_s: float = 0.0  # that all of a recording may take to arrive
+    max_recording_channels: int = 0
+    max_recording_rate: int = 0  # Hz
+    max_recording_s: float = 0.0
+    max_decoded_recording_bytes: int = 0  # as 32-bit floats
 
 
 @dataclass(frozen=True, kw_only=True)

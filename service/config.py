@@ -58,16 +58,77 @@ class ServiceConfig:
         click.IntRange(1, 100_000_000),
         default="20000",
     )
-    max_recording_bytes: int = 32 << 20  # of a new voice: minutes of any usual WAV
-    max_new_voices: int = 4  # that are received, wait or are at work; one is at work at a time
-    max_calls: int = 1_000  # under way at once, of any method but health's
-    max_calls_per_connection: int = 250
-    first_message_s: float = 5.0  # that a call may wait with its first message
-    max_utterance_s: float = 3_600.0  # from its first message to its end
-    max_upload_s: float = 120.0  # that all of a recording may take to arrive
-    messages_per_s: float = 500.0  # of one call; more are read more slowly
-    message_burst: int = 1_000  # that are read at once before that
-    max_flushes: int = 100  # of one utterance that wait to be spoken
+    max_calls: int = flag(
+        "limits",
+        "--max-calls N",
+        "calls under way at once, of any method but health's",
+        click.IntRange(1, 1_000_000),
+        default="1000",
+    )
+    max_calls_per_connection: int = flag(
+        "limits",
+        "--max-calls-per-connection N",
+        "calls under way at once of one connection",
+        click.IntRange(1, 1_000_000),
+        default="250",
+    )
+    first_message_s: float = flag(
+        "limits",
+        "--first-message-timeout SECONDS",
+        "time that a call may wait with its first message",
+        flags.positive_seconds,
+        default="5",
+    )
+    max_utterance_s: float = flag(
+        "limits",
+        "--max-utterance-time SECONDS",
+        "longest utterance, from its first message to its end",
+        flags.number_between(1, 86_400),
+        default="3600",
+    )
+    max_flushes: int = flag(
+        "limits",
+        "--max-flushes N",
+        "flushes of one utterance that wait to be spoken",
+        click.IntRange(1, 100_000),
+        default="100",
+    )
+    messages_per_s: float = flag(
+        "limits",
+        "--message-rate N",
+        "messages of one call in a second; more are read more slowly",
+        flags.number_between(1, 1_000_000),
+        default="500",
+    )
+    message_burst: int = flag(
+        "limits",
+        "--message-burst N",
+        "messages of one call that are read at once before that",
+        click.IntRange(1, 1_000_000),
+        default="1000",
+    )
+    max_recording_bytes: int = flag(  # minutes of any usual WAV
+        "limits",
+        "--max-recording MIB",
+        "file that a new voice may be made of",
+        flags.mib,
+        default="32",
+    )
+    max_new_voices: int = flag(  # one is at work at a time
+        "limits",
+        "--max-new-voices N",
+        "recordings that are received, wait or are at work at once",
+        click.IntRange(1, 1_000),
+        default="4",
+    )
+    max_upload_s: float = flag(
+        "limits",
+        "--max-upload-time SECONDS",
+        "time that all of a recording may take to arrive",
+        flags.positive_seconds,
+        default="120",
+    )
+    max_message_bytes: int = 4 << 20  # gRPC's own limit, made ours so that it can be told
     idle_timeout_s: float = flag(
         "limits",
         "--idle-timeout SECONDS",

@@ -102,6 +102,11 @@ def gib(text: str) -> int:
     return round(number_between(0.001, 1_000_000)(text) * 2**30)
 
 
+def mib(text: str) -> int:
+    """In bytes."""
+    return round(number_between(0.001, 1_000_000)(text) * 2**20)
+
+
 def number_or_auto(text: str) -> int | None:
     """None: auto."""
     return None if text.strip().lower() == "auto" else click.IntRange(1, 10_000)(text)

@@ -133,6 +133,7 @@ async def _refuse(context: Context, error: Unauthenticated) -> None:
 
 def _options(config: ServiceConfig) -> list[tuple[str, int]]:
     return [
+        ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.so_reuseport", 0),  # else two servers share a port in silence
         ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", 20_000),

@@ -95,7 +95,7 @@ def utterance_attributes(model: str, voice: str) -> dict[str, str]:
 
 def set_grpc_status(span: Span, code: str, message: str = "") -> None:
     """A client's mistake is no failure of the server's span."""
-    span.set_attribute("rpc.response.status_code", code)
+    span.set_attribute("rpc.status_code", code)
     if code in _SERVER_FAULTS:
         span.set_attribute("error.type", code)
         span.set_status(Status(StatusCode.ERROR, message))

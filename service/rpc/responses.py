@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -13,6 +14,7 @@ from gapless.tts.v1 import tts_pb2
 from service.audio import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoded, Encoding
 from service.config import ServiceConfig
 from service.observability.loop_lag import Lag
+from service.rpc import recording
 
 _NS_PER_S = 1_000_000_000
 ENCODINGS = {
@@ -212,8 +214,28 @@ def to_limits(info: messages.EngineInfo, config: ServiceConfig) -> tts_pb2.Limit
         max_text_chars=config.max_text_chars,
         idle_timeout=to_duration(config.idle_timeout_s),
         max_utterances=info.max_utterances,
-        max_recording_bytes=config.max_recording_bytes if info.has_cloning else 0,
+        max_message_bytes=config.max_message_bytes,
+        max_calls=config.max_calls,
+        max_calls_per_connection=config.max_calls_per_connection,
+        first_message_timeout=to_duration(config.first_message_s),
+        max_utterance_duration=to_duration(config.max_utterance_s),
+        max_waiting_flushes=config.max_flushes,
+        message_burst=config.message_burst,
+        messages_per_second=config.messages_per_s,
+        **(_recording_limits(config) if info.has_cloning else {}),
     )
+
+
+def _recording_limits(config: ServiceConfig) -> dict[str, Any]:
+    return {
+        "max_recording_bytes": config.max_recording_bytes,
+        "max_new_voices": config.max_new_voices,
+        "max_upload_duration": to_duration(config.max_upload_s),
+        "max_recording_channels": recording.MAX_CHANNELS,
+        "max_recording_rate_hertz": recording.MAX_SAMPLE_RATE,
+        "max_recording_duration": to_duration(recording.MAX_DURATION_S),
+        "max_decoded_recording_bytes": recording.MAX_DECODED_BYTES,
+    }
 
 
 def to_duration(seconds: float) -> Duration:

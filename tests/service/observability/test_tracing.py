@@ -93,7 +93,7 @@ async def test_client_server_and_writes_are_one_trace(
     known = attributes(server_span)
     assert known["rpc.system.name"] == "grpc"
     assert known["rpc.method"] == METHOD
-    assert known["rpc.response.status_code"] == "OK"
+    assert known["rpc.status_code"] == "OK"
     assert known["gen_ai.request.model"] == "scripted"
 
     writes = sorted(receiver.named("grpc.write"), key=lambda span: span.start_time_unix_nano)
@@ -127,7 +127,7 @@ async def test_failures_of_the_server_are_errors_and_mistakes_of_the_client_are_
             with pytest.raises(grpc.aio.AioRpcError):
                 await say(served.stub, requests)
     await asyncio.to_thread(provider.force_flush)
-    status = {attributes(span)["rpc.response.status_code"]: span.status.code for span in receiver.named(METHOD)}
+    status = {attributes(span)["rpc.status_code"]: span.status.code for span in receiver.named(METHOD)}
     assert status == {
         "INTERNAL": trace_pb2.Status.STATUS_CODE_ERROR,
         "INVALID_ARGUMENT": trace_pb2.Status.STATUS_CODE_UNSET,

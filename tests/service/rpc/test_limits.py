@@ -7,6 +7,9 @@ import io
 import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -15,12 +18,14 @@ import soundfile
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from client._wire import limits_from
+from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
-from service.rpc.errors import TooManyCalls
+from service.rpc.errors import _RULES, TooManyCalls
 from service.rpc.limits import CallCount, MessageRate
 from service.rpc.recording import check_recording
-from tests.service.conftest import Serve
+from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, detail, end, playback, say, seeded, text
 
 
@@ -165,3 +170,35 @@ def test_a_recording_that_is_too_much_is_refused_from_its_header(audio: bytes, s
 def test_usual_recordings_and_what_is_none_pass_on() -> None:
     check_recording(wav(channels=2, sample_rate=192_000))
     check_recording(b"GIF89a")
+
+
+async def test_a_client_reads_the_limits_in_force(serve: Serve) -> None:
+    """All fields of Limits are told, of a server that creates voices."""
+    async with serve(max_calls=77, max_flushes=9, message_burst=50, max_upload_s=1.5) as served:
+        limits = (await served.stub.GetServerInfo(pb.GetServerInfoRequest())).limits
+    assert (limits.max_calls, limits.max_waiting_flushes, limits.message_burst) == (77, 9, 50)
+    assert limits.max_upload_duration.ToTimedelta().total_seconds() == 1.5
+    assert {field.name for field, _ in limits.ListFields()} == set(pb.Limits.DESCRIPTOR.fields_by_name)
+    assert limits_from(limits).max_upload_s == 1.5
+    assert all(asdict(limits_from(limits)).values())
+
+
+async def test_a_message_that_is_too_large_is_refused_by_grpc_and_our_client_says_what_it_is(serve: Serve) -> None:
+    async with serve(max_message_bytes=10_000) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await served.stub.ListVoices(pb.ListVoicesRequest(page_token="x" * 20_000))
+    assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "larger than the receiver takes" in str(translate(failure.value, served.address))
+
+
+async def test_our_client_does_not_take_a_method_that_is_not_there_for_another_service(served: Served) -> None:
+    unknown: Any = served.channel.unary_unary("/gapless.tts.v1.TextToSpeechService/OfALaterVersion")
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await unknown(b"")
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "does not know this call" in str(translate(failure.value, served.address))
+
+
+def test_every_reason_is_explained() -> None:
+    page = (Path(__file__).parents[3] / "docs/errors.md").read_text(encoding="utf-8")
+    assert [rule.reason for rule in _RULES if f"`{rule.reason}`" not in page] == []

@@ -1,0 +1,41 @@
+"""What of an attack counts as noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchmarks.attack.judgement import Figures, Limits, noticed
+from benchmarks.attack.neighbour import Heard
+
+QUIET = Figures(gap_s=0.01, ttfa_s=0.1, probe_s=0.02, refused=0, failed=())
+
+
+def during(**changes: float) -> Figures:
+    return replace(QUIET, **changes)  # type: ignore[arg-type]
+
+
+def test_what_stays_within_the_limits_goes_unnoticed() -> None:
+    assert noticed(during(gap_s=0.059, ttfa_s=0.199, probe_s=0.049), QUIET, Limits()) == []
+
+
+def test_each_figure_is_noticed_beyond_its_limit() -> None:
+    assert noticed(during(gap_s=0.061), QUIET, Limits()) == ["a gap of 61 ms, 51 ms more than without"]
+    assert noticed(during(ttfa_s=0.201), QUIET, Limits()) == ["first sound after 201 ms instead of 100 ms"]
+    assert noticed(during(probe_s=0.051), QUIET, Limits()) == ["the clock answered after 51 ms"]
+
+
+def test_slack_widens_the_limits() -> None:
+    worse = during(gap_s=0.1, ttfa_s=0.3, probe_s=0.09)
+    assert len(noticed(worse, QUIET, Limits())) == 3
+    assert noticed(worse, QUIET, Limits(), slack=2.0) == []
+
+
+def test_a_failed_call_and_a_neighbour_who_heard_nothing_are_noticed() -> None:
+    nothing = Figures.of(Heard(failed=["the server failed"]))
+    assert noticed(nothing, QUIET, Limits(), slack=10.0)[0] == "failed: the server failed"
+    assert len(noticed(nothing, QUIET, Limits(), slack=10.0)) == 4
+
+
+def test_the_worst_gap_and_the_median_first_sound_count() -> None:
+    heard = Heard(gaps_s=[0.0, 0.3], ttfa_s=[0.1, 0.1, 5.0], probes_s=[0.001, 0.03])
+    assert Figures.of(heard) == Figures(gap_s=0.3, ttfa_s=0.1, probe_s=0.03, refused=0, failed=())

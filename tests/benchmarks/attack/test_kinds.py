@@ -1,0 +1,51 @@
+"""The attacks themselves: all of them reach the server, and a handful is tried beside a neighbour on every change."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.attack.kinds import KINDS, SHORT
+from benchmarks.attack.messages import with_unknown_field
+from benchmarks.attack.target import Target
+from benchmarks.attack.texts import CHARS, TEXTS
+from gapless.tts.v1 import tts_pb2 as pb
+from tests.service.conftest import Served
+
+WITHOUT_A_CALL = "sockets", "connections", "pings", "settings", "window updates"
+
+
+def test_there_are_many_kinds_and_the_short_form_is_some_of_them() -> None:
+    assert len(KINDS) >= 25
+    assert set(SHORT) < set(KINDS)
+
+
+def test_odd_texts_are_as_long_as_a_text_may_be() -> None:
+    assert {len(text) for text in TEXTS.values()} == {CHARS}
+
+
+def test_unknown_fields_are_passed_over_by_who_reads_them() -> None:
+    data = with_unknown_field(pb.SynthesizeRequest(text=pb.Text(text="Hello.")), 300)
+    assert len(data) > 300
+    assert pb.SynthesizeRequest.FromString(data).text.text == "Hello."
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith(WITHOUT_A_CALL)])
+async def test_every_kind_of_call_ends_with_a_canonical_code(kind: str, served: Served) -> None:
+    target = Target(served.address)
+    outcomes = await KINDS[kind](target)
+    await target.channel.close(0)
+    assert outcomes.total() > 0
+    assert not {"INTERNAL", "UNKNOWN"} & set(outcomes)
+
+
+@pytest.mark.slow
+@pytest.mark.real_time
+@pytest.mark.timeout(240)
+def test_a_neighbour_notices_nothing_of_the_worst_kinds() -> None:
+    """With slack: what was mended here took seconds, and the machine of a test is not quiet."""
+    command = [sys.executable, "-m", "benchmarks.attack", "--short", "--seconds", "3", "--slack", "5"]
+    done = subprocess.run([*command, "--", "--max-utterances", "8"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
