@@ -14,6 +14,7 @@ ROOMS = {
     "attack": "what one caller can do to another",
     "attribution": "where the time went",
     "faults": "what happens when something breaks",
+    "access": "what it costs to check who may call",
     "parity": "whether the audio stays the same",
     "text": "whether what is written is read as a person would",
 }

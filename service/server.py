@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Callable
 from functools import partial
 
@@ -20,16 +19,13 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from gapless.doors.listening.reloading import keep_fresh
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
-from service.access.errors import Unauthenticated
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
 from service.riva import handler as riva
-from service.rpc import errors
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
 from service.rpc.limits import CallCount
-from service.rpc.receive import Context
 from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -48,7 +44,7 @@ class Server:
         self._access = access or Access()
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
         self._border = Border(count, loaded=False)
-        interceptors = [*self._access.interceptors(_refuse), self._border]
+        interceptors = [self._border, *self._access.interceptors()]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
         health_alone = [Border(count, loaded=True)]
@@ -124,11 +120,6 @@ def _bound(add_port: Callable[[str], int], address: str) -> int:
         return add_port(address)
     except RuntimeError:
         raise AddressError(f"cannot listen on {address}: not a local address, or the port is in use") from None
-
-
-async def _refuse(context: Context, error: Unauthenticated) -> None:
-    status = errors.to_grpc_status(error, "call", uuid.uuid4().hex)
-    await context.abort(status.code, status.details, status.trailing_metadata)
 
 
 def _options(config: ServiceConfig) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ from gapless.doors.listening.certificates import Certificates, TlsFiles
 from gapless.doors.listening.reloading import Reloading
 from service.access import tls, tokens
 from service.access.errors import AccessError
-from service.access.guard import Abort, Guard
+from service.access.guard import Guard
 from service.access.quota import Quotas
 from service.access.tokens import Tokens
 from service.flags import flag, path, switch
@@ -86,8 +86,8 @@ class Access:
         """What has to be kept fresh."""
         return [file for file in (self.certificates, self.tokens) if file is not None]
 
-    def interceptors(self, abort: Abort) -> list[grpc.aio.ServerInterceptor]:
-        return [] if self.tokens is None else [Guard(self.tokens, abort)]
+    def interceptors(self) -> list[grpc.aio.ServerInterceptor]:
+        return [] if self.tokens is None else [Guard(self.tokens)]
 
     def add_port(self, server: grpc.aio.Server, address: str) -> int:
         """Binds. Raises RuntimeError, as gRPC does, for an address that cannot be listened on."""

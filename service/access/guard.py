@@ -1,7 +1,7 @@
 """The guard at the door: every call shows a token before anything else of it is looked at.
 
 The token travels as the metadata `authorization: Bearer TOKEN`. Health alone needs none, so that probes work. A call
-that is refused costs one hash and one status: no message of it is read, no span is begun.
+that is refused costs one hash and one status: it reaches no handler, nothing of it is decoded, no span is begun.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ ANSWERS_STRANGERS = frozenset({"/nvidia.riva.tts.RivaSpeechSynthesis/GetRivaSynt
 """NVIDIA's plug-ins ask for it before they speak, without their key, and give up if they are refused."""
 
 _Handler = Any  # a grpc.RpcMethodHandler, or None where there is no such method
-Abort = Callable[[grpc.aio.ServicerContext[Any, Any], Unauthenticated], Awaitable[None]]
-"""Ends a call with the status of an error; the service's one table of errors knows which."""
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    def __init__(self, tokens: Reloading[Tokens], abort: Abort) -> None:
+    """Behind the border, which turns Unauthenticated into the status of the call."""
+
+    def __init__(self, tokens: Reloading[Tokens]) -> None:
         self._tokens = tokens
-        self._abort = abort
 
     async def intercept_service(
         self,
@@ -43,7 +42,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 caller.set_current(self._identify(handler_call_details))
             except Unauthenticated as error:
                 if method not in ANSWERS_STRANGERS:
-                    return self._refusal(error)
+                    return _refusal(error)
                 caller.set_current(caller.STRANGER)
         return await continuation(handler_call_details)
 
@@ -63,9 +62,10 @@ class Guard(grpc.aio.ServerInterceptor):
             raise Unauthenticated("TOKEN_UNKNOWN", "this server does not know the token; ask whoever runs it for one")
         return found
 
-    def _refusal(self, error: Unauthenticated) -> _Handler:
-        async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-            await self._abort(context, error)
 
-        # A stream in both directions serves every kind of call: nothing is read, and only the status is sent.
-        return grpc.stream_stream_rpc_method_handler(refuse)
+def _refusal(error: Unauthenticated) -> _Handler:
+    async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        raise error
+
+    # A stream in both directions serves every kind of call, and decodes nothing.
+    return grpc.stream_stream_rpc_method_handler(refuse)

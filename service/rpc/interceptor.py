@@ -1,7 +1,7 @@
 """The one border: whatever leaves any RPC of this server leaves it as a gRPC status of `service.rpc.errors`.
 
-The interceptor wraps every method, those of health and reflection included. Handlers raise and never abort. Only the
-guard (`service.access.guard`) refuses before it, so that a wrong token costs no reading.
+The interceptor wraps every method, those of health and reflection included. Handlers raise and never abort, and
+so does the guard behind it (`service.access.guard`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from service.access.errors import Unauthenticated
 from service.rpc import errors
 from service.rpc.limits import CallCount
 from service.rpc.receive import Context, read_rest
@@ -134,6 +135,11 @@ def _given(request: Any) -> Any:
     return request
 
 
+def _level(error: Exception) -> int:
+    """Whoever has no token is not to fill the log."""
+    return logging.DEBUG if isinstance(error, Unauthenticated) else logging.INFO
+
+
 @asynccontextmanager
 async def _border(context: Context, method: str, streaming: bool, count: CallCount | None) -> AsyncIterator[None]:
     call = CallIdentity(method)
@@ -148,7 +154,7 @@ async def _border(context: Context, method: str, streaming: bool, count: CallCou
         if errors.is_fault(error):
             _log.error("%s %s: internal error", call.kind, call.id, exc_info=error)
         else:
-            _log.info("%s %s: %s", call.kind, call.id, error)
+            _log.log(_level(error), "%s %s: %s", call.kind, call.id, error)
         status = errors.to_grpc_status(error, call.kind, call.id)
         if streaming:
             await read_rest(context)

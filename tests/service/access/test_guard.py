@@ -97,6 +97,16 @@ async def test_every_method_refuses_a_wrong_token(serve: Serve, access: Access, 
         assert served.engine.submitted == []
 
 
+async def test_a_wrong_token_leaves_no_line_in_the_log(
+    serve: Serve, access: Access, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with serve(access=access) as served:
+        caplog.clear()
+        await refused(served.stub.GetServerInfo(pb.GetServerInfoRequest()))
+    assert "token" not in caplog.text
+
+
 async def test_a_known_token_may_speak_and_ask(serve: Serve, access: Access, known: Known) -> None:
     async with serve(access=access) as served:
         methods = every_method(served, bearer(known.plain))
