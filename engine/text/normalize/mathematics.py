@@ -20,6 +20,7 @@ _STRUCTURES = (  # innermost first, again and again
     (re.compile(rf"\^\s?{_GROUP}"), lambda m: _power(m[1])),
     (re.compile(rf"_\s?{_GROUP}"), r" sub \1 "),
 )
+_GREEK = "\u0370-\u03ff\u1f00-\u1fff"
 _DEEPEST = 8
 _MATHS = r"[a-z\d)\]]"  # what an operator may stand behind
 _PLACE = 60  # characters behind a sign between numbers that tell what it is
@@ -78,7 +79,7 @@ MATHEMATICS: tuple[Rule, ...] = (
     rule(rf"\\({one_of(COMMANDS)})(?![a-zA-Z])", _command, exact=True),
     rule(r"(?<=[\w)])\^\(?(-?\w{1,6})\)?", lambda m: _power(m[1])),
     rule(r"√\s?\(?(?=[\w(])", " the square root of "),
-    rule(rf"(?<![^\W\d_])([{''.join(GREEK)}])(?![^\W\d_])", lambda m: f" {GREEK[m[1]]} ", exact=True),
+    rule(rf"(?<![{_GREEK}])([{''.join(GREEK)}])(?![{_GREEK}])", lambda m: f" {GREEK[m[1]]} ", exact=True),
     rule(r"\b(\d{1,4}|[a-z])!(?=\s?[-+*/=<>)×])", r"\1 factorial "),
     rule(r"\b([fghFGH])\(([a-z](?:, ?[a-z])?)\)", r"\1 of \2", exact=True),
     rule(r"\b(sin|cos|tan|log|ln|exp)\((\w{1,10})\)", r"\1 of \2"),
