@@ -94,6 +94,7 @@ DATES: tuple[Rule, ...] = (
     rule(r"\b(on )(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])\b(?![/\d]| of\b)", lambda m: m[1] + _month_day(m[2], m[3])),
     rule(r"(?<![\d/.])(1[0-2]|0?[1-9])/(1[3-57-9]|2[1-9]|3[01])(?![\d/])", lambda m: _month_day(m[1], m[2])),
     # with the month in letters
+    rule(rf"\b((?:{_MONTH})\.? \d{{1,2}}(?:st|nd|rd|th)?)\s?{DASH}\s?(?=(?:{_MONTH})\b)", r"\1 to "),
     rule(rf"\b(\d{{1,2}})-({_MONTH})-(\d{{4}})\b", lambda m: _date(m[3], _number(m[2]), m[1], m[0])),
     rule(
         rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:\s?{DASH}\s?(\d{{1,2}})(?:st|nd|rd|th)?)?\b(?![:.]?\d|%)",
@@ -107,6 +108,7 @@ DATES: tuple[Rule, ...] = (
         rf"\b(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?(?!\w)(?=,?\s+'?\d{{2,4}}|[\s,.!?]|$)",
         lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[small(m[2])]}{final_dot(m)}",
     ),
+    rule(r"\b(Q[1-4]|H[12])\s?-\s?(?=[QH]\d)", r"\1 to ", exact=True),
     rule(rf"\b({_SHORT_MONTH})\b\.?(?=\s\d{{4}}\b)", lambda m: MONTHS[m[1].lower()], exact=True),
     rule(
         rf"\b({_SHORT_MONTH}){DASH}({_SHORT_MONTH})\b\.?",

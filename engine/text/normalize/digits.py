@@ -6,8 +6,8 @@ import re
 from re import Match
 
 from engine.text.normalize import numbers
-from engine.text.normalize.rule import Rule, letters, rule
-from engine.text.normalize.tables.names import STATES
+from engine.text.normalize.rule import Rule, letters, one_of, rule
+from engine.text.normalize.tables.names import DIRECTIONS, STATES
 
 _SECRET = (  # what a number behind it is read digit by digit for
     r"(?:code|otp|pin|password|passcode|passkey|token|id|account|acct\.?|confirmation|order|tracking|invoice|ticket|case|"
@@ -25,11 +25,15 @@ def telephone(written: str) -> str:
     """Digit by digit, with a pause between the groups; '800' is eight hundred."""
     groups = re.findall(r"\d+", written)
     plus = "plus " if written.startswith("+") else ""
-    return plus + ", ".join(numbers.paired(group) if group == "800" else numbers.spelled(group) for group in groups)
+    return plus + ", ".join(_toll_free(group) for group in groups)
 
 
 def _telephone(match: Match[str]) -> str:
     return telephone(match[0])
+
+
+def _toll_free(digits: str) -> str:
+    return numbers.paired(digits) if digits == "800" else numbers.spelled(digits)
 
 
 def characters(written: str) -> str:
@@ -60,7 +64,13 @@ def _state(match: Match[str]) -> str:
 
 
 DIGITS: tuple[Rule, ...] = (
+    rule(r"\b0x([\da-f]{1,16})\b", lambda m: "zero x " + characters(m[1])),
     # telephones
+    rule(
+        r"(?<![\w-])(?:\+?1[- ])?(800|833|844|855|866|877|888)-(?=[A-Z]{3})",
+        lambda m: f"{'one ' if m[0][:1] in '+1' else ''}{_toll_free(m[1])} ",
+        exact=True,
+    ),
     rule(r"(?<![\w.])\+(?=(?:[-. ()]{0,2}\d){7,15}\b)\d{1,4}(?:[-. ]?\(?\d{1,10}\)?){1,6}\b(?![.,]\d)", _telephone),
     rule(r"(?<![\w.])(?:\b1[-. ])?(?:\(\d{3}\)\s?|\d{3}[-. ])\d{3}[-. ]\d{4}\b(?!-\d)", _telephone),
     rule(
@@ -107,7 +117,15 @@ DIGITS: tuple[Rule, ...] = (
     ),
     rule(r"\b([A-Z]{2} )(\d{5})\b(?![,.]\d)", lambda m: m[1] + numbers.spelled(m[2]), exact=True),
     # roads, aircraft, agents
+    rule(
+        r"\b((?:I|US|SR)-\d{1,3}|(?:[Hh]ighway|[Hh]wy\.?|[Rr]oute|[Rr]te\.?|[Ii]nterstate) \d{1,3}) "
+        rf"({one_of(DIRECTIONS)})\b",
+        lambda m: f"{m[1]} {DIRECTIONS[m[2]]}",
+        exact=True,
+    ),
     rule(r"\b(I|US|SR|CA|FM|A|M|B|E|Rte)-(\d{2,4})\b(?!-)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
-    rule(r"\b([A-Z]{1,2})-(\d{3})\b(?!-)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
+    rule(r"\b([A-Z]{1,2}|[A-Z][a-z]{1,12})-(\d{3})\b(?!-)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
+    rule(r"\b([A-Z]{1,3})(\d{3,4})\b(?![.,:/-]\d)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
+    rule(r"\b(\d{3,4})p\b", lambda m: f"{numbers.paired(m[1])} p"),
     rule(r"\b7[0-8]7(?=s\b| (?:jet|plane|aircraft|max|dreamliner))", lambda m: numbers.paired(m[0])),
 )

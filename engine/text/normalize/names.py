@@ -88,7 +88,7 @@ NAMES: tuple[Rule, ...] = (
         _direction,
         exact=True,
     ),
-    rule(rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
+    rule(rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d|(?-i:[IVXLC]+\b))", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(r"\b(apt|ste|rm|bldg|hwy|rte)\s(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {letters(m[3])}", exact=True, style="spelled"),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {m[3]}", exact=True, style="cased"),
@@ -99,7 +99,9 @@ NAMES: tuple[Rule, ...] = (
     ),
     # titles
     rule(rf"\b({'|'.join(TITLES)})\.(?=\s{CAPITAL})", lambda m: TITLES[m[1]], exact=True),
+    rule(r"\b([A-Z][a-z]+) v\. (?=[A-Z])", r"\1 versus ", exact=True),
     # Roman numbers
+    rule(r"\bWW(II?)\b", lambda m: f"world war {'two' if m[1] == 'II' else 'one'}", exact=True),
     rule(rf"\b((?i:{NUMBERED}))\s+({_ROMAN})\b(?<!\sI)(?![.']\w)", _roman, exact=True),
     rule(rf"\b((?i:{NUMBERED}))\s+(I)(?=[.,:;)]|$)|\b(World War) (I)\b", _first, exact=True),
     rule(r"\b((?:chapter|part|act|scene|section|book|volume|appendix|page|phase|stage))\s+([ivx]{2,}|v)\b", _roman),

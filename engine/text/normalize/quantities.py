@@ -104,8 +104,6 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(r"\b50/50\b", "fifty fifty"),
     rule(r"\bv(?=\d)", "v ", exact=True),
     rule(r"(?<![\w.,:/-])([1-9]\d{0,2})((?: \d{3})+)(?!\w| \d|[-.:/]\d)", lambda m: m[1] + m[2].replace(" ", ",")),
-    rule(r"(?<![\w.,(])(\d{1,3}(?:\.\d{3})+),(\d{1,2})(?![\w,])", lambda m: m[1].replace(".", "") + "." + m[2]),
-    rule(r"(?<![\w.,(])(\d{1,3}),(\d{1,2})(?![\d,])", r"\1.\2"),
     # ranges: 'to' between numbers, whatever is behind them
     rule(r"(?<=\d)~(?=\d)|(?<=\d)\s?[–—]\s?(?=[$£€]?\d)|(?<=\d)(?<!\d\s)-(?=\d)", " to "),
     rule(rf"(?<=\d[%°kKmM])\s?{DASH}\s?(?=\d)|(?<=°[CF])\s?{DASH}\s?(?=\d)", " to "),
@@ -133,6 +131,7 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),
     rule(r"(?<=\d\d\d)\s?×\s?(?=\d\d\d)|(?<=\d)\s?x\s?(?=\d)", " by "),
     rule(r"(\d)[\s-](?=\d/\d)", r"\1 and "),
+    rule(r"(?<![\w/.])(\d{1,3})/\1(?![\w/.])", r"\1 \1"),
     rule(r"(?<![\w/.])(\d{3}/\d{2,3}|\d{2}/\d{3})(?![\w/.])", lambda m: m[1].replace("/", " over ")),
     rule(r"(?<![\w/.,])(\d{1,2})/(\d{1,4})\b(?!/|\.\d)", lambda m: numbers.fraction(m[1], m[2])),
     # units
@@ -146,6 +145,11 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(rf"({NUMBER})\s?({_ANY})\s?/\s?({one_of(DIVISORS)})(?:\s(squared|cubed)\s?|(?![\w/]))", _per_unit),
     rule(rf"({NUMBER}){_HYPHEN_UNIT}({_EXACT})(?![\w°])(?<!\dA){_DOT}", _unit, exact=True),
     rule(rf"({NUMBER}){_HYPHEN_UNIT}({_ANY})(?!\w){_DOT}", _unit),
+    rule(r"\b(\d)\s?ft\.?\s(\d{1,2})\s?in\b\.?", r"\1 foot \2"),
+    rule(
+        rf"({NUMBER})\s?in(?=[,;)]|$|\s(?:tall|wide|long|deep|thick|high|by)\b)",
+        lambda m: _counted(m, m[1], "inch", "inches"),
+    ),
     rule(rf"({NUMBER})\s?in\.(?=\s(?-i:[a-z]))", lambda m: _counted(m, m[1], "inch", "inches")),
     rule(rf"({NUMBER})F\b", lambda m: f"{numbers.number(m[1])} degrees fahrenheit", exact=True),
     rule(rf"((?:(?:{_MEASURED})\s|minus ))({NUMBER})C\b", lambda m: f"{m[1]}{numbers.number(m[2])} degrees celsius"),

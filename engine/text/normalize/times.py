@@ -56,6 +56,11 @@ TIMES: tuple[Rule, ...] = (
     rule(_CLOCK_12, lambda m: _clock_12(m, m[3].upper() + "M"), style="cased"),
     rule(rf"\b((?:{_RATIO})(?: {_JOINER}){{0,2}} )(\d{{1,4}}):(\d{{1,4}})\b(?!:)", r"\1\2 to \3"),
     rule(rf"\b(\d{{1,4}}):(\d{{1,4}})(?=\s(?:{_RATIO})\b)", r"\1 to \2"),
+    rule(r"\b([A-Z][a-z]{1,12}\.? \d{1,3}):(\d)\b(?![:\d])", r"\1 \2", exact=True),
+    rule(
+        r"\b((?:at|by|from|to|until|before|after|around) )([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)\b",
+        lambda m: f"{m[1]}{numbers.clock(m[2], m[3])} hours".replace("o'clock", "hundred"),
+    ),
     rule(r"(?<![\w:.])(\d{1,4}):(\d|\d{3,4})\b(?![:.]\d)", r"\1 to \2"),
     rule(r"\b([01]?\d|2[0-4]):([0-5]\d):([0-5]\d)\b", _duration),
     rule(r"\b([01]?\d|2[0-4]):([0-5]\d)\b(?:\s?h(?:rs)?\b)?", lambda m: numbers.clock(m[1], m[2])),

@@ -110,7 +110,6 @@ BEFORE_MORE = {  # words or parts of words elsewhere: with a dot, and only where
     "ext": "extension",
     "dir": "director",
     "exp": "expires",
-    "gen": "general",
     "rev": "revised",
     "orig": "original",
     "prev": "previous",

@@ -100,6 +100,10 @@ BEFORE_NUMBERS = {  # before a number
     "nr": "number",
     "qty": "quantity",
     "op": "opus",
+    "sc": "scene",
+    "cl": "clause",
+    "bk": "book",
+    "pt": "part",
     "v": "versus",
 }
 PAIRED = (  # what the number behind is read in pairs of digits for
