@@ -90,6 +90,8 @@ class Options(TypedDict, total=False):
     text_format: str | None  # "auto", "plain", "markdown" or "ssml"
     code_blocks: str | None  # what is said for a block of code: "announce" (that there is one), "skip" or "speak"
     want_alignment: bool
+    pronunciations: Mapping[str, str] | None  # word -> respelling, or phonemes between slashes
+    speaking_rate: float | None  # relative to the model's own, of servers whose features have it
 
 
 def config_to(options: Options) -> pb.SynthesisConfig:
@@ -149,6 +151,10 @@ def _config(options: Options) -> pb.SynthesisConfig:
         text_format=_choice_to(_TEXT_FORMATS, options.get("text_format")),
         code_blocks=_choice_to(_CODE_BLOCKS, options.get("code_blocks")),
     )
+    for word, spoken in (options.get("pronunciations") or {}).items():
+        config.pronunciations.append(pronunciation_to(word, spoken))
+    if (speaking_rate := options.get("speaking_rate")) is not None:
+        config.speaking_rate = speaking_rate
     if rate := options.get("sample_rate"):
         config.audio_format.sample_rate_hertz = rate
     if encoding := options.get("encoding"):
@@ -165,6 +171,13 @@ def _choice_to(choices: Mapping[str, C], choice: str | None) -> C | None:
     if choice and choice not in choices:
         raise ValueError(f"{choice!r} is none of {', '.join(choices)}")
     return choices[choice] if choice else None
+
+
+def pronunciation_to(word: str, spoken: str) -> pb.Pronunciation:
+    """'nuh-VAH-duh' is a respelling, '/nəˈvɑːdə/' are phonemes."""
+    if len(spoken) > 2 and spoken.startswith("/") and spoken.endswith("/"):
+        return pb.Pronunciation(word=word, phonemes=spoken[1:-1])
+    return pb.Pronunciation(word=word, respelling=spoken)
 
 
 class Decoder:

@@ -137,6 +137,15 @@ def _add_say(command: argparse.ArgumentParser) -> None:
     speech = command.add_argument_group("speech (absent: the server's default)")
     speech.add_argument("--voice", metavar="NAME", help="one of `voices`")
     speech.add_argument("--language", metavar="CODE", help="of the text; `info` lists them")
+    speech.add_argument(
+        "--pronounce",
+        metavar="WORD=SPOKEN",
+        type=pronunciation,
+        action="append",
+        default=[],
+        help="a respelling, nuh-VAH-duh, or phonemes between slashes; may be given several times",
+    )
+    speech.add_argument("--speaking-rate", metavar="X", type=float, help="0.5 to 2, for models that have it")
     speech.add_argument("--sample-rate", metavar="HZ", type=int, help="8000, 16000, 22050, 24000, 44100 or 48000")
     speech.add_argument("--encoding", type=Encoding, choices=list(Encoding), help="of the audio on the wire")
     speech.add_argument("--max-lead", metavar="S", type=float, help="audio sent ahead of the listener; 0: no limit")
@@ -158,6 +167,14 @@ def _add_say(command: argparse.ArgumentParser) -> None:
     sampling.add_argument("--repetition-penalty", metavar="X", type=float, help="above 1: less repetition")
     sampling.add_argument("--cfg-weight", metavar="X", type=float, help="guidance, for models that have it")
     sampling.add_argument("--exaggeration", metavar="X", type=float, help="emotion, for models that have it")
+
+
+def pronunciation(text: str) -> tuple[str, str]:
+    """'Nevada=nuh-VAH-duh' -> ('Nevada', 'nuh-VAH-duh'). Raises ValueError."""
+    word, _, spoken = text.rpartition("=")
+    if not word or not spoken:
+        raise ValueError(f"{text!r} is not WORD=SPOKEN")
+    return word, spoken
 
 
 def _add_voice(command: argparse.ArgumentParser) -> None:

@@ -96,6 +96,8 @@ def _options(arguments: argparse.Namespace) -> Options:
         text_format=arguments.text_format,
         code_blocks=arguments.code_blocks,
         want_alignment=arguments.words,
+        pronunciations=dict(arguments.pronounce),
+        speaking_rate=arguments.speaking_rate,
     )
 
 

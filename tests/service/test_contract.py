@@ -12,9 +12,13 @@ from tests.service.talk import Request, config, detail, end, say, seeded, text
 from tests.service.test_synthesize import SENTENCE
 
 UNKNOWN_EVENT = Request.FromString(b"\xa2\x06\x00")  # field 100, which no contract of today has
+RESPELLED = pb.Pronunciation(word="Nevada", respelling="nuh-VAH-duh")
 NOT_ACTING = [
     (config(speaking_rate=1.5), "config.speaking_rate"),
-    (config(pronunciations=[pb.Pronunciation(word="Nevada", respelling="nuh-VAH-duh")]), "config.pronunciations"),
+    (
+        config(pronunciations=[pb.Pronunciation(word="Nevada", phonemes="nəˈvɑːdə")]),
+        "config.pronunciations[0].phonemes",
+    ),
     (config(resume=pb.Resume(token=b"x", from_sample=5)), "config.resume"),
     (config(audio_format=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_OPUS)), "config.audio_format.encoding"),
 ]
@@ -23,6 +27,10 @@ INVALID = [
     (config(speaking_rate=3.0), "config.speaking_rate"),
     (config(text_format=99), "config.text_format"),
     (config(code_blocks=99), "config.code_blocks"),
+    (config(pronunciations=[pb.Pronunciation(word="two words", respelling="x")]), "config.pronunciations[0].word"),
+    (config(pronunciations=[RESPELLED, pb.Pronunciation(word="x")]), "config.pronunciations[1].spoken"),
+    (config(pronunciations=[pb.Pronunciation(word="x", respelling="?!")]), "config.pronunciations[0].respelling"),
+    (config(pronunciations=[RESPELLED] * 101), "config.pronunciations"),
 ]
 
 
@@ -47,7 +55,8 @@ async def test_values_that_no_server_takes_are_invalid(served: Served, first: Re
 
 
 async def test_values_that_say_what_happens_anyway_are_taken(served: Served) -> None:
-    heard = await say(served.stub, [config(speaking_rate=1.0, text_format=pb.TEXT_FORMAT_PLAIN), text("Hello."), end()])
+    first = config(speaking_rate=1.0, text_format=pb.TEXT_FORMAT_PLAIN, pronunciations=[RESPELLED] * 100)
+    heard = await say(served.stub, [first, text("Hello."), end()])
     assert heard.kinds[-1] == "finished"
 
 
@@ -75,7 +84,8 @@ async def test_a_wish_for_resume_tokens_is_answered_with_a_warning(served: Serve
 async def test_the_server_says_what_does_not_act(served: Served) -> None:
     info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
     features = info.features
-    assert not any([features.speaking_rate, features.pronunciations, features.phonemes, features.resume])
+    assert not any([features.speaking_rate, features.phonemes, features.resume])
+    assert features.pronunciations
     assert pb.AUDIO_ENCODING_OPUS not in info.encodings
 
 

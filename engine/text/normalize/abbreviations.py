@@ -14,6 +14,8 @@ from engine.text.normalize.tables.abbreviations import (
     UNDOTTED,
 )
 
+_NO_SENTENCE = r"(?!\s(?:The|It|He|She|We|They|You|This|That|And|But|In|So|If)\b)"  # begins behind an initial
+
 
 def _abbreviation(match: Match[str]) -> str:
     return ABBREVIATIONS[small(match[1])] + final_dot(match)
@@ -51,10 +53,16 @@ ABBREVIATED: tuple[Rule, ...] = (
     rule(r"\bPh\.\s?D\b\.?", lambda m: "p h d" + final_dot(m), exact=True, style="spelled"),
     rule(r"\bPhDs?\b", lambda m: "p h d" + ("'s" if m[0].endswith("s") else ""), exact=True, style="spelled"),
     rule(
-        r"(?<=[a-z] )(?<!Plan )(?<!plan )(?<!vitamin )(?<!Vitamin )([B-HJ-Z])\.(?=\s[A-Z][a-z])",
+        r"(?<=[a-z] )(?<!Plan )(?<!plan )(?<!vitamin )(?<!Vitamin )([B-HJ-Z])\."
+        rf"(?=\s[A-Z][a-z]){_NO_SENTENCE}",
         lambda m: letters(m[1]),
         exact=True,
         style="spelled",
     ),
-    rule(r"(?:^|(?<=[.!?] ))([B-HJ-Z])\.(?=\s[A-Z][a-z])", lambda m: letters(m[1]), exact=True, style="spelled"),
+    rule(
+        r"(?:^|(?<=[.!?] ))([B-HJ-Z])\.(?=\s[A-Z][a-z])",
+        lambda m: letters(m[1]),
+        exact=True,
+        style="spelled",
+    ),
 )

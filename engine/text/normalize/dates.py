@@ -35,6 +35,10 @@ def _month_day(month: str, day: str) -> str:
     return f"{MONTH_NAMES[int(month) - 1]} {numbers.ordinal(str(int(day)))}"
 
 
+def _number(month: str) -> str:
+    return str(MONTH_NAMES.index(MONTHS[small(month)]) + 1)
+
+
 def _day_of_month(match: Match[str]) -> str:
     last = f" to {numbers.ordinal(match[3])}" if match[3] else ""
     return f"{MONTHS[small(match[1])]} {numbers.ordinal(match[2])}{last}"
@@ -56,11 +60,22 @@ def _years(match: Match[str]) -> str:
     return f"{numbers.year(first)} to {numbers.year(last) if len(last) == 4 else numbers.cardinal(last)}"
 
 
+def _stamp(match: Match[str]) -> str:
+    year, month, day, hour, minute, zone = match.groups()
+    return f"{_date(year, month, day, match[0])} at {numbers.clock(hour, minute)}{' u t c' if zone == 'Z' else ''}"
+
+
+STAMPS: tuple[Rule, ...] = (
+    rule(
+        r"\b(\d{4})-(\d\d)-(\d\d)[T ]([01]\d|2[0-3]):([0-5]\d)(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?\b",
+        _stamp,
+        exact=True,
+    ),
+)
 DATES: tuple[Rule, ...] = (
     rule(r"\b9/11\b", "nine eleven"),
-    rule(r"\b(\d{4})-(\d\d?)-(\d\d?)(?=T\d|\b)", lambda m: _date(m[1], m[2], m[3], m[0])),
+    rule(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", lambda m: _date(m[1], m[2], m[3], m[0])),
     rule(r"\b(\d{4})/(\d\d?)/(\d\d?)\b", lambda m: _date(m[1], m[2], m[3], m[0])),
-    rule(r"(?<=[a-z])T(?=\d\d:\d\d)", " at ", exact=True),
     rule(r"\b(\d{1,2})[/.](\d{1,2})[/.]((?:19|20)\d\d)\b", _slash_date),
     rule(r"\b(\d{1,2})-(\d{1,2})-((?:19|20)\d\d)\b", _slash_date),
     rule(r"\b(\d{1,2})/(\d{1,2})/(\d\d)\b(?![/\d])", _slash_date),
@@ -76,9 +91,11 @@ DATES: tuple[Rule, ...] = (
         rf"\b((?:{_FROM}) )(?!{_COMMON})(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])\b(?![/\d.]| of\b)",
         lambda m: m[1] + _month_day(m[2], m[3]),
     ),
-    rule(r"\b(on )(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])\b(?![/\d])", lambda m: m[1] + _month_day(m[2], m[3])),
+    rule(r"\b(on )(1[0-2]|0?[1-9])/(3[01]|[12]\d|0?[1-9])\b(?![/\d]| of\b)", lambda m: m[1] + _month_day(m[2], m[3])),
     rule(r"(?<![\d/.])(1[0-2]|0?[1-9])/(1[3-57-9]|2[1-9]|3[01])(?![\d/])", lambda m: _month_day(m[1], m[2])),
     # with the month in letters
+    rule(rf"\b((?:{_MONTH})\.? \d{{1,2}}(?:st|nd|rd|th)?)\s?{DASH}\s?(?=(?:{_MONTH})\b)", r"\1 to "),
+    rule(rf"\b(\d{{1,2}})-({_MONTH})-(\d{{4}})\b", lambda m: _date(m[3], _number(m[2]), m[1], m[0])),
     rule(
         rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:\s?{DASH}\s?(\d{{1,2}})(?:st|nd|rd|th)?)?\b(?![:.]?\d|%)",
         _day_of_month,
@@ -91,6 +108,7 @@ DATES: tuple[Rule, ...] = (
         rf"\b(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?(?!\w)(?=,?\s+'?\d{{2,4}}|[\s,.!?]|$)",
         lambda m: f"the {numbers.ordinal(m[1])} of {MONTHS[small(m[2])]}{final_dot(m)}",
     ),
+    rule(r"\b(Q[1-4]|H[12])\s?-\s?(?=[QH]\d)", r"\1 to ", exact=True),
     rule(rf"\b({_SHORT_MONTH})\b\.?(?=\s\d{{4}}\b)", lambda m: MONTHS[m[1].lower()], exact=True),
     rule(
         rf"\b({_SHORT_MONTH}){DASH}({_SHORT_MONTH})\b\.?",

@@ -20,6 +20,7 @@ _STRUCTURES = (  # innermost first, again and again
     (re.compile(rf"\^\s?{_GROUP}"), lambda m: _power(m[1])),
     (re.compile(rf"_\s?{_GROUP}"), r" sub \1 "),
 )
+_GREEK = "\u0370-\u03ff\u1f00-\u1fff"
 _DEEPEST = 8
 _MATHS = r"[a-z\d)\]]"  # what an operator may stand behind
 _PLACE = 60  # characters behind a sign between numbers that tell what it is
@@ -77,8 +78,10 @@ MATHEMATICS: tuple[Rule, ...] = (
     rule(rf"((?:\\(?:[dt]?frac|sqrt)\s?(?:{_GROUP}\s?)+))".replace("([^{}]{0,80})", "[^{}]{0,80}"), _latex, exact=True),
     rule(rf"\\({one_of(COMMANDS)})(?![a-zA-Z])", _command, exact=True),
     rule(r"(?<=[\w)])\^\(?(-?\w{1,6})\)?", lambda m: _power(m[1])),
+    rule(r"(?<=\^\d)\^(?=\d)", ""),
+    rule(r"\^-\s(squared|cubed)", lambda m: _power("-2" if m[1] == "squared" else "-3")),
     rule(r"√\s?\(?(?=[\w(])", " the square root of "),
-    rule(rf"(?<![^\W\d_])([{''.join(GREEK)}])(?![^\W\d_])", lambda m: f" {GREEK[m[1]]} ", exact=True),
+    rule(rf"(?<![{_GREEK}])([{''.join(GREEK)}])(?![{_GREEK}])", lambda m: f" {GREEK[m[1]]} ", exact=True),
     rule(r"\b(\d{1,4}|[a-z])!(?=\s?[-+*/=<>)×])", r"\1 factorial "),
     rule(r"\b([fghFGH])\(([a-z](?:, ?[a-z])?)\)", r"\1 of \2", exact=True),
     rule(r"\b(sin|cos|tan|log|ln|exp)\((\w{1,10})\)", r"\1 of \2"),
@@ -92,6 +95,7 @@ MATHEMATICS: tuple[Rule, ...] = (
     rule(r"(?<=[a-z\d])-(?=[a-z]\s?=)|(?<=\b[a-z])-(?=\d\s?[=<>])", " minus "),
     rule(rf"({NUMBER})\s[-]\s(\d[\d,.]{{0,15}}(?<=\d))", _dash),
     rule(r"\b(\d{1,3}(?:\.\d+)?)[eE]([+-]?\d{1,2})\b", lambda m: f"{m[1]} times ten{_power(m[2].lstrip('+'))}"),
+    rule(r"(?<=\b[a-z\d])<(?=[a-z\d]\b)(?![bisuap]>)", " less than "),
     rule(r"(?<=\s)<(?=\s|\d)|(?<=\d)<(?=\d)", " less than "),
     rule(r"(?<=\s)>(?=\s|\d)|(?<=\d)>(?=\d)", " greater than "),
 )

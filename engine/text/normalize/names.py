@@ -40,6 +40,10 @@ def _roman(match: Match[str]) -> str:
     return match[0] if total is None else f"{match[1]} {numbers.cardinal(str(total))}"
 
 
+def _first(match: Match[str]) -> str:
+    return f"{match[1] or match[3]} one"
+
+
 def _royal(match: Match[str]) -> str:
     """'Henry VIII' -> 'Henry the eighth'."""
     total = numbers.roman(match[2])
@@ -84,10 +88,10 @@ NAMES: tuple[Rule, ...] = (
         _direction,
         exact=True,
     ),
-    rule(rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
+    rule(rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d|(?-i:[IVXLC]+\b))", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
+    rule(r"\b(apt|ste|rm|bldg|hwy|rte)\s(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {letters(m[3])}", exact=True, style="spelled"),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {m[3]}", exact=True, style="cased"),
-    rule(r"\b(apt|ste|rm|bldg|hwy|rte)\s(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(r"#\s?(?=\d)", "number "),
     rule(
         rf"\b((?:{PAIRED}) (?:[A-Z]{{1,3}} ?)?)(\d{{3,4}})\b(?![,.:/-]\d|%| ?(?:m|km|miles|people|feet)\b)",
@@ -95,9 +99,11 @@ NAMES: tuple[Rule, ...] = (
     ),
     # titles
     rule(rf"\b({'|'.join(TITLES)})\.(?=\s{CAPITAL})", lambda m: TITLES[m[1]], exact=True),
+    rule(r"\b([A-Z][a-z]+) v\. (?=[A-Z])", r"\1 versus ", exact=True),
     # Roman numbers
+    rule(r"\bWW(II?)\b", lambda m: f"world war {'two' if m[1] == 'II' else 'one'}", exact=True),
     rule(rf"\b((?i:{NUMBERED}))\s+({_ROMAN})\b(?<!\sI)(?![.']\w)", _roman, exact=True),
-    rule(rf"\b((?i:{NUMBERED}))\s+(I)(?=[.,:;)]|$)", _roman, exact=True),
+    rule(rf"\b((?i:{NUMBERED}))\s+(I)(?=[.,:;)]|$)|\b(World War) (I)\b", _first, exact=True),
     rule(r"\b((?:chapter|part|act|scene|section|book|volume|appendix|page|phase|stage))\s+([ivx]{2,}|v)\b", _roman),
     rule(rf"\b({ROYAL})\s+({_ROMAN})\b(?!')(?<!\sI)", _royal, exact=True),
     rule(rf"\b({ROYAL})\s+(I)(?=[,.;:)]|\s(?:of|was|the|and)\b|$)", _royal, exact=True),
@@ -109,5 +115,5 @@ NAMES: tuple[Rule, ...] = (
         exact=True,
     ),
     rule(rf"\b({_NAME})\s+(I{{2,3}}|I[VX]|VI{{1,3}}|X{{1,3}}(?:I[VX]|VI{{0,3}}|I{{1,3}}))\b(?!')", _roman, exact=True),
-    rule(r"\bM{1,3}(?:[DCLX]{1,6}[IVX]{0,4}|[IVX]{3,4})\b", _roman_year, exact=True),
+    rule(r"\b(?=[MDCLXVI]{4})M{1,3}(?:[DCLX]{1,6}[IVX]{0,4}|[IVX]{3,4})\b", _roman_year, exact=True),
 )

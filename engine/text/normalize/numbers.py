@@ -41,7 +41,7 @@ def paired(digits: str) -> str:
     flights are read."""
     if len(digits) not in (3, 4) or digits[0] == "0":
         return cardinal(digits) if len(digits) < 3 else spelled(digits)
-    if digits.endswith("000"):
+    if digits[1:3] == "00" and len(digits) == 4:
         return cardinal(digits)
     first, rest = digits[:-2], digits[-2:]
     if rest == "00":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from engine.text.normalize.abbreviations import ABBREVIATED
 from engine.text.normalize.capitals import CAPITALS, SHOUTED
-from engine.text.normalize.dates import DATES
+from engine.text.normalize.dates import DATES, STAMPS
 from engine.text.normalize.digits import DIGITS
 from engine.text.normalize.mathematics import MATHEMATICS
 from engine.text.normalize.money import MONEY
@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     *MATHEMATICS,
     *MARKUP,
     *SHOUTED,
+    *STAMPS,
     *DIGITS,
     *TIMES,
     *DATES,

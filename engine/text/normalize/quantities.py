@@ -13,8 +13,9 @@ from engine.text.normalize.tables.units import AREAS, COUNTED, DIVISORS, EXACT_U
 
 _EXACT, _ANY = one_of(EXACT_UNITS), one_of(UNITS)
 _HYPHEN_UNIT = r"(?:[\s-])?"
-_DOT = r"(?:\.(?=\s[a-z\d(]))?"  # of an abbreviated unit inside a sentence
+_DOT = r"(?:\.(?=\s(?-i:[a-z\d(])))?"  # of an abbreviated unit inside a sentence
 _POWERS = {"squared": "square", "cubed": "cubic"}
+_MEASURED = "at|to|of|below|above|about|around|is|was|hit|reached|between|and|under|over"
 _WAITED = (  # before a number of seconds: '10s' is no plural there
     "for|after|within|every|takes?|took|wait|waits|waited|last|lasts|lasted|about|only|just|under|over|than|another|"
     "delay|timeout|of|at|by|sleep|~"
@@ -109,7 +110,7 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(rf"(\d\s?(?:[kcm]?m|kg|mg|g|lbs?|oz|ft|GB|MB)){DASH}(?=\d)", r"\1 to "),
     rule(r"\b([A-Z])[-–](?=Z\b)", r"\1 to ", exact=True),
     rule(r"(?<![\w.])[~≈]\s?(?=[$£€]?\d)", "about "),
-    rule(r"(?<![\w.])-\s?(?=\.?\d)", " minus "),
+    rule(r"(?<![\w.])-(?=\.?\d)", " minus "),
     # scales
     rule(
         rf"({NUMBER})\s?([MBT])\b(?=\+?(?:[\s.,;!?)]|$))(?<!\s[BT])", lambda m: numbers.scaled(m[1], m[2]), exact=True
@@ -130,7 +131,8 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),
     rule(r"(?<=\d\d\d)\s?×\s?(?=\d\d\d)|(?<=\d)\s?x\s?(?=\d)", " by "),
     rule(r"(\d)[\s-](?=\d/\d)", r"\1 and "),
-    rule(r"(?<![\w/.])(\d{2,3})/(\d{2,3})(?![\w/.])(?<!\d\d/1[06])", r"\1 over \2"),
+    rule(r"(?<![\w/.])(\d{1,3})/\1(?![\w/.])", r"\1 \1"),
+    rule(r"(?<![\w/.])(\d{3}/\d{2,3}|\d{2}/\d{3})(?![\w/.])", lambda m: m[1].replace("/", " over ")),
     rule(r"(?<![\w/.,])(\d{1,2})/(\d{1,4})\b(?!/|\.\d)", lambda m: numbers.fraction(m[1], m[2])),
     # units
     rule(rf"({NUMBER})\s?({'|'.join(LENGTHS)})(?:\s(squared|cubed)|([23])(?!\w))\s?", lambda m: _power_unit(m)),
@@ -143,8 +145,15 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(rf"({NUMBER})\s?({_ANY})\s?/\s?({one_of(DIVISORS)})(?:\s(squared|cubed)\s?|(?![\w/]))", _per_unit),
     rule(rf"({NUMBER}){_HYPHEN_UNIT}({_EXACT})(?![\w°])(?<!\dA){_DOT}", _unit, exact=True),
     rule(rf"({NUMBER}){_HYPHEN_UNIT}({_ANY})(?!\w){_DOT}", _unit),
-    rule(rf"({NUMBER})\s?in\.(?=\s[a-z]|$)", lambda m: _counted(m, m[1], "inch", "inches")),
-    rule(r"(?<![\w.])(\d+\.\d+)s\b", lambda m: _seconds(m[1])),
+    rule(r"\b(\d)\s?ft\.?\s(\d{1,2})\s?in\b\.?", r"\1 foot \2"),
+    rule(
+        rf"({NUMBER})\s?in(?=[,;)]|$|\s(?:tall|wide|long|deep|thick|high|by)\b)",
+        lambda m: _counted(m, m[1], "inch", "inches"),
+    ),
+    rule(rf"({NUMBER})\s?in\.(?=\s(?-i:[a-z]))", lambda m: _counted(m, m[1], "inch", "inches")),
+    rule(rf"({NUMBER})F\b", lambda m: f"{numbers.number(m[1])} degrees fahrenheit", exact=True),
+    rule(rf"((?:(?:{_MEASURED})\s|minus ))({NUMBER})C\b", lambda m: f"{m[1]}{numbers.number(m[2])} degrees celsius"),
+    rule(r"(?<![\w.])(\d+\.\d+)s\b|({NUMBER})\ss\b(?!')".replace("{NUMBER}", NUMBER), lambda m: _seconds(m[1] or m[2])),
     rule(rf"((?:{_WAITED})\s?)(\d+)s\b", lambda m: m[1] + _seconds(m[2])),
     # ordinals, plurals, decimals
     rule(r"\b(\d[\d,]{0,20})(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),

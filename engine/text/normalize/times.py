@@ -11,6 +11,7 @@ from engine.text.normalize.tables.calendar import BOOKS, ZONES
 
 _HALF = r"[ap](?:\.\s?m\.|m\b\.?(?!\w))"
 _CLOCK_12 = r"\b(\d{1,2})(?:[:.](\d\d))?(?::\d\d)?\s?([ap])(?:\.\s?m\.|m\b\.?(?!\w))"
+_JOINER = "(?:of|is|was|at|in|it|them|about|around)"
 _RATIO = "ratio|odds|scale|mix|mixed|dilut\\w+|aspect|proportions?|split"
 
 
@@ -27,6 +28,13 @@ def _duration(match: Match[str]) -> str:
     if not seconds:
         return clock
     return f"{clock} and {numbers.cardinal(str(seconds))} {'second' if seconds == 1 else 'seconds'}"
+
+
+def _hours(match: Match[str]) -> str:
+    """'2h 15m' -> 'two hours fifteen minutes'."""
+    parts = zip(match.groups(), ("hour", "minute", "second"), strict=True)
+    said = [f"{numbers.cardinal(str(int(n)))} {name}{'' if int(n) == 1 else 's'}" for n, name in parts if n]
+    return " ".join(said)
 
 
 def _verse(match: Match[str]) -> str:
@@ -46,13 +54,19 @@ TIMES: tuple[Rule, ...] = (
     rule(rf"(\d:\d\d)\s?{DASH}\s?(?=\d{{1,2}}:\d\d)", r"\1 to "),
     rule(_CLOCK_12, lambda m: _clock_12(m, letters(m[3] + "m")), style="spelled"),
     rule(_CLOCK_12, lambda m: _clock_12(m, m[3].upper() + "M"), style="cased"),
-    rule(rf"((?:{_RATIO})\b.{{0,12}}?\b)(\d{{1,3}}):(\d{{1,4}})\b(?!:)", lambda m: f"{m[1]}{m[2]} to {m[3]}"),
+    rule(rf"\b((?:{_RATIO})(?: {_JOINER}){{0,2}} )(\d{{1,4}}):(\d{{1,4}})\b(?!:)", r"\1\2 to \3"),
     rule(rf"\b(\d{{1,4}}):(\d{{1,4}})(?=\s(?:{_RATIO})\b)", r"\1 to \2"),
-    rule(r"\b(\d{1,4})\s?:\s?(\d|\d{3,4})\b(?![:.\d])(?<![:\d]\d:\d)", r"\1 to \2"),
-    rule(r"\b(16|21|4|3):(9|10|3|2)\b", r"\1 to \2"),
+    rule(r"\b([A-Z][a-z]{1,12}\.? \d{1,3}):(\d)\b(?![:\d])", r"\1 \2", exact=True),
+    rule(
+        r"\b((?:at|by|from|to|until|before|after|around) )([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)\b",
+        lambda m: f"{m[1]}{numbers.clock(m[2], m[3])} hours".replace("o'clock", "hundred"),
+    ),
+    rule(r"(?<![\w:.])(\d{1,4}):(\d|\d{3,4})\b(?![:.]\d)", r"\1 to \2"),
     rule(r"\b([01]?\d|2[0-4]):([0-5]\d):([0-5]\d)\b", _duration),
     rule(r"\b([01]?\d|2[0-4]):([0-5]\d)\b(?:\s?h(?:rs)?\b)?", lambda m: numbers.clock(m[1], m[2])),
     rule(r"\b(\d{2,3}):([0-5]\d)\b", lambda m: f"{numbers.cardinal(m[1])} {numbers.cardinal(str(int(m[2])))}"),
+    rule(r"\b(\d{1,3})\s?h(?:rs?)?\s?(\d{1,2})\s?m(?:ins?)?\b(?:\s?(\d{1,2})\s?s(?:ecs?)?\b)?", _hours),
+    rule(r"\b()(\d{1,3})\s?m(?:ins?)?\s?(\d{1,2})\s?s(?:ecs?)?\b", _hours),
     rule(r"\b([01]?\d|2[0-3])h([0-5]\d)\b", lambda m: numbers.clock(m[1], m[2])),
     rule(
         r"\b0(\d)([0-5]\d)( hours| hrs)\b",

@@ -10,18 +10,18 @@ from engine.text.normalize.rule import letters, rule
 
 _SCHEME = re.compile(r"^[a-z][a-z+]{1,9}://", re.IGNORECASE)
 _SIGNS = {
-    ".": " dot ",
-    "/": " slash ",
-    "\\": " backslash ",
-    "@": " at ",
-    "-": " dash ",
-    "_": " underscore ",
-    "~": " tilde ",
-    "?": " question mark ",
-    "=": " equals ",
-    "&": " and ",
-    "#": " hash ",
-    "+": " plus ",
+    ".": "dot",
+    "/": "slash",
+    "\\": "backslash",
+    "@": "at",
+    "-": "dash",
+    "_": "underscore",
+    "~": "tilde",
+    "?": "question mark",
+    "=": "equals",
+    "&": "and",
+    "#": "hash",
+    "+": "plus",
 }
 _PARTS = re.compile(r"[^\W\d_]+|\d+|.", re.DOTALL)
 _NO_VOWEL = re.compile("[^aeiouy]{1,4}", re.IGNORECASE)
@@ -35,14 +35,14 @@ _FILES = (
 
 def _web(match: Match[str]) -> str:
     """An address, symbol by symbol."""
-    return " ".join(map(_part, _PARTS.findall(_SCHEME.sub("", match[0]))))
+    return " ".join(filter(None, map(_part, _PARTS.findall(_SCHEME.sub("", match[0])))))
 
 
 def _part(part: str) -> str:
     if part.isdigit():
         return numbers.cardinal(part) if len(part) < 5 else numbers.spelled(part)
     if not part.isalpha():
-        return _SIGNS.get(part, " ")
+        return _SIGNS.get(part, "")
     if part.lower() in _SPELLED or _NO_VOWEL.fullmatch(part):
         return letters(part)
     return part

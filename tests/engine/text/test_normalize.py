@@ -135,7 +135,7 @@ WRITTEN_OUT = {  # for models that know capitals and punctuation
     "R&D @ home = 1 + 1": "R and D at home equals one plus one",
     "the T-800, an mp3, 5G, a 3-year-old": "the T eight hundred, an mp three, five G, a three year-old",
     "NASA, the U.S.A. and 3 GPUs": "NASA, the U.S.A. and three GPUs",
-    "J. R. R. Tolkien — naïve; (café): “Ω”": 'J. R. R. Tolkien — naïve; (café): "Omega"',
+    "J. R. R. Tolkien — naïve; (café): “Ω”": 'J. R. R. Tolkien — naïve; (café): "Ω"',
     "**bold**, `code` and [a link](https://example.com/a)": "bold, code and a link",
     "# Title\n- one\n* two": "Title\none\ntwo",
     "Wait... what?! No…": "Wait... what?! No…",

@@ -94,6 +94,8 @@ UNDOTTED = (
 TITLES_UNDOTTED = ("Ms",)  # and these before a name
 BEFORE_MORE = {  # words or parts of words elsewhere: with a dot, and only where the sentence goes on
     "est": "estimated",
+    "sq": "square",
+    "cu": "cubic",
     "fig": "figure",
     "inc": "incorporated",
     "corp": "corporation",
@@ -108,7 +110,6 @@ BEFORE_MORE = {  # words or parts of words elsewhere: with a dot, and only where
     "ext": "extension",
     "dir": "director",
     "exp": "expires",
-    "gen": "general",
     "rev": "revised",
     "orig": "original",
     "prev": "previous",

@@ -24,7 +24,7 @@ _SPELLED = (  # long enough to look like words, and are none
     "NCAA CIAO HVAC AWOL DIY FYI ETA USA IPA CIA NSA ISP UPS USB IRA EPA FDA GPA IPO ATM AKA DOA IED IUD MRI OCD UFO "
     "VIP IQ EQ AI IT UI UX UV EV EU UN UK UAE IBM AOL AMA APA ABA MLA IOU OJ LEED IEC IETF UTC USAF USMC UNCF AFAIK "
     "IIRC TIA IMO IMHO EOD EOM EOF SSID IMEI ISO IMAP SMTP UUID GUID AJAX ICU INR EUR AUD CIO COO CTO CFO SUV MOU "
-    "KPI KPIS OKR OKRS ROI CRM ERP SEO SAAS ADHD PTSD COPD AAA BAE BMI EKG ECG EEG"
+    "KPI KPIS OKR OKRS ROI CRM ERP SEO SAAS ADHD PTSD COPD AAA BAE BMI EKG ECG EEG OMG IDK BRB BTW TTYL TBA TBD EOS"
 )
 SPELLED_ACRONYMS = frozenset(_SPELLED.split()) - {"SAAS", "AJAX", "CIAO", "HIPAA", "OSHA", "AWOL", "LEED"}
 _WORDS = (  # up to three letters: words, also where nothing else is in capitals; and acronyms that are read as words
@@ -36,7 +36,7 @@ _WORDS = (  # up to three letters: words, also where nothing else is in capitals
     "gap gas gay gel gem get gif gig gin gnu go god got gum gun gus gut guy gym ha had ham has hat hay he her "
     "hey hi hid him hip his hit hmm ho hop hot how hug huh hut i ice if ill in ing ink inn is ivy jam jar jaw "
     "jet jew jin job joy json kay key kid kit lab lad lag lap laser law lay led lee leg let lid lie lip lit lo "
-    "log lot low ma mad man map mat may me men met mid min mix mm mob mom mon mud mug mum my na nafta nah nap nasa "
+    "log lot low ma mad man map mat max may me men met mid min mix mm mob mom mon mud mug mum my na nafta nah nap nasa "
     "nato net new no nod not now nun nut oak odd of off oh oil ok old on one ooh opec or ore our out owe owl own oz "
     "pad pal pan par pay pee pen per pet pic pie pig pin pit pop pot pro pub pup put radar ram ran rap rat raw rec "
     "red rid rig rim rip rod rom rot row rub rug rum run sad sat saw say scuba sea see set sex she shy sim sin sip "

@@ -100,6 +100,10 @@ BEFORE_NUMBERS = {  # before a number
     "nr": "number",
     "qty": "quantity",
     "op": "opus",
+    "sc": "scene",
+    "cl": "clause",
+    "bk": "book",
+    "pt": "part",
     "v": "versus",
 }
 PAIRED = (  # what the number behind is read in pairs of digits for
@@ -171,5 +175,5 @@ NUMBERED = (
     "stage|grade|division|round|step|table|figure|episode|season|group|unit|canto|line|version|class|category"
 )
 NUMBERED_PLACES = (  # behind which a number may end in a letter
-    "apartment|apt|suite|unit|room|building|gate|seat|row|flat|floor|terminal|platform|exit|lot|bay|pier|hall|track|stop|number"
+    "apartment|apt|route|highway|suite|unit|room|building|gate|seat|row|flat|floor|terminal|platform|exit|lot|bay|pier|hall|track|stop|number"
 )

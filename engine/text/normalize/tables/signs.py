@@ -15,6 +15,8 @@ SIGNS = {  # one character for each sign that is written in several ways, and wo
     "\u2044": "/",
     "²": " squared ",
     "³": " cubed ",
+    **{sign: f"^{digit}" for digit, sign in zip("01456789-", "⁰¹⁴⁵⁶⁷⁸⁹⁻", strict=True)},
+    **{sign: digit for digit, sign in zip("0123456789", "₀₁₂₃₄₅₆₇₈₉", strict=True)},
     "∕": "/",
     "∗": "*",
     "™": None,
@@ -93,7 +95,6 @@ GREEK = {
     "ι": "iota",
     "κ": "kappa",
     "λ": "lambda",
-    "μ": "mu",
     "ν": "nu",
     "ξ": "xi",
     "π": "pi",
@@ -112,5 +113,4 @@ GREEK = {
     "Σ": "sigma",
     "Φ": "phi",
     "Ψ": "psi",
-    "Ω": "omega",
 }
