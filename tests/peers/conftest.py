@@ -28,6 +28,7 @@ from service.server import Server
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-peers"
 _FREE_LIMIT_S = 5.0
+_PROGRAM_S = 240.0
 
 
 @dataclass
@@ -143,7 +144,12 @@ def run() -> Run:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, complaints = await process.communicate(json.dumps(said).encode())
+        try:
+            async with asyncio.timeout(_PROGRAM_S):
+                output, complaints = await process.communicate(json.dumps(said).encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
         assert process.returncode == 0, complaints.decode()[-4000:]
         return json.loads(output.decode().splitlines()[-1])
 
