@@ -61,7 +61,7 @@ async def all_spoken(doors: Doors) -> None:
 
 async def test_livekit(doors: Doors, run: Run, tmp_path: Path) -> None:
     told = await run("livekit", "livekit_turns", doors.address, tmp_path, said=TURNS)
-    assert told["voices"] == {"en": {"voices": ["Gapless.anna", "Gapless.karl"]}}
+    assert told["voices"] == {"en-US": {"voices": ["Gapless.anna", "Gapless.karl"]}}
     await all_spoken(doors)
     assert_heard(doors, tmp_path, 16_000)
     assert all(one.ended for one in doors.engine.spoken.values()), (
