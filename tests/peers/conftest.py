@@ -28,6 +28,7 @@ from service.server import Server
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-peers"
 _FREE_LIMIT_S = 5.0
+_PROGRAM_S = 240.0
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Spoken:
     """One utterance, as the engine spoke it."""
 
     utterance: Utterance
-    submitted: float  # s since the epoch
+    text: str = ""
     chunks: list[AudioChunk] = field(default_factory=list)
     ended: bool = False
     freed_s: float | None = None  # after a cancel in the middle: how long until its place was free
@@ -58,7 +59,7 @@ class Overheard:
         return getattr(self._engine, name)
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
-        spoken = Spoken(utterance, time.time())
+        spoken = Spoken(utterance)
 
         def listening(event: Event) -> None:
             if isinstance(event, AudioChunk):
@@ -70,6 +71,10 @@ class Overheard:
         accepted = self._engine.submit(utterance, listening)
         self.spoken[utterance.id] = spoken
         return accepted
+
+    def push_text(self, utterance_id: str, text: str) -> None:
+        self.spoken[utterance_id].text += text
+        self._engine.push_text(utterance_id, text)
 
     def cancel(self, utterance_id: str) -> None:
         spoken = self.spoken[utterance_id]
@@ -143,7 +148,12 @@ def run() -> Run:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, complaints = await process.communicate(json.dumps(said).encode())
+        try:
+            async with asyncio.timeout(_PROGRAM_S):
+                output, complaints = await process.communicate(json.dumps(said).encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
         assert process.returncode == 0, complaints.decode()[-4000:]
         return json.loads(output.decode().splitlines()[-1])
 

@@ -77,7 +77,11 @@ async def main():
     ears, errors = Ears(), Errors()
     worker = PipelineWorker(Pipeline([errors, tts, ears]), cancel_on_idle_timeout=False, enable_rtvi=False)
     started = asyncio.Event()
-    worker.add_event_handler("on_pipeline_started", lambda *_: set_(started))
+
+    @worker.event_handler("on_pipeline_started")
+    async def on_started(_worker, _frame):
+        started.set()
+
     told = []
 
     async def talk():
@@ -105,12 +109,14 @@ async def main():
 
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
-    await asyncio.gather(runner.run(), talk())
+    running = asyncio.create_task(runner.run())
+    try:
+        await talk()
+    except BaseException:
+        await worker.cancel()
+        raise
+    await running
     print(json.dumps({"turns": told, "errors": errors.said, "rates": sorted(ears.rates)}))
-
-
-async def set_(event):
-    event.set()
 
 
 asyncio.run(main())
