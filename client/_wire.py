@@ -426,4 +426,5 @@ def info_from(info: pb.GetServerInfoResponse) -> ServerInfo:
         default_max_text_delay_s=seconds(info.default_streaming.max_text_delay),
         features=features,
         active_utterances=info.active_utterances,
+        max_utterances_reason=info.max_utterances_reason,
     )

@@ -204,3 +204,4 @@ class ServerInfo:
     default_max_text_delay_s: float
     features: Mapping[str, bool]  # by the wire's names: alignment, playback_reports, ...
     active_utterances: int
+    max_utterances_reason: str = ""  # why limits.max_utterances is what it is now; "": the server does not say

@@ -118,6 +118,8 @@ class LocalEngine:
             longest_pause_samples=max(pauses),
             ledger_tokens=ledger_tokens,
             channel_samples=channel_samples,
+            places_follow=options.max_utterances is None and not options.deterministic,
+            vocoder_apart=not threads.is_small,
         )
         self._scheduler = Scheduler(config)
         stages = cores.apart(lambda: _stages(model, options, device, places, mark))
@@ -141,7 +143,7 @@ class LocalEngine:
             default_voice=config.default_voice,
             default_sampling=config.sampling.subset(config.used_sampling),
             default_max_text_delay_s=self._options.max_text_delay_s,
-            max_utterances=self._scheduler.limit,
+            max_utterances=self._scheduler.places.number,
             utterance_bytes=self._memory.total,
             utterance_memory_bytes=self._memory_limit,
             has_guidance=config.t3.guidance,
@@ -253,15 +255,15 @@ class LocalEngine:
 
     def let_in_what_fits(self) -> None:
         """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
-        voice, most = self._model.config.default_voice, self._scheduler.limit
+        voice, places = self._model.config.default_voice, self._scheduler.places
 
         def measured(count: int) -> float:
             rate = throughput.audio_per_s(self, voice, count, MEASURED_WITHIN_S)
             log.info("%d at once: %.1f s of audio in a second", count, rate)
             return rate
 
-        self._scheduler.limit = admission.streams_that_fit(measured, most)
-        log.info("up to %d utterances at once", self._scheduler.limit)
+        places.guess(admission.streams_that_fit(measured, places.most), "as measured at the start")
+        log.info("up to %d utterances at once", places.number)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         self._scheduler.on_close(callback)

@@ -273,6 +273,10 @@ class EngineStats:
     slots_in_use: int
     # By all utterances since the start, the warm-up's included. It only grows, so it is no part of what is held.
     done: Usage = field(default_factory=Usage, compare=False)
+    places: int = field(default=0, compare=False)  # utterances that may run at once, now,
+    places_reason: str = field(default="", compare=False)  # why so many
+    places_risen: int = field(default=0, compare=False)  # how often they did,
+    places_fallen: int = field(default=0, compare=False)  # and how often they fell
 
 
 class Engine(Protocol):

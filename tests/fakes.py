@@ -346,6 +346,8 @@ class ScriptedEngine:
             samples_unreleased=sum(one.unreleased for one in running),
             slots_in_use=len(running),
             done=self._done,
+            places=self._max_utterances,
+            places_reason="scripted",
         )
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:

@@ -120,7 +120,7 @@ class PacedEngine:
 
     def stats(self) -> EngineStats:
         return EngineStats(
-            utterances=int(self._running is not None), tokens_waiting=0, samples_unreleased=0, slots_in_use=0
+            utterances=int(self._running is not None), tokens_waiting=0, samples_unreleased=0, slots_in_use=0, places=1
         )
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:

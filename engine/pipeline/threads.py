@@ -24,8 +24,8 @@ class StageThreads:
     """Small networks are fastest on one thread each; T3 and the flow of large ones share the cores."""
 
     def __init__(self, model: Model, options: EngineOptions, device: Device) -> None:
-        self._is_small = count_weights(model.flow) < SMALL_PARAMETERS
-        self._cores = options.threads or (1 if self._is_small else max(1, cores.count() // 2))
+        self.is_small = count_weights(model.flow) < SMALL_PARAMETERS
+        self._cores = options.threads or (1 if self.is_small else max(1, cores.count() // 2))
         self._options = options
         self._device = device
 
@@ -37,9 +37,9 @@ class StageThreads:
         workers = [
             Worker("text", scheduler, [TextRunner(scheduler, stages.tokens)], self.pin, is_light=True),
             Worker("t3", scheduler, [t3], self._start_t3),
-            Worker("flow", scheduler, [vocoder, flow] if self._is_small else [flow], self.pin, load),
+            Worker("flow", scheduler, [vocoder, flow] if self.is_small else [flow], self.pin, load),
         ]
-        if not self._is_small:
+        if not self.is_small:
             workers.append(Worker("vocoder", scheduler, [vocoder], self.pin))
         return Workers(workers, self._all_cores())
 
@@ -55,6 +55,6 @@ class StageThreads:
         """For a worker that works alone. Not where the workers have teams of their own; nor for small networks, whose
         calls are too short to be shared; nor where the load must not be heard in the last bit."""
         given, fixed = self._options.threads is not None, self._options.deterministic
-        if given or fixed or self._cores > 1 or self._is_small or not self._device.is_cpu:
+        if given or fixed or self._cores > 1 or self.is_small or not self._device.is_cpu:
             return None
         return cores.everything()

@@ -144,6 +144,7 @@ class VocoderRunner(Runner):
         running, timings = job.running, job.timings
         first_sample, seq = running.samples_sent, running.n_chunks
         running.n_chunks += 1
+        self._scheduler.look()
         return AudioChunk(
             seq=seq,
             first_sample=first_sample,

@@ -7,6 +7,7 @@ A listener is where his last report says, or, without reports, where real-time p
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, replace
 
 from engine.scheduling import playback, windows
@@ -16,6 +17,7 @@ from engine.scheduling.playback import Machine, Stretch
 from engine.scheduling.running import Running
 
 NS_PER_S = 1_000_000_000
+MOST_SLACKS = 1000  # that are kept for whoever asks
 LEAST_SOUND_S = 0.06  # of a first chunk: shorter ones are no start, see "TTFA"
 ABOUT = 0.03  # of a cost: so much more or less makes no other machine
 HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of the pre-buffer costs less than a gap
@@ -47,6 +49,7 @@ class Deadlines:
         self._estimates = estimates
         self._hints = hints
         self._rescue = rescue
+        self._slacks_s: deque[float] = deque(maxlen=MOST_SLACKS)  # of the chunks since somebody asked
         self._machine: Machine | None = None  # as it was last worked out,
         self._machine_costs: tuple[float, ...] = ()  # of what,
         self._rescues = False  # and whether with lookahead to spare
@@ -113,6 +116,8 @@ class Deadlines:
         first = not running.first_chunk_ns
         if first:
             running.first_chunk_ns = running.starts_ns = running.runs_out_ns = now
+        else:
+            self._slacks_s.append((running.runs_out_ns - now) / NS_PER_S)
         if not first and (running.listener_reports or now >= running.starts_ns or not self._hints):
             # A listener who starves stands still until there is something again.
             running.runs_out_ns = max(running.runs_out_ns, now) + num_samples * NS_PER_S // rate
@@ -121,6 +126,12 @@ class Deadlines:
         running.starts_ns = running.first_chunk_ns + round((hint_s or 0.0) * NS_PER_S)
         running.runs_out_ns = max(running.starts_ns, now) + running.samples_sent * NS_PER_S // rate
         return hint_s
+
+    def take_slacks_s(self) -> list[float]:
+        """How long before its turn each chunk was delivered since the last call, but first ones; negative: late."""
+        slacks_s = list(self._slacks_s)
+        self._slacks_s.clear()
+        return slacks_s
 
     def _prebuffer_s(self, running: Running, now: int) -> float:
         timing = self.timing

@@ -12,6 +12,7 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 import threading
@@ -26,11 +27,15 @@ from engine.scheduling.contention import Contention, due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import Failure, SegmentTokens
+from engine.scheduling.places import Look, Places
 from engine.scheduling.playback import Machine
 from engine.scheduling.running import FlowJob, Report, Running, VocoderJob
 from engine.scheduling.wakeups import Stage, Wakeups
 from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
+log = logging.getLogger(__name__)
+
+ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next one already
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
 LOOK_AGAIN_S = 0.02  # at the latest, where tokens come that make a window larger and so longer
 CANDIDATES = 4  # times a batch: so many windows that could be run are looked at, for those that fit to the first
@@ -50,6 +55,8 @@ class SchedulerConfig:
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
+    places_follow: bool = False  # what listeners get; else all are let in that there is memory for
+    vocoder_apart: bool = False  # it has a thread of its own; else it is the flow's
 
 
 class Scheduler:
@@ -67,7 +74,9 @@ class Scheduler:
         self.wakeups = Wakeups()
         self.closed = False
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
-        self.limit = config.max_utterances  # that are let in; less, where more were measured not to fit
+        most, follows = config.max_utterances, config.places_follow
+        self.places = Places(most, most, "as many as were asked for, or as memory has room for", follows=follows)
+        self._asked = False  # a place was wanted since the last look, and there was none
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
         self._running: dict[str, Running] = {}
@@ -84,8 +93,11 @@ class Scheduler:
         with self.lock:
             if self.closed:
                 raise self.broken or EngineClosed("the engine takes no more work: it is shutting down")
-            if len(self._running) >= self.limit:
-                raise Overloaded(f"{len(self._running)} of {self.limit} utterances are running", self._retry_after_s())
+            self.look()
+            if not self._has_place():
+                self._asked = True
+                said = f"{len(self._running)} of {self.places.number} utterances are running"
+                raise Overloaded(said, self._retry_after_s())
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
             self._running[running.request.id] = running
@@ -142,6 +154,42 @@ class Scheduler:
             callback()
         return running
 
+    def look(self) -> None:
+        """Sees, now and then, whether there are too many utterances, or room for more. Wants `changed` held."""
+        now = now_ns()
+        if not self.places.is_time(now / NS_PER_S):
+            return
+        slacks_s = self.deadlines.take_slacks_s()
+        done = self._done_in_all()
+        flow_ns = done.flow_ns - (done.vocoder_ns if self.config.vocoder_apart else 0)
+        look = Look(
+            at_s=now / NS_PER_S,
+            running=len(self._running),
+            slacks_s=slacks_s,
+            made_s=done.samples / self.config.timing.sample_rate,
+            busy_s=[busy_ns / NS_PER_S for busy_ns in (done.t3_ns, flow_ns, done.vocoder_ns)],
+            asked=self._asked,
+        )
+        self._asked = False
+        if self.places.see(look):
+            log.info("up to %d utterances at once: %s", self.places.number, self.places.reason)
+
+    def _has_place(self) -> bool:
+        """Who is about to end leaves a place free, as far as there is memory."""
+        if len(self._running) < self.places.number:
+            return True
+        if len(self._running) >= self.places.most or not self.config.places_follow:
+            return False
+        staying = sum(not self._is_ending(running) for running in self._running.values())
+        return staying < self.places.number
+
+    def _is_ending(self, running: Running) -> bool:
+        rest = self._rest(running)
+        return not rest.is_open and rest.tokens <= ENDING_TOKENS
+
+    def _done_in_all(self) -> Usage:
+        return total([self._done, *(running.usage for running in self._running.values())])
+
     def stats(self) -> EngineStats:
         with self.lock:
             everyone = [*self._running.values(), *self._leaving]
@@ -150,7 +198,11 @@ class Scheduler:
                 tokens_waiting=sum(running.ledger.waiting for running in everyone),
                 samples_unreleased=sum(self._samples_ahead(running) for running in self._running.values()),
                 slots_in_use=sum(running.row is not None for running in everyone),
-                done=total([self._done, *(running.usage for running in self._running.values())]),
+                done=self._done_in_all(),
+                places=self.places.number,
+                places_reason=self.places.reason,
+                places_risen=self.places.risen,
+                places_fallen=self.places.fallen,
             )
 
     def _retry_after_s(self) -> float:

@@ -110,7 +110,7 @@ class _EngineCollector:
         done, rate = stats.done, info.sample_rate
         for name, meaning, value in (
             ("utterances_active", "Utterances that run.", stats.utterances),
-            ("utterances_limit", "Utterances that may run at once.", info.max_utterances),
+            ("utterances_limit", "Utterances that may run at once, now.", stats.places),
             ("slots_in_use", "Utterances that T3 works on.", stats.slots_in_use),
             ("tokens_waiting", "Speech tokens drawn and not yet spoken.", stats.tokens_waiting),
             ("audio_waiting_seconds", "Audio that waits for its listeners.", stats.samples_unreleased / rate),
@@ -121,6 +121,8 @@ class _EngineCollector:
         ):
             yield GaugeMetricFamily(f"gapless_{name}", meaning, value)
         for name, meaning, total in (
+            ("limit_rises", "Times that more utterances were let in at once.", stats.places_risen),
+            ("limit_falls", "Times that fewer were.", stats.places_fallen),
             ("input_characters", "Characters of text that came.", done.input_characters),
             ("speech_tokens", "Speech tokens drawn.", done.speech_tokens),
             ("audio_seconds", "Audio made.", done.samples / rate),

@@ -142,7 +142,7 @@ def to_server_info(
         native_sample_rate_hertz=info.sample_rate,
         sample_rates_hertz=sample_rates(info.sample_rate),
         encodings=list(ENCODINGS.values()),
-        limits=to_limits(info, config),
+        limits=to_limits(info, config, stats.places),
         default_sampling=to_sampling(info.default_sampling),
         default_streaming=tts_pb2.StreamingConfig(
             max_lead=to_duration(config.max_lead_s), max_text_delay=to_duration(info.default_max_text_delay_s)
@@ -168,6 +168,7 @@ def to_server_info(
         utterance_bytes=info.utterance_bytes,
         utterance_memory_bytes=info.utterance_memory_bytes,
         text_formats=list(TEXT_FORMATS.values()),
+        max_utterances_reason=stats.places_reason,
     )
 
 
@@ -209,11 +210,11 @@ def to_sampling(sampling: Mapping[str, float]) -> tts_pb2.SamplingConfig:
     return wire
 
 
-def to_limits(info: messages.EngineInfo, config: ServiceConfig) -> tts_pb2.Limits:
+def to_limits(info: messages.EngineInfo, config: ServiceConfig, places: int) -> tts_pb2.Limits:
     return tts_pb2.Limits(
         max_text_chars=config.max_text_chars,
         idle_timeout=to_duration(config.idle_timeout_s),
-        max_utterances=info.max_utterances,
+        max_utterances=places,
         max_message_bytes=config.max_message_bytes,
         max_calls=config.max_calls,
         max_calls_per_connection=config.max_calls_per_connection,

@@ -70,7 +70,7 @@ class Session:
         draining: asyncio.Event,
     ) -> None:
         info = dependencies.info
-        self._limits = responses.to_limits(info, dependencies.config)
+        self._limits = responses.to_limits(info, dependencies.config, info.max_utterances)
         self._draining = draining
         self._id = request.utterance.id
         self._request = request

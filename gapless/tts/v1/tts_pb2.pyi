@@ -505,7 +505,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "language_codes", "flow_form", "utterance_bytes", "utterance_memory_bytes", "text_formats")
+    __slots__ = ("version", "model", "variant", "native_sample_rate_hertz", "sample_rates_hertz", "encodings", "limits", "default_sampling", "default_streaming", "features", "active_utterances", "device", "language_codes", "flow_form", "utterance_bytes", "utterance_memory_bytes", "text_formats", "max_utterances_reason")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
@@ -523,6 +523,7 @@ class GetServerInfoResponse(_message.Message):
     UTTERANCE_BYTES_FIELD_NUMBER: _ClassVar[int]
     UTTERANCE_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     TEXT_FORMATS_FIELD_NUMBER: _ClassVar[int]
+    MAX_UTTERANCES_REASON_FIELD_NUMBER: _ClassVar[int]
     version: str
     model: str
     variant: str
@@ -540,7 +541,8 @@ class GetServerInfoResponse(_message.Message):
     utterance_bytes: int
     utterance_memory_bytes: int
     text_formats: _containers.RepeatedScalarFieldContainer[TextFormat]
-    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., language_codes: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ..., text_formats: _Optional[_Iterable[_Union[TextFormat, str]]] = ...) -> None: ...
+    max_utterances_reason: str
+    def __init__(self, version: _Optional[str] = ..., model: _Optional[str] = ..., variant: _Optional[str] = ..., native_sample_rate_hertz: _Optional[int] = ..., sample_rates_hertz: _Optional[_Iterable[int]] = ..., encodings: _Optional[_Iterable[_Union[AudioEncoding, str]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., default_sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., default_streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ..., active_utterances: _Optional[int] = ..., device: _Optional[str] = ..., language_codes: _Optional[_Iterable[str]] = ..., flow_form: _Optional[str] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ..., text_formats: _Optional[_Iterable[_Union[TextFormat, str]]] = ..., max_utterances_reason: _Optional[str] = ...) -> None: ...
 
 class Features(_message.Message):
     __slots__ = ("alignment", "playback_reports", "playback_scheduling", "prebuffer_hint", "speculation", "guidance", "emotion", "voice_cloning", "deterministic", "speaking_rate", "pronunciations", "phonemes", "resume")

@@ -1,0 +1,211 @@
+"""Do the places follow a machine that gets slower and faster, before listeners hear it, and without swinging?
+
+    python -m benchmarks.scale.changing_machine --scene confined          # all threads on one core for 30 s, and back
+    python -m benchmarks.scale.changing_machine --scene outside --minutes 10
+    python -m benchmarks.scale.changing_machine --scene busy_start
+
+A service with --max-utterances auto, and more callers than fit. `confined`: each thread of the service may use one core
+only, for a while. `outside`: other processes come and go at random. `busy_start`: the service starts beside a process
+that is busy, which then ends; the same start is measured in quiet. Told are the places over time with their reasons,
+C100 of those who were admitted, and how often places changed within a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.support import simulated_listener
+from benchmarks.support.load_generator import Call, OverWire, crowd
+from benchmarks.support.machine import describe, machine
+from benchmarks.support.service_process import process
+from benchmarks.support.texts import texts
+from client import Client
+from client.errors import ClientError
+
+TEXTS = tuple(texts(24))
+POLL_S = 0.25
+SETTLES_S = 2.0  # after a change, before those who are admitted count
+AUDIBLE_S = 0.1
+WITHIN_S = 60.0
+BACK = 0.9  # of the places there were before
+QUIET_S, BUSY_S = (3.0, 40.0), (3.0, 40.0)  # of an outside load, at random
+FULL_S = 20.0  # that the callers need to fill the service
+
+
+@dataclass
+class Places:
+    """What the server says of itself, over the time of the crowd."""
+
+    seen: list[tuple[float, int, int, str]] = field(default_factory=list)  # at, places, active, reason
+
+    @property
+    def changes(self) -> list[tuple[float, int, str]]:
+        pairs = zip(self.seen, self.seen[1:], strict=False)
+        return [(at, now, reason) for (_, before, _, _), (at, now, _, reason) in pairs if now != before]
+
+    def between(self, since_s: float, until_s: float) -> list[int]:
+        return [places for at, places, _, _ in self.seen if since_s <= at < until_s]
+
+    @property
+    def most_changes(self) -> int:
+        """Within a minute."""
+        instants = [at for at, _, _ in self.changes]
+        return max((sum(begin <= at < begin + WITHIN_S for at in instants) for begin in instants), default=0)
+
+
+@contextlib.asynccontextmanager
+async def watched(client: Client) -> AsyncIterator[Places]:
+    places, began_s = Places(), time.monotonic()
+
+    async def look() -> None:
+        while True:
+            with contextlib.suppress(ClientError):
+                info = await client.info()
+                at_s, limit = time.monotonic() - began_s, info.limits.max_utterances
+                places.seen.append((at_s, limit, info.active_utterances, info.max_utterances_reason))
+            await asyncio.sleep(POLL_S)
+
+    task = asyncio.create_task(look())
+    try:
+        yield places
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def continuity(calls: Sequence[Call]) -> float:
+    worst = [simulated_listener.listen(call.arrivals, follow_hints=True).worst_s for call in calls if call.arrivals]
+    return simulated_listener.share_within(worst, AUDIBLE_S) if worst else float("nan")
+
+
+def audio_per_s(calls: Sequence[Call], since_s: float, until_s: float) -> float:
+    """Audio that arrived in a time."""
+    arrivals = [(call.began_s + one.ready_s, one.audio_s) for call in calls for one in call.arrivals]
+    return sum(audio_s for at_s, audio_s in arrivals if since_s <= at_s < until_s) / (until_s - since_s)
+
+
+def confine(pid: int, cores: Sequence[int]) -> None:
+    """Each thread of a process."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task), cores)
+
+
+@contextlib.contextmanager
+def busy_process() -> Iterator[subprocess.Popen[bytes]]:
+    burning = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield burning
+    finally:
+        burning.kill()
+        burning.wait()
+
+
+async def confined(arguments: argparse.Namespace) -> dict[str, Any]:
+    cores, for_s = sorted(os.sched_getaffinity(0)), arguments.seconds
+    with process("--model", arguments.model) as (address, running):
+        async with Client(address) as client, watched(client) as places, asyncio.TaskGroup() as group:
+            end_s = FULL_S + for_s + 2 * FULL_S
+            speaking = group.create_task(crowd(OverWire(client), arguments.callers, end_s, TEXTS, arguments.seed))
+            await asyncio.sleep(FULL_S)
+            confine(running.pid, cores[:1])
+            await asyncio.sleep(for_s)
+            confine(running.pid, cores)
+    calls, back_s = speaking.result(), FULL_S + for_s
+    before = places.between(FULL_S - 5.0, FULL_S)[-1]
+    later = [call for call in calls if FULL_S + SETTLES_S <= call.began_s < back_s]
+    under_way = [call for call in calls if call.arrivals and call.began_s < FULL_S < call.began_s + _made_s(call)]
+    heard = [simulated_listener.listen(call.arrivals, follow_hints=True) for call in under_way]
+    regained = [at - back_s for at, number, _, _ in places.seen if at >= back_s and number >= BACK * before]
+    return {
+        "places_before": before,
+        "places_confined": places.between(FULL_S + SETTLES_S, back_s),
+        "audio_per_s_confined": round(audio_per_s(calls, FULL_S + SETTLES_S, back_s), 1),
+        "c100_before": continuity([call for call in calls if call.began_s < FULL_S and call not in under_way]),
+        "c100_admitted_later": continuity(later),
+        "admitted_later": len([call for call in later if call.arrivals]),
+        "under_way": len(under_way),
+        "under_way_broken_inside": sum(one.inside > AUDIBLE_S for one in heard),
+        "back_after_s": round(regained[0], 1) if regained else None,
+        **_told(places),
+    }
+
+
+async def outside(arguments: argparse.Namespace) -> dict[str, Any]:
+    chance, seconds = random.Random(arguments.seed), 60.0 * arguments.minutes
+    with process("--model", arguments.model) as (address, _):
+        async with Client(address) as client, watched(client) as places, asyncio.TaskGroup() as group:
+            speaking = group.create_task(crowd(OverWire(client), arguments.callers, seconds, TEXTS, arguments.seed))
+            while not speaking.done() and (places.seen[-1][0] if places.seen else 0.0) < seconds:
+                await asyncio.sleep(chance.uniform(*QUIET_S))
+                with busy_process():
+                    await asyncio.sleep(chance.uniform(*BUSY_S))
+    calls = speaking.result()
+    return {"c100": continuity(calls), "utterances": sum(bool(call.arrivals) for call in calls), **_told(places)}
+
+
+async def busy_start(arguments: argparse.Namespace) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with contextlib.ExitStack() as stack:
+        burning = stack.enter_context(busy_process())
+        address, _ = stack.enter_context(process("--model", arguments.model))
+        burning.kill()
+        async with Client(address) as client, watched(client) as places:
+            calls = await crowd(OverWire(client), arguments.callers, 60.0, TEXTS, arguments.seed)
+        found |= {"places_at_start": places.seen[0][1], "places_after_60_s": places.between(0.0, 60.0)[-1]}
+        found |= {"c100": continuity(calls), **_told(places)}
+    with process("--model", arguments.model) as (address, _):
+        async with Client(address) as client:
+            found["places_of_a_quiet_start"] = client.server.limits.max_utterances
+    return found
+
+
+def _made_s(call: Call) -> float:
+    """How long it took to make, and to send, all of it."""
+    return call.arrivals[-1].ready_s
+
+
+SCENES = {"confined": confined, "outside": outside, "busy_start": busy_start}
+
+
+def _told(places: Places) -> dict[str, Any]:
+    changes = [(round(at, 1), number, reason) for at, number, reason in places.changes]
+    return {"most_changes_in_a_minute": places.most_changes, "changes": changes}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--scene", choices=SCENES, default="confined")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--callers", type=int, default=40, help="more than fit")
+    parser.add_argument("--seconds", type=float, default=30.0, help="on one core")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of random load")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    print(f"{arguments.model}, {arguments.scene}, {arguments.callers} callers, on {describe()}", flush=True)
+    found = asyncio.run(SCENES[arguments.scene](arguments))
+    for name, value in found.items():
+        if name != "changes":
+            print(f"{name:<26} {value}")
+    for at, number, reason in found["changes"]:
+        print(f"  {at:6.1f} s  {number:3}  {reason}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine(), arguments.scene: found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""How many utterances are let in now: places follow what listeners get, and what the machine makes.
+
+A measurement at start is a first guess (admission.py). From then on places go down when chunks are delivered later than
+they were planned for, to what the machine makes meanwhile: it makes all it can then. They go up while chunks are in
+time, places are asked for, and the threads have time to spare. Pure: what was seen goes in, a number and its reason
+come out. Instants and durations are seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LOOK_S = 0.25  # from one look to the next
+LATE_S = 0.04  # before its turn: a chunk that is planned to be there a little sooner than this is late for its plan
+IN_DANGER = 0.15  # share of the chunks that may be: a text may be odd, and a thread may wake late
+LEAST_LATE = 2  # chunks
+PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
+RISES_TO = 0.95  # of what it seems to make: few make less of it than many would, whose windows run together
+STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that,
+ENDING_S = 1.5  # as seen over so long
+KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
+AT_ONCE_S = 0.5  # looked back at before places go down,
+AT_LEISURE_S = 4.0  # and before they go up
+REST_DOWN_S = 1.5  # from any change to the next one down: the last one has to show first
+REST_UP_S = 4.0  # and to the next one up; twice as long for each time that they fell of late:
+MOST_REST_S = 60.0  # whose machine is taken away again and again had better not count on all of it
+APART_S, LATE_MEMORY_S = 6.0, 180.0  # falls that are closer are one, and are forgotten after so long
+WORTH_IT = 1.15  # times the places: a smaller rise is none
+MOST_GROWTH = 2.0  # times the places, in one rise: beyond that nothing is known
+MOST_CHANGES, WITHIN_S = 6, 60.0  # of places; the last of them is kept for a fall
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is seen at one moment."""
+
+    at_s: float
+    running: int  # utterances
+    slacks_s: Sequence[float]  # how long before its turn each chunk was delivered since the last look, but first ones
+    made_s: float  # audio that was made since the start,
+    busy_s: Sequence[float]  # and the work of each thread
+    asked: bool = False  # a place was wanted since the last look, and there was none
+
+
+class Places:
+    def __init__(self, number: int, most: int, reason: str, *, follows: bool) -> None:
+        """`follows`: whether they follow what is seen; else `number` stays."""
+        self.number = number
+        self.most = most
+        self.reason = reason
+        self.risen = self.fallen = 0  # how often
+        self._follows = follows
+        self._looks: deque[Look] = deque()
+        self._changes: deque[float] = deque(maxlen=MOST_CHANGES)  # when,
+        self._falls: list[float] = []  # and when they began to fall
+        self._fell_s = -math.inf  # when they last did,
+        self._known = 0  # and how many there were before
+
+    def is_time(self, now_s: float) -> bool:
+        """Whether to look again."""
+        return self._follows and (not self._looks or now_s - self._looks[-1].at_s >= LOOK_S)
+
+    def guess(self, number: int, reason: str) -> None:
+        """Something else was measured, while nobody was served."""
+        self.number, self.reason = min(number, self.most), reason
+        self._looks.clear()
+
+    def see(self, look: Look) -> bool:
+        """Whether places changed."""
+        self._looks.append(look)
+        while look.at_s - self._looks[0].at_s > AT_LEISURE_S + LOOK_S:
+            self._looks.popleft()
+        number, reason = self._fallen(look) or self._risen(look) or (self.number, self.reason)
+        if number == self.number:
+            return False
+        if number < self.number:
+            if look.at_s - self._fell_s > APART_S:
+                self._falls.append(look.at_s)
+                self._known = self.number
+            self._fell_s = look.at_s
+        self.risen, self.fallen = self.risen + (number > self.number), self.fallen + (number < self.number)
+        self.number, self.reason = number, reason
+        self._changes.append(look.at_s)
+        return True
+
+    def _fallen(self, look: Look) -> tuple[int, str] | None:
+        recent = self._since(look.at_s - AT_ONCE_S)
+        if not _in_danger(recent) or not self._rested(look.at_s, REST_DOWN_S, MOST_CHANGES):
+            return None
+        longer = self._since(look.at_s - ENDING_S)
+        are_ending = any(one.running > self.number for one in longer)
+        rate = _rate(longer if are_ending else recent)
+        number = max(1, min(self.number - 1, int(PROMISED * rate)))
+        if are_ending and number > STILL_ENDING * self.number:
+            return None
+        late, chunks = _late(recent)
+        return number, f"{late} of {chunks} chunks were late for their plan at {rate:.1f} s of audio a second"
+
+    def _risen(self, look: Look) -> tuple[int, str] | None:
+        recent = self._since(look.at_s - AT_LEISURE_S)
+        if look.at_s - recent[0].at_s < AT_LEISURE_S - LOOK_S or _in_danger(recent):
+            return None
+        if not any(one.asked or one.running >= self.number for one in recent):
+            return None
+        self._falls = [at_s for at_s in self._falls if look.at_s - at_s < LATE_MEMORY_S]
+        rest_s = min(MOST_REST_S, REST_UP_S * 2 ** max(0, len(self._falls) - 1))
+        if not self._rested(look.at_s, rest_s, MOST_CHANGES - 1):
+            return None
+        load, capacity = _load(recent), _capacity(recent)
+        number = min(self.most, int(MOST_GROWTH * self.number), int(RISES_TO * capacity))
+        if number >= KNOWN * self._known:
+            number = max(number, self._known)
+        if number <= self.number or number < WORTH_IT * self.number:
+            return None
+        return number, f"chunks were in time, and the busiest thread worked {load:.0%} of the time"
+
+    def _since(self, at_s: float) -> list[Look]:
+        return [look for look in self._looks if look.at_s >= at_s]
+
+    def _rested(self, now_s: float, rest_s: float, most: int) -> bool:
+        if self._changes and now_s - self._changes[-1] < rest_s:
+            return False
+        return sum(now_s - at_s < WITHIN_S for at_s in self._changes) < most
+
+
+def _late(looks: Sequence[Look]) -> tuple[int, int]:
+    """Chunks that were late for their plan, and all."""
+    slacks_s = [slack_s for look in looks[1:] for slack_s in look.slacks_s]  # the first look tells of before
+    return sum(slack_s < LATE_S for slack_s in slacks_s), len(slacks_s)
+
+
+def _in_danger(looks: Sequence[Look]) -> bool:
+    late, chunks = _late(looks)
+    return late >= LEAST_LATE and late > IN_DANGER * chunks
+
+
+def _rate(looks: Sequence[Look]) -> float:
+    """Audio a second."""
+    first, last = looks[0], looks[-1]
+    return (last.made_s - first.made_s) / (last.at_s - first.at_s)
+
+
+def _load(looks: Sequence[Look]) -> float:
+    """Share of its time that the busiest thread worked."""
+    first, last = looks[0], looks[-1]
+    worked_s = max(after - before for before, after in zip(first.busy_s, last.busy_s, strict=True))
+    return min(1.0, worked_s / (last.at_s - first.at_s))
+
+
+def _capacity(looks: Sequence[Look]) -> float:
+    """Audio a second, had the busiest thread worked all the time."""
+    return _rate(looks) / max(0.05, _load(looks))

@@ -1,0 +1,192 @@
+"""Places follow what listeners get: on a machine of arithmetic, whose speed changes while callers come and go."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from engine.scheduling.places import LOOK_S, MOST_CHANGES, WITHIN_S, Look, Places
+
+MOST = 60
+TICK_S = 0.02
+QUIET = 20.0  # seconds of audio that the machine makes in a second for many, alone,
+SHARED = 10.0  # and beside somebody else
+HALF_AT = 4.0  # utterances at which it makes half of that: batches
+AHEAD_S = 6.0  # audio that a listener may be ahead
+CHUNK_S, FIRST_S = 0.4, 0.3
+FIRST_WITHIN_S = 0.2
+
+
+@dataclass(eq=False)
+class Listener:
+    length_s: float
+    begun_s: float
+    made_s: float = 0.0
+    working_s: float = 0.0  # of the chunk that is being made
+    runs_out_s: float = 0.0  # 0: nothing came yet
+    worst_s: float = 0.0  # the longest time without audio
+
+    @property
+    def due_s(self) -> float:
+        return self.runs_out_s or self.begun_s + FIRST_WITHIN_S
+
+    @property
+    def chunk_s(self) -> float:
+        return min(CHUNK_S if self.made_s else FIRST_S, self.length_s - self.made_s)
+
+
+@dataclass
+class Machine:
+    """Makes chunk after chunk, for the listener who runs out first."""
+
+    places: Places
+    callers: int
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+    now_s: float = 0.0
+    made_s: float = 0.0
+    busy_s: float = 0.0
+    running: list[Listener] = field(default_factory=list)
+    heard: list[Listener] = field(default_factory=list)
+    slacks_s: list[float] = field(default_factory=list)
+    changes: list[tuple[float, int]] = field(default_factory=list)
+    asked: bool = False
+    refused: int = 0
+
+    def run(self, for_s: float, speed: float) -> None:
+        end_s = self.now_s + for_s
+        while self.now_s < end_s:
+            self.now_s += TICK_S
+            self._arrive()
+            self._make(speed)
+            if self.places.is_time(self.now_s):
+                self._look()
+
+    def _arrive(self) -> None:
+        """Each of the callers who are silent begins within a second or so."""
+        listening = sum(one.runs_out_s > self.now_s for one in self.heard[-self.callers :])
+        for _ in range(max(0, self.callers - len(self.running) - listening)):
+            if self.chance.random() < TICK_S:
+                if len(self.running) >= self.places.number:
+                    self.refused, self.asked = self.refused + 1, True
+                else:
+                    self.running.append(Listener(self.chance.uniform(3.0, 15.0), self.now_s))
+
+    def _make(self, speed: float) -> None:
+        hungry = [one for one in self.running if one.runs_out_s < self.now_s + AHEAD_S]
+        left_s = TICK_S
+        rate = speed * len(hungry) / (len(hungry) + HALF_AT) * (1 + HALF_AT / speed)
+        while hungry and left_s > 1e-9:
+            one = min(hungry, key=lambda listener: listener.due_s)
+            takes_s = min(left_s, (one.chunk_s - one.working_s) / rate)
+            one.working_s += takes_s * rate
+            left_s -= takes_s
+            if one.working_s >= one.chunk_s - 1e-9:
+                self._deliver(one)
+                if one.made_s >= one.length_s - 1e-9:
+                    self.running.remove(one)
+                    self.heard.append(one)
+                hungry = [one for one in self.running if one.runs_out_s < self.now_s + AHEAD_S]
+        self.busy_s += TICK_S - left_s
+
+    def _deliver(self, one: Listener) -> None:
+        chunk_s, one.working_s = one.chunk_s, 0.0
+        if one.made_s:
+            self.slacks_s.append(one.runs_out_s - self.now_s)
+            one.worst_s = max(one.worst_s, self.now_s - one.runs_out_s)
+        one.runs_out_s = max(one.runs_out_s, self.now_s) + chunk_s
+        one.made_s += chunk_s
+        self.made_s += chunk_s
+
+    def _look(self) -> None:
+        look = Look(
+            at_s=self.now_s,
+            running=len(self.running),
+            slacks_s=self.slacks_s,
+            made_s=self.made_s,
+            busy_s=[self.busy_s, 0.4 * self.busy_s],
+            asked=self.asked,
+        )
+        self.slacks_s, self.asked = [], False
+        if self.places.see(look):
+            self.changes.append((self.now_s, self.places.number))
+
+    def continuity(self, since_s: float) -> float:
+        """Share of those begun since then whose sound did not break for more than 100 ms."""
+        heard = [one for one in self.heard if one.begun_s >= since_s]
+        return sum(one.worst_s <= 0.1 for one in heard) / len(heard)
+
+    def within(self, since_s: float, until_s: float) -> list[int]:
+        return [number for at_s, number in self.changes if since_s <= at_s < until_s]
+
+
+def machine(places: int, callers: int = 40) -> Machine:
+    return Machine(Places(places, MOST, "at first", follows=True), callers)
+
+
+def swings(machine: Machine) -> int:
+    """The most changes within a minute."""
+    instants = [at_s for at_s, _ in machine.changes]
+    return max((sum(begin <= at_s < begin + WITHIN_S for at_s in instants) for begin in instants), default=0)
+
+
+def test_places_that_fit_stay() -> None:
+    fits = machine(18)
+    fits.run(120.0, QUIET)
+    assert fits.continuity(0.0) >= 0.99
+    assert not fits.changes
+    assert fits.refused
+
+
+def test_half_the_machine_is_taken_away_and_given_back() -> None:
+    taken = machine(18)
+    taken.run(60.0, QUIET)
+    taken.run(30.0, SHARED)
+    assert taken.continuity(62.0) >= 0.99
+    assert 0.65 * SHARED <= taken.places.number <= SHARED
+    taken.run(15.0, QUIET)
+    assert taken.places.number == 18
+    taken.run(45.0, QUIET)
+    assert taken.continuity(62.0) >= 0.99
+    assert swings(taken) <= MOST_CHANGES
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_load_from_outside_that_comes_and_goes_makes_nothing_swing(seed: int) -> None:
+    """What half the machine is suddenly too little for breaks, for those who are under way; the next ones wait."""
+    outside, fixed, chance = machine(18), machine(18), random.Random(seed)
+    fixed.places = Places(18, MOST, "asked for", follows=False)
+    while outside.now_s < 600.0:
+        for_s, speed = chance.uniform(3.0, 40.0), chance.choice([QUIET, 0.75 * QUIET, SHARED])
+        outside.run(for_s, speed)
+        fixed.run(for_s, speed)
+    assert swings(outside) <= MOST_CHANGES
+    assert outside.continuity(0.0) >= 0.9
+    assert fixed.continuity(0.0) < 0.8
+
+
+def test_a_start_beside_a_busy_process_is_made_good() -> None:
+    slow = machine(8)
+    slow.run(60.0, QUIET)
+    assert slow.places.number >= 17
+    assert slow.continuity(0.0) >= 0.99
+
+
+def test_without_demand_nothing_rises() -> None:
+    few = machine(8, callers=3)
+    few.run(60.0, QUIET)
+    assert not few.changes
+
+
+def test_places_that_were_asked_for_stay_whatever_is_seen() -> None:
+    fixed = Places(5, 5, "asked for", follows=False)
+    assert not fixed.is_time(1.0)
+
+
+def test_one_odd_listener_is_no_danger() -> None:
+    places = Places(8, 20, "at first", follows=True)
+    for index in range(40):
+        at_s, slack_s = index * LOOK_S, -0.2 if index % 8 == 0 else 1.0
+        look = Look(at_s=at_s, running=6, slacks_s=[slack_s, 1.0], made_s=6 * at_s, busy_s=[0.5 * at_s])
+        assert not places.see(look)
