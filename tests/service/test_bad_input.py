@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
 from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1 import tts_pb2_grpc
 from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, config, detail, end, say, seeded, text
 from tests.service.test_synthesize import SENTENCE, expected_pcm
@@ -193,3 +194,20 @@ async def test_a_message_larger_than_grpc_takes_is_refused(serve: Serve) -> None
             await say(served.stub, [seeded(), text("word " * 1_000_000)])
         assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "larger than max" in (failure.value.details() or "")
+
+
+async def test_whoever_reads_slowly_hears_the_reason_too(serve: Serve) -> None:
+    """The error comes while a message waits for the client: no status can be sent before it is through."""
+    small = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
+    long = text("One two three four five six seven eight nine ten. " * 8)
+    async with serve() as served, grpc.aio.insecure_channel(served.address, small) as channel:
+        call = tts_pb2_grpc.TextToSpeechServiceStub(channel).Synthesize()
+        for request in (seeded(streaming=pb.StreamingConfig(max_lead=Duration())), long):
+            await call.write(request)
+        await asyncio.sleep(0.3)  # the windows are full
+        await call.write(seeded())  # a second config
+        await asyncio.sleep(0.2)
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            async for _ in call:
+                pass
+        assert failure.value.code() is ARGUMENT
