@@ -17,7 +17,7 @@ from opentelemetry.trace import TracerProvider
 
 from ._clock import ClockOffset
 from ._telemetry import tracer
-from ._transport.channels import Target, Tls, asyncio_channel
+from ._transport.channels import Access, Target, asyncio_channel
 from ._transport.clock_probe import measure_clock
 from ._transport.health import is_serving
 from ._transport.reader import Call, Reader
@@ -51,16 +51,15 @@ class Client:
         self,
         address: str = DEFAULT_ADDRESS,
         *,
-        tls: Tls | bool = False,
-        token: str | None = None,
         timeout_s: float = 60.0,
         connect_timeout_s: float = 5.0,
         receive_capacity: int = RECEIVE_CAPACITY,
         tracer_provider: TracerProvider | None = None,
+        **access: Unpack[Access],
     ) -> None:
-        """`tls`: True trusts the authorities that gRPC knows. `timeout_s`: of each call but an utterance, which may
-        last. Raises ClientError for a token that would be sent in plain text."""
-        self.target = Target(address=address, tls=Tls() if tls is True else tls or None, token=token)
+        """`access`: `tls` and `token`. `timeout_s`: of each call but an utterance, which may last. Raises ClientError
+        for a token that would be sent in plain text."""
+        self.target = Target.of(address, **access)
         self._timeout_s = timeout_s
         self._channel: grpc.aio.Channel | None = None  # None: not opened
         self._connect_timeout_s = connect_timeout_s

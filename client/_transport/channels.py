@@ -6,6 +6,7 @@ import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import grpc
 
@@ -41,6 +42,13 @@ class Tls:
         return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.certificate))
 
 
+class Access(TypedDict, total=False):
+    """What `Client` is given to be let in."""
+
+    tls: Tls | bool  # True trusts the authorities that gRPC knows
+    token: str | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """A server, and what it is to be shown. Raises ClientError for a token in plain text."""
@@ -48,6 +56,11 @@ class Target:
     address: str
     tls: Tls | None = None  # None: plain text
     token: str | None = field(default=None, repr=False)  # not to be seen in logs
+
+    @staticmethod
+    def of(address: str, **access: Unpack[Access]) -> Target:
+        tls = access.get("tls", False)
+        return Target(address=address, tls=Tls() if tls is True else tls or None, token=access.get("token"))
 
     def __post_init__(self) -> None:
         if self.token and not self.tls and not self.is_loopback:

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from ..audio import Encoding
-from ..client import DEFAULT_ADDRESS
 from ..errors import ClientError
 from ..playback.start import start_rule
 from ..types import Voice
 from . import telemetry
-from .connection import connection
+from .connection import add_flags, connection
 from .doctor import doctor
 from .say import say
 
@@ -33,12 +32,6 @@ _DOCTOR = """Checks what speaking needs, one line each, with what to do about it
   ok    fine
   slow  works, and will be heard
   bad   does not work; the exit status is 1"""
-_FILES = {
-    "--tls-ca": "speak TLS, with a server whose certificate is signed by this one",
-    "--tls-cert": "the client's own certificate, if the server asks for one",
-    "--tls-key": "the key of --tls-cert",
-    "--token-file": "holds the token that the server wants",
-}
 _EPILOG = """examples:
   %(prog)s say "Hello there."                    play it
   %(prog)s say --out hello.wav "Hello there."    write it into a file
@@ -82,24 +75,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--address",
-        metavar="HOST:PORT",
-        default=os.environ.get("GAPLESS_CLIENT_ADDRESS", DEFAULT_ADDRESS),
-        help="the server (default: $GAPLESS_CLIENT_ADDRESS or %(default)s)",
-    )
-    access = command.add_argument_group("access")
-    for flag, what in _FILES.items():
-        name = "GAPLESS_CLIENT_" + flag[2:].upper().replace("-", "_")
-        access.add_argument(
-            flag, metavar="FILE", type=Path, default=os.environ.get(name), help=f"{what} (default: ${name})"
-        )
-    access.add_argument(
-        "--tls",
-        action="store_true",
-        default=bool(os.environ.get("GAPLESS_CLIENT_TLS")),
-        help="speak TLS, with a server whose certificate a public authority signed (default: $GAPLESS_CLIENT_TLS)",
-    )
+    add_flags(command)
     command.add_argument("--json", action="store_true", help="print one line of JSON, last on stdout")
 
 
