@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias, TypedDict, TypeVar, cast
+from dataclasses import fields
+from functools import cache
+from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
@@ -200,7 +204,8 @@ class Decoder:
                 done = response.flush_done
                 return FlushDone(flush_id=done.flush_id, end_sample=done.end_sample, received_ns=received_ns)
             case "alignment":
-                return Alignment(words=tuple(map(_word, response.alignment.words)), received_ns=received_ns)
+                words = (Word(**_fields(Word, word)) for word in response.alignment.words)
+                return Alignment(words=tuple(words), received_ns=received_ns)
             case "warning":
                 warning = cast(pb.Warning, response.warning)  # the stub's forward reference means the builtin
                 return ServerWarning(reason=warning.reason, message=warning.message, received_ns=received_ns)
@@ -210,22 +215,36 @@ class Decoder:
         return None
 
     def _chunk(self, audio: pb.Audio, received_ns: int) -> Chunk:
-        hinted = audio.HasField("prebuffer_hint")
+        hint_s = seconds(audio.prebuffer_hint) if audio.HasField("prebuffer_hint") else None
+        known = _fields(Chunk, audio) | {
+            "timings": Timings(**_fields(Timings, audio.timings)),
+            "prebuffer_hint_s": hint_s,
+        }
         return Chunk(
+            **known,
             seq=audio.chunk_seq,
-            first_sample=audio.first_sample,
-            num_samples=audio.num_samples,
-            data=audio.data,
             encoding=self._encoding,
             sample_rate=self._sample_rate,
-            timings=_timings(audio.timings),
-            prebuffer_hint_s=seconds(audio.prebuffer_hint) if hinted else None,
-            segment=audio.segment,
-            text_begin=audio.text_begin,
-            text_end=audio.text_end,
-            end_of_segment=audio.end_of_segment,
             received_ns=received_ns,
         )
+
+
+def _fields(cls: type, message: Message) -> dict[str, Any]:
+    """What `message` holds of the fields of `cls`: under the same name, or `x_ns` as x_unix_nanos or as a duration x,
+    or `x_s` as a duration x."""
+    found = ((name, _wire_name(name, message.DESCRIPTOR)) for name in (field.name for field in fields(cls)))
+    values = ((name, getattr(message, wire_name)) for name, wire_name in found if wire_name)
+    return {name: _plain(name, value) if isinstance(value, Duration) else value for name, value in values}
+
+
+@cache
+def _wire_name(name: str, message: Descriptor) -> str | None:
+    stem = name.removesuffix("_ns").removesuffix("_s")
+    return next((one for one in (name, f"{stem}_unix_nanos", stem) if one in message.fields_by_name), None)
+
+
+def _plain(name: str, duration: Duration) -> float:
+    return duration.ToNanoseconds() if name.endswith("_ns") else seconds(duration)
 
 
 def seconds(duration: Duration) -> float:
@@ -248,24 +267,11 @@ def encoding_to(encoding: Encoding) -> pb.AudioEncoding:
 
 def limits_from(limits: pb.Limits) -> Limits:
     return Limits(
-        max_text_chars=limits.max_text_chars,
-        idle_timeout_s=seconds(limits.idle_timeout),
-        max_utterances=limits.max_utterances,
-        max_recording_bytes=limits.max_recording_bytes,
-        max_message_bytes=limits.max_message_bytes,
-        max_calls=limits.max_calls,
-        max_calls_per_connection=limits.max_calls_per_connection,
-        first_message_timeout_s=seconds(limits.first_message_timeout),
+        **_fields(Limits, limits),
         max_utterance_s=seconds(limits.max_utterance_duration),
-        max_waiting_flushes=limits.max_waiting_flushes,
-        message_burst=limits.message_burst,
-        messages_per_second=limits.messages_per_second,
-        max_new_voices=limits.max_new_voices,
         max_upload_s=seconds(limits.max_upload_duration),
-        max_recording_channels=limits.max_recording_channels,
         max_recording_rate=limits.max_recording_rate_hertz,
         max_recording_s=seconds(limits.max_recording_duration),
-        max_decoded_recording_bytes=limits.max_decoded_recording_bytes,
     )
 
 
@@ -291,51 +297,10 @@ def started_from(started: pb.Started, received_ns: int) -> Started:
     )
 
 
-def _timings(timings: pb.ChunkTimings) -> Timings:
-    return Timings(
-        text_received_ns=timings.text_received_unix_nanos,
-        t3_start_ns=timings.t3_start_unix_nanos,
-        t3_first_token_ns=timings.t3_first_token_unix_nanos,
-        t3_last_token_ns=timings.t3_last_token_unix_nanos,
-        flow_start_ns=timings.flow_start_unix_nanos,
-        flow_end_ns=timings.flow_end_unix_nanos,
-        vocoder_start_ns=timings.vocoder_start_unix_nanos,
-        vocoder_end_ns=timings.vocoder_end_unix_nanos,
-        taken_ns=timings.taken_unix_nanos,
-        write_start_ns=timings.write_start_unix_nanos,
-        loop_lag_max_ns=timings.loop_lag_max.ToNanoseconds(),
-        paced_ns=timings.paced.ToNanoseconds(),
-        window_tokens=timings.window_tokens,
-        lookahead_tokens=timings.lookahead_tokens,
-        speculative=timings.speculative,
-        text_cut_ns=timings.text_cut_unix_nanos,
-        t3_busy_ns=timings.t3_busy.ToNanoseconds(),
-        room_ns=timings.room_unix_nanos,
-        loop_lag_from_ns=timings.loop_lag_from_unix_nanos,
-        previous_written_ns=timings.previous_written_unix_nanos,
-        wanted_ns=timings.wanted_unix_nanos,
-    )
-
-
-def _word(word: pb.Word) -> Word:
-    return Word(
-        word=word.word,
-        start_sample=word.start_sample,
-        end_sample=word.end_sample,
-        text_begin=word.text_begin,
-        text_end=word.text_end,
-    )
-
-
 def _usage(usage: pb.Usage) -> Usage:
     return Usage(
-        input_characters=usage.input_characters,
-        segments=usage.segments,
-        speech_tokens=usage.speech_tokens,
-        samples=usage.samples,
+        **_fields(Usage, usage),
         audio_s=seconds(usage.audio_duration),
-        windows=usage.windows,
-        windows_discarded=usage.windows_discarded,
         t3_s=seconds(usage.t3_time),
         flow_s=seconds(usage.flow_time),
     )
@@ -356,15 +321,8 @@ def voices_from(response: pb.ListVoicesResponse) -> list[Voice]:
 
 
 def _voice(voice: pb.Voice, is_default: bool) -> Voice:
-    return Voice(
-        name=voice.name,
-        description=voice.description,
-        language_codes=tuple(voice.language_codes),
-        bytes_held=voice.bytes_held,
-        built_in=voice.built_in,
-        in_memory=voice.in_memory,
-        is_default=is_default,
-    )
+    known = _fields(Voice, voice) | {"language_codes": tuple(voice.language_codes)}
+    return Voice(**known, is_default=is_default)
 
 
 def new_voice_to(name: str, description: str, audio: bytes) -> Iterator[pb.CreateVoiceRequest]:

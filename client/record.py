@@ -6,10 +6,10 @@ All instants here are on the client's clock in nanoseconds since the unix epoch,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ._clock import Span
-from .types import Alignment, Chunk, Event, Finished, ServerWarning, Started, Timings, Word
+from .types import Alignment, Chunk, ChunkInfo, Event, Finished, ServerWarning, Started, Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +22,9 @@ class Sent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """A chunk without its audio."""
+class Receipt(ChunkInfo):
+    """A chunk without its audio, and when it was where."""
 
-    seq: int
-    first_sample: int
-    num_samples: int
-    timings: Timings
-    prebuffer_hint_s: float | None
-    segment: int
-    end_of_segment: bool
-    received_ns: int  # stamped in the reader thread
     taken_ns: int  # when the user's loop had it in hands
     awaited_ns: int = 0  # since when the reader thread had been waiting for it; 0: not known
     buffered_ns: int = 0  # when the reader thread had put it into the buffer; 0: not known
@@ -117,19 +109,8 @@ class Record:
 
 
 def _receipt(chunk: Chunk, taken_ns: int, awaited_ns: int, buffered_ns: int) -> Receipt:
-    return Receipt(
-        seq=chunk.seq,
-        first_sample=chunk.first_sample,
-        num_samples=chunk.num_samples,
-        timings=chunk.timings,
-        prebuffer_hint_s=chunk.prebuffer_hint_s,
-        segment=chunk.segment,
-        end_of_segment=chunk.end_of_segment,
-        received_ns=chunk.received_ns,
-        taken_ns=taken_ns,
-        awaited_ns=awaited_ns,
-        buffered_ns=buffered_ns,
-    )
+    known = {field.name: getattr(chunk, field.name) for field in fields(ChunkInfo)}
+    return Receipt(**known, taken_ns=taken_ns, awaited_ns=awaited_ns, buffered_ns=buffered_ns)
 
 
 def _last(instants: Iterable[int]) -> int | None:

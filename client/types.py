@@ -84,22 +84,28 @@ class Timings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chunk:
-    """A piece of audio; `first_sample` is the sum of all `num_samples` before."""
+class ChunkInfo:
+    """What is known of a piece of audio; `first_sample` is the sum of all `num_samples` before."""
 
     seq: int
     first_sample: int
     num_samples: int
-    data: bytes
-    encoding: Encoding
-    sample_rate: int
     timings: Timings
     prebuffer_hint_s: float | None  # start playing so long after the first chunk arrived; None: no advice
     segment: int
-    text_begin: int  # the text that the segment speaks: its range in all text that was sent, in characters
-    text_end: int
+    text_begin: int = 0  # the text that the segment speaks: its range in all text that was sent, in characters
+    text_end: int = 0
     end_of_segment: bool
-    received_ns: int
+    received_ns: int  # stamped in the reader thread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk(ChunkInfo):
+    """A piece of audio."""
+
+    data: bytes
+    encoding: Encoding
+    sample_rate: int
 
     @property
     def samples(self) -> NDArray[np.float32]:

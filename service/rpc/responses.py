@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from engine import messages
 from engine.clock import now_ns
@@ -64,37 +65,24 @@ def to_started(
 
 def to_audio(chunk: messages.AudioChunk, encoded: Encoded) -> tts_pb2.Audio:
     """Without what is known only when it is sent: `chunk_seq`, `first_sample` and the service's own timings."""
-    return tts_pb2.Audio(
-        num_samples=encoded.num_samples,
-        data=encoded.data,
-        timings=_to_timings(chunk.timings),
-        segment=chunk.segment,
-        end_of_segment=chunk.end_of_segment,
-        text_begin=chunk.text_begin,
-        text_end=chunk.text_end,
-    )
+    audio = tts_pb2.Audio(num_samples=encoded.num_samples, data=encoded.data)
+    _copy_fields(chunk, audio)
+    _copy_fields(chunk.timings, audio.timings)
+    return audio
 
 
-def _to_timings(timings: messages.ChunkTimings) -> tts_pb2.ChunkTimings:
-    return tts_pb2.ChunkTimings(
-        text_received_unix_nanos=timings.text_received_ns,
-        text_cut_unix_nanos=timings.text_cut_ns,
-        t3_busy=to_duration(timings.t3_busy_ns / _NS_PER_S),
-        room_unix_nanos=timings.room_ns,
-        wanted_unix_nanos=timings.wanted_ns,
-        t3_start_unix_nanos=timings.t3_start_ns,
-        t3_first_token_unix_nanos=timings.t3_first_token_ns,
-        t3_last_token_unix_nanos=timings.t3_last_token_ns,
-        flow_start_unix_nanos=timings.flow_start_ns,
-        flow_end_unix_nanos=timings.flow_end_ns,
-        vocoder_start_unix_nanos=timings.vocoder_start_ns,
-        vocoder_end_unix_nanos=timings.vocoder_end_ns,
-        window_tokens=timings.window_tokens,
-        lookahead_tokens=timings.lookahead_tokens,
-        flow_batch=timings.flow_batch,
-        vocoder_batch=timings.vocoder_batch,
-        speculative=timings.speculative,
-    )
+def _copy_fields(source: object, message: Message) -> None:
+    """Numbers, words and switches that `message` has as well: under the same name, or `x_ns` as x_unix_nanos or as a
+    duration x."""
+    known = message.DESCRIPTOR.fields_by_name
+    for name, value in vars(source).items():
+        stem = name.removesuffix("_ns")
+        if f"{stem}_unix_nanos" in known:
+            setattr(message, f"{stem}_unix_nanos", value)
+        elif name in known and known[name].message_type is None:
+            setattr(message, name, value)
+        elif stem != name and stem in known:
+            getattr(message, stem).FromNanoseconds(value)
 
 
 def to_alignment(aligned: messages.Aligned, encoder: AudioEncoder) -> tts_pb2.Alignment:
