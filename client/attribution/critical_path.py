@@ -18,7 +18,20 @@ from ..record import Record
 from .causes import Blocks
 from .chunk_timeline import ChunkTimeline
 from .clock_bounds import ClockBounds
-from .durations import IN_THE_PROGRAM, ON_SERVER, ON_THE_WAY_OUT, UNDER_BACKPRESSURE, completing_piece, on_the_way
+from .durations import (
+    IN_THE_PROGRAM,
+    ON_SERVER,
+    ON_THE_WAY_OUT,
+    Stretch,
+    buffering,
+    completing_piece,
+    encoding,
+    flow,
+    giving,
+    on_the_way,
+    vocoder,
+    writing,
+)
 from .hops import Hop
 
 AUDIBLE_GAP_NS = 5_000_000  # a shorter silence is not heard as a break
@@ -134,6 +147,9 @@ class _Path:
         span = Span(max(instant_ns, self._until_ns), self._at_ns)
         self._add(self._blocks.label(hop, span, causes), chunk)
 
+    def _through(self, stretch: Stretch, chunk: ChunkTimeline) -> None:
+        self._to(stretch.span.start_ns, stretch.hop, chunk, stretch.causes)
+
     def _add(self, labelled: list[tuple[Hop, Span]], chunk: ChunkTimeline | None) -> None:
         seq = chunk.seq if chunk else None
         for hop, span in sorted(labelled, key=lambda piece: piece[1], reverse=True):
@@ -154,13 +170,13 @@ class _Path:
 
     def _given(self, chunk: ChunkTimeline) -> _Event:
         """In the buffer <- in the program's hands <- in the reader's buffer, or the chunk before was dealt with."""
-        self._to(chunk.user_taken_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
+        self._through(giving(chunk), chunk)
         before = self._before(chunk)
         if before and before.given_ns > chunk.buffered_ns:
             self._to(before.given_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
             return self._given, before
         self._to(chunk.buffered_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
-        self._to(chunk.received_ns, Hop.CLIENT_BUFFER, chunk, IN_THE_PROGRAM)
+        self._through(buffering(chunk), chunk)
         return self._received, chunk
 
     def _received(self, chunk: ChunkTimeline) -> _Event | None:
@@ -175,7 +191,7 @@ class _Path:
     def _sent(self, chunk: ChunkTimeline) -> _Event:
         """Written <- taken from the channel <- the vocoder was done, or the chunk before was written."""
         self._to(chunk.write_start_ns - chunk.paced_ns, Hop.PACING, chunk)
-        self._to(chunk.taken_ns, Hop.CHANNEL, chunk, ON_SERVER)
+        self._through(encoding(chunk), chunk)
         before = self._before(chunk)
         if before and max(before.written_ns, before.write_start_ns) > chunk.made_ns:
             self._to(max(before.written_ns, before.write_start_ns), Hop.CHANNEL, chunk, ON_SERVER)
@@ -184,13 +200,13 @@ class _Path:
         return (self._drawn if chunk.made_ns > chunk.vocoder_end_ns else self._made), chunk
 
     def _written(self, chunk: ChunkTimeline) -> _Event:
-        self._to(chunk.write_start_ns, Hop.NETWORK, chunk, UNDER_BACKPRESSURE)
+        self._through(writing(chunk), chunk)
         return self._sent, chunk
 
     def _made(self, chunk: ChunkTimeline) -> _Event:
         """Vocoder <- flow <- the last of: tokens, the window before, room in the channel."""
-        self._to(chunk.flow_end_ns, Hop.VOCODER, chunk)
-        self._to(chunk.flow_start_ns, Hop.FLOW, chunk)
+        self._through(vocoder(chunk), chunk)
+        self._through(flow(chunk), chunk)
         before = self._before(chunk)
         made_ns = before.made_ns if before else 0
         ready_ns = max(chunk.t3_last_ns, made_ns, chunk.room_ns)

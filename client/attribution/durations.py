@@ -36,6 +36,41 @@ class Step:
     known: bool = False  # its cause was seen by itself: all of it is too much
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a chunk's time that belongs to `hop`, unless one of `causes` was seen to explain it."""
+
+    hop: Hop
+    kind: str
+    span: Span
+    causes: tuple[Hop, ...] = ()
+    work: int = 0
+
+
+def flow(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.FLOW, _place(chunk), Span(chunk.flow_start_ns, chunk.flow_end_ns), work=chunk.window)
+
+
+def vocoder(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.VOCODER, _place(chunk), Span(chunk.flow_end_ns, chunk.vocoder_end_ns), work=chunk.num_samples)
+
+
+def encoding(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.CHANNEL, "encode", Span(chunk.taken_ns, chunk.write_start_ns - chunk.paced_ns), ON_SERVER)
+
+
+def writing(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.NETWORK, "write", Span(chunk.write_start_ns, chunk.written_ns), UNDER_BACKPRESSURE)
+
+
+def buffering(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.CLIENT_BUFFER, "full", Span(chunk.received_ns, chunk.buffered_ns), IN_THE_PROGRAM)
+
+
+def giving(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.CLIENT_BUFFER, "give", Span(chunk.user_taken_ns, chunk.given_ns), IN_THE_PROGRAM)
+
+
 def steps(
     record: Record, chunks: list[ChunkTimeline], observations: Observations, bounds: ClockBounds | None, blocks: Blocks
 ) -> list[Step]:
@@ -43,19 +78,18 @@ def steps(
     for before, chunk in pairwise([None, *chunks]):
         assert chunk is not None
         if chunk.stamped:
-            found += _engine(chunk, before)
+            found += _engine(chunk, before, blocks)
             found += _sending(chunk, before, blocks)
         found += _receiving(chunk, before, blocks)
     found += _device(record, chunks, observations, blocks)
     return [step for step in found if step.span.length_ns]
 
 
-def _labelled(
-    hop: Hop, kind: str, chunk: ChunkTimeline, span: Span, blocks: Blocks, causes: tuple[Hop, ...]
-) -> list[Step]:
+def _labelled(chunk: ChunkTimeline, blocks: Blocks, *stretches: Stretch) -> list[Step]:
     return [
-        Step(hop=name, kind=kind, chunk=chunk.seq, span=part, known=name is not hop)
-        for name, part in blocks.label(hop, span, causes)
+        Step(hop=hop, kind=one.kind, chunk=chunk.seq, span=part, work=one.work, known=hop is not one.hop)
+        for one in stretches
+        for hop, part in blocks.label(one.hop, one.span, one.causes)
     ]
 
 
@@ -91,24 +125,19 @@ def _arrivals(
         if piece := completing_piece(record, chunk, bounds):
             late_ns = bounds.delay_up_ns(piece.sent_ns, arrived_ns + bounds.offset_ns)
             late = Span(arrived_ns - late_ns, arrived_ns)
-            yield from _labelled(Hop.NETWORK, "up", chunk, late, blocks, ON_SERVER)
-        yield from _labelled(Hop.TEXT, "cut", chunk, Span(arrived_ns, chunk.text_cut_ns), blocks, ON_SERVER)
+            yield from _labelled(chunk, blocks, Stretch(Hop.NETWORK, "up", late, ON_SERVER))
+        cut = Span(arrived_ns, chunk.text_cut_ns)
+        yield from _labelled(chunk, blocks, Stretch(Hop.TEXT, "cut", cut, ON_SERVER))
 
 
 # ------------------------------------------------------------------------------------------------ server
 
 
-def _engine(chunk: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Step]:
+def _engine(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
     flow_free_ns = max(before.made_ns if before else 0, chunk.room_ns, chunk.wanted_ns)
     yield from _t3(chunk, before, starved=chunk.t3_last_ns > flow_free_ns)
-    ready_ns = max(chunk.t3_last_ns, flow_free_ns)
-    spans = (
-        (Hop.TOKENS, "wait", Span(ready_ns, chunk.flow_start_ns), 0),
-        (Hop.FLOW, _place(chunk), Span(chunk.flow_start_ns, chunk.flow_end_ns), chunk.window),
-        (Hop.VOCODER, _place(chunk), Span(chunk.flow_end_ns, chunk.vocoder_end_ns), chunk.num_samples),
-    )
-    for hop, kind, span, work in spans:
-        yield Step(hop=hop, kind=kind, chunk=chunk.seq, span=span, work=work)
+    waited = Span(max(chunk.t3_last_ns, flow_free_ns), chunk.flow_start_ns)
+    yield from _labelled(chunk, blocks, Stretch(Hop.TOKENS, "wait", waited), flow(chunk), vocoder(chunk))
 
 
 def _place(chunk: ChunkTimeline) -> str:
@@ -136,11 +165,8 @@ def _t3(chunk: ChunkTimeline, before: ChunkTimeline | None, *, starved: bool) ->
 def _sending(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
     free_ns = (before.written_ns or before.write_start_ns) if before else 0
     waited = Span(max(chunk.made_ns, free_ns), chunk.taken_ns)
-    yield from _labelled(Hop.CHANNEL, "wait", chunk, waited, blocks, ON_SERVER)
-    encoded = Span(chunk.taken_ns, chunk.write_start_ns - chunk.paced_ns)
-    yield from _labelled(Hop.CHANNEL, "encode", chunk, encoded, blocks, ON_SERVER)
-    written = Span(chunk.write_start_ns, chunk.written_ns)
-    yield from _labelled(Hop.NETWORK, "write", chunk, written, blocks, UNDER_BACKPRESSURE)
+    wait = Stretch(Hop.CHANNEL, "wait", waited, ON_SERVER)
+    yield from _labelled(chunk, blocks, wait, encoding(chunk), writing(chunk))
 
 
 # ------------------------------------------------------------------------------------------------ client
@@ -161,12 +187,9 @@ def _receiving(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Block
     late = Span(chunk.received_ns - chunk.down_ns, chunk.received_ns)
     for hop, part in on_the_way(late, blocks):
         yield Step(hop=hop, kind="down", chunk=chunk.seq, span=part, known=hop is not Hop.NETWORK)
-    full = Span(chunk.received_ns, chunk.buffered_ns)
-    yield from _labelled(Hop.CLIENT_BUFFER, "full", chunk, full, blocks, IN_THE_PROGRAM)
-    taken = Span(max(chunk.buffered_ns, before.given_ns if before else 0), chunk.user_taken_ns)
-    yield from _labelled(Hop.CLIENT_BUFFER, "take", chunk, taken, blocks, IN_THE_PROGRAM)
-    given = Span(chunk.user_taken_ns, chunk.given_ns)
-    yield from _labelled(Hop.CLIENT_BUFFER, "give", chunk, given, blocks, IN_THE_PROGRAM)
+    waited = Span(max(chunk.buffered_ns, before.given_ns if before else 0), chunk.user_taken_ns)
+    take = Stretch(Hop.CLIENT_BUFFER, "take", waited, IN_THE_PROGRAM)
+    yield from _labelled(chunk, blocks, buffering(chunk), take, giving(chunk))
 
 
 def _device(record: Record, chunks: list[ChunkTimeline], observations: Observations, blocks: Blocks) -> Iterator[Step]:
@@ -178,4 +201,4 @@ def _device(record: Record, chunks: list[ChunkTimeline], observations: Observati
     for chunk in chunks:
         if chunk.seq == 0:
             span = Span(max(chunk.due_ns, chunk.given_ns), chunk.sounded_ns)
-            yield from _labelled(Hop.DEVICE, "start", chunk, span, blocks, (Hop.DEVICE_OPEN,))
+            yield from _labelled(chunk, blocks, Stretch(Hop.DEVICE, "start", span, (Hop.DEVICE_OPEN,)))

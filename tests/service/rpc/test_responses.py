@@ -24,7 +24,7 @@ def test_every_stamp_of_the_engine_is_carried() -> None:
         text_begin=6,
         text_end=7,
     )
-    audio = to_audio(chunk, Encoded(b"abcd", 2))
+    audio = to_audio(chunk, Encoded(data=b"abcd", num_samples=2))
     carried = {}
     for name in stamps:
         wire = {field.name for field in audio.timings.DESCRIPTOR.fields}
