@@ -129,6 +129,8 @@ class ServiceConfig:
         default="120",
     )
     max_message_bytes: int = 4 << 20  # gRPC's own limit, made ours so that it can be told
+    refusals_per_s: float = 10.0  # of wrong tokens of one connection; more are answered later
+    refusal_burst: int = 20  # that are answered at once before that
     idle_timeout_s: float = flag(
         "limits",
         "--idle-timeout SECONDS",

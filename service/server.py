@@ -25,7 +25,7 @@ from service.riva import handler as riva
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
-from service.rpc.limits import CallCount
+from service.rpc.limits import CallCount, RefusalRate
 from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -43,11 +43,12 @@ class Server:
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
-        self._border = Border(count, loaded=False)
+        refusals = RefusalRate(per_s=config.refusals_per_s, burst=config.refusal_burst)
+        self._border = Border(count, refusals, loaded=False)
         interceptors = [self._border, *self._access.interceptors()]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
-        health_alone = [Border(count, loaded=True)]
+        health_alone = [Border(count, refusals, loaded=True)]
         self._probes = grpc.aio.server(options=_options(config), interceptors=health_alone)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None
@@ -126,6 +127,8 @@ def _options(config: ServiceConfig) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.so_reuseport", 0),  # else two servers share a port in silence
+        # More than are taken, so that the next one is told so; but not so many that refused ones could pile up.
+        ("grpc.max_concurrent_streams", 2 * config.max_calls_per_connection),
         ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 
 from service.access.errors import Unauthenticated
 from service.rpc import errors
-from service.rpc.limits import CallCount
+from service.rpc.limits import CallCount, RefusalRate
 from service.rpc.receive import Context, read_rest
 from service.rpc.unreadable import lenient
 
@@ -64,8 +64,9 @@ def current_call() -> CallIdentity:
 class Border(grpc.aio.ServerInterceptor):
     """Counts the calls under way and translates their errors. Until `loaded` only health is answered."""
 
-    def __init__(self, count: CallCount, *, loaded: bool) -> None:
+    def __init__(self, count: CallCount, refusals: RefusalRate, *, loaded: bool) -> None:
         self._count = count
+        self._refusals = refusals
         self.loaded = loaded
 
     async def intercept_service(
@@ -75,13 +76,15 @@ class Border(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         service, _, method = handler_call_details.method.rpartition("/")
         if not self.loaded and service != _HEALTH:
-            return _refusal(method)
+            return self._still_loading(method)
         handler = await continuation(handler_call_details)
         if handler is None:  # grpc answers UNIMPLEMENTED
             return handler
         attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
         count = None if service == _HEALTH else self._count
-        border = partial(_border, method=method, streaming=handler.request_streaming, count=count)
+        border = partial(
+            _border, method=method, streaming=handler.request_streaming, count=count, refusals=self._refusals
+        )
         behaviour = _translated(getattr(handler, attribute), border)
         deserialize = handler.request_deserializer
         if deserialize is not None and service == _SPEECH:
@@ -91,16 +94,14 @@ class Border(grpc.aio.ServerInterceptor):
         made: grpc.RpcMethodHandler[Any, Any] = make(behaviour, deserialize, handler.response_serializer)
         return made
 
+    def _still_loading(self, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+        """A stream in both directions serves every kind of call."""
 
-def _refusal(method: str) -> grpc.RpcMethodHandler[Any, Any]:
-    """A stream in both directions serves every kind of call."""
+        async def refuse(_: Any, __: Context) -> None:
+            raise errors.StillLoading
 
-    async def refuse(_: Any, __: Context) -> None:
-        raise errors.StillLoading
-
-    return grpc.stream_stream_rpc_method_handler(
-        _translated(refuse, partial(_border, method=method, streaming=True, count=None))
-    )
+        border = partial(_border, method=method, streaming=True, count=None, refusals=self._refusals)
+        return grpc.stream_stream_rpc_method_handler(_translated(refuse, border))
 
 
 def _translated(behaviour: Callable[..., Any], border: _Border) -> Callable[..., Any]:
@@ -141,7 +142,9 @@ def _level(error: Exception) -> int:
 
 
 @asynccontextmanager
-async def _border(context: Context, method: str, streaming: bool, count: CallCount | None) -> AsyncIterator[None]:
+async def _border(
+    context: Context, method: str, streaming: bool, count: CallCount | None, refusals: RefusalRate
+) -> AsyncIterator[None]:
     call = CallIdentity(method)
     _current.set(call)
     try:
@@ -156,6 +159,8 @@ async def _border(context: Context, method: str, streaming: bool, count: CallCou
         else:
             _log.log(_level(error), "%s %s: %s", call.kind, call.id, error)
         status = errors.to_grpc_status(error, call.kind, call.id)
+        if isinstance(error, Unauthenticated):
+            await refusals.wait(context.peer())
         if streaming:
             await read_rest(context)
         await context.abort(status.code, status.details, status.trailing_metadata)

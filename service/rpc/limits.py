@@ -6,12 +6,15 @@ docs/limits.md lists these limits and all others.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from service.rpc.errors import TooManyCalls
 
+_PEERS = 1_000  # connections whose refusals are remembered
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
 
 
@@ -60,7 +63,32 @@ class MessageRate:
         self._left -= 1
         return max(0.0, -self._left / self._per_s)
 
+    def give_back(self) -> None:
+        self._left += 1
+
     async def wait(self) -> None:
         """Takes one message, and waits as long as it must; even without a wait others get their turn now and then."""
         if (wait_s := self.take()) > 0:
             await asyncio.sleep(wait_s)
+
+
+class RefusalRate:
+    """How often wrong tokens of a connection are answered: beyond that the answers wait, and so does who floods.
+
+    HTTP/2 lets a connection have so many calls open and no more, so that waiting answers hold the next ones back.
+    """
+
+    def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._new = partial(MessageRate, per_s=per_s, burst=burst, now_s=now_s)
+        self._rates: OrderedDict[str, MessageRate] = OrderedDict()  # by peer, the latest last
+
+    async def wait(self, peer: str) -> None:
+        rate = self._rates.pop(peer, None) or self._new()
+        self._rates[peer] = rate
+        if len(self._rates) > _PEERS:
+            self._rates.popitem(last=False)
+        try:
+            await asyncio.sleep(rate.take())
+        except asyncio.CancelledError:  # its sender waits no longer, and nobody is to wait for him
+            rate.give_back()
+            raise

@@ -256,3 +256,18 @@ class TestTls:
             while not (event := await call.read()).HasField("finished"):
                 assert event is not grpc.aio.EOF
             assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_many_wrong_tokens_of_a_connection_keep_no_other_call_waiting(
+    serve: Serve, access: Access, known: Known
+) -> None:
+    """A thousand refusals a second made others hear their first sound twice as late."""
+    async with serve(access=access, refusals_per_s=5.0, refusal_burst=1, max_calls=10) as served:
+        wrong = [asyncio.create_task(refused(served.stub.ListVoices(pb.ListVoicesRequest()))) for _ in range(12)]
+        await asyncio.sleep(0.3)
+        waiting = [call for call in wrong if not call.done()]
+        assert len(waiting) > 5  # more than the calls that this server takes at once, and they do not count
+        spoken = await say(served.stub, [config(), text("Hello."), end()], metadata=bearer(known.plain))
+        assert spoken.finished.usage.samples > 0
+        assert any(not call.done() for call in waiting)
+        assert {(await call)[1] for call in wrong} == {"TOKEN_MISSING"}

@@ -23,7 +23,7 @@ from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import CallCount, MessageRate
+from service.rpc.limits import CallCount, MessageRate, RefusalRate
 from service.rpc.recording import check_recording
 from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, detail, end, playback, say, seeded, text
@@ -202,3 +202,33 @@ async def test_our_client_does_not_take_a_method_that_is_not_there_for_another_s
 def test_every_reason_is_explained() -> None:
     page = (Path(__file__).parents[3] / "docs/errors.md").read_text(encoding="utf-8")
     assert [rule.reason for rule in _RULES if f"`{rule.reason}`" not in page] == []
+
+
+async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not() -> None:
+    refusals = RefusalRate(per_s=20.0, burst=2)
+    began = time.monotonic()
+    for _ in range(2):
+        await refusals.wait("ipv4:127.0.0.1:1")
+    await refusals.wait("ipv4:127.0.0.1:2")
+    assert time.monotonic() - began < 0.04
+    await asyncio.gather(*(refusals.wait("ipv4:127.0.0.1:1") for _ in range(4)))
+    assert time.monotonic() - began >= 0.19  # four at twenty a second
+
+
+async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
+    refusals = RefusalRate(per_s=20.0, burst=0)
+    gone = [asyncio.create_task(refusals.wait("ipv4:127.0.0.1:1")) for _ in range(100)]
+    await asyncio.sleep(0)
+    for task in gone:
+        task.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    began = time.monotonic()
+    await refusals.wait("ipv4:127.0.0.1:1")
+    assert time.monotonic() - began < 0.5
+
+
+async def test_connections_that_are_remembered_are_bounded() -> None:
+    refusals = RefusalRate(per_s=20.0, burst=2)
+    for number in range(1_100):
+        await refusals.wait(f"ipv4:127.0.0.1:{number}")
+    assert len(refusals._rates) == 1_000
