@@ -1,7 +1,7 @@
 """FLAC and Ogg Opus by libsndfile, which writes into a file that grows, and whose new bytes are taken after each piece.
 
 At its end libsndfile corrects the head of a FLAC file (its length and checksum); a stream that has left keeps the head
-that says "unknown". Of Opus it puts 60 ms into an Ogg page here, the least that it can; by itself it waits for a second.
+that says "unknown". Of Opus it puts 60 ms into an Ogg page here, the least that it can; by itself it waits a second.
 """
 
 from __future__ import annotations
