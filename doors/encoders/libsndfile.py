@@ -1,7 +1,7 @@
 """FLAC and Ogg Opus by libsndfile, which writes into a file that grows, and whose new bytes are taken after each piece.
 
 At its end libsndfile corrects the head of a FLAC file (its length and checksum); a stream that has left keeps the head
-that says "unknown". Opus is lossy: libsndfile puts at most 50 ms into an Ogg page here, so a listener waits no longer.
+that says "unknown". Of Opus it puts 60 ms into an Ogg page here, the least that it can; by itself it waits a second.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import soundfile
 
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
 
-_PAGE_LATENCY_MS = 50.0
+_PAGE_LATENCY_MS = 50.0  # the least that libsndfile takes; three packets of 20 ms
 _SET_OGG_PAGE_LATENCY_MS = 0x1302  # libsndfile's SFC_SET_OGG_PAGE_LATENCY_MS; its default is a second
 _SMALL_BLOCKS = 0.0  # of FLAC's levels the one with blocks of 1152 samples; at the others they have 4096
 

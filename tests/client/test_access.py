@@ -8,11 +8,12 @@ from pathlib import Path
 import grpc
 import pytest
 
-from client import AccessDenied, Client, ClientError, ServerUnreachable, Tls
+from client import AccessDenied, Client, ClientClosed, ClientError, ServerUnreachable, Tls
 from client._transport.channels import Target
 from client.cli import main as cli
 from tests.client.fake_server import FakeServer
 from tests.service.access.certificates import Authority, Signed
+from tests.service.conftest import serve_scripted
 
 TOKEN = "a-token"
 
@@ -127,3 +128,25 @@ def test_the_service_s_list_of_tokens_is_not_sent_as_a_token(
     flags = ["--address", server.address, "--token-file", str(tmp_path / "tokens")]
     assert cli.main(["voices", *flags]) == 1
     assert "one token and nothing else" in capsys.readouterr().err
+
+
+async def test_one_connection_speaks_for_several_callers(secure_server: FakeServer, tls: Tls) -> None:
+    client = Client(secure_server.address, tls=tls)
+    await client.open()
+    try:
+        assert [chunk async for chunk in client.on_behalf_of(TOKEN).say("Hello.")]
+        assert (await client.on_behalf_of(TOKEN).info()).model
+        for token in (None, "another"):
+            with pytest.raises(AccessDenied):
+                await client.on_behalf_of(token).info()
+    finally:
+        await client.close()
+    with pytest.raises(ClientClosed):
+        client.on_behalf_of(TOKEN)
+
+
+async def test_health_is_asked_without_a_token(server: FakeServer) -> None:
+    async with Client(server.address) as client:
+        assert await client.is_serving() is False  # this server has no health service
+    async with serve_scripted() as served, Client(served.address) as client:
+        assert await client.is_serving() is True
