@@ -127,6 +127,8 @@ QUANTITIES: tuple[Rule, ...] = (
         _position,
         exact=True,
     ),
+    rule(r"(?<=\d[\"'])\s?[x×]\s?(?=\d)", " by "),
+    rule(r"(?<![\w/.])(\d{1,3}\.\d{1,2})/(\d{1,3})(?![\w/.])", r"\1 out of \2"),
     rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),
     rule(r'(?<![\d.])(\d++(?:\.\d++)?)"(?!\w)', _inches),
     rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),
