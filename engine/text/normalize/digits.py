@@ -124,7 +124,7 @@ DIGITS: tuple[Rule, ...] = (
         exact=True,
     ),
     rule(r"\b(I|US|SR|CA|FM|A|M|B|E|Rte)-(\d{2,4})\b(?!-)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
-    rule(r"\b([A-Z]{1,2}|[A-Z][a-z]{1,12})-(\d{3})\b(?!-)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
+    rule(r"\b([A-Z]{1,4}|[A-Z][a-z]{1,12})-(\d{3})\b(?!-)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
     rule(r"\b([A-Z]{1,3})(\d{3,4})\b(?![.,:/-]\d)", lambda m: f"{m[1]} {numbers.paired(m[2])}", exact=True),
     rule(r"\b(\d{3,4})p\b", lambda m: f"{numbers.paired(m[1])} p"),
     rule(r"\b7[0-8]7(?=s\b| (?:jet|plane|aircraft|max|dreamliner))", lambda m: numbers.paired(m[0])),

@@ -13,6 +13,7 @@ _SYMBOL = f"[{re.escape(''.join(CURRENCIES))}]"
 _SCALE = "k|mn|mm|m|bn|b|tn|t|thousand|million|billion|trillion"
 _AMOUNT = rf"({_SYMBOL})\s?({NUMBER})(?:\s?({_SCALE})\b)?"
 _A = re.compile(r"\b(?:a|an|the|this|that|my|your|our|his|her|their|per|another|one|single)\s$", re.IGNORECASE)
+_NEARBY = 10  # characters that hold one of these
 _NOUN = re.compile(
     r"\s(?!or\b|and\b|to\b|for\b|in\b|on\b|per\b|a\b|at\b|of\b|is\b|was\b|i\b|from\b|by\b|with\b|each\b|off\b)[a-z]{3,}"
 )
@@ -37,7 +38,10 @@ def words(symbol: str, amount: str, scale: str = "") -> str:
 
 def before_a_noun(match: Match[str]) -> bool:
     """'a $20 bill', 'a 60 W bulb': what is counted stands behind, and the unit has no plural."""
-    return bool(_A.search(match.string, 0, match.start()) and _NOUN.match(match.string, match.end()))
+    return bool(
+        _A.search(match.string, max(0, match.start() - _NEARBY), match.start())
+        and _NOUN.match(match.string, match.end())
+    )
 
 
 def _money(match: Match[str]) -> str:

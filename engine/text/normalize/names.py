@@ -88,7 +88,10 @@ NAMES: tuple[Rule, ...] = (
         _direction,
         exact=True,
     ),
-    rule(rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d|(?-i:[IVXLC]+\b))", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
+    rule(
+        rf"\b({one_of(BEFORE_NUMBERS)})\.\s?(?=#?\d|(?-i:[IVXLC]{{2,}}\b))",
+        lambda m: BEFORE_NUMBERS[m[1].lower()] + " ",
+    ),
     rule(r"\b(apt|ste|rm|bldg|hwy|rte)\s(?=#?\d)", lambda m: BEFORE_NUMBERS[m[1].lower()] + " "),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {letters(m[3])}", exact=True, style="spelled"),
     rule(_LETTERED, lambda m: f"{m[1]}{numbers.paired(m[2])} {m[3]}", exact=True, style="cased"),

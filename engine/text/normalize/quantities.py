@@ -14,6 +14,7 @@ from engine.text.normalize.tables.units import AREAS, COUNTED, DIVISORS, EXACT_U
 _EXACT, _ANY = one_of(EXACT_UNITS), one_of(UNITS)
 _HYPHEN_UNIT = r"(?:[\s-])?"
 _DOT = r"(?:\.(?=\s(?-i:[a-z\d(])))?"  # of an abbreviated unit inside a sentence
+_QUOTED = 80  # characters in front of a sign that may open a quotation which it closes
 _POWERS = {"squared": "square", "cubed": "cubic"}
 _MEASURED = "at|to|of|below|above|about|around|is|was|hit|reached|between|and|under|over"
 _WAITED = (  # before a number of seconds: '10s' is no plural there
@@ -66,7 +67,7 @@ def _inches(match: Match[str]) -> str:
 
 
 def _feet(match: Match[str]) -> str:
-    if re.search(r"(?<!\w)'\w", match.string[: match.start() + 1]):
+    if re.search(r"(?<!\w)'\w", match.string[max(0, match.start() - _QUOTED) : match.start() + 1]):
         return match[0]
     return f"{match[1]} {'foot' if match[1] == '1' or before_a_noun(match) else 'feet'}"
 
@@ -126,6 +127,8 @@ QUANTITIES: tuple[Rule, ...] = (
         _position,
         exact=True,
     ),
+    rule(r"(?<=\d[\"'])\s?[x×]\s?(?=\d)", " by "),
+    rule(r"(?<![\w/.])(\d{1,3}\.\d{1,2})/(\d{1,3})(?![\w/.])", r"\1 out of \2"),
     rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),
     rule(r'(?<![\d.])(\d++(?:\.\d++)?)"(?!\w)', _inches),
     rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),

@@ -10,7 +10,7 @@ from engine.text.normalize.tables.signs import SYMBOLS
 LINKS: tuple[Rule, ...] = (rule(r"\[([^\[\]\n]{1,200})\]\([^()\s]{0,500}\)", r"\1", style="cased"),)
 MARKUP: tuple[Rule, ...] = (
     rule(r"(?m)^[ \t]*(?:#{1,6}|[-*•])[ \t]+", "", style="cased"),
-    rule(r"[*_`^\\<>]+(?=\w)|~+(?=[^\W\d])|(?<=\w)[*_`^\\<>~]+(?=\s|$|[.,!?])", " "),
+    rule(r"(?<![*_`^\\<>])[*_`^\\<>]++(?=\w)|~+(?=[^\W\d])|(?<=\w)[*_`^\\<>~]+(?=\s|$|[.,!?])", " "),
 )
 LONG_DASHES: tuple[Rule, ...] = (rule(r"–", " - ", style="spelled"),)
 SIGNS: tuple[Rule, ...] = (
@@ -18,7 +18,7 @@ SIGNS: tuple[Rule, ...] = (
     rule(r"<=", "≤"),
     rule(r">=", "≥"),
     rule(r"(?<=\w)\s?/\s?(?=\w)", " slash "),
-    rule(r"\.{2,}(?=\s*[a-z])", ", ", exact=True, style="spelled"),
+    rule(r"(?<!\.)\.{2,}+(?=\s*[a-z])", ", ", exact=True, style="spelled"),
     rule(r"[;:()\[\]{}\n]+|\s-+\s|--+|(?<=\w)\s?-+$", ", ", style="spelled"),
     rule(f"[{re.escape(''.join(SYMBOLS))}]", lambda m: SYMBOLS[m[0]]),
 )

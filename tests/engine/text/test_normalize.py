@@ -174,6 +174,33 @@ def test_any_text_gives_the_alphabet_only() -> None:
         assert spoken == spoken.strip()
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "I paid $5 for a 6' by 5\" box to 12 Oak Dr. on 12/25 at 5 p.m. ",
+        "9 ",
+        "1-2 ",
+        ".",
+        "\\",
+        "x^",
+        "A1",
+        "1:",
+        "$ ",
+    ],
+)
+def test_time_is_proportional_to_the_text(unit: str) -> None:
+    """A run of dots or backslashes was tried again from each of them."""
+
+    def seconds(length: int) -> float:
+        text = (unit * length)[:length]
+        began = time.process_time()
+        normalize(text)
+        write_out(text)
+        return time.process_time() - began
+
+    assert min(seconds(8_000) for _ in range(2)) < 12 * seconds(2_000) + 0.05
+
+
 def test_pages_of_digits_take_no_time() -> None:
     """Every number pattern once tried again from each digit: 5,000 digits took 40 s."""
     began = time.monotonic()

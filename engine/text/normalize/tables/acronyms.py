@@ -39,7 +39,7 @@ _WORDS = (  # up to three letters: words, also where nothing else is in capitals
     "log lot low ma mad man map mat max may me men met mid min mix mm mob mom mon mud mug mum my na nafta nah nap nasa "
     "nato net new no nod not now nun nut oak odd of off oh oil ok old on one ooh opec or ore our out owe owl own oz "
     "pad pal pan par pay pee pen per pet pic pie pig pin pit pop pot pro pub pup put radar ram ran rap rat raw rec "
-    "red rid rig rim rip rod rom rot row rub rug rum run sad sat saw say scuba sea see set sex she shy sim sin sip "
+    "red rid rig rim rip rod rom rot row rub rug rum run sad saw say scuba sea see set sex she shy sim sin sip "
     "sir sis sit six ski sky so sol son sonar sox soy spa spy sub sum sun swat tab tag tan tap tar tax tea ten the "
     "tho thy tie tin tip to toe ton too top tow toy try tub two ugh unesco unicef up use via wan war was wax way we "
     "web wed wee wet why wifi wig win wit won woo wow yay yea yen yep yes yet yo yolo you yup zip zoo "

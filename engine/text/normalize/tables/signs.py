@@ -19,6 +19,7 @@ SIGNS = {  # one character for each sign that is written in several ways, and wo
     **{sign: digit for digit, sign in zip("0123456789", "₀₁₂₃₄₅₆₇₈₉", strict=True)},
     "∕": "/",
     "∗": "*",
+    "º": "°",
     "™": None,
     "®": None,
     "\u00ad": None,
