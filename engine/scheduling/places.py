@@ -46,13 +46,13 @@ class Look:
 
 
 class Places:
-    def __init__(self, number: int, most: int, reason: str, *, follows: bool) -> None:
-        """`follows`: whether they follow what is seen; else `number` stays."""
-        self.number = number
-        self.most = most
+    """As many as there may be at `most`, whatever is seen, until a first guess was made."""
+
+    def __init__(self, most: int, reason: str) -> None:
+        self.number = self.most = most
         self.reason = reason
         self.risen = self.fallen = 0  # how often
-        self._follows = follows
+        self.follows = False  # what is seen
         self._looks: deque[Look] = deque()
         self._changes: deque[float] = deque(maxlen=MOST_CHANGES)  # when,
         self._falls: list[float] = []  # and when they began to fall
@@ -61,11 +61,11 @@ class Places:
 
     def is_time(self, now_s: float) -> bool:
         """Whether to look again."""
-        return self._follows and (not self._looks or now_s - self._looks[-1].at_s >= LOOK_S)
+        return self.follows and (not self._looks or now_s - self._looks[-1].at_s >= LOOK_S)
 
     def guess(self, number: int, reason: str) -> None:
-        """Something else was measured, while nobody was served."""
-        self.number, self.reason = min(number, self.most), reason
+        """What was measured while nobody was served. From here on they follow what is seen."""
+        self.number, self.reason, self.follows = min(number, self.most), reason, True
         self._looks.clear()
 
     def see(self, look: Look) -> bool:
