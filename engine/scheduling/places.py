@@ -16,13 +16,15 @@ from dataclasses import dataclass
 LOOK_S = 0.25  # from one look to the next
 LATE_S = 0.04  # before its turn: a chunk that is planned to be there a little sooner than this is late for its plan
 IN_DANGER = 0.15  # share of the chunks that may be: a text may be odd, and a thread may wake late
-LEAST_LATE = 2  # chunks
+LEAST_LATE = 3  # chunks: fewer may be one listener's
+LEAST_CHUNKS = 8  # that are judged by, where so many came
 PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
 RISES_TO = 0.95  # of what it seems to make: few make less of it than many would, whose windows run together
 STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that,
 ENDING_S = 1.5  # as seen over so long
 KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
-AT_ONCE_S = 0.5  # looked back at before places go down,
+AT_ONCE_S = 0.5  # looked back at before places go down, or up to
+AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
 REST_DOWN_S = 1.5  # from any change to the next one down: the last one has to show first
 REST_UP_S = 4.0  # and to the next one up; twice as long for each time that they fell of late:
@@ -87,7 +89,7 @@ class Places:
         return True
 
     def _fallen(self, look: Look) -> tuple[int, str] | None:
-        recent = self._since(look.at_s - AT_ONCE_S)
+        recent = self._recent(look.at_s)
         if not _in_danger(recent) or not self._rested(look.at_s, REST_DOWN_S, MOST_CHANGES):
             return None
         longer = self._since(look.at_s - ENDING_S)
@@ -116,6 +118,13 @@ class Places:
         if number <= self.number or number < WORTH_IT * self.number:
             return None
         return number, f"chunks were in time, and the busiest thread worked {load:.0%} of the time"
+
+    def _recent(self, now_s: float) -> list[Look]:
+        """As short a while as there were chunks enough to judge by."""
+        since_s = AT_ONCE_S
+        while since_s < AT_MOST_S and _late(self._since(now_s - since_s))[1] < LEAST_CHUNKS:
+            since_s += LOOK_S
+        return self._since(now_s - since_s)
 
     def _since(self, at_s: float) -> list[Look]:
         return [look for look in self._looks if look.at_s >= at_s]
