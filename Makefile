@@ -15,7 +15,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers reference parity serve check lock stubs sequences replacements faults baseline bench clean
+.PHONY: help demo test peers reference parity serve check lock stubs sequences replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -83,6 +83,9 @@ replacements: $(VENV)/.dev  ## replace certificates and tokens of a running serv
 	GAPLESS_REPLACEMENTS=100 $(BIN)/python -m pytest -s tests/service/access/test_replaced_files.py
 faults: $(VENV)/.dev  ## break a service in some thirty ways, each beside a neighbour, and look at what every caller is told
 	$(BIN)/python -m benchmarks.faults.thirty_faults
+
+soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at memory and times: hours
+	$(BIN)/python -m benchmarks.faults.many_utterances
 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)

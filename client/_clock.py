@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-_UNIX_ANCHOR_NS = time.time_ns() - time.monotonic_ns()
+# Python's own monotonic clock stands still while the machine is suspended, and would be behind for ever after.
+_CLOCKS = [getattr(time, name) for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC") if hasattr(time, name)]
+_elapsed_ns: Callable[[], int] = partial(time.clock_gettime_ns, _CLOCKS[0]) if _CLOCKS else time.monotonic_ns
+_UNIX_ANCHOR_NS = time.time_ns() - _elapsed_ns()
 
 
 def now_ns() -> int:
     """Nanoseconds since the unix epoch as seen at process start, advancing monotonically."""
-    return _UNIX_ANCHOR_NS + time.monotonic_ns()
+    return _UNIX_ANCHOR_NS + _elapsed_ns()
 
 
 @dataclass(frozen=True, order=True)

@@ -118,7 +118,6 @@ class LocalEngine:
             longest_pause_samples=max(pauses),
             ledger_tokens=ledger_tokens,
             channel_samples=channel_samples,
-            places_follow=options.max_utterances is None and not options.deterministic,
             vocoder_apart=not threads.is_small,
         )
         self._scheduler = Scheduler(config)

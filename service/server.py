@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -117,6 +118,9 @@ class Server:
 
 def _bound(add_port: Callable[[str], int], address: str) -> int:
     """Binds `address`. Raises AddressError."""
+    folder = Path(address.removeprefix("unix:")).absolute().parent
+    if address.startswith("unix:") and not folder.is_dir():
+        raise AddressError(f"cannot listen on {address}: there is no folder {folder}")
     try:
         return add_port(address)
     except RuntimeError:

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 LOOK_S = 0.25  # from one look to the next
 LATE_S = 0.04  # before its turn: a chunk that is planned to be there a little sooner than this is late for its plan
 IN_DANGER = 0.15  # share of the chunks that may be: a text may be odd, and a thread may wake late
-LEAST_LATE = 2  # chunks
+LEAST_LATE = 3  # chunks: fewer may be one listener's
+LEAST_CHUNKS = 8  # that are judged by, where so many came
 PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
 RISES_TO = 0.95  # of what it seems to make: few make less of it than many would, whose windows run together
 STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that,
 ENDING_S = 1.5  # as seen over so long
 KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
-AT_ONCE_S = 0.5  # looked back at before places go down,
+AT_ONCE_S = 0.5  # looked back at before places go down, or up to
+AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
 REST_DOWN_S = 1.5  # from any change to the next one down: the last one has to show first
 REST_UP_S = 4.0  # and to the next one up; twice as long for each time that they fell of late:
@@ -46,13 +48,13 @@ class Look:
 
 
 class Places:
-    def __init__(self, number: int, most: int, reason: str, *, follows: bool) -> None:
-        """`follows`: whether they follow what is seen; else `number` stays."""
-        self.number = number
-        self.most = most
+    """As many as there may be at `most`, whatever is seen, until a first guess was made."""
+
+    def __init__(self, most: int, reason: str) -> None:
+        self.number = self.most = most
         self.reason = reason
         self.risen = self.fallen = 0  # how often
-        self._follows = follows
+        self.follows = False  # what is seen
         self._looks: deque[Look] = deque()
         self._changes: deque[float] = deque(maxlen=MOST_CHANGES)  # when,
         self._falls: list[float] = []  # and when they began to fall
@@ -61,11 +63,11 @@ class Places:
 
     def is_time(self, now_s: float) -> bool:
         """Whether to look again."""
-        return self._follows and (not self._looks or now_s - self._looks[-1].at_s >= LOOK_S)
+        return self.follows and (not self._looks or now_s - self._looks[-1].at_s >= LOOK_S)
 
     def guess(self, number: int, reason: str) -> None:
-        """Something else was measured, while nobody was served."""
-        self.number, self.reason = min(number, self.most), reason
+        """What was measured while nobody was served. From here on they follow what is seen."""
+        self.number, self.reason, self.follows = min(number, self.most), reason, True
         self._looks.clear()
 
     def see(self, look: Look) -> bool:
@@ -87,7 +89,7 @@ class Places:
         return True
 
     def _fallen(self, look: Look) -> tuple[int, str] | None:
-        recent = self._since(look.at_s - AT_ONCE_S)
+        recent = self._recent(look.at_s)
         if not _in_danger(recent) or not self._rested(look.at_s, REST_DOWN_S, MOST_CHANGES):
             return None
         longer = self._since(look.at_s - ENDING_S)
@@ -116,6 +118,13 @@ class Places:
         if number <= self.number or number < WORTH_IT * self.number:
             return None
         return number, f"chunks were in time, and the busiest thread worked {load:.0%} of the time"
+
+    def _recent(self, now_s: float) -> list[Look]:
+        """As short a while as there were chunks enough to judge by."""
+        since_s = AT_ONCE_S
+        while since_s < AT_MOST_S and _late(self._since(now_s - since_s))[1] < LEAST_CHUNKS:
+            since_s += LOOK_S
+        return self._since(now_s - since_s)
 
     def _since(self, at_s: float) -> list[Look]:
         return [look for look in self._looks if look.at_s >= at_s]

@@ -55,7 +55,6 @@ class SchedulerConfig:
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
-    places_follow: bool = False  # what listeners get; else all are let in that there is memory for
     vocoder_apart: bool = False  # it has a thread of its own; else it is the flow's
 
 
@@ -74,8 +73,7 @@ class Scheduler:
         self.wakeups = Wakeups()
         self.closed = False
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
-        most, follows = config.max_utterances, config.places_follow
-        self.places = Places(most, most, "as many as were asked for, or as memory has room for", follows=follows)
+        self.places = Places(config.max_utterances, "as many as were asked for, or as memory has room for")
         self._asked = False  # a place was wanted since the last look, and there was none
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
@@ -178,7 +176,7 @@ class Scheduler:
         """Who is about to end leaves a place free, as far as there is memory."""
         if len(self._running) < self.places.number:
             return True
-        if len(self._running) >= self.places.most or not self.config.places_follow:
+        if len(self._running) >= self.places.most or not self.places.follows:
             return False
         staying = sum(not self._is_ending(running) for running in self._running.values())
         return staying < self.places.number

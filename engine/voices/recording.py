@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float32]
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3", "AIFF")
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000  # Hz
 FULL_RATE = 16_000  # Hz; nothing that is compared between voices lies above 8 kHz
+UNKNOWN_LENGTH = 0x7FFFFF00  # bytes: what programs that stream announce lies above
 READ_FRAMES = 1 << 16  # decoded at a time, so that many channels cannot take much memory
 
 # Levels: the reference looks at none of them; chosen so that clean speech passes without a word.
@@ -79,14 +80,25 @@ def _decode(audio: bytes, limits: Limits) -> tuple[Floats, int, list[str]]:
             wav = np.concatenate([np.zeros(0, np.float32), *_blocks(file, limits)])
             rate, n_channels, promised = file.samplerate, file.channels, file.frames
     except soundfile.SoundFileError as error:
-        raise unusable(f"is damaged, incomplete or no audio ({error}); send WAV, FLAC, Ogg or MP3") from error
+        if audio[4:8] == b"ftyp":
+            raise unusable("is M4A or MP4, which is not read; send WAV, FLAC, Ogg or MP3") from error
+        raise unusable("is damaged, incomplete or no audio; send WAV, FLAC, Ogg or MP3") from error
     if n_channels > 1:
         warnings.append(f"the recording has {n_channels} channels, which were mixed down to one")
     if rate < FULL_RATE:
         warnings.append(f"the recording has {rate} Hz; the voice will be dull: record at {FULL_RATE} Hz or more")
     if len(wav) < promised:
         warnings.append(f"the file ends after {len(wav) / rate:.1f} s of {promised / rate:.1f} s; is it complete?")
+    if (lacking := _announced_bytes(audio) - len(audio)) > 0:
+        warnings.append(f"the file is cut off: {lacking} of {len(audio) + lacking} bytes are missing; send it in full")
     return wav, rate, warnings
+
+
+def _announced_bytes(audio: bytes) -> int:
+    """How long a WAV says it is; 0 for other files, and for one that was written while its end was not known."""
+    announced = int.from_bytes(audio[4:8], "little")
+    is_known = audio[:4] == b"RIFF" and announced < UNKNOWN_LENGTH
+    return 8 + announced if is_known else 0
 
 
 def _check_header(file: soundfile.SoundFile, limits: Limits) -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
+import client._clock
+import engine.clock
 from client._clock import ClockOffset, Exchange, now_ns
 
 
@@ -24,3 +30,10 @@ def test_the_true_offset_lies_within_the_error_however_lopsided_the_way() -> Non
 def test_the_clock_never_steps_back() -> None:
     stamps = [now_ns() for _ in range(100)]
     assert stamps == sorted(stamps)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
+def test_the_time_that_a_machine_was_suspended_is_not_lost() -> None:
+    """Spans were hours behind for ever: the clock that Python calls monotonic stands still meanwhile."""
+    assert engine.clock._AWAKE_OR_NOT == client._clock._CLOCKS[0] == time.CLOCK_BOOTTIME
+    assert abs(now_ns() - engine.clock.now_ns()) < 1_000_000_000

@@ -37,6 +37,13 @@ async def test_a_taken_port_is_a_clear_error(served: Served) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_a_missing_folder_of_a_socket_is_named() -> None:
+    """It was told as a port in use."""
+    result = run("--address", "unix:/nowhere/at/all/gapless")
+    assert result.returncode == 1
+    assert "there is no folder /nowhere/at/all" in result.stderr
+
+
 async def test_a_taken_port_for_metrics_is_a_clear_error(served: Served) -> None:
     port = served.address.rpartition(":")[2]
     result = run("--address", "127.0.0.1:0", "--metrics-port", port)

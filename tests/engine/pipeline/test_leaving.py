@@ -174,3 +174,21 @@ def test_a_window_that_fails_after_its_cancel_touches_nobody(pipeline: Pipeline)
     again.say("Hello again.")
     assert spoken(again.all()) == "Hello again."
     assert caller.nothing_more()
+
+
+@pytest.mark.parametrize(("text", "is_let_in"), [("Hi.", True), ("This one has a lot more to say.", False)])
+def test_who_is_about_to_end_leaves_a_place_free(pipeline: Pipeline, text: str, is_let_in: bool) -> None:
+    """Whoever came in the last tenth of a second of another one was sent away for seconds."""
+    pipeline.tokens.gate = threading.Event()
+    pipeline.scheduler.places.guess(1, "there is one place")
+    caller = Caller(pipeline.scheduler, "a")
+    with pytest.raises(Overloaded):
+        Caller(pipeline.scheduler, "too soon: its text may go on")
+    caller.say(text)
+    caller.wait_until(lambda running: running.input_ended and running.decoding is not None)
+    if is_let_in:
+        Caller(pipeline.scheduler, "next")
+    else:
+        with pytest.raises(Overloaded):
+            Caller(pipeline.scheduler, "next")
+    pipeline.tokens.gate.set()

@@ -122,7 +122,13 @@ class Machine:
 
 
 def machine(places: int, callers: int = 40) -> Machine:
-    return Machine(Places(places, MOST, "at first", follows=True), callers)
+    return Machine(following(places, MOST), callers)
+
+
+def following(number: int, most: int) -> Places:
+    places = Places(most, "asked for")
+    places.guess(number, "at first")
+    return places
 
 
 def swings(machine: Machine) -> int:
@@ -156,7 +162,7 @@ def test_half_the_machine_is_taken_away_and_given_back() -> None:
 def test_a_load_from_outside_that_comes_and_goes_makes_nothing_swing(seed: int) -> None:
     """What half the machine is suddenly too little for breaks, for those who are under way; the next ones wait."""
     outside, fixed, chance = machine(18), machine(18), random.Random(seed)
-    fixed.places = Places(18, MOST, "asked for", follows=False)
+    fixed.places = Places(18, "asked for")
     while outside.now_s < 600.0:
         for_s, speed = chance.uniform(3.0, 40.0), chance.choice([QUIET, 0.75 * QUIET, SHARED])
         outside.run(for_s, speed)
@@ -180,12 +186,12 @@ def test_without_demand_nothing_rises() -> None:
 
 
 def test_places_that_were_asked_for_stay_whatever_is_seen() -> None:
-    fixed = Places(5, 5, "asked for", follows=False)
+    fixed = Places(5, "asked for")
     assert not fixed.is_time(1.0)
 
 
 def test_one_odd_listener_is_no_danger() -> None:
-    places = Places(8, 20, "at first", follows=True)
+    places = following(8, 20)
     for index in range(40):
         at_s, slack_s = index * LOOK_S, -0.2 if index % 8 == 0 else 1.0
         look = Look(at_s=at_s, running=6, slacks_s=[slack_s, 1.0], made_s=6 * at_s, busy_s=[0.5 * at_s])

@@ -153,3 +153,20 @@ def test_a_file_that_breaks_off_is_refused_or_warned_about(good: Floats) -> None
     flac, mp3 = encoded(good, format="FLAC", subtype="PCM_16"), encoded(good, format="MP3", subtype="MPEG_LAYER_III")
     assert "incomplete" in refusal(flac[: len(flac) * 9 // 10])
     assert "is it complete?" in warning(mp3[: len(mp3) * 9 // 10])
+
+
+def test_a_wav_that_was_cut_off_on_its_way_is_noticed(good: Floats) -> None:
+    """What was left of it was taken for all of it."""
+    whole = encoded(good)
+    assert warning(whole[: len(whole) * 9 // 10]).startswith("the file is cut off: ")
+
+
+def test_a_wav_that_was_streamed_is_whole(good: Floats) -> None:
+    whole = bytearray(encoded(good))
+    whole[4:8] = whole[whole.index(b"data") + 4 : whole.index(b"data") + 8] = b"\xff\xff\xff\xff"
+    assert not read(bytes(whole), LIMITS).warnings
+
+
+def test_an_m4a_is_named_and_no_object_of_python_is() -> None:
+    assert refusal(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100)).startswith("is M4A or MP4")
+    assert "object" not in refusal(b"no audio at all")

@@ -1,0 +1,156 @@
+"""Does anything grow over ten thousand utterances, some of them cancelled, with voices made and deleted in between?
+
+    python -m benchmarks.faults.many_utterances                       # 10,000, hours on two cores
+    python -m benchmarks.faults.many_utterances --utterances 200
+
+Callers speak one utterance after the other to one service and read as fast as they can; every fifth is cancelled in the
+middle. Where the server can clone, every hundredth is spoken with a voice that was made for it and is deleted then.
+Told are the service's resident memory after the first hundred and at the end, TTFA and RTF of the first and of the last
+hundred that were spoken to their ends, and what is left in the engine. The exit status is 1 if memory grew by more than
+2 % or anything is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import random
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from benchmarks.support.machine import describe, machine
+from benchmarks.support.service_process import process
+from benchmarks.support.texts import texts
+from client import Client
+from client._clock import now_ns
+from client.errors import ClientError, ServerBusy
+
+TEXTS = tuple(texts(24))
+CANCELLED, CLONED = 5, 100  # each so many-th
+COMPARED = 100  # utterances
+MOST_GROWTH = 0.02
+PROGRESS = 500
+VOICE_S, VOICE_RATE = 8.0, 24_000
+
+
+@dataclass
+class Soaked:
+    ttfa_s: list[float] = field(default_factory=list)
+    rtf: list[float] = field(default_factory=list)
+    ends: Counter[str] = field(default_factory=Counter)
+    resident_mb: list[tuple[int, float]] = field(default_factory=list)  # after so many utterances
+
+
+def resident_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def recording() -> bytes:
+    """A sound that comes and goes as speech does."""
+    seconds = np.arange(round(VOICE_S * VOICE_RATE)) / VOICE_RATE
+    loudness = 0.5 * np.clip(np.sin(2 * np.pi * 1.5 * seconds), 0.0, 1.0)
+    file = io.BytesIO()
+    soundfile.write(file, loudness * np.sin(2 * np.pi * 150 * seconds), VOICE_RATE, format="WAV")
+    return file.getvalue()
+
+
+async def speak(client: Client, text: str, seed: int, soaked: Soaked, cancel_after: int | None, voice: str) -> None:
+    """`cancel_after`: chunks."""
+    async with client.utterance(seed=seed, max_lead=0.0, voice=voice) as utterance:
+        await utterance.push(text)
+        await utterance.end()
+        began_ns, first_ns, audio_s = now_ns(), 0, 0.0
+        async for chunk in utterance:
+            first_ns, audio_s = first_ns or chunk.received_ns, audio_s + chunk.duration_s
+            if cancel_after is not None and chunk.seq >= cancel_after:
+                soaked.ends["cancelled"] += 1
+                return
+    soaked.ends["spoken"] += 1
+    soaked.ttfa_s.append((first_ns - began_ns) / 1e9)
+    soaked.rtf.append((now_ns() - began_ns) / 1e9 / audio_s)
+
+
+async def caller(client: Client, numbers: Iterator[int], soaked: Soaked, pid: int) -> None:
+    clones = client.server.features.get("voice_cloning", False)
+    for number in numbers:
+        chance = random.Random(number)
+        voice = f"soak-{number}" if clones and number % CLONED == 0 else ""
+        try:
+            if voice:
+                await client.create_voice(voice, recording())
+            cancel_after = chance.randrange(3) if number % CANCELLED == 0 else None
+            await speak(client, chance.choice(TEXTS), number, soaked, cancel_after, voice)
+            if voice:
+                await client.delete_voice(voice)
+        except ServerBusy as busy:
+            soaked.ends["refused"] += 1
+            await asyncio.sleep(busy.retry_after_s or 1.0)
+        except ClientError as error:
+            soaked.ends[f"failed: {error.reason or error.code}"] += 1
+        if number in (COMPARED, 2 * COMPARED) or number % PROGRESS == 0:
+            soaked.resident_mb.append((number, resident_mb(pid)))
+            print(f"{number}: {soaked.resident_mb[-1][1]:.1f} MiB, {dict(soaked.ends)}", flush=True)
+
+
+async def soak(arguments: argparse.Namespace) -> tuple[Soaked, int]:
+    """And what is left in the engine."""
+    soaked, numbers = Soaked(), iter(range(1, arguments.utterances + 1))
+    with process("--model", arguments.model, "--max-utterances", str(arguments.callers)) as (address, running):
+        async with Client(address) as client:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(arguments.callers):
+                    group.create_task(caller(client, numbers, soaked, running.pid))
+            await asyncio.sleep(1.0)
+            soaked.resident_mb.append((arguments.utterances, resident_mb(running.pid)))
+            left = (await client.info()).active_utterances
+    return soaked, left
+
+
+def report(soaked: Soaked, left: int) -> dict[str, Any]:
+    first = next(mb for number, mb in soaked.resident_mb if number >= COMPARED)
+    last = soaked.resident_mb[-1][1]
+
+    def compared(values: Sequence[float]) -> tuple[float, float]:
+        spans = values[:COMPARED], values[-COMPARED:]
+        return tuple(round(statistics.median(span), 4) for span in spans)  # type: ignore[return-value]
+
+    return {
+        "ends": dict(soaked.ends),
+        "resident_mb": (round(first, 1), round(last, 1)),
+        "growth": round(last / first - 1, 4),
+        "ttfa_s": compared(soaked.ttfa_s),
+        "rtf": compared(soaked.rtf),
+        "left": left,
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--utterances", type=int, default=10_000)
+    parser.add_argument("--callers", type=int, default=4)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    print(f"{arguments.model}, {arguments.utterances} utterances, on {describe()}", flush=True)
+    found = report(*asyncio.run(soak(arguments)))
+    print("  ".join(f"{name} {value}" for name, value in found.items()))
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine(), **found}, indent=1) + "\n")
+    failed = any(end.startswith("failed") for end in found["ends"])
+    return 1 if failed or found["left"] or found["growth"] > MOST_GROWTH else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
