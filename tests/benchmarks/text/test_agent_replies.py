@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 
 from benchmarks.text.agent_replies import THINKS_S, cost_ms, play, replies
 
@@ -15,7 +16,7 @@ def test_nothing_is_lost_spoken_twice_or_torn() -> None:
         assert " ".join(" ".join(segment.text for _, segment in cuts).split()) == " ".join(reply.spoken.split())
         assert all(segment.text[-1] in ".,;:!?" for _, segment in cuts)
         ranges = [(segment.begin, segment.end) for _, segment in cuts]
-        assert all(end <= begin for (_, end), (begin, _) in zip(ranges, ranges[1:], strict=False))
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(ranges))
 
 
 def test_the_first_segment_comes_no_later_than_before() -> None:

@@ -22,8 +22,8 @@ from tests.engine.text.markup.test_markdown import CODE, HEADINGS, LINKS, LISTS,
 FORMATS = ("auto", "markdown", "ssml", "plain")
 SIGNS = (
     *words(
-        "* ** _ ~~ ` ``` [ ] ( ) ]( ! ![ < > <b> </b> <break/> </sub> &amp; & $ $$ \\( \\) \\[ \\] \\ | - --- 1. 2. # > "
-        "= == a b5 May word 5 . : :tada: http:// https://x.y/z www.a.b \x1b \x1b[1m \x07 [^1] [^1]: [x]: <!-- --> { } "
+        "* ** _ ~~ ` ``` [ ] ( ) ]( ! ![ < > <b> </b> <break/> </sub> &amp; & $ $$ \\( \\) \\[ \\] \\ | - --- 1. 2. # "
+        "> = == a b5 May word 5 . : :tada: http:// https://x.y/z www.a.b \x1b \x1b[1m \x07 [^1] [^1]: [x]: <!-- --> { } "
         "</say-as> <script> </script> <https://a.b> ^ frac $x$ é 天 , ; \x9b + Hello. there, I 3.5 e.g. Dr. p.m."
     ),
     *("<sub alias='x'>", "<say-as interpret-as='characters'>"),
