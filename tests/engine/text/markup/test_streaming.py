@@ -23,8 +23,8 @@ FORMATS = ("auto", "markdown", "ssml", "plain")
 SIGNS = (
     *words(
         "* ** _ ~~ ` ``` [ ] ( ) ]( ! ![ < > <b> </b> <break/> </sub> &amp; & $ $$ \\( \\) \\[ \\] \\ | - --- 1. 2. # "
-        "> = == a b5 May word 5 . : :tada: http:// https://x.y/z www.a.b \x1b \x1b[1m \x07 [^1] [^1]: [x]: <!-- --> { } "
-        "\x9b </say-as> <script> </script> <https://a.b> ^ frac $x$ é 天 , ; + Hello. there, I 3.5 e.g. Dr. p.m."
+        "> = == b5 May word 5 . : :tada: http:// https://x.y/z www.a.b \x1b \x1b[1m \x07 [^1] [^1]: [x]: <!-- --> { } "
+        "\x9b </say-as> <script> </script> <https://a.b> ^ frac $x$ é 天 , ; + Hello. there, I 3.5 e.g. p.m."
     ),
     *("<sub alias='x'>", "<say-as interpret-as='characters'>"),
     *(" ", "\n", "\n\n", "- ", "1. ", "# ", "| ", "\t", "\r\n"),
