@@ -112,10 +112,8 @@ def opening_to(options: Options) -> pb.SynthesizeRequest:
 
 
 def text_to(text: str) -> pb.SynthesizeRequest:
-    try:
-        return pb.SynthesizeRequest(text=pb.Text(text=text))
-    except ValueError as error:
-        raise InvalidArgument(f"this text cannot be sent, it is not valid Unicode: {error}") from error
+    """Halves of surrogate pairs become U+FFFD, which no server speaks; pairs become the character they stand for."""
+    return pb.SynthesizeRequest(text=pb.Text(text=text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")))
 
 
 def flush_to(flush_id: int) -> pb.SynthesizeRequest:

@@ -25,6 +25,7 @@ from engine.scheduling.running import Running, Spoken, emit, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
 from engine.text.segmenter import TextSegment
+from engine.text.words import as_sent
 
 _SHOWN = 60  # characters of what was dropped that a warning shows
 
@@ -117,5 +118,7 @@ class TextRunner(Runner):
     def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
         asked = text.text, running.accepted.language, running.pronunciations
         pieces = self._stage.speakable(*asked)
-        words = self._stage.words(*asked) if running.request.want_alignment else [()] * len(pieces)
-        return [Spoken(text, *piece) for piece in zip(pieces, words, strict=True)]
+        if not running.request.want_alignment:
+            return [Spoken(text, piece) for piece in pieces]
+        words = self._stage.words(*asked)
+        return [Spoken(text, piece, as_sent(said, text.origin)) for piece, said in zip(pieces, words, strict=True)]

@@ -8,12 +8,12 @@ from pathlib import Path
 from engine.errors import InvalidRequest
 from engine.messages import Pronunciation
 from engine.text.frontend import TextConfig
+from engine.text.lengths import split_long
 from engine.text.normalize import traced
 from engine.text.phonemes import English
 from engine.text.phonemes.ipa import symbols
 from engine.text.phonemes.stress import emphasised, unstressed
 from engine.text.pronunciations import NONE, Pronunciations, check_latin
-from engine.text.segmenter import split_long
 from engine.text.tokenized import TokenizedText
 from engine.text.tokenizer import TextTokenizer
 from engine.text.traced import Traced

@@ -22,7 +22,7 @@ A cut falls behind
 and never inside a tag such as [clear throat]. White space between segments belongs to none of them.
 
 What is cut is the text that `engine.text.markup` has left. What may be markup is held back until that is decided; after
-the longest wait it is read as if nothing followed.
+the longest wait it is read as if nothing followed if it ends a sentence, and otherwise after six times that wait.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from engine.messages import CodeBlocks, TextFormat
+from engine.text.lengths import WIDE_CHARS, fitting, overlong_end, reaches
 from engine.text.markup import Dropped, MarkupReader, Style
 from engine.text.origin import Origin, TextPiece
 from engine.text.sentences import MARK, RUN, SENTENCE_MARKS, ends, ends_somehow, ends_well
@@ -43,16 +44,9 @@ _PACES = 2.5  # usual distances between pieces without a piece are a pause
 _PATIENCE = 6  # longest waits until an unfinished phrase is spoken
 _PACE_MEMORY = 4  # pieces
 
-_LAST_WORD = re.compile(r"\S*\Z")
 _LAST_SPACE = re.compile(r"(?s:.*)\s")
 _SPEAKABLE = re.compile(r"\S")
-_WIDE_MARK = re.compile("[，、；：。！？｡][」』）】》〉]*")
-_CLAUSE_MARK = re.compile(r"[,;:،؛][\"'”’)\]»]{0,30}(?=\s)")
 _LAST_CLAUSE = re.compile(r"(?:[^\d\W]|[\"'”’)\]»%])[,;:،؛][\"'”’)\]»]{0,30}(?=\s|\Z)|\d[,;:](?=\s)|—")
-_TAG = re.compile(r"\[[a-z]{1,16}(?: [a-z]{0,16}){0,2}(?:\]|$)", re.IGNORECASE)  # or the beginning of one
-_WIDE = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
-_FIRST_WIDE = "\u1100"
-_WIDE_CHARS = 3  # what a Chinese, Japanese or Korean character counts for: it is a syllable, a letter a third of one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,15 +215,15 @@ class Segmenter:
         if begin == len(text):
             return None
         clause_from = config.clause_chars if self._cut_count else config.first_clause_chars
-        surely, fit = begin + config.max_chars // _WIDE_CHARS, None
+        surely, fit = begin + config.max_chars // WIDE_CHARS, None
         position, stop = max(self._scanned, begin), begin + config.max_chars + 2 * RUN
         while mark := MARK.search(text, position, stop):
             end = mark.end()
             if end > surely:
-                fit = begin + _fitting(text[begin : begin + config.max_chars], config.max_chars) if fit is None else fit
+                fit = begin + fitting(text[begin : begin + config.max_chars], config.max_chars) if fit is None else fit
                 if end > fit:
                     break
-            long_enough = mark.lastgroup in SENTENCE_MARKS or _reaches(text, begin, end, clause_from)
+            long_enough = mark.lastgroup in SENTENCE_MARKS or reaches(text, begin, end, clause_from)
             verdict = long_enough and ends(text, begin, mark, final)
             if verdict:
                 return end
@@ -240,9 +234,9 @@ class Segmenter:
         else:
             self._scanned = min(len(text), stop)
             if len(text) > surely:
-                fit = begin + _fitting(text[begin : begin + config.max_chars], config.max_chars)
+                fit = begin + fitting(text[begin : begin + config.max_chars], config.max_chars)
         if fit is not None and len(text) > fit:
-            return begin + _overlong_end(text[begin : fit + 1], fit - begin)
+            return begin + overlong_end(text[begin : fit + 1], fit - begin)
         return len(text) if final and mark is None else None
 
     def _note_pause(self) -> None:
@@ -271,66 +265,9 @@ class Segmenter:
         return None
 
     def _pause_of_markup(self) -> tuple[int, int] | None:
-        return (self._max_delay_ns, self._begin) if self._markup.holds else None
-
-
-def _reaches(text: str, begin: int, end: int, length: int) -> bool:
-    return end - begin >= length or _length(text[begin:end]) >= length
-
-
-def _overlong_end(window: str, fit: int) -> int:
-    """Where text that does not fit is cut: behind the last clause mark unless it is far back, else behind the last
-    complete word."""
-    masked = _masked(window)
-    head = masked[:fit]
-    spaces = len(head) - len(_LAST_WORD.search(head)[0])  # type: ignore[index]
-    clauses = max((mark.end() for mark in _CLAUSE_MARK.finditer(masked) if mark.end() <= fit), default=0)
-    words = clauses if clauses > fit // 2 else max(spaces, _last_wide_mark(head))
-    return _whole(masked, words if head[:words].strip() else 0, fit)
-
-
-def split_long(text: str, max_chars: int) -> list[str]:
-    """Prepared text -> pieces of at most `max_chars` characters, cut behind a comma or else between words."""
-    pieces = []
-    while len(text) > (fit := _fitting(text, max_chars)):
-        masked = _masked(text)
-        head = masked[:fit]
-        mark = max(head.rfind(", ") + 1, _last_wide_mark(head))
-        end = _whole(masked, max(mark, head.rfind(" ") if mark <= fit // 2 else 0), fit)
-        pieces.append(text[:end].strip())
-        text = text[end:].strip()
-    return [*pieces, text] if text else pieces
-
-
-def _length(text: str) -> int:
-    return len(text) + (_WIDE_CHARS - 1) * len(_WIDE.findall(text))
-
-
-def _fitting(text: str, max_chars: int) -> int:
-    """How many of the first characters are at most `max_chars` long; at least one."""
-    head = text[:max_chars]
-    if not _WIDE.search(head):
-        return len(head)
-    length = 0
-    for index, char in enumerate(head):
-        length += _WIDE_CHARS if char >= _FIRST_WIDE and _WIDE.match(char) else 1
-        if length > max_chars:
-            return max(index, 1)
-    return len(head)
-
-
-def _masked(text: str) -> str:
-    """The same length, without white space or marks inside tags."""
-    return _TAG.sub(lambda match: "[" * len(match[0]), text)
-
-
-def _last_wide_mark(text: str) -> int:
-    return max((match.end() for match in _WIDE_MARK.finditer(text)), default=0)
-
-
-def _whole(masked: str, end: int, fit: int) -> int:
-    """Where overlong text is cut: at `end`, or at `fit` where no word ends or only one far back in East Asian text."""
-    if end and not (end < fit // 2 and _WIDE.search(masked[end:fit])):
-        return end
-    before_tag = len(masked[:fit].rstrip("["))
-    return before_tag if before_tag and masked[fit : fit + 1] == "[" else fit
+        """What is held is text if it ends a sentence; a construct that a writer has begun gets the longest wait."""
+        held = self._markup.held
+        if not held:
+            return None
+        patience = 1 if ends_well(self._buffer + held, self._begin) else _PATIENCE
+        return patience * self._max_delay_ns, self._begin

@@ -58,7 +58,8 @@ _STARTERS = _words(
 _AFTER_A_TIME = re.compile(r"(?:[A-Z]{2,4}|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?)$")
 _GLUED = re.compile(r"(?:[A-Z][a-z]{1,30}|[IA](?=[\s'’]))")
 _NAME_ENDS = _words(  # behind a dot, a host's or a file's last part even with a capital
-    "com net org edu gov io ai dev app js ts py md txt pdf html css json xml csv exe zip java cpp rs go sh co uk de us"
+    "com net org edu gov io ai dev app js ts py md txt pdf html css json xml csv exe zip java cpp rs go sh co uk de us "
+    "yaml yml toml ini cfg doc docx xls xlsx ppt pptx png jpg jpeg gif svg mp3 mp4 wav vue jsx tsx php rb"
 )
 _NAME_SIGNS = frozenset("@/\\_=.#")
 

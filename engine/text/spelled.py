@@ -7,9 +7,9 @@ from pathlib import Path
 
 from engine.messages import Pronunciation
 from engine.text.frontend import TextConfig
+from engine.text.lengths import split_long
 from engine.text.normalize import normalize, traced
 from engine.text.pronunciations import NONE, Pronunciations, check_latin
-from engine.text.segmenter import split_long
 from engine.text.tokenized import TokenizedText
 from engine.text.tokenizer import TextTokenizer
 from engine.text.traced import Traced

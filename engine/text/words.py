@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from engine.text.origin import Origin
 from engine.text.traced import Traced
 
 _SPOKEN_WORD = re.compile("[^ ,.?!]+")  # spelled or as phonemes
@@ -36,6 +37,20 @@ def written_words(text: str, spoken: Traced) -> list[WrittenWord]:
         else:
             words.append(WrittenWord(begin=match.start(), end=match.end(), text_begin=begin, text_end=end))
     return words
+
+
+def as_sent(words: Iterable[WrittenWord], origin: Origin) -> tuple[WrittenWord, ...]:
+    """Words of a text that was rewritten before: those that stand for the same of what was sent are one."""
+    joined: list[WrittenWord] = []
+    end = 0  # in all text sent
+    for word in words:
+        begin, stop = origin.span(word.text_begin, word.text_end)
+        if joined and begin < end:
+            joined[-1] = replace(joined[-1], end=word.end, text_end=word.text_end)
+        else:
+            joined.append(word)
+        end = max(end, stop)
+    return tuple(joined)
 
 
 def per_piece(words: Iterable[WrittenWord], spoken: str, pieces: Iterable[str]) -> Iterator[tuple[WrittenWord, ...]]:

@@ -64,6 +64,23 @@ def test_options_that_cannot_be_sent_are_refused_here(options: Options) -> None:
         config_to(options)
 
 
-def test_text_that_cannot_be_sent_is_refused_here() -> None:
-    with pytest.raises(InvalidArgument, match="not valid Unicode"):
-        text_to("half a \ud83d")
+def test_halves_of_surrogate_pairs_do_not_end_an_utterance() -> None:
+    assert text_to("half a \ud83d").text.text == "half a \ufffd"
+    assert text_to("a pair \ud83d\ude00.").text.text == "a pair \U0001f600."
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (Options(text_format="markdown"), ("text_format", pb.TEXT_FORMAT_MARKDOWN)),
+        (Options(text_format=None), ("text_format", pb.TEXT_FORMAT_UNSPECIFIED)),
+        (Options(code_blocks="skip"), ("code_blocks", pb.CODE_BLOCKS_SKIP)),
+    ],
+)
+def test_what_the_text_is_written_in_is_told(options: Options, field: tuple[str, int]) -> None:
+    assert getattr(config_to(options), field[0]) == field[1]
+
+
+def test_an_unknown_format_is_refused_here() -> None:
+    with pytest.raises(InvalidArgument, match="is none of auto, plain, markdown, ssml"):
+        config_to(Options(text_format="rtf"))

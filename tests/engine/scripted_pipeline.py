@@ -23,7 +23,8 @@ from engine.scheduling.running import Running
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig
-from engine.text.segmenter import Segmenter, SegmenterConfig
+from engine.text.markup import Style
+from engine.text.segmenter import PLAIN, Segmenter, SegmenterConfig
 from engine.tracing import UtteranceTrace
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedSound, ScriptedTokens
 
@@ -42,7 +43,7 @@ NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slot
 class Caller:
     """One utterance as the service would drive it; releases audio as it arrives unless told not to."""
 
-    def __init__(self, scheduler: Scheduler, name: str, reads: bool = True) -> None:
+    def __init__(self, scheduler: Scheduler, name: str, reads: bool = True, style: Style = PLAIN) -> None:
         self.name, self.scheduler, self.reads = name, scheduler, reads
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.left = threading.Event()
@@ -52,7 +53,7 @@ class Caller:
             accepted=accepted,
             sink=self.arrived.put,
             trace=UtteranceTrace(""),
-            segmenter=Segmenter(SegmenterConfig(), 50_000_000),
+            segmenter=Segmenter(SegmenterConfig(), 50_000_000, style),
             ledger=Ledger(scheduler.config.ledger_tokens),
             on_leave=self.left.set,
             voice=object(),

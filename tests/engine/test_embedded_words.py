@@ -146,3 +146,12 @@ def test_utterances_beside_each_other_keep_their_own_words(engine: LocalEngine, 
     assert [word.word for word in words_of(events["a"])] == ["Hello", "there", "my", "friend"]
     assert words_of(events["b"]) == words_of(spoken)
     assert not words_of(events["c"])
+
+
+def test_words_of_a_text_with_markup_point_at_what_was_sent(engine: LocalEngine) -> None:
+    text = "# Setup\n\nSee [the **guide**](/a), R&amp;D says `get_name` is $x^2$."
+    words = words_of(speak(engine, list(text), "markup"))
+    sent = [text[word.text_begin : word.text_end] for word in words]
+    assert sent == ["Setup", "See", "the", "guide", "R&amp;D", "says", "get", "name", "is", "$x^2$"]
+    assert [word.word for word in words][-1] == "x squared"
+    assert words[4].word == "R&D"

@@ -33,7 +33,7 @@ CONFIGS = st.builds(
     ),
     streaming=st.builds(pb.StreamingConfig, want_alignment=st.booleans(), want_resume_tokens=st.booleans()),
     speaking_rate=st.sampled_from([None, None, 1.0, 1.5]),
-    text_format=st.sampled_from([0, 0, 2, 3, 9]),
+    text_format=st.sampled_from([0, 1, 2, 3, 4, 9]),
 )
 ACCEPTED = st.builds(lambda voice: pb.SynthesisConfig(voice=voice), st.sampled_from(["", "anna", "karl"]))
 MESSAGES = st.one_of(

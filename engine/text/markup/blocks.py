@@ -163,7 +163,7 @@ def _counts(cursor: Cursor, seen: Window, number: int, behind: int) -> bool | No
 def _row(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
     if seen.lacks(start + 1):
         return MORE
-    if style.careful and seen.text[start + 1 : start + 2] not in (" ", "\t", ":", "-", "|"):
+    if style.careful and not cursor.line.was_row and seen.text[start + 1 : start + 2] not in (" ", "\t", ":", "-", "|"):
         return False
     _marker(cursor, start)
     cursor.line.begins = False

@@ -49,6 +49,7 @@ class Line:
     is_row: bool = False  # of a table
     is_quoted: bool = False
     was_quoted: bool = False  # the line before
+    was_row: bool = False
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Cursor:
     emphasis: list[tuple[str, int]] = field(default_factory=list)  # open: which sign, how many
     code: int = 0  # backticks that opened a span of code; 0: none is open
     link_ends: dict[int, int | None] = field(default_factory=dict)  # "]" in all text sent -> where what follows it ends
+    note_end: int | None = None  # where the last mark of a note ended, in all text sent
     numbers: dict[int, int] = field(default_factory=dict)  # of ordered lists: indent -> the number that comes next
     rest: Callable[[Cursor], bool] | None = None  # reads on in what has no bound, such as a block of code
     pieces: list[TextPiece] = field(default_factory=list)
@@ -113,7 +115,7 @@ class Cursor:
         self._put(TextPiece(text, self._read, self._read, False))
 
     def _put(self, piece: TextPiece) -> None:
-        text = piece.text.rstrip(" \t") if piece.verbatim else piece.text
+        text = piece.text.rstrip(" \t\r") if piece.verbatim else piece.text
         if text or not self._blanks or self._break is not None:
             self.pass_on()
         if len(text) < len(piece.text) and (text or self._tail)[-1:].isalnum():
@@ -151,6 +153,7 @@ class Cursor:
 
     def break_line(self, end: int, soft: str) -> None:
         """Reads a line end. What is behind a sentence's end goes at once: it shows that the sentence is over."""
+        was_quoted, was_row = self.line.is_quoted, self.line.is_row
         if self.line.ends_block:
             self.end_block()
             self.drop(end)
@@ -159,7 +162,7 @@ class Cursor:
         else:
             self._break = self.base + self.at if self._break is None else self._break
             self.drop(end)
-        self.line = Line(was_quoted=self.line.is_quoted)
+        self.line = Line(was_quoted=was_quoted, was_row=was_row)
 
     @property
     def follows_text(self) -> bool:

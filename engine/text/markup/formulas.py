@@ -61,7 +61,7 @@ _FRACTIONS = {
 def spoken(formula: str, in_words: bool) -> str:
     if not in_words:
         return " ".join(re.sub(r"\\(?:[A-Za-z]+|.)|[{}$]", " ", formula).split())
-    said = " ".join(_Reader(formula).sequence())
+    said = " ".join(" ".join(_Reader(formula).sequence()).split())
     return re.sub(r"\s+(?=[,.])", "", said).strip(" ,")
 
 

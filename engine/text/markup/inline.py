@@ -21,7 +21,7 @@ _ESCAPABLE_IN_MARKDOWN = _ESCAPABLE | frozenset("\"%',/:;=?@\\^")
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _ENTITY_BEGUN = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{0,31}|#(?:\d{0,7}|[xX][0-9A-Fa-f]{0,6}))?")
 _BAR = re.compile(r"\|(?:[ \t]*+(?::?-++:?)?+[ \t]*+\|)*+(?:[ \t]*+:?-++:?[ \t]*+(?=[\r\n]|\Z))?[ \t]*+")
-_EMOJI = re.compile(r":(?=[a-z0-9_+-]{0,30}[a-z])[a-z0-9_+-]{2,31}:(?!\w)")
+_EMOJI = re.compile(r":(?:[+-]1|(?=[a-z0-9_+-]{0,30}[a-z])[a-z0-9_+-]{2,31}):(?!\w)")
 _EMOJI_BEGUN = re.compile(r":[a-z0-9_+-]{0,31}:?")
 _CONTROL = re.compile(f"[{CONTROLS}]")
 
@@ -107,10 +107,11 @@ def entity(cursor: Cursor, style: Style) -> bool | None:
     """'&amp;' with its semicolon; what it stands for is text."""
     seen = window(cursor, _RUN)
     if match := _ENTITY.match(seen.text, cursor.at):
-        text = unescape(match[0]) if match[0][1] == "#" else html5.get(match[0][1:], "")
-        if not text:
+        is_number = match[0][1] == "#"
+        text = unescape(match[0]) if is_number else html5.get(match[0][1:], "")
+        if not text and not is_number:
             return False
-        if _CONTROL.search(text):
+        if not text or _CONTROL.search(text):
             cursor.drop(match.end(), Dropped.CONTROLS)
         else:
             cursor.put(text, match.end())

@@ -45,9 +45,10 @@ def bracket(cursor: Cursor, style: Style) -> bool | None:
         return MORE
     if close < 0:
         return False
-    behind_sentence = cursor.before != "" and cursor.before in SENTENCE_ENDS
+    behind_sentence = (cursor.before != "" and cursor.before in SENTENCE_ENDS) or cursor.base + at == cursor.note_end
     if mark := _NOTE.match(seen.text, begin) or (behind_sentence and _CITATION.match(seen.text, begin)):
         cursor.drop(mark.end(), Dropped.NOTES)
+        cursor.note_end = cursor.base + cursor.at
         return True
     return _linked(cursor, style, seen, begin, close)
 

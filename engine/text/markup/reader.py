@@ -55,9 +55,9 @@ class MarkupReader:
         self._told: set[Dropped] = set()
 
     @property
-    def holds(self) -> bool:
-        """Whether some of the text waits for what follows it."""
-        return self._cursor.at < len(self._cursor.text)
+    def held(self) -> str:
+        """What waits for what follows it."""
+        return self._cursor.text[self._cursor.at :]
 
     def read(self, text: str) -> list[TextPiece]:
         self._cursor.feed(text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 
-from engine.messages import FlushDone
+from engine.messages import AudioChunk, FlushDone, Utterance, Warned
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import FlushMark
 from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
+from engine.text.markup import Style
 from engine.text.pronunciations import NONE, Pronunciations
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
@@ -129,3 +130,18 @@ def test_the_next_steps_of_one_who_has_heard_nothing_wait_for_nobodys_text() -> 
     assert scheduler.to_feed([waits]) is None
     waits.runs_out_ns = 1_000_000_000
     assert scheduler.to_feed([waits]) is heard
+
+
+def test_markup_is_read_and_what_was_dropped_is_told_before_the_end(pipeline: Pipeline) -> None:
+    text = "## Now\n\nSee [the **guide**](/a/b).\x1b[0m\n```\nx\n```\nIt is [here](/c).\n"
+    caller = Caller(pipeline.scheduler, "a", style=Style.of(Utterance(id="a"), "en"))
+    for piece in text:
+        caller.update(changes.push_text, piece)
+    caller.update(changes.end_input)
+    events = caller.all()
+    assert spoken(events) == "Now.See the guide.Code block.It is here."
+    warnings = [event.reason for event in events if isinstance(event, Warned)]
+    assert warnings == ["ADDRESSES_DROPPED", "ESCAPE_SEQUENCES_DROPPED", "CODE_DROPPED"]
+    ranges = {(event.text_begin, event.text_end) for event in events if isinstance(event, AudioChunk)}
+    said = [text[begin:end] for begin, end in sorted(ranges)]
+    assert said == ["Now", "See [the **guide**](/a/b).", "```", "It is [here](/c)."]

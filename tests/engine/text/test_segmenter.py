@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.text.segmenter import TURN_CHARS, FlushPoint, Segmenter, SegmenterConfig, TextSegment, split_long
+from engine.text.lengths import split_long
+from engine.text.segmenter import TURN_CHARS, FlushPoint, Segmenter, SegmenterConfig, TextSegment
 from engine.text.sentences import RUN
 from tests.engine.text.sentences import SENTENCES
 

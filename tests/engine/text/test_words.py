@@ -8,8 +8,8 @@ import pytest
 
 from engine.model import EMBEDDED
 from engine.text.frontend import TextConfig
+from engine.text.lengths import split_long
 from engine.text.normalize import normalize, traced
-from engine.text.segmenter import split_long
 from engine.text.spelled import SpelledText
 from engine.text.traced import Traced
 from engine.text.words import per_piece, written_words

@@ -1,0 +1,102 @@
+"""Sentences as language models write them: with pauses, without spaces between, slowly, with abbreviations."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.text.test_segmenter import after, cut
+
+PAUSED = [
+    "Let me look that up.", "One moment, please.", "Sure!", "Is it for tonight?", "I will check the calendar.",
+    "Your table is at 7:30 p.m.", "That is $5.50, I think.", 'She said "yes."', "It is (more or less) done.",
+    "Well... maybe not.", "He works at Acme Inc.", "See you at 5!", "Wait — what?", "It costs 20 euros.",
+    "R&D is on floor two.", "Open main.py first.", "¿Cuántas personas?", "Das ist gut.", "これでいいですか。", "Done.",
+    "I asked Dr. Lee.", "We left, then it rained.", "A 5 * 3 grid!",
+]  # fmt: skip
+GLUED = [
+    ("I found three rooms.Which one do you want?", "I found three rooms."),
+    ("Really?Yes, of course.", "Really?"), ("That makes 12.Then we left.", "That makes 12."),
+    ("We are done.I will call.", "We are done."), ("“It works.”Then she left.", "“It works.”"),
+    ("Great!Let us begin.", "Great!"), ("It is late.He left.", "It is late."), ("No.That is wrong.", "No."),
+    ("I like it.It's good.", "I like it."), ("Call me.Anna will answer.", "Call me."), ("Ok.Now we go.", "Ok."),
+    ("It rained.A dog barked.", "It rained."), ("He is in Rome.She is too.", "He is in Rome."),
+    ("Thanks!Bye.", "Thanks!"), ("What?Who said that?", "What?"), ("It costs 50.That is cheap.", "It costs 50."),
+    ("Stop it.Please.", "Stop it."), ("We won.Congratulations to all.", "We won."),
+    ("That works.However, it is slow.", "That works."), ("I see.Let me check.", "I see."),
+    ("It ended in 2019.Since then it is quiet.", "It ended in 2019."), ("Come in.The door is open.", "Come in."),
+    ("(It is true.)But why?", "(It is true.)"), ("我们走吧。好的。", "我们走吧。"),
+]  # fmt: skip
+WHOLE = [
+    "Use Node.JS here", "See example.Com now", "It is System.Text.Json", "call list.Add(3)", "Read Readme.Md first",
+    "the U.S.Army", "mail bob@site.Example now", "St.Louis and Mt.Hood", "ASP.NET and Socket.IO", "v1.Beta_two",
+    "e.g.This one", "open C:\\a.Txt now", "https://a.b/C.Html now", "x.Y is a field", "J.R.R.Tolkien wrote",
+    "3.5 is it",
+    "Ph.D.Students go", "config.Yaml and data.Json", "object.Method() runs", "Vue.JS or Next.JS", "a.k.a.Bob here",
+]  # fmt: skip
+TITLED = [
+    ["Gen. Lee near Mt. Hood.", "It rained."],
+    ["12 Oak Dr. or 9 Elm Ave. Apt. 4B."],
+    ["Mr. Fox met Mrs. Hen.", "Good."],
+    ["I live on 12 Oak Dr.", "The house is red."],
+    ["He is in the U.S. Army.", "Fine."],
+    ["Prof. Ada and Lt. Col. Bo left."],
+    ["He is in the U.S.", "The army is."],
+    ["Take No. 5 now.", "No.", "I will not."],
+    ["St. John and Ft. Worth are far."],
+    ["At 10:00 p.m. EST we go.", "Or 5 p.m. Monday."],
+    ["Capt. Hook, Sgt. Pepper and Rev. Green came."],
+    ["Sen. Paul and Gov. Smith met Pres. Lee."],
+    ["J. R. R. Tolkien wrote it.", "I read it."],
+    ["See Fig. 3 and p. 12."],
+    ["Acme Inc. sells it.", "Buy it."],
+    ["It is approx. 5 km.", "We walked."],
+    ["Jan. 5 or Feb. 6 is fine."],
+    ["Meet at 5 p.m.", "Bring the book."],
+    ["Sammy Davis Jr. sang.", "Fine."],
+    ["Apples, pears, etc. are in.", "Good."],
+    ["He sat.", "I was in the sun.", "We left."],
+    ["Dr. Who?", "Yes."],
+    ["e.g. this, i.e. that."],
+]
+
+
+@pytest.mark.parametrize("sentence", PAUSED)
+@pytest.mark.parametrize("pace_s", [0.02, 0.1])
+def test_a_whole_sentence_goes_at_once_when_the_writer_pauses(sentence: str, pace_s: float) -> None:
+    """Word by word, then a tool call of four seconds: nothing is left behind, and nothing waits for the call."""
+    pieces = [(n * pace_s, word if n == 0 else f" {word}") for n, word in enumerate(sentence.split(" "))]
+    ended_s = pieces[-1][0]
+    cuts = after([*pieces, (ended_s + 4, " I found three rooms."), (ended_s + 4.1, " ")], ended_s + 4.2)
+    before = [(at, text) for at, text in cuts if at < ended_s + 4]
+    assert " ".join(text for _, text in before) == sentence
+    assert before[-1][0] <= ended_s + 1.0
+    assert [text for at, text in cuts if at >= ended_s + 4] == ["I found three rooms."]
+
+
+@pytest.mark.parametrize(("text", "first"), GLUED)
+def test_sentences_without_a_space_between_are_two(text: str, first: str) -> None:
+    assert cut([text])[0] == first
+    assert cut(list(text)) == cut([text])
+    assert cut([first, text.removeprefix(first)]) == cut([text]), "as two pieces"
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_hosts_files_and_names_are_not_cut(text: str) -> None:
+    assert cut([text]) == [text]
+    assert cut(list(text)) == [text]
+
+
+@pytest.mark.parametrize("segments", TITLED, ids=repr)
+def test_a_title_or_an_abbreviation_ends_no_sentence(segments: list[str]) -> None:
+    text = " ".join(segments)
+    assert cut([text]) == segments
+    assert cut(list(text)) == segments
+
+
+@pytest.mark.parametrize("pace_s", [0.25, 0.35, 0.45])
+@pytest.mark.parametrize("sentence", [one for one in PAUSED if "," not in one and len(one.split()) > 3])
+def test_a_slow_writer_gets_whole_sentences(sentence: str, pace_s: float) -> None:
+    text = f"{sentence} And that is all."
+    pieces = [(n * pace_s, word + " ") for n, word in enumerate(text.split(" "))]
+    assert " ".join(said for _, said in after(pieces, pieces[-1][0] + 2)) == text
+    assert all(said[-1] in '.!?。")”' for _, said in after(pieces, pieces[-1][0] + 2))
