@@ -15,7 +15,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers reference parity serve check lock stubs sequences replacements faults soak baseline bench clean
+.PHONY: help demo test peers reference parity serve check lock stubs sequences attack replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -90,6 +90,9 @@ soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)
 	@echo "add to CHANGELOG.md: Contract baseline $$(sha256sum $(BASELINE) | cut -c1-16)"
+
+attack: $(VENV)/.service  ## flood the service with calls, messages and odd texts, beside a neighbour that must notice nothing
+	$(BIN)/python -m benchmarks.attack
 
 bench: $(VENV)/.service  ## measure TTFA, RTF and chunk gaps of 40 utterances, one at a time; `python -m benchmarks` lists other measurements
 	$(BIN)/python -m benchmarks.latency.one_at_a_time --utterances 40

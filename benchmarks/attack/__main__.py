@@ -104,6 +104,7 @@ def row(kind: str, figures: Figures, outcomes: dict[str, int], found: Sequence[s
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
     return (
         f"{kind:36} gap {_ms(figures.gap_s)}  first sound {_ms(figures.ttfa_s)}  clock {_ms(figures.probe_s)}  "
+        f"loop {_ms(figures.loop_s)}  "
         f"{f'refused {figures.refused}  ' if figures.refused else ''}{ended}"
         f"{''.join(f'{chr(10)}    NOTICED {words}' for words in found)}"
     )

@@ -22,6 +22,7 @@ class Figures:
     gap_s: float
     ttfa_s: float  # median; of nobody who was let in: infinite
     probe_s: float
+    loop_s: float  # of it the server's event loop, which tells whose fault a late answer is
     refused: int
     failed: tuple[str, ...]
 
@@ -32,6 +33,7 @@ class Figures:
             gap_s=max(heard.gaps_s, default=never),
             ttfa_s=percentile(heard.ttfa_s, 50) if heard.ttfa_s else never,
             probe_s=max(heard.probes_s, default=never),
+            loop_s=heard.loop_s,
             refused=heard.refused,
             failed=tuple(heard.failed),
         )

@@ -29,6 +29,7 @@ class Heard:
     gaps_s: list[float] = field(default_factory=list)  # the worst of each utterance
     ttfa_s: list[float] = field(default_factory=list)
     probes_s: list[float] = field(default_factory=list)  # round trips
+    loop_s: float = 0.0  # longest delay of the server's event loop, as it says itself
     refused: int = 0
     failed: list[str] = field(default_factory=list)  # what went wrong
 
@@ -45,6 +46,8 @@ async def hear(address: str, seconds: float) -> Heard:
         if (unanswered := prober.unanswered) is not None:
             heard.probes_s.append(unanswered.length_ns / 1e9)
         await asyncio.to_thread(prober.stop, PROBE_PATIENCE_S)
+    blocked = [exchange.server_blocked for exchange in prober.exchanges if exchange.server_blocked]
+    heard.loop_s = max((span.length_ns / 1e9 for span in blocked), default=0.0)
     heard.probes_s += [(exchange.received_ns - exchange.sent_ns) / 1e9 for exchange in prober.exchanges]
     return heard
 
