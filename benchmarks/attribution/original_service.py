@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import chain, repeat
 from multiprocessing.connection import Connection
@@ -20,6 +18,7 @@ from typing import Any
 import grpc
 import torch
 
+from benchmarks.support.child_process import child_process, obey
 from benchmarks.support.model_forms import with_form
 from engine.checkpoints import load
 from engine.clock import now_ns
@@ -208,37 +207,21 @@ class OriginalHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
 @contextlib.contextmanager
 def original_service(*, on_loop: bool = False) -> Iterator[str]:
     """A process of its own; yields its address once it serves."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_main, args=[theirs, on_loop], daemon=True)
-    process.start()
-    try:
-        if not ours.poll(START_LIMIT_S):
-            raise RuntimeError("the service did not start")
-        yield f"127.0.0.1:{ours.recv()}"
-    finally:
-        ours.send("stop")
-        process.join(10)
+    with child_process(_main, on_loop) as child:
+        yield child.address
 
 
-def _main(orders: Connection, on_loop: bool) -> None:
-    asyncio.run(_serve(orders, on_loop))
+def _main(commands: Connection, on_loop: bool) -> None:
+    asyncio.run(_serve(commands, on_loop))
 
 
-async def _serve(orders: Connection, on_loop: bool) -> None:
+async def _serve(commands: Connection, on_loop: bool) -> None:
     handler = OriginalHandler(load(), on_loop)
     pings = [("grpc.keepalive_permit_without_calls", 1), ("grpc.http2.min_ping_interval_without_data_ms", 10_000)]
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *pings])  # our client keeps its connection alive
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(handler, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    orders.send(port)
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def obey() -> None:
-        orders.recv()
-        loop.call_soon_threadsafe(stop.set)
-
-    threading.Thread(target=obey, name="service-orders", daemon=True).start()
-    await stop.wait()
+    commands.send(port)
+    await obey(commands, str)
     await server.stop(0.0)

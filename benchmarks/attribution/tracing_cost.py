@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from benchmarks.support import service_process
+from benchmarks.support.child_process import child_process, obey
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import ratio
 from benchmarks.support.texts import TEXTS
@@ -64,18 +64,11 @@ class Run:
 @contextlib.contextmanager
 def receiver() -> Iterator[tuple[str, Connection]]:
     """Its address, and a connection that answers "count" with spans by name."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_receive, args=[theirs], daemon=True)
-    process.start()
-    try:
-        yield f"http://127.0.0.1:{ours.recv()}", ours
-    finally:
-        ours.send("stop")
-        process.join(10)
+    with child_process(_receive) as child:
+        yield f"http://{child.address}", child.commands
 
 
-def _receive(orders: Connection) -> None:
+def _receive(commands: Connection) -> None:
     exported: list[bytes] = []
 
     def export(request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -85,10 +78,9 @@ def _receive(orders: Connection) -> None:
     listener = grpc.server(futures.ThreadPoolExecutor(2))
     method: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(export)
     listener.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(EXPORT, {"Export": method}),))
-    orders.send(listener.add_insecure_port("127.0.0.1:0"))
+    commands.send(listener.add_insecure_port("127.0.0.1:0"))
     listener.start()
-    while orders.recv() != "stop":
-        orders.send(_spans(exported))
+    asyncio.run(obey(commands, lambda _: commands.send(_spans(exported))))
     listener.stop(0).wait()
 
 
@@ -105,22 +97,6 @@ def _spans(exported: Sequence[bytes]) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def client(address: str) -> Iterator[tuple[Connection, int]]:
-    """A process that takes orders, and its id."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_speak, args=[theirs, address], daemon=True)
-    process.start()
-    assert process.pid is not None
-    try:
-        ours.recv()
-        yield ours, process.pid
-    finally:
-        ours.send(None)
-        process.join(30)
-
-
-@contextlib.contextmanager
 def _environment(changes: Mapping[str, str]) -> Iterator[None]:
     """For the processes that are started inside: OTEL_* as given, and nothing else of it."""
     before = dict(os.environ)
@@ -134,20 +110,21 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _speak(orders: Connection, address: str) -> None:
+def _speak(commands: Connection, address: str) -> None:
     flush = telemetry.configure(os.environ)
-    asyncio.run(_obey(orders, address))
+    asyncio.run(_obey(commands, address))
     flush()
 
 
-async def _obey(orders: Connection, address: str) -> None:
+async def _obey(commands: Connection, address: str) -> None:
     async with Client(address) as client:
-        orders.send("ready")
-        while (order := await asyncio.to_thread(orders.recv)) is not None:
-            streams, utterances, seed = order
-            began_s = time.monotonic()
-            spoken = await asyncio.gather(*(_stream(client, seed + stream, utterances) for stream in range(streams)))
-            orders.send((sum(spoken), time.monotonic() - began_s))
+        commands.send("ready")
+        with contextlib.suppress(EOFError):
+            while True:
+                streams, utterances, seed = await asyncio.to_thread(commands.recv)
+                began_s = time.monotonic()
+                streaming = (_stream(client, seed + stream, utterances) for stream in range(streams))
+                commands.send((sum(await asyncio.gather(*streaming)), time.monotonic() - began_s))
 
 
 async def _stream(client: Client, seed: int, utterances: int) -> float:
@@ -173,8 +150,8 @@ def measure(pairs: int, streams: int, utterances: int) -> tuple[dict[str, list[R
         sides = {}
         for name, environment in ((TRACED, exported | {"OTEL_TRACES_SAMPLER": "always_on"}), (PLAIN, {})):
             with _environment(environment):
-                orders, pid = stack.enter_context(client(address))
-            sides[name] = (orders, [service.pid, pid])
+                child = stack.enter_context(child_process(_speak, address))
+            sides[name] = (child.commands, [service.pid, child.pid])
         runs: dict[str, list[Run]] = {TRACED: [], PLAIN: []}
         for name in sides:
             _run(*sides[name], (streams, 1, 0))  # warm
@@ -185,10 +162,10 @@ def measure(pairs: int, streams: int, utterances: int) -> tuple[dict[str, list[R
         return runs, received.recv()
 
 
-def _run(orders: Connection, pids: Sequence[int], order: tuple[int, int, int]) -> Run:
+def _run(commands: Connection, pids: Sequence[int], command: tuple[int, int, int]) -> Run:
     before_s = cpu_s(pids)
-    orders.send(order)
-    audio_s, wall_s = orders.recv()
+    commands.send(command)
+    audio_s, wall_s = commands.recv()
     time.sleep(1.5 * EXPORTED_EVERY_S)
     return Run(audio_s=audio_s, wall_s=wall_s, cpu_s=cpu_s(pids) - before_s)
 

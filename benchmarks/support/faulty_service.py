@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,14 +16,11 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
 import engine.clock
+from benchmarks.support.child_process import child_process
+from benchmarks.support.child_service import serve
 from benchmarks.support.paced_engine import Pace, PacedEngine
 from engine.messages import Engine
-from service.config import ServiceConfig
-from service.rpc.session import Dependencies
-from service.server import Server
 
 if TYPE_CHECKING:
     from benchmarks.support.throttle import Throttle
@@ -71,21 +67,21 @@ MakeEngine = Callable[[Faults], Engine]
 
 
 class Service:
-    """The end that gives orders."""
+    """The end that gives commands."""
 
-    def __init__(self, address: str, orders: Connection) -> None:
+    def __init__(self, address: str, commands: Connection) -> None:
         self.address = address
-        self._orders = orders
+        self._commands = commands
 
     def arm(self, stage: str, *, after_s: float, for_s: float, times: int = 1) -> None:
         """`stage`: server_loop, t3_prefill, t3, tokens, flow, vocoder or channel. Of the loop, several times have
         LOOP_PAUSES of rest between them."""
-        self._orders.send(("arm", stage, after_s, for_s, times))
+        self._commands.send(("arm", stage, after_s, for_s, times))
 
     def struck(self) -> list[tuple[str, float]]:
         """Which faults struck since the last call, and for how many seconds. Disarms the others."""
-        self._orders.send(("struck",))
-        struck: list[tuple[str, float]] = self._orders.recv()
+        self._commands.send(("struck",))
+        struck: list[tuple[str, float]] = self._commands.recv()
         return struck
 
 
@@ -100,54 +96,32 @@ def faulty_service(
 ) -> Iterator[Service]:
     """`throttle` and `speculate`: of the embedded voice."""
     make: MakeEngine = partial(_embedded, throttle, speculate) if embedded else partial(PacedEngine, pace)
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_main, args=[theirs, make, clock_shift_s], daemon=True)
-    process.start()
-    try:
-        if not ours.poll(START_LIMIT_S):
-            raise RuntimeError("the service did not start")
-        yield Service(f"127.0.0.1:{ours.recv()}", ours)
-    finally:
-        ours.send(("stop",))
-        process.join(10)
+    with child_process(_main, make, clock_shift_s) as child:
+        yield Service(child.address, child.commands)
 
 
-def _main(orders: Connection, make: MakeEngine, clock_shift_s: float) -> None:
+def _main(commands: Connection, make: MakeEngine, clock_shift_s: float) -> None:
     engine.clock._UNIX_ANCHOR_NS += round(clock_shift_s * 1e9)
-    asyncio.run(_serve(orders, make))
+    asyncio.run(_serve(commands, make))
 
 
-async def _serve(orders: Connection, make: MakeEngine) -> None:
-    faults = Faults()
-    made = await asyncio.to_thread(make, faults)
-    config = ServiceConfig(address="127.0.0.1:0")
-    server = Server(config)
-    await server.start(Dependencies(engine=made, config=config, tracer=trace.NoOpTracer()))
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    orders.send(server.port)
+async def _serve(commands: Connection, make: MakeEngine) -> None:
+    faults, loop = Faults(), asyncio.get_running_loop()
 
-    def obey() -> None:
-        while (order := orders.recv())[0] != "stop":
-            if order[0] == "struck":
-                orders.send(list(faults.struck))
-                faults.reset()
-            elif order[1] == LOOP:
-                _, stage, after_s, for_s, times = order
-                faults.arm(stage, after_s, for_s, times)
-                for index in range(times):
-                    at_s = after_s + index * (1 + LOOP_PAUSES) * for_s
-                    loop.call_soon_threadsafe(loop.call_later, at_s, faults, LOOP)
-            else:
-                faults.arm(*order[1:])
-        loop.call_soon_threadsafe(stop.set)
+    def carry_out(command: tuple[Any, ...]) -> None:
+        if command[0] == "struck":
+            commands.send(list(faults.struck))
+            faults.reset()
+        elif command[1] == LOOP:
+            _, stage, after_s, for_s, times = command
+            faults.arm(stage, after_s, for_s, times)
+            for index in range(times):
+                at_s = after_s + index * (1 + LOOP_PAUSES) * for_s
+                loop.call_soon_threadsafe(loop.call_later, at_s, faults, LOOP)
+        else:
+            faults.arm(*command[1:])
 
-    threading.Thread(target=obey, name="service-orders", daemon=True).start()
-    await stop.wait()
-    at_once = asyncio.Event()
-    at_once.set()
-    await server.stop(at_once)
-    await asyncio.to_thread(made.close)
+    await serve(await asyncio.to_thread(make, faults), commands, carry_out)
 
 
 def _embedded(throttle: Throttle | None, speculate: bool, faults: Faults) -> Engine:

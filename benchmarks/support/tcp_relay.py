@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import multiprocessing
 import random
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from typing import Any
+
+from benchmarks.support.child_process import child_process, obey
 
 UP, DOWN = "up", "down"
 _READ_BYTES = 1 << 16
@@ -48,52 +49,45 @@ class _Way:
 
 
 class Relay:
-    """The end that gives orders."""
+    """The end that gives commands."""
 
-    def __init__(self, address: str, orders: Connection) -> None:
+    def __init__(self, address: str, commands: Connection) -> None:
         self.address = address
-        self._orders = orders
+        self._commands = commands
 
     def stall(self, way: str, *, after_s: float, for_s: float, connection: int | None = None) -> None:
         """`connection`: only that one of those opened since the last reset, 0 for the first."""
-        self._orders.send(("stall", way, after_s, for_s, connection))
+        self._commands.send(("stall", way, after_s, for_s, connection))
 
     def delay(self, way: str, seconds: float) -> None:
         """From now on."""
-        self._orders.send(("delay", way, seconds))
+        self._commands.send(("delay", way, seconds))
 
     def jitter(self, way: str, seconds: float) -> None:
         """From now on each piece takes up to so much longer; none overtakes another."""
-        self._orders.send(("jitter", way, seconds))
+        self._commands.send(("jitter", way, seconds))
 
     def limit(self, way: str, bytes_per_s: float) -> None:
         """From now on."""
-        self._orders.send(("limit", way, bytes_per_s))
+        self._commands.send(("limit", way, bytes_per_s))
 
     def reset(self) -> None:
-        self._orders.send(("reset",))
+        self._commands.send(("reset",))
 
 
 @contextlib.contextmanager
 def relay(target: str) -> Iterator[Relay]:
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_main, args=[target, theirs], daemon=True)
-    process.start()
-    try:
-        yield Relay(f"127.0.0.1:{ours.recv()}", ours)
-    finally:
-        ours.send(("stop",))
-        process.join(5)
+    with child_process(_main, target) as child:
+        yield Relay(child.address, child.commands)
 
 
-def _main(target: str, orders: Connection) -> None:
-    asyncio.run(_serve(target, orders))
+def _main(commands: Connection, target: str) -> None:
+    asyncio.run(_serve(commands, target))
 
 
-async def _serve(target: str, orders: Connection) -> None:
+async def _serve(commands: Connection, target: str) -> None:
     ways = {UP: _Way(), DOWN: _Way()}
     host, _, port = target.rpartition(":")
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     numbers = itertools.count()
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,29 +98,26 @@ async def _serve(target: str, orders: Connection) -> None:
             await asyncio.gather(up, down)
 
     server = await asyncio.start_server(connect, "127.0.0.1", 0)
-    orders.send(server.sockets[0].getsockname()[1])
+    commands.send(server.sockets[0].getsockname()[1])
 
-    def obey() -> None:
+    def carry_out(command: tuple[Any, ...]) -> None:
         nonlocal numbers
-        while (order := orders.recv())[0] != "stop":
-            match order:
-                case ("stall", way, after_s, for_s, connection):
-                    begin_s = time.monotonic() + after_s
-                    ways[way].stalls.append((begin_s, begin_s + for_s, connection))
-                case ("delay", way, seconds):
-                    ways[way].delay_s = seconds
-                case ("jitter", way, seconds):
-                    ways[way].jitter_s = seconds
-                case ("limit", way, bytes_per_s):
-                    ways[way].rate = bytes_per_s
-                case _:
-                    numbers = itertools.count()
-                    for one in ways.values():
-                        one.reset()
-        loop.call_soon_threadsafe(stop.set)
+        match command:
+            case ("stall", way, after_s, for_s, connection):
+                begin_s = time.monotonic() + after_s
+                ways[way].stalls.append((begin_s, begin_s + for_s, connection))
+            case ("delay", way, seconds):
+                ways[way].delay_s = seconds
+            case ("jitter", way, seconds):
+                ways[way].jitter_s = seconds
+            case ("limit", way, bytes_per_s):
+                ways[way].rate = bytes_per_s
+            case _:
+                numbers = itertools.count()
+                for one in ways.values():
+                    one.reset()
 
-    threading.Thread(target=obey, name="relay-orders", daemon=True).start()
-    await stop.wait()
+    await obey(commands, carry_out)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: _Way, connection: int) -> None:

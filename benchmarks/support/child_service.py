@@ -1,0 +1,28 @@
+"""A service around any engine, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from opentelemetry import trace
+
+from benchmarks.support.child_process import obey
+from engine.messages import Engine
+from service.config import ServiceConfig
+from service.rpc.session import Dependencies
+from service.server import Server
+
+
+async def serve(engine: Engine, commands: Connection, carry_out: Callable[[Any], object] = str) -> None:
+    """Runs in a `child_process`: sends its port, and stops at once when the other end is closed."""
+    config, at_once = ServiceConfig(address="127.0.0.1:0"), asyncio.Event()
+    server = Server(config)
+    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    commands.send(server.port)
+    await obey(commands, carry_out)
+    at_once.set()
+    await server.stop(at_once)
+    await asyncio.to_thread(engine.close)
