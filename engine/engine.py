@@ -226,7 +226,7 @@ class LocalEngine:
         return Pronunciations(asked, self._lexicon) if asked else self._lexicon
 
     def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
-        """Not by the utterance's id: once it has ended, another one may go by that."""
+        """Takes the utterance itself, not its id: once it has ended, another utterance may have that id."""
         with self._scheduler.lock:
             if error := ready.exception():
                 changes.fail(running, reported(error, "the voice"))
@@ -253,7 +253,7 @@ class LocalEngine:
         return self._scheduler.cancel(utterance_id)
 
     def let_in_what_fits(self) -> None:
-        """Measures, by speaking, how many utterances fit in real time; no more than these are let in."""
+        """Measures, by speaking, how many utterances fit in real time, and lets in no more than these."""
         voice, places = self._model.config.default_voice, self._scheduler.places
 
         def measured(count: int) -> float:
@@ -279,7 +279,7 @@ class LocalEngine:
         self._scheduler.close()
         limit_s = 0.0 if self._scheduler.broken else END_LIMIT_S  # one that hangs is not waited for
         self._workers.join(limit_s)
-        for running in self._scheduler.take_leaving():  # nobody else is left to see them off
+        for running in self._scheduler.take_leaving():  # the t3 thread, which does this otherwise, has ended
             running.on_leave()
         self._prepared.close(limit_s)
 

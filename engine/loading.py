@@ -54,7 +54,7 @@ def load(model: str = "embedded", options: EngineOptions | None = None, wrap: Wr
 
 
 def open_voices(model: str, options: EngineOptions) -> VoiceManager:
-    """For work on stored voices alone. Raises ModelError."""
+    """Opens the stored voices without an engine, to work on them alone. Raises ModelError."""
     voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
     library = Library(voices.own, voices.config, options.voices_dir)
     return VoiceManager(library, voices.cloner, voices.config.text.languages, voices.config.name)

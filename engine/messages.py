@@ -1,4 +1,4 @@
-"""What crosses the engine's seam: plain frozen messages, so that an engine may stand in another process or machine.
+"""What goes into an engine and comes out: plain frozen messages, so that it may run in another process or machine.
 
 Into the engine: `Utterance` (submit), then text, flush, end of input, playback, release and cancel, each addressed by
 the utterance's id. Out of it: events, in order, to the sink given at submit; the last one is `Finished` or `Failed`.

@@ -1,4 +1,4 @@
-"""A model, loaded: configuration, networks, text front end, voices. Read once at start (`engine.checkpoints`), then
+"""A loaded model: configuration, networks, text front end, voices. It is read once (`engine.checkpoints`), then
 read-only and shared.
 """
 

@@ -1,4 +1,4 @@
-"""The C library's memory: what a window has freed is there for the next one.
+"""The C library keeps memory that a window has freed, so that the next window finds it there.
 
 glibc gives memory at the end of its heap back as soon as a few blocks of the usual size are free there, and large ones
 at once. Windows come and go by the dozen a second: the same pages would be given back and asked for again, each of them
@@ -16,7 +16,7 @@ _LARGE_BYTES = 32 << 20  # from here on a block is no part of the heap; the most
 
 
 def keep_freed() -> bool:
-    """For the whole process; harmless if repeated. False where the C library is another one, which is left as it is."""
+    """Sets this for the whole process; a second call does no harm. Returns False where the C library is not glibc."""
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt

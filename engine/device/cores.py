@@ -22,7 +22,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def count() -> int:
-    """The cores that this process may use: those of the machine, of its affinity, and of a container's quota."""
+    """How many cores this process may use, given the machine, its affinity and a container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, _quota()))
 
@@ -37,19 +37,19 @@ def _quota() -> int:
 
 
 def pin(threads: int) -> None:
-    """The calling thread's work takes so many cores from now on."""
+    """Makes the calling thread's tensor work take so many cores from now on."""
     # Quirk: what a thread has set is overwritten, by what any thread set last, in its first operation or question.
     torch.get_num_threads()
     torch.set_num_threads(threads)
 
 
 def apart(work: Callable[[], T]) -> T:
-    """Does it on a thread of its own, so that the team that it works with ends."""
+    """Runs `work` on a thread of its own, so that the team of that thread ends with it."""
     with ThreadPoolExecutor(1, "apart") as thread:
         return thread.submit(work).result()
 
 
 @functools.cache
 def everything() -> Executor:
-    """The one thread of this process whose work takes all cores; it ends with the process."""
+    """The one thread of this process whose work takes all cores. It ends with the process."""
     return ThreadPoolExecutor(1, "all-cores", initializer=pin, initargs=(count(),))

@@ -40,12 +40,12 @@ class Device:
 
     @property
     def max_batch(self) -> int:
-        """Windows that are worth running together."""
+        """How many windows are worth running together."""
         return MAX_BATCH.get(self.at.type, 1)
 
     @property
     def float64(self) -> torch.device:
-        """Where float64 can be computed: Apple's GPUs cannot."""
+        """Where float64 can be computed: Apple's GPUs cannot do that."""
         return CPU if self.at.type == "mps" else self.at
 
     def take_stream(self) -> None:
@@ -61,16 +61,16 @@ class Device:
             torch.cuda.current_stream(self.at).synchronize()
 
     def keep_until_read(self, tensor: Tensor) -> None:
-        """`tensor`, perhaps made on another stream, keeps its memory until this thread's work has read it."""
+        """Keeps the memory of `tensor`, which another stream may have made, until this thread's work has read it."""
         if self.is_cuda:
             tensor.record_stream(torch.cuda.current_stream(self.at))
 
     def host_zeros(self, *shape: int) -> Tensor:
-        """int64 zeros in host memory, from which copies to the device do not wait."""
+        """Returns int64 zeros in host memory from which a copy to the device need not be waited for."""
         return torch.zeros(shape, dtype=torch.int64, pin_memory=self.is_cuda)
 
     def reserve(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Zeros; on a CPU those that were never written to cost no memory."""
+        """Returns zeros. On a CPU, pages that were never written to cost no memory."""
         n_bytes = math.prod(shape) * dtype.itemsize
         if not self.is_cpu or not n_bytes:
             return torch.zeros(tuple(shape), dtype=dtype, device=self.at)
@@ -81,7 +81,7 @@ class Device:
         return torch.frombuffer(pages, dtype=dtype).view(tuple(shape))
 
     def capture(self, packed: Sequence[Tensor] = ()) -> Capture | None:
-        """What makes graphs or traces of repeated work; None where there is nothing. `packed`: see `TraceCapture`."""
+        """Returns what captures repeated work as graphs or traces, or None. `packed`: see `TraceCapture`."""
         if self.is_cuda:
             return CudaCapture(self.at)
         return TraceCapture(packed) if self.is_cpu else None

@@ -19,7 +19,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def is_device_fault(error: BaseException) -> bool:
-    """After it the device takes no more work of this process."""
+    """Whether the device takes no more work of this process after `error`."""
     if is_out_of_memory(error):
         return False
     return isinstance(error, torch.AcceleratorError) or _says(error, _DEVICE_GONE)

@@ -67,9 +67,9 @@ def row_buckets(rows: int) -> list[int]:
 
 
 class Sized:
-    """Work on standing memory whose sizes change from run to run: one graph of any size, or one for each bucket.
+    """Captured work whose memory stays while its sizes change: one graph for all sizes, or one for each bucket.
 
-    Captured is `work(sizes, *memory)`; `sizes` are numbers, or a tensor of them where one graph does for all."""
+    It captures `work(sizes, *memory)`; `sizes` are numbers, or a tensor of them where one graph serves all sizes."""
 
     def __init__(
         self, capture: Capture, work: Callable[..., None], buckets: Sequence[Sequence[int]], *memory: Tensor
@@ -96,7 +96,7 @@ class Sized:
         self._graphs[() if self._any_size else sizes]()
 
     def covering(self, *wanted: int) -> tuple[int, ...]:
-        """The sizes that are computed where these are asked for."""
+        """Returns the sizes that are computed when `sizes` are asked for."""
         return tuple(
             size if self._any_size and len(sizes) > 1 else sizes[bisect_left(sizes, size)]
             for sizes, size in zip(self._buckets, wanted, strict=True)

@@ -1,4 +1,4 @@
-"""Work on tensors as a trace for a CPU: run once and written down, then repeated without Python, and without its lock.
+"""Work on tensors as a trace for a CPU: it is recorded once, then repeated without Python and without its lock.
 
 The operations of a small network last microseconds. A thread that runs them one by one asks for Python's lock before
 each, so that two busy threads are hardly faster than one: a step of the embedded voice's T3 beside its flow took twice

@@ -32,7 +32,7 @@ def padded(x: Tensor, left: int, right: int) -> Tensor:
 
 
 def batched(rows: Sequence[Tails]) -> Tails:
-    """Tails of several batches, equal in shape -> of one batch."""
+    """Joins the tails of several batches, which are equal in shape, to those of one batch."""
     return tuple(
         None if parts[0] is None else torch.cat([cast(Tensor, part).mT for part in parts]).mT
         for parts in zip(*rows, strict=True)
@@ -40,13 +40,13 @@ def batched(rows: Sequence[Tails]) -> Tails:
 
 
 def unbatched(tails: Tails, rows: int) -> list[Tails]:
-    """Of each row. They are copies: a row does not keep the others in memory."""
+    """Returns the tails of each row. They are copies: a row does not keep the others in memory."""
     parts = [[None] * rows if tail is None else [one.mT.clone().mT for one in tail.split(1)] for tail in tails]
     return [tuple(row) for row in zip(*parts, strict=True)]
 
 
 class Walk:
-    """One piece's way through the layers. A tail of None means that its layer has seen nothing yet."""
+    """The tails while one piece runs through the layers. A tail of None means that its layer has seen nothing yet."""
 
     def __init__(self, tails: Tails | None, final: bool) -> None:
         self._old = iter(tails) if tails is not None else None
@@ -71,7 +71,7 @@ class Walk:
         return joined(tail, x) if tail.shape[-1] else x
 
     def meet(self, *streams: Tensor) -> Sequence[Tensor]:
-        """The common beginning of branches that lag differently; what is ahead waits for the next piece."""
+        """Returns the common beginning of branches that lag differently; what is ahead waits for the next piece."""
         arrived = [self.extend(x, 0) for x in streams]
         ready = min(x.shape[-1] for x in arrived)
         for x in arrived:

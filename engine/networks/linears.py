@@ -1,4 +1,4 @@
-"""Matrices as a CPU is fast with them: [..., in] float in, [..., out] out.
+"""Linear layers in the forms that a CPU computes fast: [..., in] float in, [..., out] out.
 
 Those of a decoder step in fewer bytes: a step reads every weight once, so its time is the bytes of its weights over the
 bandwidth of the memory. `int8`: weights rounded with one scale an output row, activations with one scale a position (so
@@ -85,7 +85,7 @@ class BFloat16Linear(nn.Module):
 
 
 class PackedLinear(nn.Module):
-    """The same layer, its matrix packed for windows."""
+    """A linear layer whose matrix is packed for windows."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
@@ -133,12 +133,12 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def packed_weights(module: nn.Module) -> list[Tensor]:
-    """Weights of a step that only oneDNN can read."""
+    """Returns the weights of a step that only oneDNN can read."""
     return [m.weight for m in module.modules() if isinstance(m, Int8Linear | BFloat16Linear) and m.packed]
 
 
 def count_weights(module: nn.Module) -> int:
-    """Numbers that the network holds, however."""
+    """How many numbers the network holds, in whatever arithmetic."""
     kinds = (Int8Linear, BFloat16Linear, PackedLinear)
     plain = sum(parameter.numel() for parameter in module.parameters())
     return plain + sum(layer.n_weights for layer in module.modules() if isinstance(layer, kinds))

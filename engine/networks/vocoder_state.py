@@ -33,7 +33,7 @@ class VocoderState:
 
     @staticmethod
     def joined(states: Sequence[VocoderState]) -> VocoderState:
-        """A batch of all their rows. Raises ValueError where their batch keys differ."""
+        """Returns a batch of all their rows. Raises ValueError where their batch keys differ."""
         first = states[0]
         if len(states) == 1:
             return first
@@ -49,7 +49,7 @@ class VocoderState:
         )
 
     def parted(self) -> list[VocoderState]:
-        """One of each row."""
+        """Returns one state for each row."""
         rows = len(self.seeds)
         if rows == 1:
             return [self]

@@ -69,7 +69,7 @@ class FlowRunner(Runner):
         return running.flow or self._stage.open(running.voice, running.accepted.seed)
 
     def _guard(self, jobs: list[FlowJob], work: Callable[[list[FlowJob]], None]) -> None:
-        """Border of the stage: whatever breaks, breaks one utterance. Of a batch that broke, each is tried alone."""
+        """Catches what the stage raises, which ends one utterance. The windows of a failed batch are tried alone."""
         try:
             work(jobs)
         except Exception as error:
@@ -86,7 +86,7 @@ class FlowRunner(Runner):
             self._failures.failed(error)
 
     def _commit_all(self, jobs: list[FlowJob]) -> None:
-        """Windows that were proposed before count as they are, the others are run now."""
+        """Takes windows that were proposed before as they are, and runs the others now."""
         proposal = jobs[0].running.proposal
         done = [proposal] if proposal is not None and proposal.is_for(jobs[0]) else self._run_windows(jobs)
         with self._scheduler.lock:
@@ -102,7 +102,7 @@ class FlowRunner(Runner):
             proposal.job.running.proposal = proposal
 
     def _discard(self, running: Running, instead: Proposal) -> None:
-        """A proposal that is not `instead` came to nothing: counted, and visible in the trace."""
+        """Counts a proposal that is not `instead` as discarded, and shows it in the trace."""
         dropped, running.proposal = running.proposal, None
         if dropped is not None and dropped is not instead:
             running.n_discarded += 1

@@ -67,7 +67,7 @@ class T3Runner(Runner):
             self._stage.release(row)
 
     def _guard(self, running: Running, work: Callable[[Running], None]) -> None:
-        """Border of the stage: whatever breaks, breaks one utterance."""
+        """Catches what the stage raises, which ends one utterance."""
         try:
             work(running)
         except Exception as error:
@@ -124,7 +124,7 @@ class T3Runner(Runner):
             self._scheduler.wakeups.wake(Stage.FLOW, Stage.TEXT)
 
     def _step(self, stepping: list[Running]) -> None:
-        """One token for everyone; who stops gives back its row."""
+        """Draws one token for every row; a row that stops is given back."""
         started = now_ns()
         try:
             tokens = self._stage.step([running.row for running in stepping])

@@ -58,7 +58,7 @@ class TextRunner(Runner):
         return self._scheduler.to_prepare(now_ns()) is not None
 
     def _do(self, running: Running) -> None:
-        """Border of the stage: whatever breaks, breaks one utterance."""
+        """Catches what the stage raises, which ends one utterance."""
         began_ns, can_wait = now_ns(), running.text_can_wait
         try:
             self._cut(running)

@@ -70,7 +70,7 @@ class VocoderRunner(Runner):
         return running.vocoder or self._stage.open(running.accepted.seed)
 
     def _speak(self, jobs: list[VocoderJob]) -> None:
-        """Border of the stage: whatever breaks, breaks one utterance. Of a batch that broke, each is tried alone."""
+        """Catches what the stage raises, which ends one utterance. Each piece of a batch that failed is tried alone."""
         try:
             done = self._run(jobs)
         except Exception as error:

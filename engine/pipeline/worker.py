@@ -106,7 +106,7 @@ class Worker:
             break_down(self._scheduler, EngineBroken(fault, f"the {self._thread.name} thread broke: {error}"))
 
     def _next(self) -> Work | None:
-        """What to do, waited for; None once the scheduler has closed and nothing is left."""
+        """Waits for work and returns it; None once the scheduler has closed and nothing is left."""
         while True:
             self._wakeup.clear()
             waits: list[float] = []
@@ -124,10 +124,10 @@ class Worker:
 
 
 class Workers:
-    """Workers that share the cores while they work side by side; one that works alone has them all."""
+    """Workers that share the cores while they work side by side. A worker that works alone has all cores."""
 
     def __init__(self, workers: Sequence[Worker], all_cores: Executor | None = None) -> None:
-        """`all_cores` does work on all of them; None: nothing is to be gained by that."""
+        """`all_cores` does work on all cores; None where that would gain nothing."""
         self._workers = workers
         self._all_cores = all_cores
 
@@ -154,7 +154,7 @@ class Workers:
 
 
 def together(jobs: Sequence[Job], most: int, kind: Callable[[Job], Hashable]) -> list[Job]:
-    """The first, most urgent job, and those that can be run with it because they are of its kind."""
+    """Returns the first, most urgent job and those of its kind, which can be run with it."""
     if most == 1 or len(jobs) == 1:
         return [jobs[0]]
     first = kind(jobs[0])

@@ -39,7 +39,7 @@ class FlowStage:
 
     @torch.inference_mode()
     def run(self, states: Sequence[SegmentState], works: Sequence[FlowWork]) -> list[tuple[Tensor, SegmentState]]:
-        """The mel [1, F, T] of each window and the state that follows; all of them alike."""
+        """Returns the mel [1, F, T] of each window and the state that follows it. All windows must be alike."""
         model, first = self._model, works[0]
         rows = [[*work.tokens, *(self._closing if work.final else ())] for work in works]
         tokens = torch.tensor(rows, dtype=torch.int64, device=model.device)

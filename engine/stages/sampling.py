@@ -48,7 +48,7 @@ class Choice:
 
 
 class Sampler:
-    """Immutable: what can be sampled is the model's, all else comes with the call."""
+    """Draws tokens. It is immutable: it holds what the model can say, and everything else comes with the call."""
 
     def __init__(self, config: T3Config, device: torch.device | None = None) -> None:
         # Quirk: the published heads have rows (specials, padding) that are no codes; upstream may sample them.
@@ -65,7 +65,7 @@ class Sampler:
         return self.sample_rows(logits[None], [history], [params], [key])[0]
 
     def draw(self, logits: Tensor, rows: Sequence[Speaking]) -> list[int]:
-        """The next token of each of `rows` from the logits [S, V] of all slots."""
+        """Returns the next token of each of `rows`, drawn from the logits [S, V] of all slots."""
         with_text, without = [row.slots[0] for row in rows], [row.slots[-1] for row in rows]
         if with_text != without:  # a row that guides itself stays as it is
             weights = _column(logits, [row.params.cfg_weight for row in rows])
@@ -83,7 +83,7 @@ class Sampler:
         params: Sequence[SamplingParams],
         keys: Sequence[tuple[int, int]],
     ) -> list[int]:
-        """The same for rows [R, V], each with its own parameters."""
+        """Does the same for rows [R, V], each with its own parameters."""
         last = params[0].penalty_last
         if any(p.penalty_last is not last for p in params):
             raise ValueError("rows of one batch come from one model: penalty_last differs")
@@ -144,7 +144,7 @@ class Sampler:
 
 
 def least_ratio(params: SamplingParams) -> float:
-    """The logarithm of the least share of the best token's probability that is kept."""
+    """Returns the logarithm of the least share of the best token's probability that is kept."""
     is_on = params.min_p > 0 and not params.penalty_last
     return math.log(params.min_p) if is_on else -math.inf
 
@@ -157,7 +157,7 @@ def _column(like: Tensor, values: Sequence[float]) -> Tensor | float:
 
 
 def _penalise(scores: Tensor, c: Choice) -> Tensor:
-    """In place, once for every distinct token of the history: positive scores divided, negative ones multiplied."""
+    """Divides positive scores and multiplies negative ones, in place, once for every distinct token of the history."""
     if c.penalty is None or c.seen is None:
         return scores
     said = scores.gather(1, c.seen)
@@ -165,7 +165,7 @@ def _penalise(scores: Tensor, c: Choice) -> Tensor:
 
 
 def _least_kept(scores: Tensor, c: Choice) -> Tensor:
-    """[R, 1] the least score that top-k, min-p and top-p leave, in this order; ties with it stay."""
+    """Returns the least score [R, 1] that top-k, min-p and top-p leave, in this order; ties with it stay."""
     best = scores.topk(c.n_best).values  # descending
     least = torch.full_like(best[:, :1], -torch.inf) if c.top_k is None else best.gather(1, c.top_k - 1)
     if c.least_ratio is not None:

@@ -1,8 +1,8 @@
 """Choosing the next speech tokens as a graph: logits [S, V] of all slots in, tokens of the rows out.
 
-The same choice as `Sampler.draw`, from tensors that stand still: what a row was told once (its parameters, what its
-noise is addressed by) and what it said so far stay on the device, at the row's first slot. A step brings one small
-block of numbers to the device and the tokens back; nothing else crosses, and nothing else is waited for.
+It makes the same choice as `Sampler.draw`, from tensors that stay where they are: what a row was told once (its
+parameters, the address of its noise) and what it said so far stay on the device, at the row's first slot. A step brings
+one small block of numbers to the device and the tokens back; nothing else crosses, and nothing else is waited for.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class SlotSampler:
         return [chosen[row.slots[0]] for row in rows]
 
     def _enter(self, slot: int, row: Speaking) -> None:
-        """A row that is new, or has moved here; it never moves back to a slot that it was in."""
+        """Notes a row that is new, or has moved to this slot. A row never moves back to a slot that it has left."""
         self._speaking[slot] = row
         p, vocab = row.params, self._logits.shape[1]
         ints = {

@@ -44,7 +44,7 @@ class Row:
 
 
 def positions(config: ModelConfig) -> int:
-    """Of the longest segment: conditioning, text, speech."""
+    """Positions that the longest segment takes: conditioning, text, speech."""
     t3, text = config.t3, config.text
     return t3.prefix_len + FRAMING + text.max_text_tokens + t3.start_count + text.max_tokens
 
@@ -142,7 +142,7 @@ class T3Stage:
         return True
 
     def _run(self, rows: Sequence[Row]) -> torch.Tensor:
-        """The last token of `rows` through T3; everyone else's slots stand still. Logits [S, V] of all slots."""
+        """Runs the last token of `rows` through T3; all other slots stand still. Returns logits [S, V] of all slots."""
         started = now_ns()
         count = self._cache.rows if self._fixed_batch else len(self._owners)
         tokens, still = [0] * count, [True] * count
@@ -155,7 +155,7 @@ class T3Stage:
         return logits
 
     def _advance(self, tokens: torch.Tensor, aligned: Sequence[Row]) -> torch.Tensor:
-        """Logits of a step of all slots; `aligned` rows get to know what of their text the coming token is."""
+        """Returns logits of a step of all slots; `aligned` rows learn which text the coming token speaks."""
         if not aligned:
             return self._steps.step(tokens, self._cache)
         logits, attention = self._steps.step_aligned(tokens, self._cache, [row.slots[0] for row in aligned])
@@ -164,7 +164,7 @@ class T3Stage:
         return logits
 
     def _draw(self, rows: Sequence[Row], logits: torch.Tensor | None) -> dict[Row, int]:
-        """The next token of each row that goes on, from the logits of a step or, for its first one, of its text."""
+        """Draws the next token of each row that goes on, from the logits of a step or, at first, of its text."""
         for row in rows:
             if row.logits is not None:
                 if logits is None:

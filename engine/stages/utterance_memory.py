@@ -31,7 +31,7 @@ FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows 
 
 @dataclass(frozen=True, kw_only=True)
 class UtteranceMemory:
-    """Bytes."""
+    """What one utterance holds at most, by its parts, in bytes."""
 
     t3: int  # its rows of the cache, full
     flow: int  # states of a segment
@@ -44,7 +44,7 @@ class UtteranceMemory:
 
 
 def tensors(state: Any) -> Iterator[Tensor]:
-    """All tensors of a state: dataclasses and tuples of them."""
+    """Yields all tensors of a state, which consists of dataclasses and tuples of them."""
     if isinstance(state, Tensor):
         yield state
     elif is_dataclass(state):
@@ -73,7 +73,7 @@ def of_utterance(
 
 
 def places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tuple[int, int]:
-    """Utterances that there is room for, and the bytes that all of them may hold. Raises ModelError if none fits."""
+    """How many utterances fit, and how many bytes all of them may hold. Raises ModelError if none fits."""
     wanted = options.max_utterances or (FIXED_UTTERANCES if options.deterministic else MOST_UTTERANCES)
     limit = options.utterance_memory_bytes
     if limit is None and options.max_utterances is not None:
@@ -106,7 +106,7 @@ def _flow(model: Model) -> int:
 
 
 def _context(model: Model) -> int:
-    """A token that is run again: itself, its noise and its mel."""
+    """Bytes of a token that is run again: itself, its noise and its mel."""
     return 8 + 2 * _mel(model, model.flow.ratio)
 
 
@@ -120,7 +120,7 @@ def _keys(keys: Keys, length: int) -> int:
 
 
 def _vocoder(model: Model) -> int:
-    """Asked of the layers, with tensors that have no data; in float32, the widest that they may be run in."""
+    """The layers tell it, run on tensors without data; in float32, the widest arithmetic that they may use."""
     config = model.config.vocoder
     with torch.device("meta"), torch.no_grad():
         probe = vocoder(config)

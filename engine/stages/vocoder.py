@@ -44,7 +44,7 @@ class VocoderStage:
         return SoundState(seed, mark=self._watermark.init_state() if self._watermark else None)
 
     def pause(self, state: SoundState) -> int:
-        """Samples of silence that the next audio begins with."""
+        """How many samples of silence the next audio begins with."""
         return state.owed_pause
 
     def alike(self, state: SoundState, work: VocoderWork) -> Hashable:
@@ -76,7 +76,7 @@ class VocoderStage:
     def _finish(
         self, state: SoundState, work: VocoderWork, wav: NDArray[np.float32], vocoder: VocoderState
     ) -> tuple[NDArray[np.float32], SoundState]:
-        """An utterance's audio from the speech of its mel: with its pause, its fade-in, its mark."""
+        """Returns an utterance's audio: the speech of its mel with its pause, its fade-in and its watermark."""
         if work.final and self._model.config.tail.drop_last_token:
             wav = wav[: -self._model.samples_per_token]  # not before the vocoder: without its mel the end would be of 0
         speech = self._faded(wav, state.spoken)
@@ -90,12 +90,12 @@ class VocoderStage:
         return audio, following
 
     def _faded(self, speech: NDArray[np.float32], begin: int) -> NDArray[np.float32]:
-        """Speech that begins at sample `begin` of the utterance's, under the fade-in of the utterance's start."""
+        """Applies the fade-in of the utterance's start to speech that begins at its sample `begin`."""
         gain = self._fade[begin : begin + len(speech)]
         return np.concatenate([speech[: len(gain)] * gain, speech[len(gain) :]]) if len(gain) else speech
 
 
 def _fade_in(muted: int, rising: int) -> NDArray[np.float32]:
-    """Gain of an utterance's first samples: nothing, then a raised cosine."""
+    """The gain of an utterance's first samples: zeros, then a raised cosine."""
     curve = (1 - np.cos(np.linspace(0, np.pi, rising))) / 2
     return np.concatenate([np.zeros(muted), curve]).astype(np.float32)

@@ -88,7 +88,7 @@ class Watermark(nn.Module):
 
     @staticmethod
     def load() -> Watermark:
-        """From the installed package. Raises ModelError."""
+        """Reads the weights of the installed package. Raises ModelError."""
         package = find_spec(_PACKAGE)
         if package is None or not package.submodule_search_locations:
             raise ModelError("the watermark needs a package: pip install 'gapless[watermark]'")
@@ -116,7 +116,7 @@ class Watermark(nn.Module):
     def forward(
         self, samples: NDArray[np.float32], state: WatermarkState
     ) -> tuple[NDArray[np.float32], WatermarkState]:
-        """The samples with their mark, and the state that follows; the one given stays as it is."""
+        """Returns the samples with their mark and the state that follows; the given state stays as it is."""
         if not len(samples):
             return samples, state
         first = state.frame - len(state.spectra)

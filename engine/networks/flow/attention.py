@@ -1,4 +1,4 @@
-"""Who sees whom in a block-causal sequence, and the attention that obeys it.
+"""Which positions of a block-causal sequence see each other, and the attention that follows this rule.
 
 A sequence is [prompt block | window | window | ...]. The prompt block sees itself. A frame of a window sees the whole
 prompt block, the `history` positions before its window, and all of its own window, never more: work and memory per
@@ -71,7 +71,7 @@ class Plan:
         return (ahead < self.limit[..., None]).float()
 
     def sight(self, ratio: int) -> Sight:
-        """At `ratio` positions per token."""
+        """Returns the masks at `ratio` positions per token."""
         begin, end, prompt = ratio * self.begin, ratio * self.end, ratio * self.prompt[:, None]
         position = torch.arange(ratio * self.end.shape[1], device=self.end.device)
         begin, end = begin.repeat_interleave(ratio, 1), end.repeat_interleave(ratio, 1)

@@ -54,7 +54,7 @@ class EncoderState:
     up_keys: Keys  # at 50 Hz
 
     def without_history(self) -> EncoderState:
-        """What an utterance starts from after this prompt block: its tails, none of its keys."""
+        """Returns what an utterance starts from after this prompt block: its tails and none of its keys."""
         return EncoderState(self.ahead, self.keys.nothing, self.upsampled, self.up_keys.nothing)
 
     def tensors(self) -> list[Tensor]:

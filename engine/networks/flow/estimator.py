@@ -42,7 +42,7 @@ class EstimatorConfig:
 
 @dataclass(frozen=True)
 class EstimatorState:
-    """One solver step's memory; R rows: utterances, with guidance two each."""
+    """The memory of one solver step. Each utterance has one of the R rows, and two with guidance."""
 
     tails: Tensor  # [R, 2, sum of C]: of each convolution its last inputs
     keys: Keys
@@ -64,7 +64,7 @@ class EstimatorState:
 
 
 class _Run:
-    """One pass over the state in the order of the layers: what each takes, and what it leaves for the next window."""
+    """One pass through the layers, in order: each takes its part of the state and leaves the next window's."""
 
     def __init__(self, tails: Sequence[Tensor], attended: Attended, sight: Sight | None) -> None:
         self.attended = attended

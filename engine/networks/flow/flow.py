@@ -94,7 +94,7 @@ class Flow(nn.Module):
 
     @property
     def lookahead(self) -> int:
-        """Tokens after a window's last one that it wants to know."""
+        """How many tokens after its last one a window wants to know."""
         return self.config.encoder.lookahead
 
     @property
@@ -104,7 +104,7 @@ class Flow(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the networks; noise, mel and the solver's state are float32 whatever it is."""
+        """The arithmetic of the networks. Noise, mel and the solver's state are float32 in every case."""
         return self.encoder_proj.weight.dtype
 
     # --- streaming ---
@@ -174,7 +174,7 @@ class Flow(nn.Module):
         return self.spectrogram(mel), [self._following(*parts) for parts in zip(states, spoken, memories, strict=True)]
 
     def _following(self, state: FlowState, new: Context, memory: Memory) -> FlowState:
-        """The state after a window that made the mel of `new`. Here the three forms part."""
+        """Returns the state after a window that made the mel of `new`. The three forms differ here and nowhere else."""
         position = state.position + new.tokens.shape[1]
         if self.config.form == "cached":
             return replace(state, position=position, context=new.since(new.tokens.shape[1]), memory=memory)
@@ -186,7 +186,7 @@ class Flow(nn.Module):
         return replace(state, position=position, context=rest.then(history))
 
     def offline(self, tokens: Tensor, prompt: FlowPrompt, seed: int) -> Tensor:
-        """A whole segment [1, T] -> [1, F, 2T]: one final window."""
+        """Runs a whole segment [1, T] -> [1, F, 2T] as one final window."""
         mel, _ = self.window(tokens, tokens.shape[1], self.init_state(prompt, seed), final=True)
         return mel
 
@@ -194,7 +194,7 @@ class Flow(nn.Module):
 
     @torch.inference_mode()
     def replay(self, tokens: Tensor, record: Sequence[Commit], prompt: FlowPrompt, seed: int) -> Tensor:
-        """What windows committed as `record` gave for tokens [1, T], in one masked run -> [1, F, 2T]."""
+        """Repeats windows that were committed as `record`, for tokens [1, T], in one masked run -> [1, F, 2T]."""
         if self.config.form != "cached" and len(record) > 1:
             raise ValueError(f"windows of form {self.config.form!r} are runs of their own, not parts of one")
         whole, ratio = prompt.whole, self.ratio
@@ -258,7 +258,7 @@ class Flow(nn.Module):
         return self.encoder_proj(hidden), state
 
     def _conditions(self, mu: Tensor, speaker: Tensor, known: Tensor) -> Tensor:
-        """With guidance, a second row for each in which every condition is zero."""
+        """Adds, with guidance, a second row for each utterance in which every condition is zero."""
         static = self.conditions(mu, speaker, known)
         return torch.stack((static, torch.zeros_like(static)), 1).flatten(0, 1) if self._guided else static
 

@@ -16,12 +16,12 @@ from torch import Tensor
 
 
 def joined(parts: Sequence[Tensor], dim: int) -> Tensor:
-    """Rows of several utterances one below the other; of one alone, its own tensor."""
+    """Puts the rows of several utterances one below the other. One utterance alone keeps its tensor."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim)
 
 
 def parted(rows: Tensor, count: int, dim: int) -> list[Tensor]:
-    """Each of `count` utterances' rows, in memory of its own, so that none keeps the others' alive."""
+    """Returns the rows of each of `count` utterances, in memory of their own, so that none keeps the others' alive."""
     return [rows] if count == 1 else [part.clone() for part in rows.chunk(count, dim)]
 
 
@@ -33,12 +33,12 @@ class Keys:
 
     @staticmethod
     def none(layers: int, heads: int, width: int, like: Tensor) -> Keys:
-        """Of no positions; `like` [R, ...] gives rows, dtype and device."""
+        """Returns keys of no positions; `like` [R, ...] gives rows, dtype and device."""
         return Keys((like.new_zeros(layers, 2, like.shape[0], heads, 0, width),))
 
     @property
     def nothing(self) -> Keys:
-        """Of the same layers and rows, no positions."""
+        """Returns keys of the same layers and rows, and of no positions."""
         return Keys(tuple(part[..., :0, :] for part in self.parts))
 
     @property
@@ -54,10 +54,10 @@ class Keys:
 
 
 class Attended:
-    """One window's way through the layers of one network: each lays its own keys and gets all that it attends to."""
+    """The keys of one window in one network: each layer adds its own and gets all that it attends to."""
 
     def __init__(self, prompt: Keys, history: Keys, positions: int, keep: int | None) -> None:
-        """A window of `positions` leaves `keep` of them and the history (None: all) for the next."""
+        """A window of `positions` leaves `keep` of them and of the history (None: all) for the next window."""
         like, past = prompt.parts[0], prompt.length + history.length
         layers, _, _, heads, _, width = like.shape
         rows = sum(part.shape[2] for part in prompt.parts)
@@ -71,7 +71,7 @@ class Attended:
         self.following = Keys((left,))  # complete after the last layer
 
     def __call__(self, own: Tensor) -> Tensor:
-        """Of the next layer: [2, R, H, T, D] -> [2, R, H, P + K + T, D], until the layer after it asks."""
+        """Takes a layer's keys [2, R, H, T, D] -> [2, R, H, P + K + T, D], valid until the next layer calls."""
         keys = own if self._place is None else self._lay(own, self._place)
         if self._left:
             left = self._left[self._layer]

@@ -23,7 +23,7 @@ class Context:
     mel: Tensor  # [B, <= 2K, F] float32, normalised; of the first frames
 
     def since(self, token: int) -> Context:
-        """Without the first tokens."""
+        """Returns the context without its first tokens."""
         frame = token * (self.noise.shape[1] // max(1, self.tokens.shape[1]))
         return Context(self.tokens[:, token:], self.noise[:, frame:], self.mel[:, frame:])
 
@@ -47,7 +47,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the layers know of the tokens before: keys, values and tails of convolutions."""
+    """What the layers keep of earlier tokens: keys, values and tails of convolutions."""
 
     encoder: EncoderState
     solver: tuple[EstimatorState, ...]  # per solver step
@@ -113,6 +113,6 @@ class FlowState:
 
     @property
     def nbytes(self) -> int:
-        """Of this segment, without the keys that it shares with the prompt."""
+        """Bytes that this segment holds, without the keys that it shares with the prompt."""
         shared = self.memory is self.prompt.start
         return self.context.nbytes + (0 if shared else self.memory.nbytes)

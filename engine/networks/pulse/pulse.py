@@ -1,9 +1,9 @@
 """A vocoder that filters pulses and noise: mel [B, 80, T] (ln, 50 frames/s) -> wav [B, N] (24 kHz, -1 .. 1).
 
-Per frame of 12.5 ms a network says two magnitude spectra and a pitch. One spectrum shapes a train of pulses at that
-pitch, the other a short burst of noise; their sum, spectrum by spectrum, becomes sound by overlap and add. The phase is
-that of the excitation. `wav, state = vocoder(mel, state, final)`; what is held back comes with later pieces, all of it
-with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the same samples.
+A network predicts two magnitude spectra and a pitch for each frame of 12.5 ms. One spectrum shapes a train of pulses at
+that pitch, the other a short burst of noise; their sum, spectrum by spectrum, becomes sound by overlap and add. The
+phase is that of the excitation. `wav, state = vocoder(mel, state, final)`; what is held back comes with later pieces,
+all of it with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the same samples.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class PulseConfig:
 
 @dataclass(frozen=True)
 class Filters:
-    """What the network says of each frame."""
+    """What the network predicts for each frame."""
 
     pulses: Tensor  # [B, J, bins] ln magnitude
     noise: Tensor  # [B, J, bins] ln magnitude

@@ -67,7 +67,7 @@ class Layer(Protocol):
 
 
 class Backbone(nn.Module):
-    """What both kinds share: the loop over layers."""
+    """What both kinds of decoder share: the loop over layers."""
 
     config: BackboneConfig
     cache_dtype: torch.dtype | None = None  # None: the parameters'
@@ -104,7 +104,7 @@ class Backbone(nn.Module):
         return hidden
 
     def run(self, x: Tensor, window: Window | None, queries: list[Tensor] | None = None) -> Tensor:
-        """The same in the room of a window, whose rows are not advanced."""
+        """Does the same in the room of a window, whose rows are not advanced."""
         x, rotation = self.enter(x, slice(0, x.shape[1]) if window is None else window.positions)
         for index, layer in enumerate(self.blocks()):
             q, k, v = layer.qkv(x, rotation)

@@ -31,7 +31,7 @@ class KVCache:
         return KVCache(kv, list(self.lengths))
 
     def window(self, rows: slice, n_new: int, at: Tensor | None = None) -> Window:
-        """Room for `n_new` more positions in each of `rows`; the caller advances `lengths` afterwards.
+        """Returns room for `n_new` more positions in each of `rows`; the caller advances `lengths` afterwards.
 
         `at`: the lengths of these rows on the cache's device, for a caller that has them there."""
         lengths = self.lengths[rows]
@@ -63,7 +63,7 @@ class Window:
         self.is_causal = n_new > 1 and start == 0
 
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """All keys and values [R, H, T, D] of the layer, these [R, H, S, D] included."""
+        """Stores these keys and values [R, H, S, D]; returns all of the layer, [R, H, T, D]."""
         past_keys, past_values = self.kv[layer]
         past_keys[:, :, self.start : self.end] = keys
         past_values[:, :, self.start : self.end] = values

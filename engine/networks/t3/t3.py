@@ -67,7 +67,7 @@ class T3Config:
 
 @dataclass(frozen=True)
 class T3Conditioning:
-    """What a voice is to T3."""
+    """What T3 is told of a voice."""
 
     speaker: Tensor  # [1, S]
     prompt: Tensor | None = None  # [1, P] speech tokens
@@ -114,7 +114,7 @@ class T3Cache:
             self.spoken[row] += 1
 
     def take_back(self, rows: Sequence[int]) -> None:
-        """These rows did not mean the last step: they stand where they stood before it."""
+        """Undoes the last step of these rows: they stand again where they stood before it."""
         for row in rows:
             self.attention.lengths[row] -= 1
             self.spoken[row] -= 1
@@ -171,7 +171,7 @@ class T3(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the stream between the layers. Embeddings may be stored in another one."""
+        """The arithmetic of the stream between the layers. Embeddings may be stored in another one."""
         return self.cond_enc.spkr_enc.weight.dtype
 
     def quantize(self, precision: str) -> None:
