@@ -1,4 +1,4 @@
-"""Who else wants the flow: what the size of one utterance's window depends on besides its own listener."""
+"""Which other utterances want the flow: the size of a window depends on them as well as on its own listener."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes 
 
 
 def due_ns(running: Running) -> int:
-    """When its listener runs out. Who has heard nothing yet waits a little rather than break the sound of others."""
+    """When its listener runs out of audio. One who has heard nothing yet waits, so that no other's breaks."""
     return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS
 
 

@@ -25,7 +25,7 @@ HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """What the model's audio is made of."""
+    """Rates and lengths of the model's audio."""
 
     sample_rate: int  # Hz
     samples_per_token: int

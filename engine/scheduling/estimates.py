@@ -26,12 +26,12 @@ class Average:
 
 @dataclass
 class Load:
-    """Share of its time that somebody works. A mean over time: many short works on end are no more than a long one."""
+    """The share of its time that a worker works, a mean over time: many short works on end count as one long one."""
 
     value: float = 0.0
 
     def add(self, rested_s: float, worked_s: float) -> None:
-        """A rest and the work after it."""
+        """Notes a rest and the work after it."""
         for length_s, share in ((rested_s, 0.0), (worked_s, 1.0)):
             kept = math.exp(-length_s / LOAD_MEMORY_S)
             self.value = kept * self.value + (1 - kept) * share
@@ -75,7 +75,7 @@ class WindowCost:
 
 @dataclass
 class Estimates:
-    """Of one engine. The priors hold until the warm-up has spoken."""
+    """The estimates of one engine. They are guesses until the warm-up has spoken."""
 
     token_s: Average = field(default_factory=lambda: Average(0.02))  # of one utterance, from a token to its next
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
@@ -86,7 +86,7 @@ class Estimates:
 
     @property
     def flow_has_time(self) -> bool:
-        """For work that may come to nothing, and for windows that are smaller than they could be."""
+        """Whether there is time for work that may be discarded, and for windows that are smaller than they could be."""
         return self.flow_load.value <= IDLE_LOAD
 
     @property

@@ -34,7 +34,7 @@ class Row(Protocol):
 
 
 class TokenStage(Protocol):
-    """Text -> speech tokens. All rows step together; a row that is left out of a step stands still."""
+    """Text -> speech tokens. All rows step together; a row that is left out of a step does not advance."""
 
     def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         """Prepared pieces, none longer than a segment may be; none at all where nothing can be spoken."""
@@ -70,7 +70,7 @@ class FlowWork:
 
 
 class MelStage(Protocol):
-    """Speech tokens -> mel. An utterance's state and the mel are the stage's own affair."""
+    """Speech tokens -> mel. Only the stage looks into an utterance's state and into the mel."""
 
     def open(self, voice: Any, seed: int) -> Any: ...
 
@@ -113,7 +113,7 @@ class SoundStage(Protocol):
 
 @dataclass(frozen=True)
 class Stages:
-    """What the three workers own, one each."""
+    """The three stages; each is owned by one worker."""
 
     tokens: TokenStage
     mel: MelStage

@@ -47,7 +47,7 @@ class SegmentTokens:
         self._busy_ns.append(self.busy_ns)
 
     def peek(self, count: int) -> list[int]:
-        """The next `count` tokens, fewer if fewer are there."""
+        """Returns the next `count` tokens, or fewer if fewer are there."""
         return list(islice(self._tokens, count))
 
     def drawn_ns(self, index: int) -> int:

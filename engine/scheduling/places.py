@@ -37,7 +37,7 @@ MOST_CHANGES, WITHIN_S = 6, 60.0  # of places; the last of them is kept for a fa
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What is seen at one moment."""
+    """What is observed at one moment."""
 
     at_s: float
     running: int  # utterances
@@ -136,7 +136,7 @@ class Places:
 
 
 def _late(looks: Sequence[Look]) -> tuple[int, int]:
-    """Chunks that were late for their plan, and all."""
+    """How many chunks came later than planned, and how many there were."""
     slacks_s = [slack_s for look in looks[1:] for slack_s in look.slacks_s]  # the first look tells of before
     return sum(slack_s < LATE_S for slack_s in slacks_s), len(slacks_s)
 
@@ -147,18 +147,18 @@ def _in_danger(looks: Sequence[Look]) -> bool:
 
 
 def _rate(looks: Sequence[Look]) -> float:
-    """Audio a second."""
+    """Seconds of audio that are made in a second."""
     first, last = looks[0], looks[-1]
     return (last.made_s - first.made_s) / (last.at_s - first.at_s)
 
 
 def _load(looks: Sequence[Look]) -> float:
-    """Share of its time that the busiest thread worked."""
+    """The share of its time that the busiest thread worked."""
     first, last = looks[0], looks[-1]
     worked_s = max(after - before for before, after in zip(first.busy_s, last.busy_s, strict=True))
     return min(1.0, worked_s / (last.at_s - first.at_s))
 
 
 def _capacity(looks: Sequence[Look]) -> float:
-    """Audio a second, had the busiest thread worked all the time."""
+    """Seconds of audio that a second would make if the busiest thread worked all the time."""
     return _rate(looks) / max(0.05, _load(looks))

@@ -94,7 +94,7 @@ def _ratio(a: float, b: float) -> float:
 
 
 class Stretch(NamedTuple):
-    """What is left of a segment."""
+    """The part of a segment that is still to come."""
 
     waiting: int  # tokens drawn and not spoken
     coming: int  # tokens that T3 has yet to draw

@@ -102,7 +102,7 @@ class Running:
 
     @property
     def text_can_wait(self) -> bool:
-        """T3 has something to speak, or there may be nothing at all: work on its text is no hurry."""
+        """Whether work on its text may wait: T3 has something to speak, or there may be no text at all."""
         return self.barren or bool(self.pieces)
 
     @property
@@ -111,12 +111,12 @@ class Running:
 
     @property
     def idle(self) -> bool:
-        """Nothing waits anywhere between the text and the listener."""
+        """Whether nothing waits anywhere between the text and the listener."""
         return not (self.texts or self.pieces or self.decoding or self.ledger.entries or self.mels)
 
     @property
     def chars_ahead(self) -> list[int]:
-        """Characters of each segment that T3 has not begun."""
+        """How many characters each segment has that T3 has not begun."""
         texts = [len(text.text) for text in self.texts if isinstance(text, TextSegment)]
         return [len(piece.text) for piece in self.pieces] + texts
 
@@ -176,7 +176,7 @@ class VocoderJob:
 
 
 def push_text(running: Running, text: str) -> None:
-    """Only keeps it: cutting is the text thread's work, as is what follows from a flush and from the end."""
+    """Only stores the text: the text thread cuts it, and does what follows from a flush and from the end."""
     running.n_characters += len(text)
     running.segmenter.push(text, now_ns())
 
@@ -205,7 +205,7 @@ def give_voice(running: Running, voice: Any) -> None:
 
 
 def fail(running: Running, error: GaplessError) -> None:
-    """The error travels behind what was drawn before it."""
+    """Puts the error behind everything that was drawn before it."""
     running.failed = True
     running.ledger.entries.append(Failure(error))
 

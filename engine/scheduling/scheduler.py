@@ -1,4 +1,4 @@
-"""The scheduler: it holds all running utterances under one condition, takes text from callers, gives work to workers.
+"""The scheduler: it holds all running utterances under one lock, takes text from callers, gives work to workers.
 
 It decides what each worker does next, as pure logic over the utterances (running.py):
 
@@ -121,7 +121,7 @@ class Scheduler:
             running.report = Report(played_samples, now_ns())
 
     def cancel(self, utterance_id: str) -> Usage | None:
-        """What was done for it; None where it had ended."""
+        """Ends an utterance. Returns what was done for it, or None where it had ended before."""
         with self.lock:
             running = self._running.pop(utterance_id, None)
             if running is None:
@@ -140,7 +140,7 @@ class Scheduler:
             callback()
 
     def close(self, broken: EngineBroken | None = None) -> list[Running]:
-        """Takes no more, and cancels what runs: these."""
+        """Takes no more utterances, cancels those that run, and returns them."""
         with self.lock:
             if not self.closed:
                 self.closed, self.broken = True, broken
@@ -153,7 +153,7 @@ class Scheduler:
         return running
 
     def look(self) -> None:
-        """Sees, now and then, whether there are too many utterances, or room for more. Wants `changed` held."""
+        """Sees, now and then, whether there are too many utterances, or room for more. Wants `lock` held."""
         now = now_ns()
         if not self.places.is_time(now / NS_PER_S):
             return
@@ -173,7 +173,7 @@ class Scheduler:
             log.info("up to %d utterances at once: %s", self.places.number, self.places.reason)
 
     def _has_place(self) -> bool:
-        """Who is about to end leaves a place free, as far as there is memory."""
+        """Whether one more may be let in. One that is about to end leaves its place free, if memory allows."""
         if len(self._running) < self.places.number:
             return True
         if len(self._running) >= self.places.most or not self.places.follows:
@@ -305,7 +305,7 @@ class Scheduler:
     def next_proposal(self) -> FlowJob | None:
         """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
 
-        For idle times only: the flow's load must leave room."""
+        It is run in idle times only: the flow's load must leave room."""
         if not self.config.speculate or not self.estimates.flow_has_time:
             return None
         jobs = []
@@ -328,7 +328,7 @@ class Scheduler:
         self.wakeups.wake(Stage.VOCODER)
 
     def _heads(self) -> list[tuple[Running, SegmentTokens]]:
-        """The segments whose turn it is."""
+        """Yields, for each utterance, the segment whose turn it is."""
         heads = []
         for running in self._running.values():
             if running.report is not None:
@@ -366,7 +366,7 @@ class Scheduler:
         return window.n_new * timing.samples_per_token + edges
 
     def _samples_ahead(self, running: Running) -> int:
-        """Audio that waits for its listener, or will."""
+        """How much audio waits for its listener, or will soon."""
         return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
 
     def _window(
@@ -397,7 +397,7 @@ class Scheduler:
     # ------------------------------------------------------------------------------------------ vocoder thread
 
     def next_vocoder_jobs(self) -> list[VocoderJob]:
-        """Of every utterance the next mel, the most urgent first."""
+        """Returns the next mel of every utterance, the most urgent first."""
         heads = [running.mels[0] for running in self._running.values() if running.mels]
         jobs = [job for job in heads if isinstance(job, VocoderJob)]
         return sorted(jobs, key=lambda job: due_ns(job.running))
@@ -408,8 +408,8 @@ class Scheduler:
         return any(running.mels for running in self._running.values())
 
     def settle(self) -> list[tuple[Running, Event]]:
-        """Events whose turn it is, behind the audio before them: flush marks, ends, errors. At most MOST_EVENTS of an
-        utterance at once, so that a flood of flushes keeps nobody's audio waiting."""
+        """Returns events whose turn it is, once the audio before them has left: flush marks, ends, errors. They are at
+        most MOST_EVENTS of an utterance at once, so that a flood of flushes keeps nobody's audio waiting."""
         events: list[tuple[Running, Event]] = []
         for running in list(self._running.values()):
             self.pass_on(running)

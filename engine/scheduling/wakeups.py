@@ -1,4 +1,4 @@
-"""Who is woken by what: each worker waits for the stages that are its own, and for nothing else."""
+"""Which worker is woken by what: each one waits for its own stages, and for nothing else."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def largest_peek(config: LadderConfig, lookahead: int) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class SegmentStatus:
-    """The segment whose turn it is in an utterance."""
+    """What is known of the segment whose turn it is in an utterance."""
 
     waiting: int  # tokens drawn and not spoken
     closed: bool  # T3 has drawn all of them

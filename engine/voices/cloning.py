@@ -56,14 +56,14 @@ class Encoders:
 
 
 class Cloner:
-    """Networks are loaded for every voice and dropped afterwards."""
+    """Makes voices of recordings. The networks are loaded for each voice and dropped afterwards."""
 
     def __init__(self, config: CloningConfig, load: Callable[[], Encoders]) -> None:
         self._config = config
         self._load = load
 
     def clone(self, voice: NewVoice) -> tuple[Conditionals, tuple[str, ...]]:
-        """The voice, and what is wrong with its recording. Takes seconds. Raises InvalidRequest."""
+        """Returns the voice, and what is wrong with its recording. This takes seconds. Raises InvalidRequest."""
         heard = recording.read(voice.audio, self._config.limits)
         wav = heard.wav
         if self._config.loudness is not None:

@@ -15,7 +15,7 @@ VERSION = "1"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conditionals:
-    """Compared by identity: a voice that was deleted and created anew is another one.
+    """A stored voice. It is compared by identity: one that was deleted and created anew is another one.
 
     Float tensors are float32, tokens int64, all on the CPU."""
 

@@ -37,7 +37,7 @@ FRAMES_PER_TOKEN = 2
 
 
 def read(path: Path, family: str) -> Conditionals:
-    """A voice that `write` has stored; its name is the file's. Raises ModelError."""
+    """Reads a voice that `write` has stored; its name is the file's. Raises ModelError."""
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -53,7 +53,7 @@ def read(path: Path, family: str) -> Conditionals:
 
 
 def write(voice: Conditionals, path: Path, family: str) -> None:
-    """In one piece: a reader sees the whole file or none, whatever fails. Raises OSError."""
+    """Writes a file as a whole: a reader sees all of it or none, whatever fails. Raises OSError."""
     tensors = {name: getattr(voice, field).contiguous() for name, field in _FIELDS.items()}
     unfinished = path.with_suffix(".unfinished")
     metadata = {"version": VERSION, "family": family, "description": voice.description, "owner": voice.owner}
@@ -68,7 +68,7 @@ def write(voice: Conditionals, path: Path, family: str) -> None:
 
 
 def _write_through(path: Path, content: bytes) -> None:
-    """Returns when the disk has it: a name must not survive a crash that its content does not."""
+    """Returns when the content is on the disk: a name must not survive a crash without its content."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -84,7 +84,7 @@ def _sync(directory: Path) -> None:
 
 
 def read_published(path: Path, name: str, description: str = "") -> Conditionals:
-    """The voice of a published checkpoint: torch's format, two mappings. Raises ModelError."""
+    """Reads the voice of a published checkpoint: torch's format, two mappings. Raises ModelError."""
     try:
         content = torch.load(path, map_location=CPU, weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -102,7 +102,7 @@ def read_published(path: Path, name: str, description: str = "") -> Conditionals
 
 
 def check_fits(voice: Conditionals, config: ModelConfig, path: Path) -> None:
-    """That networks of these sizes can take it. Raises ModelError."""
+    """Raises ModelError where networks of these sizes cannot take the voice."""
     sizes = {
         "numbers of the speaker": (voice.speaker.shape[1], config.t3.speaker_width),
         "numbers of the x-vector": (voice.embedding.shape[1], config.flow.speaker_width),

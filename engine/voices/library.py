@@ -38,7 +38,7 @@ class Library:
                 log.warning("voice left out: %s", error)
 
     def voices(self) -> list[Conditionals]:
-        """Sorted by name. A voice of the model hides a created one of its name."""
+        """Returns all voices, sorted by name. A voice of the model hides a created one of the same name."""
         with self._lock:
             return [voice for _, voice in sorted({**self._created, **self._own}.items())]
 
@@ -50,7 +50,7 @@ class Library:
         return name in self._own
 
     def bytes_stored(self, name: str) -> int:
-        """Of a created voice's file; 0 for a voice of the model, or one that is being deleted."""
+        """The size of a created voice's file; 0 for a voice of the model, or one that is being deleted."""
         if self._directory is None or self.is_own(name):
             return 0
         try:
