@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .types import Word
 
-_LOOK_AGAIN_S = 0.02  # while the sound stands still
+_POLL_INTERVAL_S = 0.02  # while the sound stands still
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Captions:
     def add(self, words: Sequence[Word]) -> None:
         self._waiting.extend(words)
         if self._timer is None:
-            self._go_on()
+            self._show_due()
 
     def finish(self) -> None:
         """All has sounded."""
@@ -62,11 +62,11 @@ class Captions:
             self._timer.cancel()
             self._timer = None
 
-    def _go_on(self) -> None:
+    def _show_due(self) -> None:
         self._timer = None
         played = self._played()
         while self._waiting and self._waiting[0].start_sample <= played:
             self._show(self._waiting.popleft())
         if self._waiting:
             left_s = (self._waiting[0].start_sample - played) / self._sample_rate()
-            self._timer = asyncio.get_running_loop().call_later(max(left_s, _LOOK_AGAIN_S), self._go_on)
+            self._timer = asyncio.get_running_loop().call_later(max(left_s, _POLL_INTERVAL_S), self._show_due)

@@ -53,10 +53,10 @@ def gaps(title: str, means: Mapping[str, Mapping[str, float]], shares: Mapping[s
 def timeline(analysis: Analysis, title: str) -> str:
     """One utterance. Under the title, what the verdict said of it."""
     drawing = Drawing(_WIDTH)
-    look = drawing.look
+    theme = drawing.theme
     drawing.text(16, 26, title, size=16, bold=True)
     for line, words in enumerate(textwrap.wrap(f"The verdict: {analysis.verdict.sentence}", _LINE)[:2]):
-        drawing.text(16, 44 + 16 * line, words, fill=look.soft)
+        drawing.text(16, 44 + 16 * line, words, fill=theme.soft)
     shown = _shown(analysis)
 
     def at(instant_ns: int) -> float:
@@ -67,23 +67,23 @@ def timeline(analysis: Analysis, title: str) -> str:
     lanes = ((_MADE, "made"), (_SENT, "the server sends"), (_RECEIVED, "the client has it"), (_PLAYED, "sounds"))
     for y, name in (*lanes, (_ASKED, "questions to the clock")):
         drawing.text(16, y + 13, name)
-    drawing.line(_LEFT, _SENT + _BAR, _WIDTH - _RIGHT, _SENT + _BAR, look.soft)
-    drawing.line(_LEFT, _RECEIVED, _WIDTH - _RIGHT, _RECEIVED, look.soft)
+    drawing.line(_LEFT, _SENT + _BAR, _WIDTH - _RIGHT, _SENT + _BAR, theme.soft)
+    drawing.line(_LEFT, _RECEIVED, _WIDTH - _RIGHT, _RECEIVED, theme.soft)
     labelled = 0.0
     for index, one in enumerate(analysis.chunks):
         hue, late = _HUES[index % 2], one.received_ns - one.write_start_ns > LATE_NS
         made = Span(one.flow_start_ns, one.vocoder_end_ns)
         drawing.box(at(made.start_ns), _MADE, at(made.end_ns) - at(made.start_ns), _BAR, hue, tip=f"chunk {index}")
         sent, received = at(one.write_start_ns), at(one.received_ns)
-        drawing.line(sent, _SENT + _BAR, received, _RECEIVED, look.alarm if late else look.soft)
-        drawing.box(sent - 1.5, _SENT + _BAR - 6, 3, 6, look.alarm if late else look.soft)
-        drawing.box(received - 1.5, _RECEIVED, 3, 6, look.alarm if late else look.soft)
+        drawing.line(sent, _SENT + _BAR, received, _RECEIVED, theme.alarm if late else theme.soft)
+        drawing.box(sent - 1.5, _SENT + _BAR - 6, 3, 6, theme.alarm if late else theme.soft)
+        drawing.box(received - 1.5, _RECEIVED, 3, 6, theme.alarm if late else theme.soft)
         if late and received > labelled + _LABEL:  # of several that come at once, the one that waited longest
             ms, labelled = (one.received_ns - one.write_start_ns) / 1e6, received
-            drawing.text(received + 5, _RECEIVED + 14, f"{ms:.0f} ms", size=11, fill=look.alarm)
+            drawing.text(received + 5, _RECEIVED + 14, f"{ms:.0f} ms", size=11, fill=theme.alarm)
         if index and one.late_ns > AUDIBLE_GAP_NS:
             begin = at(one.due_ns)
-            drawing.box(begin, _PLAYED, at(one.sounded_ns) - begin, _BAR, look.alarm, tip="silence")
+            drawing.box(begin, _PLAYED, at(one.sounded_ns) - begin, _BAR, theme.alarm, tip="silence")
         end_ns = one.sounded_ns + one.num_samples * 1_000_000_000 // analysis.record.sample_rate
         drawing.box(
             at(one.sounded_ns), _PLAYED, at(end_ns) - at(one.sounded_ns), _BAR, _HUES[2], opacity=0.6 + index % 2 * 0.3
@@ -123,17 +123,18 @@ def _asked(drawing: Drawing, analysis: Analysis, at: At) -> None:
         begin, end = at(exchange.sent_ns), at(exchange.received_ns)
         slow = exchange.round_trip_ns > LATE_NS
         if end > _LEFT and begin < _WIDTH - _RIGHT:
-            drawing.box(begin, _ASKED + 4, max(1.5, end - begin), 8, drawing.look.alarm if slow else drawing.look.soft)
+            colour = drawing.theme.alarm if slow else drawing.theme.soft
+            drawing.box(begin, _ASKED + 4, max(1.5, end - begin), 8, colour)
 
 
 def _axis(drawing: Drawing, shown: Span, at: At) -> None:
-    y, grid = _ASKED + _BAR + 8, drawing.look.grid
+    y, grid = _ASKED + _BAR + 8, drawing.theme.grid
     step_ms = _round_step(shown.length_ns / 1e6 / _TICKS)
     for tick in range(int(shown.length_ns / 1e6 / step_ms) + 1):
         x = at(shown.start_ns + round(tick * step_ms * 1e6))
         drawing.line(x, _MADE - 6, x, y, grid, dash="1 5")
         drawing.text(x, y + 14, f"{tick * step_ms:g}", anchor="middle")
-    drawing.text(_WIDTH - _RIGHT, y + 30, "milliseconds since the text was sent", anchor="end", fill=drawing.look.soft)
+    drawing.text(_WIDTH - _RIGHT, y + 30, "milliseconds since the text was sent", anchor="end", fill=drawing.theme.soft)
 
 
 def _round_step(least: float) -> float:

@@ -29,7 +29,7 @@ TOKENS_PER_S = 25
 def costs_ms(seconds: int, window: int) -> list[float]:
     model = load()
     flow, vocoder, codes = FlowStage(model), VocoderStage(model), random.Random(0)
-    state, sounding = flow.open(model.prepare(model.voices[model.config.default_voice]), 0), vocoder.open(0)
+    state, sound = flow.open(model.prepare(model.voices[model.config.default_voice]), 0), vocoder.open(0)
     ahead = model.flow.lookahead
     costs = []
     for _ in range(seconds * TOKENS_PER_S // window):
@@ -37,7 +37,7 @@ def costs_ms(seconds: int, window: int) -> list[float]:
         work = FlowWork(tokens=tokens, n_new=window, segment=0, final=False)
         started = time.perf_counter()
         ((mel, state),) = flow.run([state], [work])
-        ((_, sounding),) = vocoder.run([sounding], [VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False)])
+        ((_, sound),) = vocoder.run([sound], [VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False)])
         costs.append(1e3 * (time.perf_counter() - started))
     return costs
 

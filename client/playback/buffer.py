@@ -120,14 +120,14 @@ class PlaybackBuffer:
 
     @property
     def played(self) -> int:
-        return self.base + self._ours(self._ring.read)
+        return self.base + self._at_utterance_rate(self._ring.read)
 
     @property
     def room(self) -> int:
         """Samples that `put` takes now."""
         held = self._resampler.held if self._resampler else 0
         again = round(KEPT_S * self.rate)  # should the device be lost
-        return max(0, self._ours(self._ring.room - held - again))
+        return max(0, self._at_utterance_rate(self._ring.room - held - again))
 
     @property
     def block_s(self) -> float:
@@ -159,7 +159,7 @@ class PlaybackBuffer:
         if lost._resampler and not lost.ended:
             lost._ring.put(lost._resampler.rest())
         again = min(lost._ring.read, round(min(lost.latency_s, KEPT_S) * lost.rate))
-        self.base = lost.base + lost._ours(lost._ring.read - again)
+        self.base = lost.base + lost._at_utterance_rate(lost._ring.read - again)
         rest = lost._ring.rest(again)
         self._ring.put(rest if self.rate == lost.rate else Resampler.whole(rest, lost.rate, self.rate))
         if lost.due_ns:
@@ -167,13 +167,18 @@ class PlaybackBuffer:
         self._silent = lost.started_ns is not None  # the sound goes on after a gap
 
     def notes(self) -> DeviceNotes:
+        converted = self._at_utterance_rate
         return DeviceNotes(
             underruns=tuple(
-                Underrun(position=self.base + self._ours(at), at_ns=at_ns, missing_samples=self._ours(missing))
+                Underrun(
+                    position=self.base + converted(at),
+                    at_ns=at_ns,
+                    missing_samples=converted(missing),
+                )
                 for at, at_ns, missing in self._gaps[: self._underruns].tolist()
             ),
             underrun_count=self._underruns,
-            missing_samples=self._ours(self._missing),
+            missing_samples=converted(self._missing),
             stalls=tuple(Span(begin, end) for begin, end in self._stalls[: self._stall_count].tolist()),
         )
 
@@ -182,7 +187,7 @@ class PlaybackBuffer:
         late = Span(self.due_ns, now_ns())
         return [late] if self.due_ns and not self.over and late.length_ns > self._patience_ns else []
 
-    def _ours(self, samples: int) -> int:
+    def _at_utterance_rate(self, samples: int) -> int:
         return samples * self._utterance_rate // self.rate
 
     # ---------------------------------------------------------------------------------------------- the device's side
@@ -195,7 +200,7 @@ class PlaybackBuffer:
         sound.fill(0.0)
         if self.started_ns is None and not self._begins(ended, time):
             return
-        at = self._fade.die(sound)
+        at = self._fade.fade_out(sound)
         if not self.stopped:
             self._miss(at)
         at += self._take(sound[at:])
@@ -217,7 +222,7 @@ class PlaybackBuffer:
                 self._silent = False
                 self._fade.resume()
             self._ring.take(sound[:count])
-            self._fade.rise(sound[:count])
+            self._fade.fade_in(sound[:count])
         return count
 
     def _do_without(self, sound: Samples, ended: bool) -> None:
@@ -227,7 +232,7 @@ class PlaybackBuffer:
         if begins and (self.stopped or not over):
             self._ring.before(self._fade.before)
             self._fade.break_off()
-            self._fade.die(sound)
+            self._fade.fade_out(sound)
         if not over:
             if begins:
                 self._note_gap()

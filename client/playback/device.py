@@ -52,7 +52,7 @@ def own_rate(sounddevice: ModuleType) -> int:
     return round(rate)
 
 
-def look_again(sounddevice: ModuleType) -> None:
+def refresh_devices(sounddevice: ModuleType) -> None:
     """PortAudio lists the devices once, when it is initialised. Ends all its streams in this process."""
     sounddevice._terminate()
     sounddevice._initialize()

@@ -22,29 +22,29 @@ class Fade:
         self._up: Samples = self._down[::-1].copy()
         self.before: Samples = np.zeros(self.length, dtype=np.float32)  # what was played last before a gap
         self._echo: Samples = np.zeros(self.length, dtype=np.float32)  # what is played at its beginning
-        self._to_die = 0  # samples of the echo that are still to be played
-        self._to_rise = 0  # samples that are still to be faded in
+        self._fading_out = 0  # samples of the echo that are still to be played
+        self._fading_in = 0  # samples that are still to be faded in
 
     def break_off(self) -> None:
         """No sample follows those in `before`, for now."""
         np.multiply(self.before[::-1], self._down, out=self._echo)
-        if self._to_rise:
-            self._echo *= self._up[-self._to_rise]  # so loud was the sound by now
-        self._to_die, self._to_rise = self.length, 0
+        if self._fading_in:
+            self._echo *= self._up[-self._fading_in]  # so loud was the sound by now
+        self._fading_out, self._fading_in = self.length, 0
 
     def resume(self) -> None:
         """Sound follows a gap."""
-        self._to_rise = self.length
+        self._fading_in = self.length
 
-    def die(self, out: Samples) -> int:
+    def fade_out(self, out: Samples) -> int:
         """Fills the beginning of `out` with what is left of a sound that broke off; how many samples that were."""
-        count, at = min(self._to_die, len(out)), self.length - self._to_die
+        count, at = min(self._fading_out, len(out)), self.length - self._fading_out
         out[:count] = self._echo[at : at + count]
-        self._to_die -= count
+        self._fading_out -= count
         return count
 
-    def rise(self, out: Samples) -> None:
+    def fade_in(self, out: Samples) -> None:
         """Fades `out` in, as far as it follows a gap."""
-        count, at = min(self._to_rise, len(out)), self.length - self._to_rise
+        count, at = min(self._fading_in, len(out)), self.length - self._fading_in
         out[:count] *= self._up[at : at + count]
-        self._to_rise -= count
+        self._fading_in -= count

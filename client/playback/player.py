@@ -22,14 +22,14 @@ from ..errors import ClientError, PlaybackUnavailable
 from ..record import DeviceLog, Write
 from ..utterance import Utterance
 from .buffer import BUFFER_S, DeviceNotes, PlaybackBuffer
-from .device import load_sounddevice, look_again, open_stream, own_rate
+from .device import load_sounddevice, open_stream, own_rate, refresh_devices
 from .start import Arrived, ByHint, StartRule
 
 REPORT_INTERVAL_S = 0.2
 LOST_S = 3.0  # a device that has not asked for so long is taken for lost, whatever it says
 GIVE_UP_S = 10.0  # without a device
 _RETRY_S = (0.05, 1.0)  # before the second attempt to open it, and at most
-_GOODBYE_S = 0.5  # for the last words to the server
+_LAST_REPORT_LIMIT_S = 0.5  # for the last report to the server
 
 _Opened = tuple[PlaybackBuffer, Any, asyncio.Event]  # its stream, and whether that has ended
 
@@ -117,7 +117,7 @@ class Player:
             )
         )
         while len(samples) and not self.stopped:
-            self._complain()
+            self._raise_loss()
             room = self._buffer.room
             piece, samples = samples[:room], samples[room:]
             self._buffer.put(piece)
@@ -174,7 +174,7 @@ class Player:
         if self.started_ns is None:
             self._allowed_ns = self._buffer.start_ns
 
-    def _complain(self) -> None:
+    def _raise_loss(self) -> None:
         if self._keeper.done():
             self._keeper.result()
 
@@ -189,7 +189,7 @@ class Player:
 
     def _open_at(self, rate: int) -> _Opened | None:
         buffer, finished = PlaybackBuffer(self.sample_rate, rate, self._sounddevice.CallbackStop), asyncio.Event()
-        stream = open_stream(self._sounddevice, rate, buffer.callback, partial(self._tell, finished.set))
+        stream = open_stream(self._sounddevice, rate, buffer.callback, partial(self._on_loop, finished.set))
         if stream is None:
             return None
         buffer.opened(float(stream.latency))
@@ -207,9 +207,9 @@ class Player:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 
-    def _tell(self, news: Callable[[], object]) -> None:
+    def _on_loop(self, callback: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is gone, nobody waits
-            self._loop.call_soon_threadsafe(news)
+            self._loop.call_soon_threadsafe(callback)
 
     async def _keep(self) -> None:
         """Returns when all has sounded. Until then a device that is lost is opened again."""
@@ -244,7 +244,7 @@ class Player:
             except PlaybackUnavailable:
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, longest_s)
-                await asyncio.to_thread(look_again, self._sounddevice)
+                await asyncio.to_thread(refresh_devices, self._sounddevice)
 
     def _change_to(self, buffer: PlaybackBuffer) -> None:
         self._before.append(self._buffer.notes())
@@ -265,7 +265,7 @@ async def barge_in(player: Player, utterance: Utterance) -> Position:
     """Stops the sound, tells the server how much was heard, which ends the call, and waits until all is quiet."""
     position = player.stop()
     with contextlib.suppress(ClientError, TimeoutError):
-        async with asyncio.timeout(_GOODBYE_S):
+        async with asyncio.timeout(_LAST_REPORT_LIMIT_S):
             with contextlib.suppress(ClientError):  # the call may be over: all was sent, and the rest is not wanted
                 await _report(position, utterance, stopped=True)
             await player.drain()  # else what the device has not sounded yet would be cut off with a click

@@ -9,7 +9,7 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Theme:
     page: str
     ink: str
     soft: str  # of what is said in passing
@@ -18,8 +18,8 @@ class Look:
     alarm: str
 
 
-LIGHT = Look(page="#ffffff", ink="#1c2026", soft="#59616c", track="#eceef1", grid="#d9dce1", alarm="#d03535")
-DARK = Look(page="#0d1117", ink="#e8eaed", soft="#a3abb6", track="#1b2127", grid="#30363d", alarm="#d94b4b")
+LIGHT = Theme(page="#ffffff", ink="#1c2026", soft="#59616c", track="#eceef1", grid="#d9dce1", alarm="#d03535")
+DARK = Theme(page="#0d1117", ink="#e8eaed", soft="#a3abb6", track="#1b2127", grid="#30363d", alarm="#d94b4b")
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Drawing:
     """Shapes in pixels, from the top left."""
 
     width: float
-    look: Look = LIGHT
+    theme: Theme = LIGHT
     shapes: list[str] = field(default_factory=list)
 
     def box(
@@ -72,7 +72,7 @@ class Drawing:
         """`fill`: other than the ink."""
         weight = ' font-weight="600"' if bold else ""
         self.shapes.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill or self.look.ink}" '
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill or self.theme.ink}" '
             f'text-anchor="{anchor}"{weight}>{escape(words)}</text>'
         )
 
@@ -89,6 +89,6 @@ class Drawing:
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {height:g}" width="{self.width:g}" '
             f'height="{height:g}" role="img" font-family="{_FONT}">\n<title>{escape(description)}</title>\n'
-            f'<rect width="100%" height="100%" fill="{self.look.page}"/>'
+            f'<rect width="100%" height="100%" fill="{self.theme.page}"/>'
         )
         return "\n".join([head, *self.shapes, "</svg>\n"])

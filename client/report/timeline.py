@@ -12,7 +12,7 @@ from ..attribution.verdict import Analysis
 from . import metrics
 from .headline import headline, late_chunks
 from .lanes import Bar, Kind, Lane, Panel, lanes, panels
-from .svg import LIGHT, Drawing, Look
+from .svg import LIGHT, Drawing, Theme
 
 _WIDTH, _LEFT, _RIGHT, _MARGIN = 1120.0, 230.0, 24.0, 24.0
 _HEAD, _TITLE, _LANE, _TRACK, _BAR, _AXIS = 72.0, 34.0, 32.0, 26.0, 20.0, 34.0
@@ -33,9 +33,9 @@ _LEGEND = {
 }
 
 
-def svg(analysis: Analysis, look: Look = LIGHT) -> str:
+def svg(analysis: Analysis, theme: Theme = LIGHT) -> str:
     """Self-contained. Raises nothing for an utterance without audio: its picture says so."""
-    drawing = Drawing(_WIDTH, look)
+    drawing = Drawing(_WIDTH, theme)
     if not analysis.chunks or not analysis.record.sample_rate:
         drawing.text(_MARGIN, 34, headline(analysis), size=18, bold=True)
         return drawing.render(_HEAD, "an utterance without audio")
@@ -43,7 +43,7 @@ def svg(analysis: Analysis, look: Look = LIGHT) -> str:
     for line in textwrap.wrap(headline(analysis), _HEADLINE):
         drawing.text(_MARGIN, y, line, size=18, bold=True)
         y += 24
-    drawing.text(_MARGIN, y - 2, _facts(analysis), size=13, fill=look.soft)
+    drawing.text(_MARGIN, y - 2, _facts(analysis), size=13, fill=theme.soft)
     drawn, y = lanes(analysis), y + 14
     sketch = _Sketch(drawing, drawn)
     for panel in panels(analysis):
@@ -69,7 +69,7 @@ class _Sketch:
 
     def __init__(self, drawing: Drawing, drawn: list[Lane]) -> None:
         self._drawing = drawing
-        self._look = drawing.look
+        self._theme = drawing.theme
         self._lanes = drawn
         self._light_stripes = drawing.hatch("light", _WHITE, 0.35)
         self._dark_stripes = drawing.hatch("dark", _BLACK, 0.25)
@@ -82,12 +82,12 @@ class _Sketch:
         top, across = y + _TITLE, _WIDTH - _LEFT - _RIGHT
         bottom = top + _LANE * len(shown)
         for index in range(len(shown)):
-            self._drawing.box(_LEFT, top + index * _LANE + _EDGE, across, _TRACK, self._look.track, radius=4)
+            self._drawing.box(_LEFT, top + index * _LANE + _EDGE, across, _TRACK, self._theme.track, radius=4)
         for share, words in panel.ticks:
             x = _LEFT + share * across
-            self._drawing.line(x, top, x, bottom + 4, self._look.grid)
+            self._drawing.line(x, top, x, bottom + 4, self._theme.grid)
             anchor = "middle" if share > _NEAR_EDGE else "start"
-            self._drawing.text(x, bottom + 18, words, fill=self._look.soft, anchor=anchor)
+            self._drawing.text(x, bottom + 18, words, fill=self._theme.soft, anchor=anchor)
         for index, lane in enumerate(shown):
             self._lane(top + index * _LANE, lane)
         return bottom + _AXIS
@@ -101,7 +101,7 @@ class _Sketch:
                 self._fill(x, y, 22, 13, kind, (Hop.FLOW if kind is Kind.GUESS else Hop.T3).colour)
                 self._drawing.text(x + 29, y + 11, words)
                 x += 46 + _LETTER * len(words)
-        self._drawing.line(x + 4, y - 1, x + 4, y + 14, self._look.ink, width=2)
+        self._drawing.line(x + 4, y - 1, x + 4, y + 14, self._theme.ink, width=2)
         self._drawing.text(x + 13, y + 11, "deadline of a chunk")
         return y + 13 + _MARGIN
 
@@ -110,13 +110,13 @@ class _Sketch:
 
     def _lane(self, y: float, lane: Lane) -> None:
         self._drawing.text(_MARGIN, y + 14, lane.name, size=13, bold=True)
-        self._drawing.text(_MARGIN, y + 28, lane.caption, size=11, fill=self._look.soft)
+        self._drawing.text(_MARGIN, y + 28, lane.caption, size=11, fill=self._theme.soft)
         for bar in lane.bars:
             if self._panel.shows(bar.span):
                 self._bar(y + (_LANE - _BAR) / 2, lane, bar)
         for due in lane.due:
             if self._panel.shows(due.span):
-                x, stroke = self._x(due.at_ns), self._look.alarm if due.late else self._look.ink
+                x, stroke = self._x(due.at_ns), self._theme.alarm if due.late else self._theme.ink
                 self._drawing.line(x, y + _EDGE, x, y + _LANE - _EDGE, stroke, width=3 if due.late else 2)
 
     def _bar(self, y: float, lane: Lane, bar: Bar) -> None:
@@ -131,7 +131,7 @@ class _Sketch:
     def _fill(
         self, x: float, y: float, width: float, height: float, kind: Kind, hue: str, *, odd: bool = False, tip: str = ""
     ) -> None:
-        colour = self._look.alarm if kind in (Kind.GAP, Kind.STILL) else hue
+        colour = self._theme.alarm if kind in (Kind.GAP, Kind.STILL) else hue
         self._drawing.box(x, y, width, height, colour, opacity=_PAUSE if kind is Kind.PAUSE else 1.0, tip=tip)
         if odd:
             self._drawing.box(x, y, width, height, _BLACK, opacity=_ODD, tip=tip)

@@ -98,14 +98,14 @@ def spoken(model: Model, tail: TailConfig, tokens: tuple[int, ...], *cuts: int) 
     """One segment through flow and vocoder, in windows that end at `cuts` with the lookahead that is there."""
     model = replace(model, config=replace(model.config, tail=tail))
     flow, vocoder = FlowStage(model), VocoderStage(model)
-    state, sounding = flow.open(model.prepare(model.voices["one"]), 3), vocoder.open(3)
+    state, sound_state = flow.open(model.prepare(model.voices["one"]), 3), vocoder.open(3)
     audio, begin = [], 0
     for end in (*cuts, len(tokens)):
         final = end == len(tokens)
         seen = tokens[begin : end + model.flow.lookahead] if not final else tokens[begin:]
         ((mel, state),) = flow.run([state], [FlowWork(tokens=seen, n_new=end - begin, segment=0, final=final)])
         work = VocoderWork(mel=mel, segment=0, final=final, ends_sentence=True)
-        ((samples, sounding),) = vocoder.run([sounding], [work])
+        ((samples, sound_state),) = vocoder.run([sound_state], [work])
         audio.append(samples)
         begin = end
     return np.concatenate(audio)

@@ -12,7 +12,7 @@ from client._clock import Span
 from client.attribution.verdict import Analysis, analyse
 from client.report.lanes import Kind, Lane, lanes, origin_ns, panels, rows
 from client.report.scale import round_step, ticks
-from client.report.svg import DARK, LIGHT, Look
+from client.report.svg import DARK, LIGHT, Theme
 from client.report.timeline import svg
 from tests.client.conftest import MS, record
 from tests.client.utterances import Model, utter
@@ -102,9 +102,9 @@ def test_a_short_beginning_of_a_long_utterance_is_enlarged() -> None:
     assert all(panel.span.common(whole.span) == panel.span for panel in enlarged)
 
 
-@pytest.mark.parametrize("look", [LIGHT, DARK])
-def test_the_picture_is_well_formed_and_says_what_it_shows(look: Look) -> None:
-    drawn = svg(broken(), look)
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_the_picture_is_well_formed_and_says_what_it_shows(theme: Theme) -> None:
+    drawn = svg(broken(), theme)
     root = ElementTree.fromstring(drawn)
     words = " ".join("".join(node.itertext()) for node in root.iter())
     for lane in ("T3", "flow", "vocoder", "send", "receive", "play", "enlarged", "chunk", "The sound broke off once"):
