@@ -42,7 +42,7 @@ from engine.scheduling import running as changes
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.jobs import Stages
 from engine.scheduling.ledger import Ledger
-from engine.scheduling.running import Running
+from engine.scheduling.running import RunningUtterance
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig, largest_peek
@@ -207,7 +207,7 @@ class LocalEngine:
             self._prepared.unpin(voice)
             trace.end()
 
-        running = Running(
+        running = RunningUtterance(
             request=replace(utterance, want_alignment=utterance.want_alignment and self._model.has_alignment),
             accepted=accepted,
             sink=sink,
@@ -225,7 +225,7 @@ class LocalEngine:
         self._model.text.check(asked, "config.pronunciations")
         return Pronunciations(asked, self._lexicon) if asked else self._lexicon
 
-    def _give_voice(self, running: Running, ready: Future[Voice]) -> None:
+    def _give_voice(self, running: RunningUtterance, ready: Future[Voice]) -> None:
         """Takes the utterance itself, not its id: once it has ended, another utterance may have that id."""
         with self._scheduler.lock:
             if error := ready.exception():

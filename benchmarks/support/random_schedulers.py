@@ -9,7 +9,7 @@ from engine.clock import now_ns
 from engine.messages import Accepted, ChunkTimings, Utterance
 from engine.scheduling.deadlines import NS_PER_S, Timing
 from engine.scheduling.ledger import Ledger, SegmentTokens
-from engine.scheduling.running import Running, VocoderJob
+from engine.scheduling.running import RunningUtterance, VocoderJob
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig, Window
 from engine.text.origin import Origin
@@ -69,9 +69,9 @@ def _learn(scheduler: Scheduler, chance: random.Random) -> None:
     scheduler.estimates.token_s.add(10 ** chance.uniform(-2.5, -1.3))
 
 
-def _utterance(index: int, chance: random.Random, lead: Lead) -> Running:
+def _utterance(index: int, chance: random.Random, lead: Lead) -> RunningUtterance:
     now = now_ns()
-    running = Running(
+    running = RunningUtterance(
         request=Utterance(id=str(index)),
         accepted=Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05),
         sink=lambda event: None,

@@ -15,7 +15,7 @@ from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work, together
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import FlowWork, MelStage
-from engine.scheduling.running import FlowJob, Proposal, Running, VocoderJob, fail
+from engine.scheduling.running import FlowJob, Proposal, RunningUtterance, VocoderJob, fail
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
 
@@ -101,7 +101,7 @@ class FlowRunner(Runner):
             self._discard(proposal.job.running, proposal)
             proposal.job.running.proposal = proposal
 
-    def _discard(self, running: Running, instead: Proposal) -> None:
+    def _discard(self, running: RunningUtterance, instead: Proposal) -> None:
         """Counts a proposal that is not `instead` as discarded, and shows it in the trace."""
         dropped, running.proposal = running.proposal, None
         if dropped is not None and dropped is not instead:

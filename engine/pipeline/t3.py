@@ -13,7 +13,7 @@ from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
 from engine.scheduling.ledger import SegmentTokens
-from engine.scheduling.running import Running, fail
+from engine.scheduling.running import RunningUtterance, fail
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
 from engine.text.alignment import SegmentAlignment
@@ -49,7 +49,11 @@ class T3Runner(Runner):
         return bool(scheduler.to_speak() or scheduler.to_feed([]) or scheduler.to_step())
 
     def _do(
-        self, leaving: list[Running], starting: Running | None, feeding: Running | None, stepping: list[Running]
+        self,
+        leaving: list[RunningUtterance],
+        starting: RunningUtterance | None,
+        feeding: RunningUtterance | None,
+        stepping: list[RunningUtterance],
     ) -> None:
         for running in leaving:
             self._leave(running)
@@ -61,12 +65,12 @@ class T3Runner(Runner):
         if stepping:
             self._step(stepping)
 
-    def _leave(self, running: Running) -> None:
+    def _leave(self, running: RunningUtterance) -> None:
         row, running.row = running.row, None
         if row is not None:
             self._stage.release(row)
 
-    def _guard(self, running: Running, work: Callable[[Running], None]) -> None:
+    def _guard(self, running: RunningUtterance, work: Callable[[RunningUtterance], None]) -> None:
         """Catches what the stage raises, which ends one utterance."""
         try:
             work(running)
@@ -74,7 +78,7 @@ class T3Runner(Runner):
             self._fail(running, error)
             self._failures.failed(error)
 
-    def _fail(self, running: Running, error: Exception) -> None:
+    def _fail(self, running: RunningUtterance, error: Exception) -> None:
         log.error("t3 failed on utterance %s", running.request.id, exc_info=error)
         self._leave(running)
         with self._scheduler.lock:
@@ -83,7 +87,7 @@ class T3Runner(Runner):
             fail(running, reported(error, "T3"))
             self._scheduler.wakeups.wake(Stage.FLOW, Stage.VOCODER)
 
-    def _begin(self, running: Running) -> None:
+    def _begin(self, running: RunningUtterance) -> None:
         """Takes a row for the next speakable piece."""
         running.begun_ns, running.feeding_ns = now_ns(), 0
         running.row = self._stage.begin(
@@ -98,7 +102,7 @@ class T3Runner(Runner):
             )
         )
 
-    def _feed(self, running: Running) -> None:
+    def _feed(self, running: RunningUtterance) -> None:
         started = now_ns()
         complete = self._stage.feed(running.row)
         ended = now_ns()
@@ -123,7 +127,7 @@ class T3Runner(Runner):
             running.ledger.entries.append(running.decoding)
             self._scheduler.wakeups.wake(Stage.FLOW, Stage.TEXT)
 
-    def _step(self, stepping: list[Running]) -> None:
+    def _step(self, stepping: list[RunningUtterance]) -> None:
         """Draws one token for every row; a row that stops is given back."""
         started = now_ns()
         try:
@@ -149,7 +153,7 @@ class T3Runner(Runner):
             if token is None:
                 self._leave(running)
 
-    def _take(self, running: Running, token: int | None, drawn: int, busy_ns: int) -> bool:
+    def _take(self, running: RunningUtterance, token: int | None, drawn: int, busy_ns: int) -> bool:
         """Whether the flow waits for this."""
         segment, row = running.decoding, running.row
         if running.cancelled or segment is None or row is None:

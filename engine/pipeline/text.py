@@ -21,7 +21,7 @@ from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import TokenStage
 from engine.scheduling.ledger import FlushMark
-from engine.scheduling.running import Running, Spoken, emit, fail, take_cut
+from engine.scheduling.running import RunningUtterance, SpeakablePiece, emit, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
 from engine.text.segmenter import TextSegment
@@ -57,7 +57,7 @@ class TextRunner(Runner):
     def wants(self) -> bool:
         return self._scheduler.to_prepare(now_ns()) is not None
 
-    def _do(self, running: Running) -> None:
+    def _do(self, running: RunningUtterance) -> None:
         """Catches what the stage raises, which ends one utterance."""
         began_ns, can_wait = now_ns(), running.text_can_wait
         try:
@@ -71,7 +71,7 @@ class TextRunner(Runner):
         if can_wait:
             self._rests_until_ns = now_ns() + REST * (now_ns() - began_ns)
 
-    def _cut(self, running: Running) -> None:
+    def _cut(self, running: RunningUtterance) -> None:
         """Not before what has been cut is speakable, if somebody waits for that."""
         if running.texts and not running.pieces:
             return
@@ -83,7 +83,7 @@ class TextRunner(Runner):
             take_cut(running, taken)
             self._scheduler.wakeups.wake(Stage.VOCODER)
 
-    def _prepare(self, running: Running) -> None:
+    def _prepare(self, running: RunningUtterance) -> None:
         """Passes flush marks on, and makes the next segment speakable, once all pieces before them are in the ledger.
 
         A segment stays in `texts` until its pieces stand in its place, so that the utterance never seems to be idle."""
@@ -104,10 +104,12 @@ class TextRunner(Runner):
             running.barren = done > 0 and not pieces
             self._scheduler.wakeups.wake(Stage.T3, Stage.VOCODER)
 
-    def _first_speakable(self, running: Running, coming: Sequence[TextSegment | FlushMark]) -> tuple[int, list[Spoken]]:
+    def _first_speakable(
+        self, running: RunningUtterance, coming: Sequence[TextSegment | FlushMark]
+    ) -> tuple[int, list[SpeakablePiece]]:
         """How many of the segments were looked at in this turn, and the pieces of the last of them: all others have
         none."""
-        done, pieces, ends_ns = 0, list[Spoken](), now_ns() + round(TURN_S * NS_PER_S)
+        done, pieces, ends_ns = 0, list[SpeakablePiece](), now_ns() + round(TURN_S * NS_PER_S)
         for text in coming:
             if pieces or isinstance(text, FlushMark) or (done and now_ns() >= ends_ns):
                 break
@@ -115,10 +117,12 @@ class TextRunner(Runner):
             done += 1
         return done, pieces
 
-    def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
+    def _pieces(self, running: RunningUtterance, text: TextSegment) -> list[SpeakablePiece]:
         asked = text.text, running.accepted.language, running.pronunciations
         pieces = self._stage.speakable(*asked)
         if not running.request.want_alignment:
-            return [Spoken(text, piece) for piece in pieces]
+            return [SpeakablePiece(text, piece) for piece in pieces]
         words = self._stage.words(*asked)
-        return [Spoken(text, piece, as_sent(said, text.origin)) for piece, said in zip(pieces, words, strict=True)]
+        return [
+            SpeakablePiece(text, piece, as_sent(said, text.origin)) for piece, said in zip(pieces, words, strict=True)
+        ]

@@ -20,7 +20,7 @@ from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work, together
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SoundStage, VocoderWork
-from engine.scheduling.running import Running, VocoderJob, emit
+from engine.scheduling.running import RunningUtterance, VocoderJob, emit
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
 
@@ -56,7 +56,7 @@ class VocoderRunner(Runner):
     def wants(self) -> bool:
         return self._scheduler.in_vocoder
 
-    def _do(self, events: list[tuple[Running, Event]], jobs: list[VocoderJob]) -> None:
+    def _do(self, events: list[tuple[RunningUtterance, Event]], jobs: list[VocoderJob]) -> None:
         for running, event in events:
             emit(running, event)
         if jobs:
@@ -86,7 +86,7 @@ class VocoderRunner(Runner):
             except Exception as error:
                 self._fail(one.job.running, error)
 
-    def _fail(self, running: Running, error: Exception) -> None:
+    def _fail(self, running: RunningUtterance, error: Exception) -> None:
         """Called where the error is handled, so that the log has its traceback."""
         log.exception("the vocoder failed on utterance %s", running.request.id)
         with self._scheduler.lock:

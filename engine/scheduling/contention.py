@@ -10,12 +10,12 @@ from itertools import accumulate
 
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.playback import Machine
-from engine.scheduling.running import Running
+from engine.scheduling.running import RunningUtterance
 
 FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes it up, if others are short of time
 
 
-def due_ns(running: Running) -> int:
+def due_ns(running: RunningUtterance) -> int:
     """When its listener runs out of audio. One who has heard nothing yet waits, so that no other's breaks."""
     return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS
 

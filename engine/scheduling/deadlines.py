@@ -14,7 +14,7 @@ from engine.scheduling import playback, windows
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.playback import Machine, Stretch
-from engine.scheduling.running import Running
+from engine.scheduling.running import RunningUtterance
 
 NS_PER_S = 1_000_000_000
 MOST_SLACKS = 1000  # that are kept for whoever asks
@@ -92,7 +92,7 @@ class Deadlines:
         )
         return replace(machine, spare_lookahead=windows.spare_lookahead(machine)) if rescues else machine
 
-    def lead_s(self, running: Running, now: int) -> float | None:
+    def lead_s(self, running: RunningUtterance, now: int) -> float | None:
         """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""
         timing, in_vocoder = self.timing, running.tokens_in_vocoder
         if not running.first_chunk_ns and not in_vocoder:
@@ -108,7 +108,7 @@ class Deadlines:
             return 0
         return max(1, round(self._estimates.tokens_per_char.value * len(segment.spoken)) - segment.drawn)
 
-    def note_audio(self, running: Running, num_samples: int, now: int) -> float | None:
+    def note_audio(self, running: RunningUtterance, num_samples: int, now: int) -> float | None:
         """A chunk leaves at `now`: moves the deadline. Gives the pre-buffer to hint at, while it matters."""
         self.hear(running)
         rate = self.timing.sample_rate
@@ -133,7 +133,7 @@ class Deadlines:
         self._slacks_s.clear()
         return slacks_s
 
-    def _prebuffer_s(self, running: Running, now: int) -> float:
+    def _prebuffer_s(self, running: RunningUtterance, now: int) -> float:
         timing = self.timing
         segments = [entry for entry in running.ledger.entries if isinstance(entry, SegmentTokens)]
         stretches = [
@@ -149,7 +149,7 @@ class Deadlines:
         needed_s = playback.lateness(ready, durations, lasts_s)
         return HINT_FACTOR * needed_s + windows.SLACK_S if needed_s > 0 else 0.0
 
-    def hear(self, running: Running) -> None:
+    def hear(self, running: RunningUtterance) -> None:
         """Believes the listener's latest report."""
         report, running.report = running.report, None
         if report is not None:

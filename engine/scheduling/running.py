@@ -27,7 +27,7 @@ from engine.tracing import UtteranceTrace
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SpeakablePiece:
     """A piece of a text segment, as T3 is given it."""
 
     segment: TextSegment
@@ -44,7 +44,7 @@ class Report:
 
 
 @dataclass
-class Running:
+class RunningUtterance:
     """One utterance, from submit to its last event."""
 
     request: Utterance
@@ -57,7 +57,7 @@ class Running:
     pronunciations: Pronunciations = NONE
     voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
-    pieces: deque[Spoken] = field(default_factory=deque)  # speakable, T3 has not begun
+    pieces: deque[SpeakablePiece] = field(default_factory=deque)  # speakable, T3 has not begun
     prepared_ns: int = 0  # when its text last had a turn
     barren: bool = False  # that turn found nothing that can be spoken
     decoding: SegmentTokens | None = None
@@ -143,7 +143,7 @@ class Running:
 class FlowJob:
     """A window to run."""
 
-    running: Running
+    running: RunningUtterance
     segment: SegmentTokens
     window: Window
     tokens: tuple[int, ...]  # its own, and the lookahead that it sees
@@ -167,7 +167,7 @@ class Proposal:
 class VocoderJob:
     """A committed window, on its way to the listener."""
 
-    running: Running
+    running: RunningUtterance
     segment: SegmentTokens
     window: Window
     mel: Any
@@ -175,21 +175,21 @@ class VocoderJob:
     batch: tuple[Context, ...]
 
 
-def push_text(running: Running, text: str) -> None:
+def push_text(running: RunningUtterance, text: str) -> None:
     """Only stores the text: the text thread cuts it, and does what follows from a flush and from the end."""
     running.n_characters += len(text)
     running.segmenter.push(text, now_ns())
 
 
-def flush(running: Running, flush_id: int) -> None:
+def flush(running: RunningUtterance, flush_id: int) -> None:
     running.segmenter.flush(flush_id, now_ns())
 
 
-def end_input(running: Running) -> None:
+def end_input(running: RunningUtterance) -> None:
     running.segmenter.end(now_ns())
 
 
-def take_cut(running: Running, taken: Sequence[TextSegment | FlushPoint]) -> None:
+def take_cut(running: RunningUtterance, taken: Sequence[TextSegment | FlushPoint]) -> None:
     """What the segmenter has cut. `input_ended` is set together with the last of it, and no sooner."""
     for one in taken:
         if isinstance(one, TextSegment):
@@ -200,17 +200,17 @@ def take_cut(running: Running, taken: Sequence[TextSegment | FlushPoint]) -> Non
             running.texts.append(FlushMark(one.flush_id))
 
 
-def give_voice(running: Running, voice: Any) -> None:
+def give_voice(running: RunningUtterance, voice: Any) -> None:
     running.voice = voice
 
 
-def fail(running: Running, error: GaplessError) -> None:
+def fail(running: RunningUtterance, error: GaplessError) -> None:
     """Puts the error behind everything that was drawn before it."""
     running.failed = True
     running.ledger.entries.append(Failure(error))
 
 
-def emit(running: Running, event: Event) -> None:
+def emit(running: RunningUtterance, event: Event) -> None:
     """Of one that was cancelled nobody wants to hear, and its end is still to be known."""
     if not running.cancelled or not isinstance(event, AudioChunk | Aligned | Warned):
         running.sink(event)

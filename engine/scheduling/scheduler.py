@@ -29,7 +29,7 @@ from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.places import Look, Places
 from engine.scheduling.playback import Machine
-from engine.scheduling.running import FlowJob, Report, Running, VocoderJob
+from engine.scheduling.running import FlowJob, Report, RunningUtterance, VocoderJob
 from engine.scheduling.wakeups import Stage, Wakeups
 from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
@@ -77,8 +77,8 @@ class Scheduler:
         self._asked = False  # a place was wanted since the last look, and there was none
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
-        self._running: dict[str, Running] = {}
-        self._leaving: list[Running] = []  # cancelled, their row not yet given back
+        self._running: dict[str, RunningUtterance] = {}
+        self._leaving: list[RunningUtterance] = []  # cancelled, their row not yet given back
         # Tokens that an utterance may wait with: below `low` T3 begins to fill, and it fills all up to `high` at least.
         self._low = max(needed, config.ledger_tokens - 2 * config.timing.largest)
         self._high = max(needed, config.ledger_tokens - config.timing.largest)
@@ -86,7 +86,7 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------ callers
 
-    def add(self, running: Running) -> None:
+    def add(self, running: RunningUtterance) -> None:
         """Raises Overloaded or EngineClosed."""
         with self.lock:
             if self.closed:
@@ -100,7 +100,7 @@ class Scheduler:
                 raise ValueError(f"utterance {running.request.id} runs already")
             self._running[running.request.id] = running
 
-    def update(self, utterance_id: str, change: Callable[[Running], None], *wakes: Stage) -> None:
+    def update(self, utterance_id: str, change: Callable[[RunningUtterance], None], *wakes: Stage) -> None:
         """Applies a caller's change and wakes who is concerned; does nothing for an utterance that has ended."""
         with self.lock:
             if running := self._running.get(utterance_id):
@@ -139,7 +139,7 @@ class Scheduler:
         if closed:
             callback()
 
-    def close(self, broken: EngineBroken | None = None) -> list[Running]:
+    def close(self, broken: EngineBroken | None = None) -> list[RunningUtterance]:
         """Takes no more utterances, cancels those that run, and returns them."""
         with self.lock:
             if not self.closed:
@@ -181,7 +181,7 @@ class Scheduler:
         staying = sum(not self._is_ending(running) for running in self._running.values())
         return staying < self.places.number
 
-    def _is_ending(self, running: Running) -> bool:
+    def _is_ending(self, running: RunningUtterance) -> bool:
         rest = self._rest(running)
         return not rest.is_open and rest.tokens <= ENDING_TOKENS
 
@@ -209,7 +209,7 @@ class Scheduler:
         token_s = max(machine.token_s, *(len(self._running) * share_s / machine.largest for share_s in shares_s))
         return admission.retry_after_s([self._rest(one) for one in self._running.values()], token_s, machine.audio_s)
 
-    def _rest(self, running: Running) -> admission.Rest:
+    def _rest(self, running: RunningUtterance) -> admission.Rest:
         drawing = self.deadlines.coming(running.decoding) if running.decoding else 0
         text = self.estimates.tokens_per_char.value * sum(running.chars_ahead)
         return admission.Rest(
@@ -220,7 +220,7 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------ text thread
 
-    def to_prepare(self, now: int) -> Running | None:
+    def to_prepare(self, now: int) -> RunningUtterance | None:
         """An utterance whose text can be cut, or whose next segment can be made speakable; they take turns, those
         first that somebody waits for."""
         waiting = [running for running in self._running.values() if not running.failed and running.has_text_work(now)]
@@ -232,11 +232,11 @@ class Scheduler:
 
     # ------------------------------------------------------------------------------------------ t3 thread
 
-    def take_leaving(self) -> list[Running]:
+    def take_leaving(self) -> list[RunningUtterance]:
         leaving, self._leaving = self._leaving, []
         return leaving
 
-    def to_speak(self) -> Running | None:
+    def to_speak(self) -> RunningUtterance | None:
         """An utterance whose next segment may begin; who waits for its first audio goes first."""
         waiting = [
             running
@@ -246,7 +246,7 @@ class Scheduler:
         ]  # fmt: skip
         return min(waiting, key=due_ns, default=None)
 
-    def to_feed(self, stepping: Sequence[Running]) -> Running | None:
+    def to_feed(self, stepping: Sequence[RunningUtterance]) -> RunningUtterance | None:
         """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first.
         None while one that steps has heard nothing yet and is due sooner: each of its steps would wait for a text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
@@ -254,7 +254,7 @@ class Scheduler:
         waiting = [running for running in stepping if not running.runs_out_ns]
         return None if first is None or any(due_ns(one) < due_ns(first) for one in waiting) else first
 
-    def to_step(self) -> list[Running]:
+    def to_step(self) -> list[RunningUtterance]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many
         costs little more than for one, so they are filled together rather than each as its own window leaves."""
         if self.config.sequential and (self.flow_busy or self.in_vocoder or self.next_flow_jobs(now_ns())[0]):
@@ -317,7 +317,7 @@ class Scheduler:
                     jobs.append(job)
         return min(jobs, key=lambda job: due_ns(job.running), default=None)
 
-    def pass_on(self, running: Running) -> None:
+    def pass_on(self, running: RunningUtterance) -> None:
         """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
         entries = running.ledger.entries
         if not entries or isinstance(entries[0], SegmentTokens):
@@ -327,7 +327,7 @@ class Scheduler:
             running.mels.append(mark)
         self.wakeups.wake(Stage.VOCODER)
 
-    def _heads(self) -> list[tuple[Running, SegmentTokens]]:
+    def _heads(self) -> list[tuple[RunningUtterance, SegmentTokens]]:
         """Yields, for each utterance, the segment whose turn it is."""
         heads = []
         for running in self._running.values():
@@ -345,7 +345,7 @@ class Scheduler:
         waiting = 0 < head.waiting <= timing.largest + timing.lookahead
         return not head.closed and waiting and self.deadlines.coming(head) <= AT_ITS_END
 
-    def _finds_room(self, running: Running, window: Window) -> bool:
+    def _finds_room(self, running: RunningUtterance, window: Window) -> bool:
         """Where there is none, `release` wakes the flow: unless the listener took some just before it could know."""
         if self._has_room(running, window):
             return True
@@ -355,7 +355,7 @@ class Scheduler:
         running.channel_full = False
         return True
 
-    def _has_room(self, running: Running, window: Window) -> bool:
+    def _has_room(self, running: RunningUtterance, window: Window) -> bool:
         ahead = self._samples_ahead(running)
         return not ahead or ahead + self._samples(running.segment_windows == 0, window) <= self.config.channel_samples
 
@@ -365,13 +365,13 @@ class Scheduler:
         edges = (config.longest_pause_samples if fresh else 0) + (timing.held_back_samples if window.final else 0)
         return window.n_new * timing.samples_per_token + edges
 
-    def _samples_ahead(self, running: Running) -> int:
+    def _samples_ahead(self, running: RunningUtterance) -> int:
         """How much audio waits for its listener, or will soon."""
         return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
 
     def _window(
         self,
-        running: Running,
+        running: RunningUtterance,
         head: SegmentTokens,
         now: int,
         order: int,
@@ -407,10 +407,10 @@ class Scheduler:
         """Whether there is anything between flow and listener."""
         return any(running.mels for running in self._running.values())
 
-    def settle(self) -> list[tuple[Running, Event]]:
+    def settle(self) -> list[tuple[RunningUtterance, Event]]:
         """Returns events whose turn it is, once the audio before them has left: flush marks, ends, errors. They are at
         most MOST_EVENTS of an utterance at once, so that a flood of flushes keeps nobody's audio waiting."""
-        events: list[tuple[Running, Event]] = []
+        events: list[tuple[RunningUtterance, Event]] = []
         for running in list(self._running.values()):
             self.pass_on(running)
             for _ in range(MOST_EVENTS):
@@ -429,5 +429,5 @@ class Scheduler:
         return events
 
 
-def _job(running: Running, head: SegmentTokens, window: Window) -> FlowJob:
+def _job(running: RunningUtterance, head: SegmentTokens, window: Window) -> FlowJob:
     return FlowJob(running, head, window, tuple(head.peek(window.n_new + window.lookahead)))

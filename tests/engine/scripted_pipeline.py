@@ -19,7 +19,7 @@ from engine.pipeline.worker import Runner, Worker
 from engine.scheduling import running as changes
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.ledger import Ledger
-from engine.scheduling.running import Running
+from engine.scheduling.running import RunningUtterance
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig
@@ -48,7 +48,7 @@ class Caller:
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.left = threading.Event()
         accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
-        running = Running(
+        running = RunningUtterance(
             request=Utterance(id=name),
             accepted=accepted,
             sink=self.arrived.put,
@@ -79,7 +79,7 @@ class Caller:
             events.append(self.next())
         return events
 
-    def wait_until(self, holds: Callable[[Running], bool]) -> None:
+    def wait_until(self, holds: Callable[[RunningUtterance], bool]) -> None:
         seen = threading.Event()
         until_s = time.monotonic() + 5
         while not seen.is_set():

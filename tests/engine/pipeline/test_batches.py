@@ -10,7 +10,7 @@ import pytest
 from engine.messages import AudioChunk, Failed
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import SegmentTokens
-from engine.scheduling.running import Running
+from engine.scheduling.running import RunningUtterance
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.windows import Window
 from engine.text.origin import Origin
@@ -120,6 +120,6 @@ def test_t3_fills_everyone_together_once_one_of_them_needs_it() -> None:
     assert not stepping()
 
 
-def _decode(running: Running, segment: SegmentTokens) -> None:
+def _decode(running: RunningUtterance, segment: SegmentTokens) -> None:
     running.decoding = segment
     running.ledger.entries.append(segment)

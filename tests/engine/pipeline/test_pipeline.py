@@ -17,7 +17,7 @@ from engine.pipeline.t3 import T3Runner
 from engine.pipeline.worker import Worker
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import SegmentTokens
-from engine.scheduling.running import Running
+from engine.scheduling.running import RunningUtterance
 from engine.scheduling.scheduler import Scheduler, SchedulerConfig
 from engine.scheduling.windows import LadderConfig
 from engine.text.origin import Origin
@@ -247,7 +247,7 @@ def test_sequential_workers_do_not_wait_for_each_other_for_ever() -> None:
     for _ in range(8):
         segment.append(ord("x"), 1)
 
-    def decoding(running: Running) -> None:
+    def decoding(running: RunningUtterance) -> None:
         running.row, running.decoding, running.segment_windows = ScriptedRow([ord("x")] * 40, False, 0), segment, 1
         running.ledger.entries.append(segment)
         running.first_chunk_ns, running.runs_out_ns = 1, now_ns() + 30_000_000
