@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -25,7 +26,7 @@ from service.riva import handler as riva
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
-from service.rpc.limits import CallCount
+from service.rpc.limits import CallCount, CallRate
 from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -43,11 +44,12 @@ class Server:
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
-        self._border = Border(count, loaded=False)
+        rate = CallRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection, now_s=time.monotonic)
+        self._border = Border(count, rate, loaded=False)
         interceptors = [self._border, *self._access.interceptors()]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
-        health_alone = [Border(count, loaded=True)]
+        health_alone = [Border(count, rate, loaded=True)]
         self._probes = grpc.aio.server(options=_options(config), interceptors=health_alone)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 
 from service.access.errors import Unauthenticated
 from service.rpc import errors
-from service.rpc.limits import CallCount
+from service.rpc.limits import CallCount, CallRate
 from service.rpc.receive import Context, read_rest
 from service.rpc.unreadable import lenient
 
@@ -38,6 +38,7 @@ _FORMS = {
     (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
 }
 
+_Limits = tuple[CallCount, CallRate]
 _Border = Callable[[Context], AbstractAsyncContextManager[None]]
 
 
@@ -62,10 +63,12 @@ def current_call() -> CallIdentity:
 
 
 class Border(grpc.aio.ServerInterceptor):
-    """Counts the calls under way and translates their errors. Until `loaded` only health is answered."""
+    """Counts the calls, holds back those that come too fast, and translates their errors.
 
-    def __init__(self, count: CallCount, *, loaded: bool) -> None:
-        self._count = count
+    Until `loaded` only health is answered."""
+
+    def __init__(self, count: CallCount, rate: CallRate, *, loaded: bool) -> None:
+        self._limits = count, rate
         self.loaded = loaded
 
     async def intercept_service(
@@ -80,8 +83,8 @@ class Border(grpc.aio.ServerInterceptor):
         if handler is None:  # grpc answers UNIMPLEMENTED
             return handler
         attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
-        count = None if service == _HEALTH else self._count
-        border = partial(_border, method=method, streaming=handler.request_streaming, count=count)
+        limits = None if service == _HEALTH else self._limits
+        border = partial(_border, method=method, streaming=handler.request_streaming, limits=limits)
         behaviour = _translated(getattr(handler, attribute), border)
         deserialize = handler.request_deserializer
         if deserialize is not None and service == _SPEECH:
@@ -99,7 +102,7 @@ def _refusal(method: str) -> grpc.RpcMethodHandler[Any, Any]:
         raise errors.StillLoading
 
     return grpc.stream_stream_rpc_method_handler(
-        _translated(refuse, partial(_border, method=method, streaming=True, count=None))
+        _translated(refuse, partial(_border, method=method, streaming=True, limits=None))
     )
 
 
@@ -141,11 +144,18 @@ def _level(error: Exception) -> int:
 
 
 @asynccontextmanager
-async def _border(context: Context, method: str, streaming: bool, count: CallCount | None) -> AsyncIterator[None]:
+async def _admitted(peer: str, count: CallCount, rate: CallRate) -> AsyncIterator[None]:
+    with count.call(peer):
+        await rate.wait(peer)
+        yield
+
+
+@asynccontextmanager
+async def _border(context: Context, method: str, streaming: bool, limits: _Limits | None) -> AsyncIterator[None]:
     call = CallIdentity(method)
     _current.set(call)
     try:
-        with count.call(context.peer()) if count else nullcontext():
+        async with _admitted(context.peer(), *limits) if limits else nullcontext():
             yield
     except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
         raise

@@ -1,4 +1,4 @@
-"""What one caller may take of the server before anybody looks at what it says: calls under way, messages per second.
+"""What one caller may take of the server before anybody looks at what it says: calls and messages, also per second.
 
 docs/limits.md lists these limits and all others.
 """
@@ -9,10 +9,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from service.rpc.errors import TooManyCalls
 
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
+_REMEMBERED = 1_024  # connections, the last ones that called
 
 
 class CallCount:
@@ -42,8 +44,8 @@ class CallCount:
                 del self._calls[peer]
 
 
-class MessageRate:
-    """A bucket of `burst` messages that fills again at `per_s`. Whoever empties it is read more slowly, not refused."""
+class Rate:
+    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused."""
 
     def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
         self._per_s = per_s
@@ -53,7 +55,7 @@ class MessageRate:
         self._seen_s = now_s()
 
     def take(self) -> float:
-        """Takes one message; gives the seconds to wait before the next one is read."""
+        """Takes one; gives the seconds to wait before it, or the next message, is looked at."""
         now_s = self._now_s()
         self._left = min(self._burst, self._left + (now_s - self._seen_s) * self._per_s)
         self._seen_s = now_s
@@ -61,6 +63,20 @@ class MessageRate:
         return max(0.0, -self._left / self._per_s)
 
     async def wait(self) -> None:
-        """Takes one message, and waits as long as it must; even without a wait others get their turn now and then."""
+        """Takes one, and waits as long as it must."""
         if (wait_s := self.take()) > 0:
             await asyncio.sleep(wait_s)
+
+
+class CallRate:
+    """Calls per second of each connection: an attacker whose calls are short has few under way, and many of them."""
+
+    def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
+        def rate(peer: str) -> Rate:
+            return Rate(per_s=per_s, burst=burst, now_s=now_s)
+
+        self._of = lru_cache(_REMEMBERED)(rate)
+
+    async def wait(self, peer: str) -> None:
+        if peer not in _UNCOUNTED:
+            await self._of(peer).wait()

@@ -23,7 +23,7 @@ from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import CallCount, MessageRate
+from service.rpc.limits import CallCount, CallRate, Rate
 from service.rpc.recording import check_recording
 from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, detail, end, playback, say, seeded, text
@@ -60,7 +60,7 @@ def test_calls_are_counted_in_all_and_for_each_connection() -> None:
 
 def test_whoever_sends_more_is_read_more_slowly() -> None:
     now = [0.0]
-    rate = MessageRate(per_s=10, burst=2, now_s=lambda: now[0])
+    rate = Rate(per_s=10, burst=2, now_s=lambda: now[0])
     assert [rate.take() for _ in range(4)] == pytest.approx([0.0, 0.0, 0.1, 0.2])
     now[0] = 100.0
     assert rate.take() == 0.0
@@ -202,3 +202,25 @@ async def test_our_client_does_not_take_a_method_that_is_not_there_for_another_s
 def test_every_reason_is_explained() -> None:
     page = (Path(__file__).parents[3] / "docs/errors.md").read_text(encoding="utf-8")
     assert [rule.reason for rule in _RULES if f"`{rule.reason}`" not in page] == []
+
+
+async def test_short_calls_that_come_too_fast_wait_and_those_of_others_do_not() -> None:
+    now = [0.0]
+    rate = CallRate(per_s=10, burst=2, now_s=lambda: now[0])
+    for _ in range(2):
+        await rate.wait("ipv4:127.0.0.1:1")
+    waiting = asyncio.create_task(rate.wait("ipv4:127.0.0.1:1"))
+    await rate.wait("ipv4:127.0.0.1:2")
+    for _ in range(9):
+        await rate.wait("unix:")
+    assert not waiting.done()
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_calls_of_one_connection_are_held_back(serve: Serve) -> None:
+    async with serve(max_calls_per_connection=10, calls_per_s=20) as served:
+        began_s = time.monotonic()
+        for _ in range(20):
+            await served.stub.GetServerInfo(pb.GetServerInfoRequest())
+        assert time.monotonic() - began_s > 0.4
