@@ -24,6 +24,7 @@ class Limits:
     max_message_bytes: int = 0  # this and all below: 0 of a server that does not tell it
     max_calls: int = 0  # under way at once, of any method but health's
     max_calls_per_connection: int = 0
+    calls_per_second: float = 0.0  # of one connection; more wait
     first_message_timeout_s: float = 0.0  # that a call may wait with its first message
     max_utterance_s: float = 0.0  # from its first message to its end
     max_waiting_flushes: int = 0  # of one utterance, to be spoken

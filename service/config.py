@@ -72,6 +72,13 @@ class ServiceConfig:
         click.IntRange(1, 1_000_000),
         default="250",
     )
+    calls_per_s: float = flag(
+        "limits",
+        "--call-rate N",
+        "calls of one connection in a second, once as many came at once as may be under way; more wait",
+        flags.number_between(1, 1_000_000),
+        default="100",
+    )
     first_message_s: float = flag(
         "limits",
         "--first-message-timeout SECONDS",

@@ -26,7 +26,7 @@ from service.riva import handler as riva
 from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
-from service.rpc.limits import CallCount, RefusalRate
+from service.rpc.limits import CallCount, CallLimits, ConnectionRate
 from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
@@ -44,12 +44,16 @@ class Server:
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._access = access or Access()
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
-        refusals = RefusalRate(per_s=config.refusals_per_s, burst=config.refusal_burst)
-        self._border = Border(count, refusals, loaded=False)
+        limits = CallLimits(
+            count,
+            calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
+            refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
+        )
+        self._border = Border(limits, loaded=False)
         interceptors = [self._border, *self._access.interceptors()]
         self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
         self._health = health.aio.HealthServicer()
-        health_alone = [Border(count, refusals, loaded=True)]
+        health_alone = [Border(limits, loaded=True)]
         self._probes = grpc.aio.server(options=_options(config), interceptors=health_alone)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 
 from service.access.errors import Unauthenticated
 from service.rpc import errors
-from service.rpc.limits import CallCount, RefusalRate
+from service.rpc.limits import CallLimits
 from service.rpc.receive import Context, read_rest
 from service.rpc.unreadable import lenient
 
@@ -62,11 +62,12 @@ def current_call() -> CallIdentity:
 
 
 class Border(grpc.aio.ServerInterceptor):
-    """Counts the calls under way and translates their errors. Until `loaded` only health is answered."""
+    """Counts the calls, holds back those that come too fast, and translates their errors.
 
-    def __init__(self, count: CallCount, refusals: RefusalRate, *, loaded: bool) -> None:
-        self._count = count
-        self._refusals = refusals
+    Until `loaded` only health is answered."""
+
+    def __init__(self, limits: CallLimits, *, loaded: bool) -> None:
+        self._limits = limits
         self.loaded = loaded
 
     async def intercept_service(
@@ -81,10 +82,8 @@ class Border(grpc.aio.ServerInterceptor):
         if handler is None:  # grpc answers UNIMPLEMENTED
             return handler
         attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
-        count = None if service == _HEALTH else self._count
-        border = partial(
-            _border, method=method, streaming=handler.request_streaming, count=count, refusals=self._refusals
-        )
+        limits = None if service == _HEALTH else self._limits
+        border = partial(_border, method=method, streaming=handler.request_streaming, limits=limits)
         behaviour = _translated(getattr(handler, attribute), border)
         deserialize = handler.request_deserializer
         if deserialize is not None and service == _SPEECH:
@@ -100,7 +99,7 @@ class Border(grpc.aio.ServerInterceptor):
         async def refuse(_: Any, __: Context) -> None:
             raise errors.StillLoading
 
-        border = partial(_border, method=method, streaming=True, count=None, refusals=self._refusals)
+        border = partial(_border, method=method, streaming=True, limits=None)
         return grpc.stream_stream_rpc_method_handler(_translated(refuse, border))
 
 
@@ -142,13 +141,11 @@ def _level(error: Exception) -> int:
 
 
 @asynccontextmanager
-async def _border(
-    context: Context, method: str, streaming: bool, count: CallCount | None, refusals: RefusalRate
-) -> AsyncIterator[None]:
+async def _border(context: Context, method: str, streaming: bool, limits: CallLimits | None) -> AsyncIterator[None]:
     call = CallIdentity(method)
     _current.set(call)
     try:
-        with count.call(context.peer()) if count else nullcontext():
+        async with limits.call(context.peer()) if limits else nullcontext():
             yield
     except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
         raise
@@ -159,8 +156,8 @@ async def _border(
         else:
             _log.log(_level(error), "%s %s: %s", call.kind, call.id, error)
         status = errors.to_grpc_status(error, call.kind, call.id)
-        if isinstance(error, Unauthenticated):
-            await refusals.wait(context.peer())
+        if limits and isinstance(error, Unauthenticated):
+            await limits.refusals.wait(context.peer())
         if streaming:
             await read_rest(context)
         await context.abort(status.code, status.details, status.trailing_metadata)

@@ -1,4 +1,4 @@
-"""What one caller may take of the server before anybody looks at what it says: calls under way, messages per second.
+"""What one caller may take of the server before anybody looks at what it says: calls and messages, also per second.
 
 docs/limits.md lists these limits and all others.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 
 from service.rpc.errors import TooManyCalls
 
-_PEERS = 1_000  # connections whose refusals are remembered
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
+_REMEMBERED = 1_024  # connections, the last ones that called
 
 
 class CallCount:
@@ -45,8 +46,8 @@ class CallCount:
                 del self._calls[peer]
 
 
-class MessageRate:
-    """A bucket of `burst` messages that fills again at `per_s`. Whoever empties it is read more slowly, not refused."""
+class Rate:
+    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused."""
 
     def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
         self._per_s = per_s
@@ -56,39 +57,50 @@ class MessageRate:
         self._seen_s = now_s()
 
     def take(self) -> float:
-        """Takes one message; gives the seconds to wait before the next one is read."""
+        """Takes one; gives the seconds to wait before it, or the next message, is looked at."""
         now_s = self._now_s()
         self._left = min(self._burst, self._left + (now_s - self._seen_s) * self._per_s)
         self._seen_s = now_s
         self._left -= 1
         return max(0.0, -self._left / self._per_s)
 
-    def give_back(self) -> None:
-        self._left += 1
-
     async def wait(self) -> None:
-        """Takes one message, and waits as long as it must; even without a wait others get their turn now and then."""
+        """Takes one, and waits as long as it must. Who waits no longer gives it back: nobody is to wait for him."""
         if (wait_s := self.take()) > 0:
-            await asyncio.sleep(wait_s)
+            try:
+                await asyncio.sleep(wait_s)
+            except asyncio.CancelledError:
+                self._left += 1
+                raise
 
 
-class RefusalRate:
-    """How often wrong tokens of a connection are answered: beyond that the answers wait, and so does who floods.
+class ConnectionRate:
+    """How often a second something of one connection goes through at once; what comes sooner waits for its turn.
 
-    HTTP/2 lets a connection have so many calls open and no more, so that waiting answers hold the next ones back.
-    """
+    HTTP/2 lets a connection have so many calls open and no more, so that calls that wait hold the next ones back."""
 
     def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float] = time.monotonic) -> None:
-        self._new = partial(MessageRate, per_s=per_s, burst=burst, now_s=now_s)
-        self._rates: OrderedDict[str, MessageRate] = OrderedDict()  # by peer, the latest last
+        def rate(peer: str) -> Rate:
+            return Rate(per_s=per_s, burst=burst, now_s=now_s)
+
+        self._of = lru_cache(_REMEMBERED)(rate)
 
     async def wait(self, peer: str) -> None:
-        rate = self._rates.pop(peer, None) or self._new()
-        self._rates[peer] = rate
-        if len(self._rates) > _PEERS:
-            self._rates.popitem(last=False)
-        try:
-            await asyncio.sleep(rate.take())
-        except asyncio.CancelledError:  # its sender waits no longer, and nobody is to wait for him
-            rate.give_back()
-            raise
+        if peer not in _UNCOUNTED:
+            await self._of(peer).wait()
+
+
+@dataclass(frozen=True)
+class CallLimits:
+    """What every call is held to, whatever its method."""
+
+    count: CallCount
+    calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
+    refusals: ConnectionRate  # wrong tokens that are answered
+
+    @asynccontextmanager
+    async def call(self, peer: str) -> AsyncIterator[None]:
+        """Raises TooManyCalls."""
+        with self.count.call(peer):
+            await self.calls.wait(peer)
+            yield

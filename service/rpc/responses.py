@@ -206,6 +206,7 @@ def to_limits(info: messages.EngineInfo, config: ServiceConfig, places: int) -> 
         max_message_bytes=config.max_message_bytes,
         max_calls=config.max_calls,
         max_calls_per_connection=config.max_calls_per_connection,
+        calls_per_second=config.calls_per_s,
         first_message_timeout=to_duration(config.first_message_s),
         max_utterance_duration=to_duration(config.max_utterance_s),
         max_waiting_flushes=config.max_flushes,

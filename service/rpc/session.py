@@ -30,7 +30,7 @@ from service.pacing import Pacer
 from service.rpc import requests, responses
 from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong, TooManyFlushes, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
-from service.rpc.limits import MessageRate
+from service.rpc.limits import Rate
 from service.rpc.receive import Context
 
 Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
@@ -91,9 +91,7 @@ class Session:
         self._stopped = False
         self._input_ended = False
         self._text_chars = 0
-        self._rate = MessageRate(
-            per_s=self._config.messages_per_s, burst=self._config.message_burst, now_s=time.monotonic
-        )
+        self._rate = Rate(per_s=self._config.messages_per_s, burst=self._config.message_burst, now_s=time.monotonic)
         self._flushes_waiting = 0
         self._heard_until_ns = 0  # when a listener who never stops has heard all that was sent
         self._played = 0  # samples that the listener has reported

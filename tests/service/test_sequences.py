@@ -99,7 +99,7 @@ async def _hear_out(rpc: Any) -> None:
 
 @asynccontextmanager
 async def serving(engine: Engine) -> AsyncIterator[Stub]:
-    config = ServiceConfig(address="127.0.0.1:0", version="test", max_lead_s=0.0)
+    config = ServiceConfig(address="127.0.0.1:0", version="test", max_lead_s=0.0, calls_per_s=1e6)
     server = Server(config, None)
     await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
     at_once = asyncio.Event()

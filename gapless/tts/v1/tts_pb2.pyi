@@ -247,7 +247,7 @@ class Started(_message.Message):
     def __init__(self, utterance_id: _Optional[str] = ..., voice: _Optional[str] = ..., audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., seed: _Optional[int] = ..., sampling: _Optional[_Union[SamplingConfig, _Mapping]] = ..., streaming: _Optional[_Union[StreamingConfig, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., traceparent: _Optional[str] = ..., language_code: _Optional[str] = ..., pre_skip_samples: _Optional[int] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_text_chars", "idle_timeout", "max_utterances", "max_recording_bytes", "max_message_bytes", "max_calls", "max_calls_per_connection", "first_message_timeout", "max_utterance_duration", "max_waiting_flushes", "message_burst", "messages_per_second", "max_new_voices", "max_upload_duration", "max_recording_channels", "max_recording_rate_hertz", "max_recording_duration", "max_decoded_recording_bytes")
+    __slots__ = ("max_text_chars", "idle_timeout", "max_utterances", "max_recording_bytes", "max_message_bytes", "max_calls", "max_calls_per_connection", "first_message_timeout", "max_utterance_duration", "max_waiting_flushes", "message_burst", "messages_per_second", "max_new_voices", "max_upload_duration", "max_recording_channels", "max_recording_rate_hertz", "max_recording_duration", "max_decoded_recording_bytes", "calls_per_second")
     MAX_TEXT_CHARS_FIELD_NUMBER: _ClassVar[int]
     IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCES_FIELD_NUMBER: _ClassVar[int]
@@ -266,6 +266,7 @@ class Limits(_message.Message):
     MAX_RECORDING_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
     MAX_RECORDING_DURATION_FIELD_NUMBER: _ClassVar[int]
     MAX_DECODED_RECORDING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CALLS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     max_text_chars: int
     idle_timeout: _duration_pb2.Duration
     max_utterances: int
@@ -284,7 +285,8 @@ class Limits(_message.Message):
     max_recording_rate_hertz: int
     max_recording_duration: _duration_pb2.Duration
     max_decoded_recording_bytes: int
-    def __init__(self, max_text_chars: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterances: _Optional[int] = ..., max_recording_bytes: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_calls: _Optional[int] = ..., max_calls_per_connection: _Optional[int] = ..., first_message_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_waiting_flushes: _Optional[int] = ..., message_burst: _Optional[int] = ..., messages_per_second: _Optional[float] = ..., max_new_voices: _Optional[int] = ..., max_upload_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_recording_channels: _Optional[int] = ..., max_recording_rate_hertz: _Optional[int] = ..., max_recording_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_recording_bytes: _Optional[int] = ...) -> None: ...
+    calls_per_second: float
+    def __init__(self, max_text_chars: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterances: _Optional[int] = ..., max_recording_bytes: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_calls: _Optional[int] = ..., max_calls_per_connection: _Optional[int] = ..., first_message_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_waiting_flushes: _Optional[int] = ..., message_burst: _Optional[int] = ..., messages_per_second: _Optional[float] = ..., max_new_voices: _Optional[int] = ..., max_upload_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_recording_channels: _Optional[int] = ..., max_recording_rate_hertz: _Optional[int] = ..., max_recording_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_recording_bytes: _Optional[int] = ..., calls_per_second: _Optional[float] = ...) -> None: ...
 
 class Audio(_message.Message):
     __slots__ = ("chunk_seq", "first_sample", "num_samples", "data", "timings", "prebuffer_hint", "segment", "end_of_segment", "text_begin", "text_end", "packet_bytes", "resume_token")

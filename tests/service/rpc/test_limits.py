@@ -23,7 +23,7 @@ from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import CallCount, MessageRate, RefusalRate
+from service.rpc.limits import CallCount, ConnectionRate, Rate
 from service.rpc.recording import check_recording
 from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, detail, end, playback, say, seeded, text
@@ -60,7 +60,7 @@ def test_calls_are_counted_in_all_and_for_each_connection() -> None:
 
 def test_whoever_sends_more_is_read_more_slowly() -> None:
     now = [0.0]
-    rate = MessageRate(per_s=10, burst=2, now_s=lambda: now[0])
+    rate = Rate(per_s=10, burst=2, now_s=lambda: now[0])
     assert [rate.take() for _ in range(4)] == pytest.approx([0.0, 0.0, 0.1, 0.2])
     now[0] = 100.0
     assert rate.take() == 0.0
@@ -205,7 +205,7 @@ def test_every_reason_is_explained() -> None:
 
 
 async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not() -> None:
-    refusals = RefusalRate(per_s=20.0, burst=2)
+    refusals = ConnectionRate(per_s=20.0, burst=2)
     began = time.monotonic()
     for _ in range(2):
         await refusals.wait("ipv4:127.0.0.1:1")
@@ -216,7 +216,7 @@ async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not()
 
 
 async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
-    refusals = RefusalRate(per_s=20.0, burst=0)
+    refusals = ConnectionRate(per_s=20.0, burst=0)
     gone = [asyncio.create_task(refusals.wait("ipv4:127.0.0.1:1")) for _ in range(100)]
     await asyncio.sleep(0)
     for task in gone:
@@ -227,8 +227,23 @@ async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
     assert time.monotonic() - began < 0.5
 
 
-async def test_connections_that_are_remembered_are_bounded() -> None:
-    refusals = RefusalRate(per_s=20.0, burst=2)
-    for number in range(1_100):
-        await refusals.wait(f"ipv4:127.0.0.1:{number}")
-    assert len(refusals._rates) == 1_000
+async def test_short_calls_that_come_too_fast_wait_and_those_of_others_do_not() -> None:
+    now = [0.0]
+    rate = ConnectionRate(per_s=10, burst=2, now_s=lambda: now[0])
+    for _ in range(2):
+        await rate.wait("ipv4:127.0.0.1:1")
+    waiting = asyncio.create_task(rate.wait("ipv4:127.0.0.1:1"))
+    await rate.wait("ipv4:127.0.0.1:2")
+    for _ in range(9):
+        await rate.wait("unix:")
+    assert not waiting.done()
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_calls_of_one_connection_are_held_back(serve: Serve) -> None:
+    async with serve(max_calls_per_connection=10, calls_per_s=20) as served:
+        began_s = time.monotonic()
+        for _ in range(20):
+            await served.stub.GetServerInfo(pb.GetServerInfoRequest())
+        assert time.monotonic() - began_s > 0.4
