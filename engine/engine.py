@@ -37,7 +37,7 @@ from engine.networks.linears import packed_weights
 from engine.options import EngineOptions
 from engine.pipeline import breakdown
 from engine.pipeline.threads import StageThreads
-from engine.scheduling import admission, throughput
+from engine.scheduling import fitting, throughput
 from engine.scheduling import running as changes
 from engine.scheduling.deadlines import Timing
 from engine.scheduling.jobs import Stages
@@ -261,7 +261,7 @@ class LocalEngine:
             log.info("%d at once: %.1f s of audio in a second", count, rate)
             return rate
 
-        places.guess(admission.streams_that_fit(measured, places.most), "as measured at the start")
+        places.guess(fitting.streams_that_fit(measured, places.most), "as measured at the start")
         log.info("up to %d utterances at once", places.number)
 
     def on_close(self, callback: Callable[[], None]) -> None:

@@ -101,6 +101,7 @@ async def _serve(options: Options) -> int:
     try:
         engine = await _loaded(options.engine, stop)
     except BaseException:
+        watchdog.end()
         await server.end()
         raise
     broke = asyncio.Event()

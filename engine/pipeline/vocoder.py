@@ -145,6 +145,8 @@ class VocoderRunner(Runner):
         first_sample, seq = running.samples_sent, running.n_chunks
         running.n_chunks += 1
         self._scheduler.look()
+        deadlines, text_ns = self._scheduler.deadlines, timings.text_cut_ns
+        hint_s = deadlines.note_audio(running, len(audio), timings.vocoder_end_ns, text_ns)
         return AudioChunk(
             seq=seq,
             first_sample=first_sample,
@@ -154,7 +156,7 @@ class VocoderRunner(Runner):
             end_of_segment=job.window.final,
             text_begin=job.segment.text.begin,
             text_end=job.segment.text.end,
-            prebuffer_hint_s=self._scheduler.deadlines.note_audio(running, len(audio), timings.vocoder_end_ns),
+            prebuffer_hint_s=hint_s,
         )
 
 

@@ -1,47 +1,85 @@
-"""How many utterances are let in, and when whoever was not should come again. Pure: rates and counts in, a number out.
+"""Who is let in: as many as there are places, and whoever comes when another one is about to end.
 
-Measured admission: several utterances speak at once, as fast as they can (throughput.py). What they make together, in
-seconds of audio per second, is how many listeners could be fed in real time; MARGIN of it is promised. More utterances
-get more out of the machine, because T3 steps them all at once, so their number grows until the promise is near it.
+Touched with the scheduler's lock held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
 
-MARGIN = 0.6  # of what the machine makes: utterances come in bunches, and begin with small windows
-FIRST_COUNT = 4  # utterances that are tried at once, after one alone
-GROWTH = 2  # from one trial to the next, at most
-WORTH_ANOTHER = 1.25  # of what was tried: a promise beyond that is measured, a smaller one is near enough
-LEAST_WAIT_S = 1.0  # asking again sooner is seldom worth it, and costs those who speak
-MOST_WAIT_S = 10.0
-OPEN_WAIT_S = 1.0  # where nobody's text is complete, so that nobody's end is known
+from engine.errors import Overloaded
+from engine.messages import Usage
+from engine.scheduling import fitting
+from engine.scheduling.deadlines import NS_PER_S, Deadlines
+from engine.scheduling.estimates import Estimates
+from engine.scheduling.places import Look, Places
+from engine.scheduling.running import RunningUtterance
 
+log = logging.getLogger(__name__)
 
-def streams_that_fit(audio_per_s: Callable[[int], float], most: int) -> int:
-    """At least 1, at most `most`. `audio_per_s`: seconds of audio that so many utterances make in a second."""
-    count, best = 1, 0.0
-    while True:
-        best = max(best, audio_per_s(count))  # the first trial with a count may wait for what is made for it once
-        promised = min(most, int(MARGIN * best))
-        if promised < WORTH_ANOTHER * count or count == most:
-            return max(1, promised)
-        count = min(promised, max(FIRST_COUNT, GROWTH * count))
+ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next one already
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rest:
-    """What an utterance has yet to say."""
+class Admission:
+    def __init__(self, places: Places, deadlines: Deadlines, estimates: Estimates, *, vocoder_apart: bool) -> None:
+        """`vocoder_apart`: it has a thread of its own; else it is the flow's."""
+        self._places = places
+        self._deadlines = deadlines
+        self._estimates = estimates
+        self._vocoder_apart = vocoder_apart
+        self._asked = False  # a place was wanted since the last look, and there was none
 
-    tokens: float
-    is_open: bool  # more text may come
-    in_real_time: bool  # its audio waits for its listener
+    def check(self, running: Sequence[RunningUtterance]) -> None:
+        """Raises Overloaded where one more than those who run has no place."""
+        if not self._has_place(running):
+            self._asked = True
+            raise Overloaded(
+                f"{len(running)} of {self._places.number} utterances are running", self._retry_after_s(running)
+            )
 
+    def is_time(self, now: int) -> bool:
+        """Whether to look again."""
+        return self._places.is_time(now / NS_PER_S)
 
-def retry_after_s(rests: Sequence[Rest], token_s: float, audio_s: float) -> float:
-    """When the first place is likely to be free: the shortest rest of those whose text is complete.
+    def look(self, now: int, running: int, done: Usage) -> None:
+        """Sees whether there are too many utterances, or room for more. `done`: by all since the start."""
+        flow_ns = done.flow_ns - (done.vocoder_ns if self._vocoder_apart else 0)
+        look = Look(
+            at_s=now / NS_PER_S,
+            running=running,
+            slacks_s=self._deadlines.take_slacks_s(),
+            made_s=done.samples / self._deadlines.timing.sample_rate,
+            busy_s=[busy_ns / NS_PER_S for busy_ns in (done.t3_ns, flow_ns, done.vocoder_ns)],
+            asked=self._asked,
+        )
+        self._asked = False
+        if self._places.see(look):
+            log.info("up to %d utterances at once: %s", self._places.number, self._places.reason)
 
-    `token_s`: what a token of one of them takes at this load; `audio_s`: what it lasts."""
-    ends = [rest.tokens * (audio_s if rest.in_real_time else token_s) for rest in rests if not rest.is_open]
-    return min(max(LEAST_WAIT_S, min(ends, default=OPEN_WAIT_S)), MOST_WAIT_S)
+    def _has_place(self, running: Sequence[RunningUtterance]) -> bool:
+        """Who is about to end leaves a place free, as far as there is memory."""
+        if len(running) < self._places.number:
+            return True
+        if len(running) >= self._places.most or not self._places.follows:
+            return False
+        return sum(not self._is_ending(one) for one in running) < self._places.number
+
+    def _is_ending(self, running: RunningUtterance) -> bool:
+        rest = self._rest(running)
+        return not rest.is_open and rest.tokens <= ENDING_TOKENS
+
+    def _retry_after_s(self, running: Sequence[RunningUtterance]) -> float:
+        machine = self._deadlines.machine
+        shares_s = (machine.flow_s(machine.largest), machine.vocoder_s(machine.largest))  # they take turns in these
+        token_s = max(machine.token_s, *(len(running) * share_s / machine.largest for share_s in shares_s))
+        return fitting.retry_after_s([self._rest(one) for one in running], token_s, machine.audio_s)
+
+    def _rest(self, running: RunningUtterance) -> fitting.Rest:
+        drawing = self._deadlines.coming(running.decoding) if running.decoding else 0
+        text = self._estimates.tokens_per_char.value * sum(running.chars_ahead)
+        return fitting.Rest(
+            tokens=running.ledger.waiting + running.tokens_in_vocoder + drawing + text,
+            is_open=not running.input_ended,
+            in_real_time=running.channel_full,
+        )

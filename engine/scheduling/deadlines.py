@@ -17,6 +17,7 @@ from engine.scheduling.playback import Machine, Stretch
 from engine.scheduling.running import RunningUtterance
 
 NS_PER_S = 1_000_000_000
+WRITER_NS = 400_000_000  # before a listener runs out: text that comes later is the reason for a late chunk
 MOST_SLACKS = 1000  # that are kept for whoever asks
 LEAST_SOUND_S = 0.06  # of a first chunk: shorter ones are no start, see "TTFA"
 ABOUT = 0.03  # of a cost: so much more or less makes no other machine
@@ -108,15 +109,18 @@ class Deadlines:
             return 0
         return max(1, round(self._estimates.tokens_per_char.value * len(segment.spoken)) - segment.drawn)
 
-    def note_audio(self, running: RunningUtterance, num_samples: int, now: int) -> float | None:
-        """A chunk leaves at `now`: moves the deadline. Gives the pre-buffer to hint at, while it matters."""
+    def note_audio(self, running: RunningUtterance, num_samples: int, now: int, text_ns: int = 0) -> float | None:
+        """A chunk leaves at `now`: moves the deadline. Gives the pre-buffer to hint at, while it matters.
+
+        `text_ns`: when its text was there. A chunk whose text came when the listener had hardly any audio left is as
+        late as the writer was, and says nothing of the machine."""
         self.hear(running)
         rate = self.timing.sample_rate
         running.samples_sent += num_samples
         first = not running.first_chunk_ns
         if first:
             running.first_chunk_ns = running.starts_ns = running.runs_out_ns = now
-        else:
+        elif running.runs_out_ns - text_ns >= WRITER_NS:
             self._slacks_s.append((running.runs_out_ns - now) / NS_PER_S)
         if not first and (running.listener_reports or now >= running.starts_ns or not self._hints):
             # A listener who starves stands still until there is something again.

@@ -1,6 +1,6 @@
 """How many utterances are let in now: places follow what listeners get, and what the machine makes.
 
-A measurement at start is a first guess (admission.py). From then on places go down when chunks are delivered later than
+A measurement at start is a first guess (fitting.py). From then on places go down when chunks are delivered later than
 they were planned for, to what the machine makes meanwhile: it makes all it can then. They go up while chunks are in
 time, places are asked for, and the threads have time to spare. Pure: what was seen goes in, a number and its reason
 come out. Instants and durations are seconds.

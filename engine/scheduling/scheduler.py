@@ -12,7 +12,6 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 import threading
@@ -20,22 +19,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.clock import now_ns
-from engine.errors import EmptyText, EngineBroken, EngineClosed, Overloaded
+from engine.errors import EmptyText, EngineBroken, EngineClosed
 from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
-from engine.scheduling import admission
+from engine.scheduling.admission import Admission
 from engine.scheduling.contention import Contention, due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import Failure, SegmentTokens
-from engine.scheduling.places import Look, Places
+from engine.scheduling.places import Places
 from engine.scheduling.playback import Machine
 from engine.scheduling.running import FlowJob, Report, RunningUtterance, VocoderJob
 from engine.scheduling.wakeups import Stage, Wakeups
 from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
 
-log = logging.getLogger(__name__)
-
-ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next one already
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
 LOOK_AGAIN_S = 0.02  # at the latest, where tokens come that make a window larger and so longer
 CANDIDATES = 4  # times a batch: so many windows that could be run are looked at, for those that fit to the first
@@ -74,7 +70,7 @@ class Scheduler:
         self.closed = False
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
         self.places = Places(config.max_utterances, "as many as were asked for, or as memory has room for")
-        self._asked = False  # a place was wanted since the last look, and there was none
+        self.admission = Admission(self.places, self.deadlines, self.estimates, vocoder_apart=config.vocoder_apart)
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
         self._running: dict[str, RunningUtterance] = {}
@@ -92,10 +88,7 @@ class Scheduler:
             if self.closed:
                 raise self.broken or EngineClosed("the engine takes no more work: it is shutting down")
             self.look()
-            if not self._has_place():
-                self._asked = True
-                said = f"{len(self._running)} of {self.places.number} utterances are running"
-                raise Overloaded(said, self._retry_after_s())
+            self.admission.check(list(self._running.values()))
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
             self._running[running.request.id] = running
@@ -154,36 +147,8 @@ class Scheduler:
 
     def look(self) -> None:
         """Sees, now and then, whether there are too many utterances, or room for more. Wants `lock` held."""
-        now = now_ns()
-        if not self.places.is_time(now / NS_PER_S):
-            return
-        slacks_s = self.deadlines.take_slacks_s()
-        done = self._done_in_all()
-        flow_ns = done.flow_ns - (done.vocoder_ns if self.config.vocoder_apart else 0)
-        look = Look(
-            at_s=now / NS_PER_S,
-            running=len(self._running),
-            slacks_s=slacks_s,
-            made_s=done.samples / self.config.timing.sample_rate,
-            busy_s=[busy_ns / NS_PER_S for busy_ns in (done.t3_ns, flow_ns, done.vocoder_ns)],
-            asked=self._asked,
-        )
-        self._asked = False
-        if self.places.see(look):
-            log.info("up to %d utterances at once: %s", self.places.number, self.places.reason)
-
-    def _has_place(self) -> bool:
-        """Whether one more may be let in. One that is about to end leaves its place free, if memory allows."""
-        if len(self._running) < self.places.number:
-            return True
-        if len(self._running) >= self.places.most or not self.places.follows:
-            return False
-        staying = sum(not self._is_ending(running) for running in self._running.values())
-        return staying < self.places.number
-
-    def _is_ending(self, running: RunningUtterance) -> bool:
-        rest = self._rest(running)
-        return not rest.is_open and rest.tokens <= ENDING_TOKENS
+        if self.admission.is_time(now := now_ns()):
+            self.admission.look(now, len(self._running), self._done_in_all())
 
     def _done_in_all(self) -> Usage:
         return total([self._done, *(running.usage for running in self._running.values())])
@@ -202,21 +167,6 @@ class Scheduler:
                 places_risen=self.places.risen,
                 places_fallen=self.places.fallen,
             )
-
-    def _retry_after_s(self) -> float:
-        machine = self.deadlines.machine
-        shares_s = (machine.flow_s(machine.largest), machine.vocoder_s(machine.largest))  # they take turns in these
-        token_s = max(machine.token_s, *(len(self._running) * share_s / machine.largest for share_s in shares_s))
-        return admission.retry_after_s([self._rest(one) for one in self._running.values()], token_s, machine.audio_s)
-
-    def _rest(self, running: RunningUtterance) -> admission.Rest:
-        drawing = self.deadlines.coming(running.decoding) if running.decoding else 0
-        text = self.estimates.tokens_per_char.value * sum(running.chars_ahead)
-        return admission.Rest(
-            tokens=running.ledger.waiting + running.tokens_in_vocoder + drawing + text,
-            is_open=not running.input_ended,
-            in_real_time=running.channel_full,
-        )
 
     # ------------------------------------------------------------------------------------------ text thread
 

@@ -6,6 +6,7 @@ to come.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -61,12 +62,12 @@ class VocoderStage:
         vocoder, pairs = self._model.vocoder, list(zip(states, works, strict=True))
         begun = [state.vocoder or vocoder.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
-        finite = torch.isfinite(mels).all()  # asked once the device is done: waiting for it here would cost time
+        total = mels.sum()  # a number unless one of them is none; read once the device is done, so that nobody waits
         wavs, after = vocoder(mels, VocoderState.joined(begun), final=works[0].final)
         wavs = wavs.float().cpu().numpy()
-        if not finite:
+        if not math.isfinite(total):
             raise NotFinite("the mel")
-        if not np.isfinite(wavs).all():
+        if not math.isfinite(wavs.sum()):
             raise NotFinite("the vocoder's audio")
         return [
             self._finish(state, work, wav, following)

@@ -16,7 +16,7 @@ from engine.loading import load as load_engine
 from engine.messages import EngineStats, Failed, Utterance
 from engine.model import Model
 from engine.options import EngineOptions
-from engine.scheduling.admission import LEAST_WAIT_S, MOST_WAIT_S, OPEN_WAIT_S
+from engine.scheduling.fitting import LEAST_WAIT_S, MOST_WAIT_S, OPEN_WAIT_S
 from engine.scheduling.jobs import Stages
 from engine.scheduling.throughput import audio_per_s
 from engine.speak import events, speak

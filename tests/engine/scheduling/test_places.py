@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from engine.scheduling.deadlines import Deadlines, Timing
+from engine.scheduling.estimates import Estimates
 from engine.scheduling.places import LOOK_S, MOST_CHANGES, WITHIN_S, Look, Places
+from tests.engine.scripted import ScriptedMel, ScriptedTokens
+from tests.engine.scripted_pipeline import Caller, Pipeline
 
 MOST = 60
 TICK_S = 0.02
@@ -196,3 +200,17 @@ def test_one_odd_listener_is_no_danger() -> None:
         at_s, slack_s = index * LOOK_S, -0.2 if index % 8 == 0 else 1.0
         look = Look(at_s=at_s, running=6, slacks_s=[slack_s, 1.0], made_s=6 * at_s, busy_s=[0.5 * at_s])
         assert not places.see(look)
+
+
+def test_a_writer_who_pauses_is_not_the_machines_fault() -> None:
+    """A conversation partner thinks, and his listener runs out: that says nothing of how many fit."""
+    timing = Timing(sample_rate=1000, samples_per_token=40, lookahead=3, largest=25)
+    deadlines, second = Deadlines(timing, Estimates(), hints=False), 1_000_000_000
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel())
+    Caller(pipeline.scheduler, "a")
+    running = pipeline.scheduler._running["a"]
+    for at_s, text_s in ((1.0, 0.9), (1.5, 0.9), (1.9, 0.9), (9.0, 8.8), (11.5, 9.0)):
+        deadlines.note_audio(running, 1000, round(at_s * second), round(text_s * second))
+    slacks_s = deadlines.take_slacks_s()
+    assert slacks_s == [pytest.approx(0.5), pytest.approx(1.1), pytest.approx(-1.5)]
+    pipeline.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.scheduling.admission import (
+from engine.scheduling.fitting import (
     LEAST_WAIT_S,
     MARGIN,
     MOST_WAIT_S,
