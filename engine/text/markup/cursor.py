@@ -64,6 +64,7 @@ class Cursor:
     code: int = 0  # backticks that opened a span of code; 0: none is open
     link_ends: dict[int, int | None] = field(default_factory=dict)  # "]" in all text sent -> where what follows it ends
     note_end: int | None = None  # where the last mark of a note ended, in all text sent
+    in_table: bool = False  # whose rows have no bars at their ends
     numbers: dict[int, int] = field(default_factory=dict)  # of ordered lists: indent -> the number that comes next
     rest: Callable[[Cursor], bool] | None = None  # reads on in what has no bound, such as a block of code
     pieces: list[TextPiece] = field(default_factory=list)
