@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -118,7 +119,8 @@ class TextRunner(Runner):
     def _pieces(self, running: Running, text: TextSegment) -> list[Spoken]:
         asked = text.text, running.accepted.language, running.pronunciations
         pieces = self._stage.speakable(*asked)
+        segments = [text, *[replace(text, pause_s=0.0)] * len(pieces)][: len(pieces)]
         if not running.request.want_alignment:
-            return [Spoken(text, piece) for piece in pieces]
-        words = self._stage.words(*asked)
-        return [Spoken(text, piece, as_sent(said, text.origin)) for piece, said in zip(pieces, words, strict=True)]
+            return list(map(Spoken, segments, pieces))
+        words = [as_sent(said, text.origin) for said in self._stage.words(*asked)]
+        return list(map(Spoken, segments, pieces, words))
