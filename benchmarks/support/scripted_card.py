@@ -164,7 +164,7 @@ class CardSound:
     def open(self, seed: int) -> int:
         return 0
 
-    def pause(self, state: int) -> int:
+    def pause(self, state: int, work: VocoderWork) -> int:
         return 0
 
     def alike(self, state: int, work: VocoderWork) -> Hashable:

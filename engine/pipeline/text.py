@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -120,9 +121,8 @@ class TextRunner(Runner):
     def _pieces(self, running: RunningUtterance, text: TextSegment) -> list[SpeakablePiece]:
         asked = text.text, running.accepted.language, running.pronunciations
         pieces = self._stage.speakable(*asked)
+        segments = [text, *[replace(text, pause_s=0.0)] * len(pieces)][: len(pieces)]
         if not running.request.want_alignment:
-            return [SpeakablePiece(text, piece) for piece in pieces]
-        words = self._stage.words(*asked)
-        return [
-            SpeakablePiece(text, piece, as_sent(said, text.origin)) for piece, said in zip(pieces, words, strict=True)
-        ]
+            return list(map(SpeakablePiece, segments, pieces))
+        words = [as_sent(said, text.origin) for said in self._stage.words(*asked)]
+        return list(map(SpeakablePiece, segments, pieces, words))

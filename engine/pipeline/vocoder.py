@@ -100,7 +100,7 @@ class VocoderRunner(Runner):
         states = [self._state(job) for job in jobs]
         for job, state in zip(jobs, states, strict=True):
             if (alignment := job.segment.alignment) and alignment.first_sample is None:
-                alignment.first_sample = job.running.samples_sent + self._stage.pause(state)
+                alignment.first_sample = job.running.samples_sent + self._stage.pause(state, _work(job))
         started = now_ns()
         done = self._stage.run(states, [_work(job) for job in jobs])
         ended = now_ns()
@@ -166,4 +166,5 @@ def _work(job: VocoderJob) -> VocoderWork:
         segment=job.segment.index,
         final=job.window.final,
         ends_sentence=job.segment.spoken.endswith(SENTENCE_ENDS),
+        pause_s=job.segment.text.pause_s,
     )

@@ -91,6 +91,7 @@ class VocoderWork:
     segment: int
     final: bool  # the segment's last
     ends_sentence: bool  # what the segment is; the pause behind it depends on it
+    pause_s: float = 0.0  # before the segment, at least
 
 
 class SoundStage(Protocol):
@@ -98,8 +99,8 @@ class SoundStage(Protocol):
 
     def open(self, seed: int) -> Any: ...
 
-    def pause(self, state: Any) -> int:
-        """Samples of silence that the next audio begins with."""
+    def pause(self, state: Any, work: VocoderWork) -> int:
+        """Samples of silence that the audio of this mel begins with."""
         ...
 
     def alike(self, state: Any, work: VocoderWork) -> Hashable:

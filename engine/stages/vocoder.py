@@ -44,9 +44,11 @@ class VocoderStage:
     def open(self, seed: int) -> SoundState:
         return SoundState(seed, mark=self._watermark.init_state() if self._watermark else None)
 
-    def pause(self, state: SoundState) -> int:
-        """How many samples of silence the next audio begins with."""
-        return state.owed_pause
+    def pause(self, state: SoundState, work: VocoderWork) -> int:
+        """How many samples of silence the audio of this mel begins with; none where nothing was spoken before."""
+        if state.vocoder is not None or not state.spoken:
+            return state.owed_pause
+        return max(state.owed_pause, round(work.pause_s * self._model.config.sample_rate))
 
     def alike(self, state: SoundState, work: VocoderWork) -> Hashable:
         key = "new" if state.vocoder is None else state.vocoder.batch_key
@@ -81,7 +83,7 @@ class VocoderStage:
         if work.final and self._model.config.tail.drop_last_token:
             wav = wav[: -self._model.samples_per_token]  # not before the vocoder: without its mel the end would be of 0
         speech = self._faded(wav, state.spoken)
-        audio = np.concatenate([np.zeros(state.owed_pause, np.float32), speech])
+        audio = np.concatenate([np.zeros(self.pause(state, work), np.float32), speech])
         mark = state.mark
         if self._watermark is not None and mark is not None:
             audio, mark = self._watermark(audio, mark)

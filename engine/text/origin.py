@@ -21,6 +21,7 @@ class TextPiece:
     begin: int
     end: int
     verbatim: bool
+    pause_s: float = 0.0  # that is asked for before what follows
 
 
 class _Run(NamedTuple):

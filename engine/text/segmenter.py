@@ -68,6 +68,7 @@ class TextSegment:
     origin: Origin  # where its characters were sent
     received_ns: int  # when the text that completed it arrived
     cut_ns: int  # when it was cut
+    pause_s: float = 0.0  # that is asked for before it; the voice's own may be longer
 
     @property
     def begin(self) -> int:
@@ -103,6 +104,7 @@ class Segmenter:
         self._buffer = ""  # what markup has left of the text
         self._offset = 0  # index of the buffer's first character in all that markup has left
         self._begin = 0  # where the next segment begins, in the buffer
+        self._pauses: deque[tuple[int, float]] = deque()  # (index in all that markup has left, seconds) asked for
         self._scanned = 0  # up to where no mark of it can end it any more
         self._cut_count = 0
         self._received_ns: int | None = None
@@ -183,8 +185,12 @@ class Segmenter:
         self._buffer = self._buffer[self._begin :] + "".join(piece.text for piece in pieces)
         self._begin = 0
         self._origin.forget(self._offset)
+        at = self._offset + len(self._buffer) - sum(len(piece.text) for piece in pieces)
         for piece in pieces:
             self._origin.append(piece)
+            if piece.pause_s:
+                self._pauses.append((at, piece.pause_s))
+            at += len(piece.text)
 
     def _act_on_pause(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
         """Cuts at `end`; where there is nothing to cut, what markup holds is read as it is."""
@@ -203,9 +209,13 @@ class Segmenter:
         text = self._buffer[self._begin : end].rstrip()
         begin = self._offset + self._begin
         origin = self._origin.cut(begin, begin + len(text))
+        pause_s = 0.0
+        while self._pauses and self._pauses[0][0] <= begin:
+            pause_s = max(pause_s, self._pauses.popleft()[1])
         self._begin = self._scanned = end
         self._cut_count += 1
-        taken.append(TextSegment(text=text, origin=origin, received_ns=self._received_ns or now_ns, cut_ns=now_ns))
+        received_ns = self._received_ns or now_ns
+        taken.append(TextSegment(text=text, origin=origin, received_ns=received_ns, cut_ns=now_ns, pause_s=pause_s))
 
     def _complete_end(self, final: bool) -> int | None:
         """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""

@@ -115,7 +115,7 @@ class ScriptedSound:
     def open(self, seed: int) -> int:
         return 0
 
-    def pause(self, state: int) -> int:
+    def pause(self, state: int, work: VocoderWork) -> int:
         return 0
 
     def alike(self, state: int, work: VocoderWork) -> Hashable:

@@ -155,3 +155,14 @@ def test_words_of_a_text_with_markup_point_at_what_was_sent(engine: LocalEngine)
     assert sent == ["Setup", "See", "the", "guide", "R&amp;D", "says", "get", "name", "is", "$x^2$"]
     assert [word.word for word in words][-1] == "x squared"
     assert words[4].word == "R&D"
+
+
+def test_a_break_is_as_long_as_it_says(engine: LocalEngine) -> None:
+    def silence_s(text: str) -> float:
+        """Between the last two words; what is behind a word and in front of the next one is a few tokens more."""
+        *_, before, after = words_of(speak(engine, [text], "break"))
+        return (after.start_sample - before.end_sample) / 24_000
+
+    long, short = (silence_s(f'One two. <break time="{time}"/>Three.') for time in ("1.5s", "300ms"))
+    assert abs(long - short - 1.2) < 0.001
+    assert 1.5 <= long < 1.8

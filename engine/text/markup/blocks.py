@@ -18,6 +18,7 @@ _LINE = 300  # characters of a line that are looked at before it is taken for te
 _INDENT = 64  # spaces in front of a marker, at most
 _NUMBERS = 16  # levels of ordered lists that are remembered
 _DIVIDER = re.compile(r"([-*_])(?:[ \t]*\1)*[ \t]*")
+_DELIMITERS = re.compile(r"[-:|][-:| \t\r]*")
 _UNDERLINE = re.compile(r"=+[ \t]*")
 _NUMBER = re.compile(r"\d{1,9}")
 _LETTERS = re.compile(r"[^\W\d_]{0,12}")
@@ -52,12 +53,14 @@ def block(cursor: Cursor, style: Style) -> bool | None:
     if first == "\n":
         cursor.end_block()
         cursor.drop(start + 1)
-        cursor.line.was_quoted = cursor.line.is_quoted = False
+        cursor.line.was_quoted = cursor.line.is_quoted = cursor.in_table = False
         return True
     if rule := _RULES.get("0" if first.isdecimal() and first.isascii() else first):
         verdict = rule(cursor, style, seen, start)
         if verdict is not False:
             return verdict
+    if cursor.in_table:
+        return _begin_row(cursor, start)
     cursor.drop(start)
     cursor.line.begins = False
     return True
@@ -106,6 +109,8 @@ def _quote(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | Non
 
 def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
     text, sign = seen.text, seen.text[start]
+    if sign == "-" and (verdict := _delimiters(cursor, style, seen, start)) is not False:
+        return verdict
     if divider := _DIVIDER.match(text, start):
         if seen.lacks(divider.end()):
             return MORE
@@ -165,9 +170,26 @@ def _row(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
         return MORE
     if style.careful and not cursor.line.was_row and seen.text[start + 1 : start + 2] not in (" ", "\t", ":", "-", "|"):
         return False
+    return _begin_row(cursor, start)
+
+
+def _begin_row(cursor: Cursor, start: int) -> bool:
     _marker(cursor, start)
     cursor.line.begins = False
     cursor.line.ends_block = cursor.line.is_row = True
+    return True
+
+
+def _delimiters(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+    """The row of dashes below the headings of a table without bars at the ends of its rows."""
+    row = _DELIMITERS.match(seen.text, start)
+    end = row.end() if row else start
+    if seen.lacks(end):
+        return MORE
+    if row is None or "|" not in row[0] or "-" not in row[0] or seen.text[end : end + 1] not in ("\n", ""):
+        return False
+    _marker(cursor, min(end + 1, len(seen.text)))
+    cursor.in_table = True
     return True
 
 
@@ -230,5 +252,6 @@ _RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
     "=": _underline,
     "[": _definition,
     "_": _bullet,
+    ":": _delimiters,
     **dict.fromkeys(_BULLETS, _bullet),
 }

@@ -9,6 +9,7 @@ from engine.text.markup.rules import MORE, Style
 
 CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\ud800-\udfff"  # and what stands for unreadable bytes
 _LIMIT = 64
+_RUN = re.compile(f"(?:(?![\x1b\x9b])[{CONTROLS}])+")
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,4}[@-~]"
     r"|\x1b[\]PX^_][^\x07\x1b\n]{0,48}(?:\x07|\x1b\\)"
@@ -19,8 +20,8 @@ _BEGUN = re.compile(r"(?:\x1b\[|\x9b)[0-?]{0,32}[ -/]{0,4}|\x1b[\]PX^_][^\x07\x1
 
 def control(cursor: Cursor, style: Style) -> bool | None:
     text, at = cursor.text, cursor.at
-    if text[at] not in "\x1b\x9b":
-        cursor.drop(at + 1, Dropped.CONTROLS)
+    if run := _RUN.match(text, at):
+        cursor.drop(run.end(), Dropped.CONTROLS)
         return True
     head = text[at : at + _LIMIT]
     if sequence := _SEQUENCE.match(head):

@@ -64,6 +64,7 @@ class Cursor:
     code: int = 0  # backticks that opened a span of code; 0: none is open
     link_ends: dict[int, int | None] = field(default_factory=dict)  # "]" in all text sent -> where what follows it ends
     note_end: int | None = None  # where the last mark of a note ended, in all text sent
+    in_table: bool = False  # whose rows have no bars at their ends
     numbers: dict[int, int] = field(default_factory=dict)  # of ordered lists: indent -> the number that comes next
     rest: Callable[[Cursor], bool] | None = None  # reads on in what has no bound, such as a block of code
     pieces: list[TextPiece] = field(default_factory=list)
@@ -169,17 +170,13 @@ class Cursor:
         """Whether the line before belongs to the same block."""
         return self._break is not None
 
-    def end_block(self, stop: str = ".") -> None:
-        """What comes is no part of the sentence before, which gets a mark if it has none."""
+    def end_block(self, stop: str = ".", pause_s: float = 0.0) -> None:
+        """What comes is no part of the sentence before, which gets a mark if it has none, and a pause behind it."""
         self._blanks, self._break = [], None
         self.emphasis.clear()
         self.code = 0
         self.line.ends_block = self.line.is_heading = self.line.is_row = False
-        if self._tail:
-            mark = "" if self._end in _MARKS else stop
-            self.pieces.append(TextPiece(mark + "\n\n", self._read, self._read, False))
+        if self._tail or pause_s:
+            mark = stop if self._tail and self._end not in _MARKS else ""
+            self.pieces.append(TextPiece(mark + "\n\n", self._read, self._read, False, pause_s))
             self._tail = ""
-
-    def forget_end(self) -> None:
-        """What was read has been spoken: nothing is put in behind it any more."""
-        self._tail = ""

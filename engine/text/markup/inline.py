@@ -35,7 +35,7 @@ def emphasis(cursor: Cursor, style: Style) -> bool | None:
     count, before, after = end - at, cursor.before, seen.text[end : end + 1]
     opens = not _is_blank(after) and (not _is_mark(after) or _is_blank(before) or _is_mark(before))
     closes = not _is_blank(before) and (not _is_mark(before) or _is_blank(after) or _is_mark(after))
-    if (sign == "~" and count != 2) or (before.isdigit() and after.isdigit()):
+    if (sign in "~=" and count != 2) or (before.isdigit() and after.isdigit()):
         cursor.keep(end)
         return True
     may_close = closes and (not opens or _is_mark(after)) if sign == "_" else not _is_blank(before)

@@ -22,7 +22,7 @@ from engine.text.markup.tex import dollar, parenthesis
 from engine.text.origin import TextPiece
 
 _MARKDOWN_SIGNS: dict[str, Rule] = {
-    **dict.fromkeys("*_~", emphasis),
+    **dict.fromkeys("*_~=", emphasis),
     "`": code_span,
     "[": bracket,
     "!": bracket,
@@ -39,7 +39,7 @@ _MARKDOWN_SIGNS: dict[str, Rule] = {
 }
 _CODE_SIGNS: dict[str, Rule] = {"`": code_span, "_": code_sign, "(": code_sign, "\n": line_end, "|": bar}
 _SSML_SIGNS: dict[str, Rule] = {"<": tag, "&": entity}
-_MARKDOWN = re.compile(rf"[*_~`\[\]<&$\\|#\n{CONTROLS}]|!(?=\[|\Z)|:(?=[a-z0-9_+-]|\Z)|{URL_BEGINS}|{URL_BEGUN}")
+_MARKDOWN = re.compile(rf"[*_~=`\[\]<&$\\|#\n{CONTROLS}]|!(?=\[|\Z)|:(?=[a-z0-9_+-]|\Z)|{URL_BEGINS}|{URL_BEGUN}")
 _CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
 _SSML = re.compile(rf"[<&{CONTROLS}]")
 _PLAIN = re.compile(rf"[{CONTROLS}]")

@@ -43,6 +43,8 @@ _SPEECH = frozenset(
     words("speak break say-as phoneme emphasis prosody voice lang mark desc lexicon meta metadata w token audio")
 )
 _HTML = frozenset(_BLOCKS + _CELLS + _INLINE + _UNSPOKEN)
+_STRENGTHS = {"strong": 0.75, "x-strong": 1.0}  # seconds; of a medium one, as long as the voice's own pause
+_LONGEST_PAUSE_S = 10.0
 _ORDINALS = {"1": "st", "2": "nd", "3": "rd"}
 _SPELLED = words("characters spell-out verbatim letters digits telephone")
 _PLAIN = words("cardinal number date time currency money unit fraction address duration")  # read from the text itself
@@ -168,7 +170,7 @@ def _note(cursor: Cursor, name: str, tag: str, in_ssml: bool) -> None:
 
 
 def _pause(cursor: Cursor, attributes: dict[str, str], end: int) -> None:
-    """A short break is a comma, a longer one ends the sentence."""
+    """A short break is a comma, a longer one ends the segment and is as long as it says."""
     time = _TIME.fullmatch(attributes.get("time", ""))
     seconds = float(time[1]) / (1000 if time[2] == "ms" else 1) if time else None
     strength = attributes.get("strength", "none" if seconds == 0 else "medium")
@@ -177,7 +179,7 @@ def _pause(cursor: Cursor, attributes: dict[str, str], end: int) -> None:
     elif strength in ("x-weak", "weak") or (seconds is not None and seconds < 0.2):
         cursor.separate(end)
     else:
-        cursor.end_block(",")
+        cursor.end_block(",", min(seconds or _STRENGTHS.get(strength, 0.0), _LONGEST_PAUSE_S))
         cursor.drop(end)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.messages import CodeBlocks, TextFormat
 from engine.text.lengths import split_long
+from engine.text.markup import Style
 from engine.text.segmenter import TURN_CHARS, FlushPoint, Segmenter, SegmenterConfig, TextSegment
 from engine.text.sentences import RUN
 from tests.engine.text.sentences import SENTENCES
@@ -328,3 +330,17 @@ def test_a_whole_text_is_cut_at_once(unit: str) -> None:
         return time.thread_time() - began
 
     assert min(seconds() for _ in range(5)) < 0.1, "0.05 s on a machine that does nothing else"
+
+
+def test_a_pause_that_is_asked_for_stands_before_its_segment() -> None:
+    style = Style(text_format=TextFormat.SSML, code_blocks=CodeBlocks.SKIP, is_english=True)
+    text = 'One <break time="2s"/>two. Three.<break time="500ms"/> <break strength="x-strong"/>Four <break/>five.'
+    for pieces in ([text], list(text)):
+        segmenter = Segmenter(CONFIG, SECOND, style)
+        for piece in pieces:
+            segmenter.push(piece, 0)
+        segmenter.end(0)
+        cuts = [taken for taken in segmenter.take_all(0) if isinstance(taken, TextSegment)]
+        assert [(one.text, one.pause_s) for one in cuts] == [
+            ("One,", 0.0), ("two.", 2.0), ("Three.", 0.0), ("Four,", 1.0), ("five.", 0.0),
+        ]  # fmt: skip

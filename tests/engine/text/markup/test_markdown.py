@@ -62,6 +62,8 @@ CODE = {
 TABLES_AND_REST = {
     "| Name | Age |\n|------|----:|\n| Ann | 5 |\n| Bob | -7 |\n\nEnd": "Name, Age. Ann, 5. Bob, -7. End",
     "| a | b |\n|---|---|\n|c||\n\nx": "a, b. c. x",
+    "Room | Price\n--- | :-:\nOak | 85\nElm | 90\n\nx": "Room | Price. Oak, 85. Elm, 90. x",
+    "==marked== a == b": "marked a == b",
     "one\n\n---\n\ntwo": "one. two",
     "* * *\nText": "Text",
     "> quote\n> two\n\nend": "quote two. end",
@@ -85,7 +87,7 @@ def test_markdown_is_read_aloud(text: str, spoken: str, text_format: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("how", "spoken"), {"announce": "Hi. Code block. Bye", "skip": "Hi. Bye", "speak": "Hi. x = 1 Bye"}.items()
+    ("how", "spoken"), {"announce": "Hi. Code block. Bye", "skip": "Hi. Bye", "speak": "Hi. x = 1. Bye"}.items()
 )
 def test_a_block_of_code_is_announced_skipped_or_spoken(how: str, spoken: str) -> None:
     reading = read("Hi\n```\nx = 1\n```\nBye", code_blocks=how)

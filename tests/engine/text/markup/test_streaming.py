@@ -111,7 +111,7 @@ OPEN = {
     "fence": "```\n", "code": "`a", "bar": "\n| a ", "dashes": "\n---", "address": "https://a.", "emoji": " :ab",
     "escape": "\x1b[1", "number": "\n1. a", "quote": "\n> ", "comment": "<!-- ", "dollars": "$", "hashes": "\n#",
     "underline": "a\n==", "note": "[^a", "sub": "<sub alias='b'>", "words": "hello there ", "spaces": " ",
-    "lines": "\n",    "equals": "\n=", "backslash": "\\", "stars": "*", "mixed": "[<*`$&",
+    "lines": "\n",    "delimiters": "\n-|", "equals": "\n=", "backslash": "\\", "stars": "*", "mixed": "[<*`$&",
 }  # fmt: skip
 
 
