@@ -156,7 +156,7 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(rf"({NUMBER})\s?in\.(?=\s(?-i:[a-z]))", lambda m: _counted(m, m[1], "inch", "inches")),
     rule(rf"({NUMBER})F\b", lambda m: f"{numbers.number(m[1])} degrees fahrenheit", exact=True),
     rule(rf"((?:(?:{_MEASURED})\s|minus ))({NUMBER})C\b", lambda m: f"{m[1]}{numbers.number(m[2])} degrees celsius"),
-    rule(r"(?<![\w.])(\d+\.\d+)s\b|({NUMBER})\ss\b(?!')".replace("{NUMBER}", NUMBER), lambda m: _seconds(m[1] or m[2])),
+    rule(rf"(?<![\w.])(\d+\.\d+)s\b|({NUMBER})\ss\b(?!')", lambda m: _seconds(m[1] or m[2])),
     rule(rf"((?:{_WAITED})\s?)(\d+)s\b", lambda m: m[1] + _seconds(m[2])),
     # ordinals, plurals, decimals
     rule(r"\b(\d[\d,]{0,20})(?:st|nd|rd|th)\b", lambda m: numbers.ordinal(m[1])),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from engine.text.normalize import normalize, write_out
+from engine.text.normalize import normalize, traced, write_out
 from tests.engine.text.written_forms import FRESH, KNOWN, expanded, letters_of, read_forms
 
 ENOUGH = 0.92
@@ -81,6 +83,19 @@ def test_twenty_more_of_each_kind_of_complaint(normaliser: Callable[[str], str],
     forms = [form for table in (KNOWN, FRESH) for form in read_forms(table) if form.kind in KINDS[kind]]
     assert len({form.written for form in forms} - COMPLAINTS.keys()) >= 20
     assert not [(form.written, said) for form in forms if not form.is_read(said := normaliser(form.written))]
+
+
+def test_forms_in_any_order_break_no_rule() -> None:
+    """Months of 31/02, Roman numbers of IIII, powers of nothing: what a pattern takes for a form may be none."""
+    rng = random.Random(0)
+    parts = [part for table in (KNOWN, FRESH) for form in read_forms(table) for part in form.written.split()]
+    parts += ["31/02/2024", "25:61", "IIII", "\\frac{", "$", "^", "00", "1" * 30, "٣", "②", "ſ", "İ"]
+    for _ in range(1_000):
+        text = rng.choice(["", " "]).join(rng.choices(parts, k=rng.randint(1, 5)))
+        spoken = traced(text)
+        assert len(spoken.spans) == len(spoken.text)
+        assert set(spoken.text) <= set(string.ascii_lowercase + " '.,?!"), text
+        write_out(text)
 
 
 def test_no_form_is_in_both_tables() -> None:
