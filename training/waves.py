@@ -1,7 +1,8 @@
 """What the pulse vocoder learns from: segments of the two data sets of sound, drawn from (seed, step).
 
 hidden/     of hibari's graph, arrays over all utterances: hid.npy [J, 256] float16, f0.npy [J] Hz (12.5 ms frames),
-            mel.npy [T, 80] float16, wav.npy int16, frames.npy: how many J each utterance has (a multiple of 8)
+            mel.npy [T, 80] float16, wav.npy int16, frames.npy: how many J each utterance has (a multiple of 8);
+            deep-mel.npy [T, 80], deep.npy [utterances, 2]: a lower voice, its stretch and its pitch (see `hidden.py`)
 rendered/   pickled lists of training.codes.Rendered, a file per shard: both voices
 Segments start at whole tenths of a second: 5 mel frames, 8 frames of the vocoder.
 """
@@ -9,7 +10,7 @@ Segments start at whole tenths of a second: 5 mel frames, 8 frames of the vocode
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from engine.networks.pulse.excitation import VOICED_HZ
 from training.features import interpolated, mel_spectrogram
 
 SLOW, FAST, SAMPLES = 5, 8, 2400  # mel frames, vocoder frames and samples in a tenth of a second
 UNJUDGED = 32  # frames at the start of a segment that lack their past
 UNJUDGED_END = 6  # and at its end, their future
+HIDDEN = 256  # width of what the teacher says of a frame
 AT_START = 0.12  # share of segments that start with their utterance
 Floats = npt.NDArray[np.float32]
 
@@ -33,13 +36,16 @@ class Batch:
     wav: Tensor  # [B, 300 J]
     judged: Tensor  # [B, J] 1 where a frame has its context
     f0_known: Tensor  # [B] weight of the pitch losses: less where a tracker says the pitch
-    hidden: Tensor | None = None  # [b, J, 256] of the first b rows
+    hidden: Tensor  # [b, J, 256] of the first b rows
+    stretch: Tensor  # [b] of the filters, see `filters.py`
 
     def to(self, device: str) -> Batch:
-        hidden = None if self.hidden is None else self.hidden.to(device)
-        parts = (self.mel, self.f0, self.wav, self.judged, self.f0_known)
-        mel, f0, wav, judged, known = (part.to(device) for part in parts)
-        return Batch(mel, f0, wav, judged, known, hidden)
+        return Batch(*(getattr(self, part.name).to(device) for part in fields(self)))
+
+    @staticmethod
+    def joined(a: Batch, b: Batch) -> Batch:
+        """What has filters goes first."""
+        return Batch(*(torch.cat([getattr(a, part.name), getattr(b, part.name)]) for part in fields(Batch)))
 
 
 def _start(rng: np.random.Generator, available: int, wanted: int) -> int:
@@ -57,34 +63,37 @@ def _judged(start: int, size: int) -> Floats:
 
 class Hidden:
     def __init__(self, folder: Path) -> None:
-        self.hid, self.f0, self.mel, self.wav = (
-            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("hid", "f0", "mel", "wav")
+        self.hid, self.f0, self.mel, self.wav, self.deep_mel = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("hid", "f0", "mel", "wav", "deep-mel")
         )
+        self.deep = np.load(folder / "deep.npy")
         self.groups = np.load(folder / "frames.npy") // FAST
         self.firsts = np.concatenate([[0], np.cumsum(self.groups)[:-1]])
 
-    def batch(self, rng: np.random.Generator, rows: int, size: int) -> Batch:
+    def batch(self, rng: np.random.Generator, rows: int, size: int, deep: int) -> Batch:
+        """`deep` of the rows are of the lower voice; their waveform stays that of the higher one."""
         long_enough = np.flatnonzero(self.groups >= size)
         weights = self.groups[long_enough] / self.groups[long_enough].sum()
         pieces = []
-        for number in rng.choice(long_enough, rows, p=weights):
+        for row, number in enumerate(rng.choice(long_enough, rows, p=weights)):
             start = _start(rng, int(self.groups[number]), size)
             first = int(self.firsts[number]) + start
             slow, fast = (slice(first * n, (first + size) * n) for n in (SLOW, FAST))
             wav = self.wav[first * SAMPLES : (first + size) * SAMPLES].astype(np.float32) / 32768.0
-            pieces.append((self.mel[slow], self.f0[fast], wav, _judged(start, size * FAST), self.hid[fast]))
-        mel, f0, wav, judged, hidden = (
-            torch.from_numpy(np.stack([piece[k] for piece in pieces]).astype(np.float32)) for k in range(5)
-        )
-        return Batch(mel, torch.where(f0 > 40.0, f0, 0.0), wav, judged, torch.ones(rows), hidden)
+            mel, (stretch, lower) = (self.mel, (1.0, 1.0)) if row >= deep else (self.deep_mel, self.deep[number])
+            f0 = self.f0[fast] * np.float32(lower)
+            judged = _judged(start, size * FAST)
+            pieces.append((mel[slow], np.where(f0 > VOICED_HZ, f0, 0.0), wav, judged, 1.0, self.hid[fast], stretch))
+        columns = zip(*pieces, strict=True)
+        return Batch(*(torch.from_numpy(np.stack(column).astype(np.float32)) for column in columns))
 
 
 class Waves:
     """Utterances of one voice; their mels are made when first needed."""
 
-    def __init__(self, folder: Path, voice: str, shards: int) -> None:
+    def __init__(self, folder: Path, voice: str) -> None:
         self.items = []
-        for path in sorted(folder.glob(f"{voice}-*.pkl"))[:shards]:
+        for path in sorted(folder.glob(f"{voice}-*.pkl")):
             self.items += pickle.loads(path.read_bytes())
         self.groups = np.array([len(item.wav) // SAMPLES for item in self.items])
         self.mels: dict[int, npt.NDArray[np.float16]] = {}
@@ -94,7 +103,9 @@ class Waves:
         weights = self.groups[long_enough] / self.groups[long_enough].sum()
         pieces = [self._piece(int(number), rng, size) for number in rng.choice(long_enough, rows, p=weights)]
         mel, f0, wav, judged = (torch.from_numpy(np.stack([piece[k] for piece in pieces])) for k in range(4))
-        return Batch(mel, f0, wav, judged, torch.full((rows,), 0.5))
+        return Batch(
+            mel, f0, wav, judged, torch.full((rows,), 0.5), torch.zeros(0, size * FAST, HIDDEN), torch.zeros(0)
+        )
 
     def _piece(self, number: int, rng: np.random.Generator, size: int) -> tuple[Floats, Floats, Floats, Floats]:
         item = self.items[number]
@@ -117,18 +128,15 @@ def _faster(f0: Floats) -> Floats:
 
 
 class Mixed:
-    """Batches of both data sets; with `waves` half of the segments are the male voice's."""
+    """Batches of both data sets: half of the rows the higher voice, the others the lower one or, with `waves`, karl."""
 
-    def __init__(self, hidden: Hidden, waves: Path | None, rows: int, size: int, seed: int) -> None:
-        self.hidden, self.rows, self.size, self.seed = hidden, rows, size, seed
-        self.waves = None if waves is None else Waves(waves, "karl", 1000)
+    def __init__(self, hidden: Hidden, waves: Waves | None, rows: int, size: int, seed: int) -> None:
+        self.hidden, self.waves, self.rows, self.size, self.seed = hidden, waves, rows, size, seed
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step))
+        half = self.rows // 2
         if self.waves is None:
-            return self.hidden.batch(rng, self.rows, self.size)
-        a = self.hidden.batch(rng, self.rows - self.rows // 2, self.size)
-        b = self.waves.batch(rng, self.rows // 2, self.size)
-        pairs = ((a.mel, b.mel), (a.f0, b.f0), (a.wav, b.wav), (a.judged, b.judged), (a.f0_known, b.f0_known))
-        mel, f0, wav, judged, known = (torch.cat(pair) for pair in pairs)
-        return Batch(mel, f0, wav, judged, known, a.hidden)
+            return self.hidden.batch(rng, self.rows, self.size, deep=half)
+        own = self.hidden.batch(rng, self.rows - half, self.size, deep=0)
+        return Batch.joined(own, self.waves.batch(rng, half, self.size))

@@ -28,8 +28,8 @@ class PulseConfig:
     sample_rate: int = 24000
     mel_bins: int = 80
     mel_hop: int = 480  # samples per mel frame
-    mel_origin: float = -11.512925  # ln mel of silence, which the network sees as 0
-    mel_scale: float = 5.0
+    mel_mean: float = -5.75  # of speech's ln mel, which the network sees as 0
+    mel_deviation: float = 3.2
     lookahead: int = 2  # mel frames
     width: int = 256
     hidden: int = 512  # of a block
@@ -150,18 +150,22 @@ class PulseVocoder(nn.Module):
 
     def describe(self, mel: Tensor, position: int, walk: Walk) -> tuple[Filters, int]:
         """The filters of the frames that are complete, and where in its group the next mel frame stands."""
+        x, position = self.outline(mel, position, walk)
+        pulses, noise = self.filters(x).float().split(self.config.n_bins, dim=-1)
+        voicing, octaves = self.pitch(x).float().unbind(-1)
+        return Filters(pulses, noise, voicing, octaves), position
+
+    def outline(self, mel: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
+        """[B, J, width], of which filters and pitch are linear functions, and the next mel frame's place."""
         config = self.config
-        x = self.front((mel - config.mel_origin) / config.mel_scale, walk).mT
+        x = self.front((mel - config.mel_mean) / config.mel_deviation, walk).mT
         for block in self.mel_blocks:
             x = block(x, walk)
         frames = x.shape[1]
         x = self.resample(x, position)
         for block in self.blocks:
             x = block(x, walk)
-        x = self.project(self.norm(x))
-        pulses, noise = self.filters(x).float().split(config.n_bins, dim=-1)
-        voicing, octaves = self.pitch(x).float().unbind(-1)
-        return Filters(pulses, noise, voicing, octaves), (position + frames) % config.group[0]
+        return self.project(self.norm(x)), (position + frames) % config.group[0]
 
     def sound(self, filters: Filters, pulses: Tensor, noise: Tensor, position: int, walk: Walk) -> Tensor:
         """Spectra of the excitation [B, J, bins] through the filters -> [B, N] finished samples."""
