@@ -1,10 +1,10 @@
 """Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum
 
 1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
-   `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing. Half of what it hears is
-   the same speech in lower voices.
-2. spectrum: the sound itself is compared with the teacher's, in both voices (data set `rendered`), by spectral
-   distances; the regression goes on beside it, at a lower weight.
+   `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
+2. spectrum: the sound itself is compared with the teacher's by spectral distances; the regression goes on beside it, at
+   a lower weight.
+Where the flow's mels are there (`flow_mels.py`), half of what the network sees is theirs.
 
 Every stage starts with the last checkpoint; the learning rate falls on a cosine over the stage's minutes. The weights
 that are kept are a running mean. `--device cuda` trains on a GPU. `--export` writes the float16 weights.
@@ -32,8 +32,8 @@ from engine.networks.pulse.excitation import AHEAD
 from engine.networks.pulse.pulse import REFERENCE_HZ, Filters, PulseConfig, PulseVocoder
 from training.filters import TeacherFilters
 from training.muon import Muon
+from training.segments import Batch, Segments
 from training.spectral import SpectralLoss
-from training.waves import Batch, Hidden, Mixed, Waves
 
 CONFIG = Path(__file__).parent / "configs" / "pulse.json"
 ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "vocoder.safetensors"
@@ -102,19 +102,18 @@ class Trainer:
         layer.weight[self.config.n_bins :] *= 0.2
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        model, walk, rows = self.model, Walk(None, final=True), len(batch.hidden)
+        model, walk = self.model, Walk(None, final=True)
         outline, _ = model.outline(batch.mel.mT, 0, walk)
         voicing, octaves = model.pitch(outline).unbind(-1)
         ahead = torch.roll(batch.f0, -AHEAD, 1)
-        heard = batch.f0_known[:, None] * batch.judged
         bins = torch.arange(self.step % EVERY, self.config.n_bins, EVERY, device=outline.device)
         layer, both = model.filters, torch.cat([bins, bins + self.config.n_bins])
-        pulses, noise = F.linear(outline[:rows], layer.weight[both], layer.bias[both]).chunk(2, -1)
+        pulses, noise = F.linear(outline, layer.weight[both], layer.bias[both]).chunk(2, -1)
         own = Filters(pulses, noise, voicing, octaves)
-        entropy, off = pitch_loss(own, ahead, heard)
+        entropy, off = pitch_loss(own, ahead, batch.judged)
         with torch.no_grad():
-            true = self.teacher(batch.hidden, batch.stretch, bins)
-        off_pulses, off_noise = regression(own, *true, batch.f0[:rows], batch.judged[:rows])
+            true = self.teacher(batch.hidden, bins)
+        off_pulses, off_noise = regression(own, *true, batch.f0, batch.judged)
         weight = REGRESSION_WEIGHTS[self.stage]
         losses = {"voicing": 0.5 * entropy, "octaves": 4.0 * off}
         losses |= {"pulses": weight * off_pulses, "noise": weight * off_noise}
@@ -173,7 +172,7 @@ class Trainer:
                 optimizer.load_state_dict(kept)
             self.step, self.spent_s = state["step"], state["spent_s"]
 
-    def run(self, batches: Mixed, budget_s: float) -> None:
+    def run(self, batches: Segments, budget_s: float) -> None:
         began, before = time.monotonic(), self.spent_s
         logged = saved = began
         gathered: list[dict[str, float]] = []
@@ -210,7 +209,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--stage", choices=STAGES, default="regression")
     parser.add_argument("--minutes", type=float, default=15.0, help="of this stage")
-    parser.add_argument("--batch", type=int, default=12, help="segments a step, of both data sets together")
+    parser.add_argument("--batch", type=int, default=12, help="segments a step")
     parser.add_argument("--groups", type=int, default=20, help="length of a segment in tenths of a second")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
@@ -231,9 +230,8 @@ def main() -> None:
     if options.export:
         export(trainer.mean, ASSET)
         return
-    waves = None if options.stage == "regression" else Waves(options.work / "rendered", "karl")
-    hidden = Hidden(options.work / "hidden")
-    batches = Mixed(hidden, waves, options.batch, options.groups, options.seed + 1000 * STAGES.index(options.stage))
+    seed = options.seed + 1000 * STAGES.index(options.stage)
+    batches = Segments(options.work, options.batch, options.groups, seed)
     trainer.run(batches, options.minutes * 60)
 
 

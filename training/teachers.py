@@ -40,7 +40,6 @@ LONGEST_TOKENS = 232  # what T3 takes in one segment
 SHARD = 500  # utterances
 SHORT, FEWER_SHORT = 24, 0.7  # Kokoro says texts of few characters badly: so many of them are left out
 _FRAME = 600  # samples in which both teachers count durations
-_PITCH_HOP = 300  # samples between the pitch values of hibari
 
 Said = tuple[features.Floats, npt.NDArray[np.int64], features.Floats | None]  # speech, ends, pitch at 80 Hz
 
@@ -165,17 +164,9 @@ def trimmed(said: Said, id: str, voice: str, symbols: str) -> Rendered | None:
     whole = np.zeros(n_tokens * TOKEN, np.float32)
     kept = wav[start : start + len(whole)]
     whole[: len(kept)] = kept
-    f0 = features.fundamental(whole) if pitch is None else _resampled(pitch, start, 2 * n_tokens)
+    f0 = features.fundamental(whole) if pitch is None else features.at_frames(pitch, start, 2 * n_tokens)
     pcm = np.round(np.clip(whole, -1.0, 1.0) * 32767.0).astype(np.int16)
     return Rendered(id, voice, symbols, np.maximum(0, ends - start), pcm, f0)
-
-
-def _resampled(pitch: features.Floats, start: int, n_frames: int) -> features.Floats:
-    """Pitch at 80 Hz from the utterance's first sample on -> at 50 Hz from sample `start` on, 0 where unvoiced."""
-    middles = start + features.HOP * np.arange(n_frames) + features.HOP // 2
-    places = np.round(middles / _PITCH_HOP).astype(int)
-    values = np.where(places < len(pitch), pitch[np.minimum(places, len(pitch) - 1)], 0.0)
-    return np.where(values > 40.0, values, 0.0).astype(np.float32)
 
 
 def render(voice: str, work: Path, seed: int) -> Iterator[Rendered]:

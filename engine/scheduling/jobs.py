@@ -96,7 +96,7 @@ class VocoderWork:
 class SoundStage(Protocol):
     """Mel -> audio."""
 
-    def open(self, seed: int) -> Any: ...
+    def open(self, voice: Any, seed: int) -> Any: ...
 
     def pause(self, state: Any) -> int:
         """Samples of silence that the next audio begins with."""

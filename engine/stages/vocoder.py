@@ -14,9 +14,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import NotFinite
-from engine.model import Model
+from engine.model import Model, Voice
 from engine.networks import noise
+from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoder_state import VocoderState
+from engine.networks.vocoders import begun
 from engine.scheduling.jobs import VocoderWork
 from engine.stages.watermark import Watermark, WatermarkState
 
@@ -26,6 +28,7 @@ class SoundState:
     """One utterance between two pieces of mel."""
 
     seed: int
+    timbre: Timbre
     vocoder: VocoderState | None = None  # None: its segment has had none
     spoken: int = 0  # samples of speech so far
     owed_pause: int = 0  # samples of silence that come before the next segment
@@ -40,15 +43,15 @@ class VocoderStage:
         self._pauses = {True: model.samples(text.sentence_pause_ms), False: model.samples(text.clause_pause_ms)}
         self._fade = _fade_in(model.samples(tail.muted_ms), model.samples(tail.fade_in_ms))
 
-    def open(self, seed: int) -> SoundState:
-        return SoundState(seed, mark=self._watermark.init_state() if self._watermark else None)
+    def open(self, voice: Voice, seed: int) -> SoundState:
+        return SoundState(seed, voice.timbre, mark=self._watermark.init_state() if self._watermark else None)
 
     def pause(self, state: SoundState) -> int:
         """Samples of silence that the next audio begins with."""
         return state.owed_pause
 
     def alike(self, state: SoundState, work: VocoderWork) -> Hashable:
-        key = "new" if state.vocoder is None else state.vocoder.batch_key
+        key = ("new", state.timbre) if state.vocoder is None else state.vocoder.batch_key
         return key, work.mel.shape[-1], work.final
 
     @torch.inference_mode()
@@ -59,10 +62,12 @@ class VocoderStage:
 
         Raises NotFinite."""
         vocoder, pairs = self._model.vocoder, list(zip(states, works, strict=True))
-        begun = [state.vocoder or vocoder.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
+        before = [
+            state.vocoder or begun(vocoder, noise.fold(state.seed, work.segment), state.timbre) for state, work in pairs
+        ]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
         finite = torch.isfinite(mels).all()  # asked once the device is done: waiting for it here would cost time
-        wavs, after = vocoder(mels, VocoderState.joined(begun), final=works[0].final)
+        wavs, after = vocoder(mels, VocoderState.joined(before), final=works[0].final)
         wavs = wavs.float().cpu().numpy()
         if not finite:
             raise NotFinite("the mel")
