@@ -172,7 +172,7 @@ def trimmed(said: Said, id: str, voice: str, symbols: str) -> Rendered | None:
 def render(voice: str, work: Path, seed: int) -> Iterator[Rendered]:
     """Endless; the first one is the voice's prompt."""
     teacher: Teacher = Heart(work, seed) if voice == "anna" else Kokoro(work)
-    ids_of: dict[str, int] = json.loads(_asset("vocab.json").read_text(encoding="utf-8"))
+    ids_of = phoneme_ids()
     phonemes_of, random = G2P(), np.random.default_rng(seed)
     for number, text in enumerate(_texts(seed)):
         if number and voice == "karl" and len(text) < SHORT and random.random() < FEWER_SHORT:
@@ -184,6 +184,12 @@ def render(voice: str, work: Path, seed: int) -> Iterator[Rendered]:
         id = f"{voice}-{seed}-{number:06d}" if number else f"prompt-{voice}"
         if (rendered := trimmed(teacher.say(symbols, ids), id, voice, symbols)) is not None:
             yield rendered
+
+
+def phoneme_ids() -> dict[str, int]:
+    """As both teachers number the phonemes and marks."""
+    ids: dict[str, int] = json.loads(_asset("vocab.json").read_text(encoding="utf-8"))
+    return ids
 
 
 def _texts(seed: int) -> Iterator[str]:
