@@ -19,6 +19,7 @@ from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.flow.state import FlowPrompt
 from engine.networks.hift.hift import HiFTConfig
 from engine.networks.pulse.pulse import PulseConfig
+from engine.networks.pulse.timbre import NATURAL, Timbre
 from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
 from engine.networks.vocoders import Vocoder, VocoderConfig
 from engine.sampling_params import SamplingParams
@@ -72,6 +73,7 @@ class Voice:
 
     t3: T3Prefix
     flow: FlowPrompt
+    timbre: Timbre = NATURAL
 
     @property
     def nbytes(self) -> int:
@@ -118,6 +120,7 @@ class Model:
         heard = T3Conditioning(speaker=voice.speaker.to(device), prompt=voice.t3_prompt.to(device))
         token, feat, embedding = (part.to(device) for part in (voice.prompt_token, voice.prompt_feat, voice.embedding))
         seed = noise.fold(0, *voice.name.encode())
-        prepared = Voice(t3=self.t3.conditioning(heard), flow=self.flow.prepare_prompt(token, feat, embedding, seed))
+        prompt = self.flow.prepare_prompt(token, feat, embedding, seed)
+        prepared = Voice(t3=self.t3.conditioning(heard), flow=prompt, timbre=voice.timbre)
         Device(device).synchronize()  # its readers have streams of their own
         return prepared

@@ -2,7 +2,7 @@
 
     python -m training.assemble --work out/training
 
-The networks' own exports write t3.safetensors, flow.safetensors and hift.safetensors beside it.
+The networks' own exports write t3.safetensors, flow.safetensors and vocoder.safetensors beside it.
 """
 
 from __future__ import annotations
@@ -12,28 +12,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from engine.checkpoints.config import build
 from engine.model import EMBEDDED, ModelConfig
-from engine.voices.conditionals import VERSION
+from engine.networks.pulse.timbre import NATURAL, Timbre
+from engine.voices import files
+from engine.voices.conditionals import Conditionals
 from training.dataset import Dataset
 from training.t3_batches import speaker_vectors
 
 CONFIGS = Path(__file__).parent / "configs"
 
+TEACHER = "anna"  # whose prompt and speaker vector all voices have
 DESCRIPTIONS = {
-    "karl": "English, low; taught by espeak-ng's en-us",
-    "anna": "English, high; taught by espeak-ng's en-us+f1",
+    "anna": "English, high; taught by hibari-tts",
+    "karl": "English, low; anna's speech with a lower pitch and longer resonances",
 }
+TIMBRES = {"anna": NATURAL, "karl": Timbre(pitch=0.6, formants=0.9)}
 
 
 def configuration() -> dict[str, Any]:
     """config.json: the networks' configurations as trained, the rest from training/configs/model.json."""
     mapping = _read("model")
-    for network in ("t3", "flow", "hift"):
+    for network in ("t3", "flow", "pulse"):
         mapping[network] = _read(network)
     build(ModelConfig, mapping, "training/configs")
     return mapping
@@ -44,18 +46,20 @@ def _read(name: str) -> dict[str, Any]:
     return content
 
 
-def write_voice(dataset: Dataset, index: int, name: str, mapping: dict[str, Any], path: Path) -> None:
-    prompt = dataset.prompt(name)
+def voice(dataset: Dataset, name: str, mapping: dict[str, Any]) -> Conditionals:
+    prompt, place = dataset.prompt(TEACHER), dataset.voices.index(TEACHER)
     speakers = {key: mapping[key]["speaker_width"] for key in ("t3", "flow")}
-    vectors = {key: speaker_vectors(len(dataset.voices), width) for key, width in speakers.items()}
-    tensors = {
-        "t3.speaker_emb": vectors["t3"][index : index + 1].contiguous(),
-        "t3.cond_prompt_speech_tokens": torch.zeros(1, 0, dtype=torch.int16),
-        "gen.prompt_token": torch.from_numpy(dataset.tokens(prompt).astype(np.int16))[None],
-        "gen.prompt_feat": torch.from_numpy(dataset.mel(prompt).astype(np.float16))[None],
-        "gen.embedding": vectors["flow"][index : index + 1].contiguous(),
-    }
-    save_file(tensors, path, {"version": VERSION, "family": mapping["family"], "description": DESCRIPTIONS[name]})
+    own = {key: speaker_vectors(len(dataset.voices), width)[place : place + 1] for key, width in speakers.items()}
+    return Conditionals(
+        name=name,
+        description=DESCRIPTIONS[name],
+        speaker=own["t3"].contiguous(),
+        t3_prompt=torch.zeros(1, 0, dtype=torch.int64),
+        prompt_token=torch.from_numpy(dataset.tokens(prompt))[None],
+        prompt_feat=torch.from_numpy(dataset.mel(prompt))[None],
+        embedding=own["flow"].contiguous(),
+        timbre=TIMBRES[name],
+    )
 
 
 def main() -> None:
@@ -66,9 +70,9 @@ def main() -> None:
     dataset, mapping = Dataset(arguments.work / "dataset"), configuration()
     (arguments.out / "voices").mkdir(parents=True, exist_ok=True)
     (arguments.out / "config.json").write_text(json.dumps(mapping, indent=1) + "\n", encoding="utf-8")
-    for index, name in enumerate(dataset.voices):
-        write_voice(dataset, index, name, mapping, arguments.out / "voices" / f"{name}.safetensors")
-    print(f"wrote {arguments.out}/config.json and voices {', '.join(dataset.voices)}")
+    for name in DESCRIPTIONS:
+        files.write(voice(dataset, name, mapping), arguments.out / "voices" / f"{name}.safetensors", mapping["family"])
+    print(f"wrote {arguments.out}/config.json and voices {', '.join(DESCRIPTIONS)}")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,11 @@ class Coder:
 
     def codes(self, item: Analysed) -> features.Ints:
         """[K]"""
-        voice = item.rendered.voice
-        return features.nearest(_values(item, self.norms[voice]), self.codebooks[voice])
+        return self.codes_of(item.mel.astype(np.float32), item.rendered.f0, item.rendered.voice)
+
+    def codes_of(self, mel: features.Floats, f0: features.Floats, voice: str) -> features.Ints:
+        """[2K, 80], [2K] Hz -> [K]"""
+        return features.nearest(features.code_features(mel, f0, self.norms[voice]), self.codebooks[voice])
 
 
 def adapted(codebook: features.Floats, values: features.Floats) -> features.Floats:

@@ -1,6 +1,6 @@
 """The rendered teacher data, memory-mapped: one array file per kind, concatenated over utterances.
 
-Written by training/render.py, read by the trainers. In a data set directory:
+Written by training/codes.py, read by the trainers. In a data set directory:
 
     meta.jsonl        one object per utterance, see `Utterance`
     mel.f16.npy       [F_total, 80]  ln mel, 50 frames a second

@@ -1,13 +1,11 @@
-"""The independent recogniser: pocketsphinx, its language restricted to a set of sentences. 24 kHz audio -> words.
+"""A coarse recogniser for the tests: pocketsphinx, its language restricted to some sentences. 24 kHz audio -> words.
 
-The acoustic model (US English) and its dictionary come with the `pocketsphinx` package. Sentences are recognised with a
-bigram model over test sentences and distractors, short items with a grammar that allows exactly one of many items.
+The acoustic model (US English) and its dictionary come with the `pocketsphinx` package. `judge.py` has better ears.
 """
 
 from __future__ import annotations
 
 import math
-import random
 import re
 import tempfile
 from collections import Counter, defaultdict
@@ -25,7 +23,7 @@ RATE = 16_000  # Hz, what the acoustic model hears
 SOURCE_RATE = 24_000
 PADDING = 0.3  # seconds of room before and after, as the recogniser expects
 ROOM = 30  # amplitude of the room's noise in 16-bit steps, about -66 dBFS: over digital silence the recogniser's
-# cepstral mean is useless (of the teacher's 20 short items it then mistakes 10-13 instead of 0-4)
+# cepstral mean is useless
 DISCOUNT = 0.5  # absolute discount of bigram counts, left to the unigrams
 START, END = "<s>", "</s>"
 
@@ -34,14 +32,8 @@ def words_of(text: str) -> list[str]:
     return re.sub(r"[^a-z' ]", " ", text).split()
 
 
-def dictionary() -> frozenset[str]:
-    """The words the recogniser knows."""
-    path = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
-    return frozenset(re.sub(r"\(\d+\)$", "", line.split()[0]) for line in path.read_text(encoding="utf-8").splitlines())
-
-
 class Ear:
-    """Hears one waveform at a time; built by `for_sentences` or `for_items`."""
+    """Hears one waveform at a time; built by `for_sentences`."""
 
     def __init__(self, decoder: pocketsphinx.Decoder, noise: int = ROOM) -> None:
         self._decoder = decoder
@@ -53,14 +45,6 @@ class Ear:
             path = Path(folder) / "bigram.arpa"
             path.write_text(bigram_arpa([words_of(sentence) for sentence in sentences]))
             return cls(pocketsphinx.Decoder(lm=str(path), loglevel="FATAL"), noise)
-
-    @classmethod
-    def for_items(cls, items: Iterable[str], noise: int = ROOM) -> Ear:
-        choices = " | ".join(sorted({" ".join(words_of(item)) for item in items}))
-        decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
-        decoder.add_jsgf_string("items", f"#JSGF V1.0;\ngrammar items;\npublic <item> = {choices};\n")
-        decoder.activate_search("items")
-        return cls(decoder, noise)
 
     def hear(self, wav: Wav, dither: int) -> list[str]:
         """The words heard in 24 kHz audio, with room noise seeded by `dither` added."""
@@ -105,19 +89,3 @@ def _backoff(followers: Counter[str] | None, share: dict[str, float]) -> float:
     left_over = DISCOUNT * len(followers) / sum(followers.values())
     unseen = max(1e-6, 1.0 - sum(share[word] for word in followers))
     return math.log10(left_over / unseen)
-
-
-def distractors(sentences: Iterable[str], known: frozenset[str], vocabulary: int, seed: int = 1) -> list[str]:
-    """Of `sentences`, as many in random order as bring the number of different words to `vocabulary`."""
-    pool = sorted(set(sentences))
-    random.Random(seed).shuffle(pool)
-    chosen: list[str] = []
-    words: set[str] = set()
-    for sentence in pool:
-        if len(words) >= vocabulary:
-            break
-        spoken = words_of(sentence)
-        if 4 <= len(spoken) <= 16 and known.issuperset(spoken):
-            chosen.append(sentence)
-            words.update(spoken)
-    return chosen

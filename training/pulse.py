@@ -2,8 +2,9 @@
 
 1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
    `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
-2. spectrum: the sound itself is compared with the teacher's, in both voices (data set `rendered`), by spectral
-   distances; the regression goes on beside it, at a lower weight.
+2. spectrum: the sound itself is compared with the teacher's by spectral distances; the regression goes on beside it, at
+   a lower weight.
+Where the flow's mels are there (`flow_mels.py`), half of what the network sees is theirs.
 
 Every stage starts with the last checkpoint; the learning rate falls on a cosine over the stage's minutes. The weights
 that are kept are a running mean. `--device cuda` trains on a GPU. `--export` writes the float16 weights.
@@ -16,8 +17,6 @@ import copy
 import json
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,39 +30,22 @@ from engine.checkpoints.config import build
 from engine.networks.convs import Walk
 from engine.networks.pulse.excitation import AHEAD
 from engine.networks.pulse.pulse import REFERENCE_HZ, Filters, PulseConfig, PulseVocoder
+from training.filters import TeacherFilters
+from training.muon import Muon
+from training.segments import Batch, Segments
 from training.spectral import SpectralLoss
-from training.waves import Batch, Hidden, Mixed
 
 CONFIG = Path(__file__).parent / "configs" / "pulse.json"
 ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "vocoder.safetensors"
-NOISE_GAIN = math.log(1.2)  # a burst is heard as less than the noise that the teacher spreads over its window
 STAGES = ("regression", "spectrum")
 RATES = {"regression": 2e-3, "spectrum": 1e-3}
 REGRESSION_WEIGHTS = {"regression": 1.0, "spectrum": 0.3}
 MEL_WEIGHT = 1.5
-FLOOR, TOP = -9.0, 7.0  # of the teacher's ln magnitudes
-MEAN_DECAY = 0.99
+EVERY = 3  # of so many bins one is compared in a step: neighbours are alike
+MEAN_DECAY = 0.995
+MUON_RATE = 0.01  # of the blocks' matrices, at the regression's full rate
 WARM_UP_STEPS = 100
 LOG_EVERY_S, SAVE_EVERY_S = 20.0, 60.0
-
-
-@dataclass(frozen=True)
-class TeacherFilters:
-    """The teacher's last layer."""
-
-    weight: Tensor  # [256, 2 bins]
-    bias: Tensor  # [2 bins]
-
-    def __call__(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, J, 256] -> ln magnitudes for pulses and for noise [B, J, bins]."""
-        both = (hidden @ self.weight + self.bias).clamp(FLOOR, TOP)
-        pulses, noise = both.chunk(2, dim=-1)
-        return pulses, noise + NOISE_GAIN
-
-    @classmethod
-    def load(cls, path: Path, device: str) -> TeacherFilters:
-        arrays = np.load(path)
-        return cls(*(torch.from_numpy(arrays[name]).to(device) for name in ("weight", "bias")))
 
 
 def regression(filters: Filters, pulses: Tensor, noise: Tensor, f0: Tensor, judged: Tensor) -> Tensor:
@@ -74,9 +56,8 @@ def regression(filters: Filters, pulses: Tensor, noise: Tensor, f0: Tensor, judg
     loud = (0.5 * total.log() + 4.0).clamp(0.3, 6.0) / 3.0 * judged.unsqueeze(-1)
     weight_pulses = voiced * loud * (0.1 + 0.9 * power_pulses / total)
     weight_noise = loud * (0.1 + 0.9 * power_noise / total)
-    scale = judged.sum().clamp_min(1.0) * pulses.shape[-1]
-    off_pulses = ((filters.pulses - pulses).abs() * weight_pulses).sum() / scale
-    off_noise = ((filters.noise - noise).abs() * weight_noise).sum() / scale
+    off_pulses = ((filters.pulses - pulses).abs() * weight_pulses).sum() / weight_pulses.sum().clamp_min(1.0)
+    off_noise = ((filters.noise - noise).abs() * weight_noise).sum() / weight_noise.sum().clamp_min(1.0)
     return torch.stack([off_pulses, off_noise])
 
 
@@ -91,17 +72,26 @@ def pitch_loss(filters: Filters, f0: Tensor, judged: Tensor) -> Tensor:
     )
 
 
+def optimizers(model: PulseVocoder) -> list[torch.optim.Optimizer]:
+    """One for what is no matrix of a block, one for these."""
+    matrices = [p for name, p in model.named_parameters() if name.endswith(("expand.weight", "reduce.weight"))]
+    taken = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in taken]
+    adam = torch.optim.AdamW(rest, lr=RATES["regression"], betas=(0.9, 0.98), weight_decay=1e-3, fused=True)
+    return [adam, Muon(matrices, lr=MUON_RATE)]
+
+
 class Trainer:
-    def __init__(self, config: PulseConfig, work: Path, run: Path, stage: str, device: str, bf16: bool) -> None:
+    def __init__(self, config: PulseConfig, work: Path, run: Path, stage: str, device: str) -> None:
         torch.manual_seed(0)
-        self.config, self.stage, self.device, self.bf16 = config, stage, device, bf16
+        self.config, self.stage, self.device = config, stage, device
         self.model = PulseVocoder(config)
         self.teacher = TeacherFilters.load(work / "head.npz", device)
         self._start_from_teacher()
         self.model.to(device)
         self.mean = copy.deepcopy(self.model).requires_grad_(False)
         self.loss = SpectralLoss().to(device)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=1e-3)
+        self.optimizers = optimizers(self.model)
         self.step, self.spent_s, self.checkpoint = 0, 0.0, run / "checkpoint.pt"
 
     @torch.no_grad()
@@ -111,29 +101,27 @@ class Trainer:
         layer.bias.copy_(self.teacher.bias)
         layer.weight[self.config.n_bins :] *= 0.2
 
-    def precision(self) -> AbstractContextManager[object]:
-        return torch.autocast(self.device, dtype=torch.bfloat16) if self.bf16 else nullcontext()
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        walk = Walk(None, final=True)
-        with self.precision():
-            filters, _ = self.model.describe(batch.mel.mT, 0, walk)
-        frames = batch.judged
+        model, walk = self.model, Walk(None, final=True)
+        outline, _ = model.outline(batch.mel.mT, 0, walk)
+        voicing, octaves = model.pitch(outline).unbind(-1)
         ahead = torch.roll(batch.f0, -AHEAD, 1)
-        known = batch.f0_known[:, None] * frames
-        voicing, octaves = pitch_loss(filters, ahead, known)
-        losses = {"voicing": 0.5 * voicing, "octaves": 4.0 * octaves}
-        if batch.hidden is not None:
-            rows = len(batch.hidden)
-            own = Filters(filters.pulses[:rows], filters.noise[:rows], filters.voicing[:rows], filters.octaves[:rows])
-            pulses, noise = regression(own, *self.teacher(batch.hidden), batch.f0[:rows], frames[:rows])
-            weight = REGRESSION_WEIGHTS[self.stage]
-            losses |= {"pulses": weight * pulses, "noise": weight * noise}
+        bins = torch.arange(self.step % EVERY, self.config.n_bins, EVERY, device=outline.device)
+        layer, both = model.filters, torch.cat([bins, bins + self.config.n_bins])
+        pulses, noise = F.linear(outline, layer.weight[both], layer.bias[both]).chunk(2, -1)
+        own = Filters(pulses, noise, voicing, octaves)
+        entropy, off = pitch_loss(own, ahead, batch.judged)
+        with torch.no_grad():
+            true = self.teacher(batch.hidden, bins)
+        off_pulses, off_noise = regression(own, *true, batch.f0, batch.judged)
+        weight = REGRESSION_WEIGHTS[self.stage]
+        losses = {"voicing": 0.5 * entropy, "octaves": 4.0 * off}
+        losses |= {"pulses": weight * off_pulses, "noise": weight * off_noise}
         if self.stage != "regression":
-            wav = self.sound(filters, ahead, batch)
-            heard = frames.repeat_interleave(self.config.hop, 1) > 0
-            wav, true = torch.where(heard, wav, batch.wav), batch.wav
-            spectrum, mel = self.loss(wav, true)
+            pulses, noise = layer(outline).chunk(2, -1)
+            wav = self.sound(Filters(pulses, noise, voicing, octaves), ahead, batch)
+            judged = batch.judged.repeat_interleave(self.config.hop, 1) > 0
+            spectrum, mel = self.loss(torch.where(judged, wav, batch.wav), batch.wav)
             losses |= {"spectrum": spectrum, "mel": MEL_WEIGHT * mel}
         return losses
 
@@ -148,25 +136,27 @@ class Trainer:
 
     def train_step(self, batch: Batch, progress: float) -> dict[str, float]:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
-        rate = RATES[self.stage] * warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        part = warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))))
+        rate = RATES[self.stage] * part
+        for optimizer, full in zip(self.optimizers, (1.0, MUON_RATE / RATES["regression"]), strict=True):
+            optimizer.param_groups[0]["lr"] = rate * full
         losses = self.losses(batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         if torch.isfinite(norm):
-            self.optimizer.step()
-            with torch.no_grad():
-                pairs = zip(self.mean.parameters(), self.model.parameters(), strict=True)
-                for mean, value in pairs:
-                    mean.lerp_(value, max(1 - MEAN_DECAY, 1 / (self.step + 1)))
+            for optimizer in self.optimizers:
+                optimizer.step()
+            weight = max(1 - MEAN_DECAY, 1 / (self.step + 1))
+            parameters = [parameter.detach() for parameter in self.model.parameters()]
+            torch._foreach_lerp_(list(self.mean.parameters()), parameters, weight)
         self.step += 1
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def save(self) -> None:
         state: dict[str, Any] = {"model": self.model.state_dict(), "mean": self.mean.state_dict(), "stage": self.stage}
-        state |= {"optimizer": self.optimizer.state_dict(), "step": self.step, "spent_s": self.spent_s}
+        state |= {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+        state |= {"step": self.step, "spent_s": self.spent_s}
         waiting = self.checkpoint.with_suffix(".new")
         torch.save(state, waiting)
         waiting.replace(self.checkpoint)
@@ -178,10 +168,11 @@ class Trainer:
         self.model.load_state_dict(state["model" if same else "mean"])
         self.mean.load_state_dict(state["mean"])
         if same:
-            self.optimizer.load_state_dict(state["optimizer"])
+            for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(kept)
             self.step, self.spent_s = state["step"], state["spent_s"]
 
-    def run(self, batches: Mixed, budget_s: float) -> None:
+    def run(self, batches: Segments, budget_s: float) -> None:
         began, before = time.monotonic(), self.spent_s
         logged = saved = began
         gathered: list[dict[str, float]] = []
@@ -218,10 +209,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--stage", choices=STAGES, default="regression")
     parser.add_argument("--minutes", type=float, default=15.0, help="of this stage")
-    parser.add_argument("--batch", type=int, default=12, help="segments a step, of both data sets together")
+    parser.add_argument("--batch", type=int, default=12, help="segments a step")
     parser.add_argument("--groups", type=int, default=20, help="length of a segment in tenths of a second")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--export", action="store_true", help="write the checkpoint's weights to engine/assets")
     return parser.parse_args()
@@ -229,18 +219,19 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = _arguments()
+    torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("medium")  # products in bfloat16
     run = options.work / options.run
     run.mkdir(parents=True, exist_ok=True)
     config = build(PulseConfig, json.loads(options.config.read_text()), str(options.config))
-    trainer = Trainer(config, options.work, run, options.stage, options.device, options.bf16)
+    trainer = Trainer(config, options.work, run, options.stage, options.device)
     if trainer.checkpoint.exists():
         trainer.resume()
     if options.export:
         export(trainer.mean, ASSET)
         return
-    waves = None if options.stage == "regression" else options.work / "rendered"
-    hidden = Hidden(options.work / "hidden")
-    batches = Mixed(hidden, waves, options.batch, options.groups, options.seed + 1000 * STAGES.index(options.stage))
+    seed = options.seed + 1000 * STAGES.index(options.stage)
+    batches = Segments(options.work, options.batch, options.groups, seed)
     trainer.run(batches, options.minutes * 60)
 
 

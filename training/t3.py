@@ -278,7 +278,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", default="out/training", help="folder with dataset/; checkpoints go to t3/ in it")
     parser.add_argument("--config", default=CONFIG, help="T3Config as JSON")
-    parser.add_argument("--also", nargs="*", default=[], help="data sets of training.render_more to learn from as well")
+    parser.add_argument("--also", nargs="*", default=[], help="further data sets to learn from")
     parser.add_argument("--name", default="", help="subfolder of the run, for comparisons")
     parser.add_argument("--minutes", type=float, default=95.0, help="training time; the schedule is stretched to it")
     parser.add_argument("--steps", type=int, default=0, help="train for so many steps instead (exactly repeatable)")

@@ -40,7 +40,6 @@ LONGEST_TOKENS = 232  # what T3 takes in one segment
 SHARD = 500  # utterances
 SHORT, FEWER_SHORT = 24, 0.7  # Kokoro says texts of few characters badly: so many of them are left out
 _FRAME = 600  # samples in which both teachers count durations
-_PITCH_HOP = 300  # samples between the pitch values of hibari
 
 Said = tuple[features.Floats, npt.NDArray[np.int64], features.Floats | None]  # speech, ends, pitch at 80 Hz
 
@@ -165,23 +164,15 @@ def trimmed(said: Said, id: str, voice: str, symbols: str) -> Rendered | None:
     whole = np.zeros(n_tokens * TOKEN, np.float32)
     kept = wav[start : start + len(whole)]
     whole[: len(kept)] = kept
-    f0 = features.fundamental(whole) if pitch is None else _resampled(pitch, start, 2 * n_tokens)
+    f0 = features.fundamental(whole) if pitch is None else features.at_frames(pitch, start, 2 * n_tokens)
     pcm = np.round(np.clip(whole, -1.0, 1.0) * 32767.0).astype(np.int16)
     return Rendered(id, voice, symbols, np.maximum(0, ends - start), pcm, f0)
-
-
-def _resampled(pitch: features.Floats, start: int, n_frames: int) -> features.Floats:
-    """Pitch at 80 Hz from the utterance's first sample on -> at 50 Hz from sample `start` on, 0 where unvoiced."""
-    middles = start + features.HOP * np.arange(n_frames) + features.HOP // 2
-    places = np.round(middles / _PITCH_HOP).astype(int)
-    values = np.where(places < len(pitch), pitch[np.minimum(places, len(pitch) - 1)], 0.0)
-    return np.where(values > 40.0, values, 0.0).astype(np.float32)
 
 
 def render(voice: str, work: Path, seed: int) -> Iterator[Rendered]:
     """Endless; the first one is the voice's prompt."""
     teacher: Teacher = Heart(work, seed) if voice == "anna" else Kokoro(work)
-    ids_of: dict[str, int] = json.loads(_asset("vocab.json").read_text(encoding="utf-8"))
+    ids_of = phoneme_ids()
     phonemes_of, random = G2P(), np.random.default_rng(seed)
     for number, text in enumerate(_texts(seed)):
         if number and voice == "karl" and len(text) < SHORT and random.random() < FEWER_SHORT:
@@ -193,6 +184,12 @@ def render(voice: str, work: Path, seed: int) -> Iterator[Rendered]:
         id = f"{voice}-{seed}-{number:06d}" if number else f"prompt-{voice}"
         if (rendered := trimmed(teacher.say(symbols, ids), id, voice, symbols)) is not None:
             yield rendered
+
+
+def phoneme_ids() -> dict[str, int]:
+    """As both teachers number the phonemes and marks."""
+    ids: dict[str, int] = json.loads(_asset("vocab.json").read_text(encoding="utf-8"))
+    return ids
 
 
 def _texts(seed: int) -> Iterator[str]:

@@ -25,6 +25,7 @@ from engine.clock import now_ns
 from engine.messages import AudioChunk, ChunkTimings
 from engine.model import Model, Voice
 from engine.networks import noise
+from engine.networks.vocoders import begun
 from engine.scheduling.jobs import SegmentJob
 from engine.stages.t3 import T3Stage
 from gapless.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -78,7 +79,7 @@ class Speech:
             pass
         seed = noise.fold(self._seed, self._segment)
         self._flow = self._model.flow.init_state(self._voice.flow, seed)
-        self._vocoder = self._model.vocoder.init_state(seed)
+        self._vocoder = begun(self._model.vocoder, seed, self._voice.timbre)
         self._sizes = chain([FIRST_TOKENS], repeat(NEXT_TOKENS))
         self._drawn: list[int] = []
 

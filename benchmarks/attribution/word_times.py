@@ -1,20 +1,23 @@
-"""How near are the embedded voice's word times to those of its teacher, espeak-ng?
+"""How near are the embedded voice's word times to those of its teacher?
 
     python -m benchmarks.attribution.word_times --json
 
-Both say the same held-out sentences in the same voice. The teacher, espeak-ng, tells when each of its words begins; a
-word ends with the last sound before the next one. The two recordings are laid over each other by dynamic time warping
-of their mel spectrograms, which carries the teacher's times over into our recording; there they are compared with the
-times that the engine gave. As a control the same is done with words that are spread evenly over the recording by their
-letters. Resolution: tokens of 40 ms, frames of 10 ms. What word times cost T3 is measured before.
+Both say the same phonemes of the held-out sentences (`training.teachers`, which needs the packages of the extra
+`voice`). The teacher tells when each phoneme is over. karl's words come when anna's do. The two recordings are laid
+over each other by dynamic time warping of their mel spectrograms, which carries the teacher's times over into our
+recording; there they are compared with the times that the engine gave. As a control the same is done with words that
+are spread evenly over the recording by their letters. Resolution: tokens of 40 ms, frames of 10 ms. What word times
+cost T3 is measured before.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +26,20 @@ from benchmarks.support.machine import machine
 from engine.engine import LocalEngine
 from engine.loading import load
 from engine.messages import Aligned, AudioChunk, Finished, Utterance, Word
+from engine.model import EMBEDDED
 from engine.options import EngineOptions
 from engine.speak import events
 from engine.text.normalize import traced
+from engine.text.phonemes import English
 from engine.text.words import WrittenWord, written_words
-from training import corpus, features, render
-from training.espeak import Espeak, Voice
+from training import corpus, features
+from training.teachers import Heart, Teacher, phoneme_ids
 
 Floats = NDArray[np.float64]
 
 RATE = features.SAMPLE_RATE
 HOP = 240  # 10 ms
 QUIET = -9.0  # ln mel below this is silence, whatever it is
-LOUD = 1e-3  # -60 dBFS
 TIMEOUT_S = 60.0
 NEAR_MS = 80.0
 COST_SENTENCES = 20
@@ -45,7 +49,6 @@ COST_SENTENCES = 20
 class Placed:
     """A word's beginning and end in our recording, in ms: ours and the control's, less the teacher's."""
 
-    voice: str
     sentence: str
     word: str
     start: float
@@ -85,52 +88,46 @@ def carried(path: NDArray[np.int64], sample: int) -> float:
     return float(path[path[:, 1] == frame, 0].mean() * HOP + sample % HOP)
 
 
-def teacher_times(teacher: Espeak, spoken: str, voice: Voice) -> tuple[NDArray[np.float32], dict[int, tuple[int, int]]]:
-    """The teacher's recording, and of each of its words, by its first character, the first and the last sample."""
-    rendering = teacher.render(spoken, voice)
-    loud = np.flatnonzero(np.abs(rendering.wav) > LOUD)
-    starts = [word.start for word in rendering.words]
-    times = {}
-    for word, following in zip(rendering.words, [*starts[1:], len(rendering.wav)], strict=True):
-        before = loud[loud < following]
-        times[word.character] = word.start, int(before[-1]) + 1 if len(before) else following
-    return rendering.wav, times
+def teacher_times(
+    teacher: Teacher, ids_of: Mapping[str, int], spoken: str, words: Sequence[WrittenWord]
+) -> tuple[NDArray[np.float32], dict[int, tuple[int, int]]]:
+    """The teacher's recording, and of each word, by its first phoneme, the first and the last sample."""
+    ids = np.array([[0, *(ids_of[symbol] for symbol in spoken), 0]], np.int64)
+    wav, ends, _ = teacher.say(spoken, ids)
+    # ends[0] is that of the silence before the first phoneme.
+    return wav, {word.begin: (int(ends[word.begin]), int(ends[word.end])) for word in words}
 
 
-def ours(engine: LocalEngine, text: str, voice: str, index: int) -> tuple[NDArray[np.float32], list[Word]]:
-    request = Utterance(id=f"{voice}-{index}", voice=voice, seed=index, want_alignment=True)
+def ours(engine: LocalEngine, text: str, index: int) -> tuple[NDArray[np.float32], list[Word]]:
+    request = Utterance(id=f"anna-{index}", voice="anna", seed=index, want_alignment=True)
     arrived = events(engine, request, text, TIMEOUT_S)
     audio = np.concatenate([event.samples for event in arrived if isinstance(event, AudioChunk)])
     return audio, [word for event in arrived if isinstance(event, Aligned) for word in event.words]
 
 
-def compared(engine: LocalEngine, teacher: Espeak, texts: Sequence[str], voice: Voice) -> Iterator[Placed]:
+def compared(
+    engine: LocalEngine, teacher: Teacher, english: English, ids_of: Mapping[str, int], texts: Sequence[str]
+) -> Iterator[Placed]:
     for index, text in enumerate(texts):
-        audio, words = ours(engine, text, voice.name, index)
+        audio, words = ours(engine, text, index)
         by_place = {word.text_begin: word for word in words}
-        spoken = traced(text)
-        recording, times = teacher_times(teacher, spoken.text, voice)
+        spoken = english.phonemes(traced(text), text)
+        written_ones = written_words(text, spoken)
+        recording, times = teacher_times(teacher, ids_of, spoken.text, written_ones)
         path = warping_path(mel(audio), mel(recording))
         letters = len(spoken.text)
-        for written in written_words(text, spoken):
-            word, end = by_place.get(written.text_begin), _end(written, times)
-            if word is None or end is None:  # the teacher has no event of its own for some short words
+        for written in written_ones:
+            word, (begin, end) = by_place.get(written.text_begin), times[written.begin]
+            if word is None:
                 continue
-            start = carried(path, times[written.begin][0])
+            start = carried(path, begin)
             yield Placed(
-                voice=voice.name,
                 sentence=text,
                 word=word.word,
                 start=_ms(word.start_sample - start),
                 end=_ms(word.end_sample - carried(path, end)),
                 control_start=_ms(written.begin / letters * len(audio) - start),
             )
-
-
-def _end(written: WrittenWord, times: dict[int, tuple[int, int]]) -> int | None:
-    """The last sample of the last of the teacher's words that were said for it."""
-    ends = [end for character, (_, end) in times.items() if written.begin <= character < written.end]
-    return ends[-1] if written.begin in times else None
 
 
 def _ms(samples: float) -> float:
@@ -173,18 +170,21 @@ def summary(placed: Sequence[Placed]) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sentences", type=int, default=60, help="of the held-out ones, each by both voices")
+    parser.add_argument("--sentences", type=int, default=60, help="of the held-out ones")
     parser.add_argument("--worst", type=int, default=0, help="list so many words whose beginnings differ most")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     options = parser.parse_args()
     texts = corpus.held_out("sentences")[: options.sentences]
-    engine, teacher = load(options=EngineOptions(max_utterances=1, deterministic=True)), Espeak()
+    english = English.read(EMBEDDED)
+    engine = load(options=EngineOptions(max_utterances=1, deterministic=True))
+    with TemporaryDirectory() as folder:
+        teacher = Heart(Path(folder), seed=0)
     try:
         t3 = cost(engine, texts[:COST_SENTENCES])
-        placed = [word for voice in render.VOICES for word in compared(engine, teacher, texts, voice)]
+        placed = list(compared(engine, teacher, english, phoneme_ids(), texts))
     finally:
         engine.close()
-    written = len(render.VOICES) * sum(len(written_words(text, traced(text))) for text in texts)
+    written = sum(len(written_words(text, english.phonemes(traced(text), text))) for text in texts)
     result = {
         "machine": machine(),
         "sentences": len(texts),
@@ -192,9 +192,8 @@ def main() -> None:
         "cost": t3,
         "all": summary(placed),
     }
-    result |= {voice.name: summary([word for word in placed if word.voice == voice.name]) for voice in render.VOICES}
     for word in sorted(placed, key=lambda word: -abs(word.start))[: options.worst]:
-        print(f"{word.start:8.0f} ms  {word.voice}  {word.word!r} in {word.sentence!r}")
+        print(f"{word.start:8.0f} ms  {word.word!r} in {word.sentence!r}")
     for name, values in result.items():
         print(name, values)
     if options.json:

@@ -29,7 +29,8 @@ TOKENS_PER_S = 25
 def costs_ms(seconds: int, window: int) -> list[float]:
     model = load()
     flow, vocoder, codes = FlowStage(model), VocoderStage(model), random.Random(0)
-    state, sound = flow.open(model.prepare(model.voices[model.config.default_voice]), 0), vocoder.open(0)
+    voice = model.prepare(model.voices[model.config.default_voice])
+    state, sound = flow.open(voice, 0), vocoder.open(voice, 0)
     ahead = model.flow.lookahead
     costs = []
     for _ in range(seconds * TOKENS_PER_S // window):

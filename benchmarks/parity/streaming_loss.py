@@ -26,6 +26,7 @@ from engine.messages import AudioChunk, Utterance
 from engine.model import Model
 from engine.networks import noise
 from engine.networks.flow.attention import Commit
+from engine.networks.vocoders import begun
 from engine.options import EngineOptions
 from engine.scheduling.jobs import SegmentJob
 from engine.speak import events
@@ -49,10 +50,10 @@ def one_shot(
     model: Model, tokens: Sequence[int], record: Sequence[Commit], voice: str, seed: int
 ) -> NDArray[np.float32]:
     """[960 * tokens] audio of a first segment, without any state between windows."""
-    prompt, key = model.prepare(model.voices[voice]).flow, noise.fold(seed, 0)
-    mel = model.flow.replay(torch.tensor([list(tokens)]), record, prompt, key)
+    prepared, key = model.prepare(model.voices[voice]), noise.fold(seed, 0)
+    mel = model.flow.replay(torch.tensor([list(tokens)]), record, prepared.flow, key)
     with torch.inference_mode():
-        wav, _ = model.vocoder(mel, model.vocoder.init_state(key), final=True)
+        wav, _ = model.vocoder(mel, begun(model.vocoder, key, prepared.timbre), final=True)
     audio: NDArray[np.float32] = wav[0].numpy()
     return audio
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.networks.convs import Tails, batched, unbatched
+from engine.networks.pulse.timbre import NATURAL, Timbre
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class VocoderState:
     phase: Tensor  # [B] float64, turns of the fundamental after `frames`
     frames: tuple[int, ...]  # of the excitation so far, of each row
     offsets: Tensor  # [B, H] where each harmonic starts, in turns; H is 0 where they all start together
+    timbre: Timbre = NATURAL  # of all rows
     position: int = 0  # mel frames that a resampling has seen, modulo those after which it repeats
     unheard: int = 0  # samples of a warm-up that are still to be thrown away
     spectra: int = 0  # short-time spectra overlapped so far, as far as that matters
@@ -29,7 +31,7 @@ class VocoderState:
     def batch_key(self) -> Hashable:
         """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
         shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
-        return self.position, self.unheard, self.spectra, self.ended, tuple(shapes)
+        return self.timbre, self.position, self.unheard, self.spectra, self.ended, tuple(shapes)
 
     @staticmethod
     def joined(states: Sequence[VocoderState]) -> VocoderState:

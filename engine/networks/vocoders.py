@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from engine.networks.hift.hift import HiFT, HiFTConfig
 from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
+from engine.networks.pulse.timbre import Timbre
+from engine.networks.vocoder_state import VocoderState
 
 Vocoder = HiFT | PulseVocoder
 VocoderConfig = HiFTConfig | PulseConfig
+
+
+def begun(vocoder: Vocoder, seed: int, timbre: Timbre) -> VocoderState:
+    """The state before a segment's first frame."""
+    return vocoder.init_state(seed, timbre) if isinstance(vocoder, PulseVocoder) else vocoder.init_state(seed)
 
 
 def vocoder(config: VocoderConfig) -> Vocoder:

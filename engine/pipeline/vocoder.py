@@ -67,7 +67,7 @@ class VocoderRunner(Runner):
 
     def _state(self, job: VocoderJob) -> Any:
         running = job.running
-        return running.vocoder or self._stage.open(running.accepted.seed)
+        return running.vocoder or self._stage.open(running.voice, running.accepted.seed)
 
     def _speak(self, jobs: list[VocoderJob]) -> None:
         """Catches what the stage raises, which ends one utterance. Each piece of a batch that failed is tried alone."""

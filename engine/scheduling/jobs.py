@@ -97,7 +97,7 @@ class VocoderWork:
 class SoundStage(Protocol):
     """Mel -> audio."""
 
-    def open(self, seed: int) -> Any: ...
+    def open(self, voice: Any, seed: int) -> Any: ...
 
     def pause(self, state: Any, work: VocoderWork) -> int:
         """Samples of silence that the audio of this mel begins with."""

@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.errors import NotFinite
-from engine.model import Model
+from engine.model import Model, Voice
 from engine.networks import noise
+from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoder_state import VocoderState
+from engine.networks.vocoders import begun
 from engine.scheduling.jobs import VocoderWork
 from engine.stages.watermark import Watermark, WatermarkState
 
@@ -27,6 +29,7 @@ class SoundState:
     """One utterance between two pieces of mel."""
 
     seed: int
+    timbre: Timbre
     vocoder: VocoderState | None = None  # None: its segment has had none
     spoken: int = 0  # samples of speech so far
     owed_pause: int = 0  # samples of silence that come before the next segment
@@ -41,8 +44,8 @@ class VocoderStage:
         self._pauses = {True: model.samples(text.sentence_pause_ms), False: model.samples(text.clause_pause_ms)}
         self._fade = _fade_in(model.samples(tail.muted_ms), model.samples(tail.fade_in_ms))
 
-    def open(self, seed: int) -> SoundState:
-        return SoundState(seed, mark=self._watermark.init_state() if self._watermark else None)
+    def open(self, voice: Voice, seed: int) -> SoundState:
+        return SoundState(seed, voice.timbre, mark=self._watermark.init_state() if self._watermark else None)
 
     def pause(self, state: SoundState, work: VocoderWork) -> int:
         """How many samples of silence the audio of this mel begins with; none where nothing was spoken before."""
@@ -51,7 +54,7 @@ class VocoderStage:
         return max(state.owed_pause, round(work.pause_s * self._model.config.sample_rate))
 
     def alike(self, state: SoundState, work: VocoderWork) -> Hashable:
-        key = "new" if state.vocoder is None else state.vocoder.batch_key
+        key = ("new", state.timbre) if state.vocoder is None else state.vocoder.batch_key
         return key, work.mel.shape[-1], work.final
 
     @torch.inference_mode()
@@ -62,10 +65,12 @@ class VocoderStage:
 
         Raises NotFinite."""
         vocoder, pairs = self._model.vocoder, list(zip(states, works, strict=True))
-        begun = [state.vocoder or vocoder.init_state(noise.fold(state.seed, work.segment)) for state, work in pairs]
+        before = [
+            state.vocoder or begun(vocoder, noise.fold(state.seed, work.segment), state.timbre) for state, work in pairs
+        ]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
         total = mels.sum()  # a number unless one of them is none; read once the device is done, so that nobody waits
-        wavs, after = vocoder(mels, VocoderState.joined(begun), final=works[0].final)
+        wavs, after = vocoder(mels, VocoderState.joined(before), final=works[0].final)
         wavs = wavs.float().cpu().numpy()
         if not math.isfinite(total):
             raise NotFinite("the mel")

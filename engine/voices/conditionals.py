@@ -1,7 +1,8 @@
 """What a recording says about a voice, before a model prepares it: small, storable, the same for every device.
 
 On disk: safetensors, tensors named as in a published conds.pt (`t3.speaker_emb`, `gen.prompt_feat`, ...), and metadata:
-`version` of this layout, `family` of the models that understand it, `description`, `owner`.
+`version` of this layout, `family` of the models that understand it, `description`, `owner`, and where it has a timbre
+of its own, that as JSON.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+
+from engine.networks.pulse.timbre import NATURAL, Timbre
 
 VERSION = "1"
 
@@ -27,3 +30,4 @@ class Conditionals:
     prompt_token: Tensor  # [1, Q] speech tokens that the flow continues
     prompt_feat: Tensor  # [1, 2Q, F] their ln mel
     embedding: Tensor  # [1, E] x-vector
+    timbre: Timbre = NATURAL  # what the vocoder makes of it

@@ -7,10 +7,11 @@ voice prepared for one family of models is noise to another, so it is refused.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch import Tensor
 from engine.device.device import CPU
 from engine.errors import ModelError
 from engine.model import ModelConfig
+from engine.networks.pulse.timbre import NATURAL, Timbre
 from engine.voices.conditionals import VERSION, Conditionals
 
 _FIELDS = {  # name in the file -> field
@@ -49,7 +51,7 @@ def read(path: Path, family: str) -> Conditionals:
     if metadata.get("family") != family:
         raise ModelError(f"{path} is a voice for {metadata.get('family')!r} models; this one is of {family!r}")
     voice = _conditionals(path, path.stem, metadata.get("description", ""), tensors)
-    return replace(voice, owner=metadata.get("owner", ""))
+    return replace(voice, owner=metadata.get("owner", ""), timbre=_timbre(path, metadata.get("timbre", "{}")))
 
 
 def write(voice: Conditionals, path: Path, family: str) -> None:
@@ -57,6 +59,8 @@ def write(voice: Conditionals, path: Path, family: str) -> None:
     tensors = {name: getattr(voice, field).contiguous() for name, field in _FIELDS.items()}
     unfinished = path.with_suffix(".unfinished")
     metadata = {"version": VERSION, "family": family, "description": voice.description, "owner": voice.owner}
+    if voice.timbre != NATURAL:
+        metadata["timbre"] = json.dumps(asdict(voice.timbre))
     try:
         _write_through(unfinished, save(tensors, metadata))
         os.replace(unfinished, path)
@@ -81,6 +85,13 @@ def _sync(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _timbre(path: Path, text: str) -> Timbre:
+    try:
+        return Timbre(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path}: its timbre {text!r} is none: {error}") from error
 
 
 def read_published(path: Path, name: str, description: str = "") -> Conditionals:
@@ -111,6 +122,8 @@ def check_fits(voice: Conditionals, config: ModelConfig, path: Path) -> None:
     for what, (given, wanted) in sizes.items():
         if given != wanted:
             raise ModelError(f"{path}: {given} {what}; this model takes {wanted}")
+    if voice.timbre != NATURAL and config.pulse is None:
+        raise ModelError(f"{path} has a timbre of its own; this model's vocoder cannot give it one")
     if voice.t3_prompt.shape[1] > config.t3.max_prompt:
         limit = f"which takes {config.t3.max_prompt} at most"
         raise ModelError(f"{path}: {voice.t3_prompt.shape[1]} tokens of prompt for T3, {limit}")

@@ -112,7 +112,7 @@ class ScriptedSound:
     window_s: float = 0.0
     batches: list[int] = field(default_factory=list)
 
-    def open(self, seed: int) -> int:
+    def open(self, voice: object, seed: int) -> int:
         return 0
 
     def pause(self, state: int, work: VocoderWork) -> int:

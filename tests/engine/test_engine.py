@@ -98,7 +98,8 @@ def spoken(model: Model, tail: TailConfig, tokens: tuple[int, ...], *cuts: int) 
     """One segment through flow and vocoder, in windows that end at `cuts` with the lookahead that is there."""
     model = replace(model, config=replace(model.config, tail=tail))
     flow, vocoder = FlowStage(model), VocoderStage(model)
-    state, sound_state = flow.open(model.prepare(model.voices["one"]), 3), vocoder.open(3)
+    voice = model.prepare(model.voices["one"])
+    state, sound_state = flow.open(voice, 3), vocoder.open(voice, 3)
     audio, begin = [], 0
     for end in (*cuts, len(tokens)):
         final = end == len(tokens)
@@ -113,9 +114,10 @@ def spoken(model: Model, tail: TailConfig, tokens: tuple[int, ...], *cuts: int) 
 
 def test_mels_run_together_give_the_audio_of_each_alone(model: Model) -> None:
     stage = VocoderStage(model)
-    mel = model.flow.offline(torch.arange(24)[None], model.prepare(model.voices["one"]).flow, 3)
+    voice = model.prepare(model.voices["one"])
+    mel = model.flow.offline(torch.arange(24)[None], voice.flow, 3)
     parts = [mel[..., :16], mel[..., 16:32], mel[..., 32:]]
-    alone, together = ([stage.open(seed) for seed in (1, 2)] for _ in range(2))
+    alone, together = ([stage.open(voice, seed) for seed in (1, 2)] for _ in range(2))
     for index, part in enumerate(parts):
         final = index == len(parts) - 1
         works = [

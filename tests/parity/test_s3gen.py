@@ -182,6 +182,6 @@ def spoken(sides: Sides, tail: TailConfig) -> Tensor:
     flow, vocoder, voice = FlowStage(model), VocoderStage(model), Voice(t3=cast(Any, None), flow=sides.prompt)
     work = FlowWork(tokens=tokens, n_new=TOKENS, segment=0, final=True)
     ((mel, _),) = flow.run([flow.open(voice, sides.utterance.seed)], [work])
-    sound_state = vocoder.open(sides.utterance.seed)
+    sound_state = vocoder.open(voice, sides.utterance.seed)
     ((audio, _),) = vocoder.run([sound_state], [VocoderWork(mel=mel, segment=0, final=True, ends_sentence=True)])
     return torch.from_numpy(audio)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from engine.networks.pulse.pulse import Filters
 from training.pulse import pitch_loss, regression
 from training.spectral import SpectralLoss
-from training.waves import FAST, SLOW, _faster
 
 
 def described(f0: torch.Tensor, bins: int = 5) -> Filters:
@@ -45,12 +43,3 @@ def test_a_sound_is_at_no_distance_from_itself() -> None:
     loss = SpectralLoss()
     assert sum(loss(wav, wav)) == 0
     assert sum(loss(wav, wav * 0.5)) > 0.1
-
-
-def test_pitch_keeps_its_place_at_the_faster_rate() -> None:
-    f0 = np.where(np.arange(50) < 25, 0.0, np.linspace(100, 200, 50)).astype(np.float32)
-    faster = _faster(f0)
-    assert len(faster) == 50 * FAST // SLOW
-    assert (faster[:38] == 0).all()
-    assert (faster[42:] > 140).all()
-    assert np.abs(np.diff(faster[42:])).max() < 2.0

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engine.device.device import Device
 from engine.networks.convs import Walk
@@ -25,7 +25,7 @@ VOICED_HZ = 40.0  # f0 below it is no voice
 
 class Excitation(nn.Module):
     window: Tensor  # [n_fft]
-    burst: Tensor  # [n_fft / 2]
+    burst: Tensor  # [hop]
     ramp: Tensor  # [hop]
 
     def __init__(self, sample_rate: int, n_fft: int, hop: int, top_hz: float) -> None:
@@ -38,7 +38,7 @@ class Excitation(nn.Module):
         self.top_hz = top_hz
         # A harmonic's magnitude is 1 in its bin; so is the noise's, on average over its power.
         self.register_buffer("window", torch.hann_window(n_fft) * (4 / n_fft), persistent=False)
-        burst = torch.hann_window(n_fft // 2)
+        burst = torch.hann_window(hop)
         self.register_buffer("burst", burst / burst.square().sum().sqrt(), persistent=False)
         self.register_buffer("ramp", (torch.arange(hop, dtype=torch.float32) + 0.5) / hop, persistent=False)
 
@@ -78,24 +78,18 @@ class Excitation(nn.Module):
         return torch.where(voiced, signal, 0.0), turns[:, -1] % 1.0
 
     def noise(self, seeds: Sequence[int], frames: Sequence[int], size: int) -> Tensor:
-        """Spectra [B, size, bins] of bursts round the middles of each row's frames from `frames` on."""
-        hop, device = self.hop, self.window.device
+        """Spectra [B, size, bins] of bursts in the middle of each row's windows, from the window `frames` on."""
+        hop = self.hop
         if size == 0:
             return self._nothing(len(seeds))
         rows = [
-            normal(fold(seed, Stream.VOCODER), frame * hop, (size + 1) * hop, device)
+            normal(fold(seed, Stream.VOCODER), frame * hop, size * hop, self.window.device)
             for seed, frame in zip(seeds, frames, strict=True)
         ]
-        signal = torch.stack(rows)
-        windows = signal.unfold(-1, len(self.burst), hop)[:, :size] * self.burst
-        spectra = torch.fft.rfft(windows, self.n_fft)
-        # The burst stands in the middle of its frame's window: a quarter window later than it was transformed.
-        return cast(Tensor, spectra * self._later)
+        bursts = torch.stack(rows).unflatten(1, (size, hop)) * self.burst
+        before = (self.n_fft - hop) // 2
+        spectra: Tensor = torch.fft.rfft(F.pad(bursts, (before, self.n_fft - hop - before)))
+        return spectra
 
     def _nothing(self, rows: int) -> Tensor:
         return self.window.new_zeros(rows, 0, self.n_fft // 2 + 1, dtype=torch.complex64)
-
-    @property
-    def _later(self) -> Tensor:
-        bins = torch.arange(self.n_fft // 2 + 1, device=self.window.device)
-        return torch.tensor([1, -1j, -1, 1j], device=bins.device, dtype=torch.complex64)[bins % 4]

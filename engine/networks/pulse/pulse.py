@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from engine.networks.convs import StreamConv1d, Walk, same_conv
 from engine.networks.pulse.excitation import Excitation
 from engine.networks.pulse.layers import Block, Resample
+from engine.networks.pulse.timbre import NATURAL, Timbre, moved
 from engine.networks.vocoder_state import VocoderState
 
 REFERENCE_HZ = 200.0  # the pitch that the network calls 0, in octaves
@@ -28,8 +29,8 @@ class PulseConfig:
     sample_rate: int = 24000
     mel_bins: int = 80
     mel_hop: int = 480  # samples per mel frame
-    mel_origin: float = -11.512925  # ln mel of silence, which the network sees as 0
-    mel_scale: float = 5.0
+    mel_mean: float = -5.75  # of speech's ln mel, which the network sees as 0
+    mel_deviation: float = 3.2
     lookahead: int = 2  # mel frames
     width: int = 256
     hidden: int = 512  # of a block
@@ -89,6 +90,7 @@ class PulseVocoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, width)
         self.filters = nn.Linear(width, 2 * config.n_bins)
+        self._layers: dict[float, nn.Linear] = {}  # by how high they have the formants
         self.pitch = nn.Linear(width, 2)
         self.excitation = Excitation(config.sample_rate, config.n_fft, config.hop, config.top_hz)
         window = torch.hann_window(config.n_fft)
@@ -103,12 +105,12 @@ class PulseVocoder(nn.Module):
             if isinstance(module, StreamConv1d):
                 module.arrange(torch.float32)
 
-    def init_state(self, seed: int | Sequence[int]) -> VocoderState:
+    def init_state(self, seed: int | Sequence[int], timbre: Timbre = NATURAL) -> VocoderState:
         """The state before the first frame; a sequence of seeds makes a batch."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         phase = self.excitation.init_phase(len(seeds))
         offsets = phase.new_zeros(len(seeds), 0)
-        return VocoderState(seeds=seeds, phase=phase, frames=(0,) * len(seeds), offsets=offsets)
+        return VocoderState(seeds=seeds, phase=phase, frames=(0,) * len(seeds), offsets=offsets, timbre=timbre)
 
     @property
     def samples_per_frame(self) -> int:
@@ -128,9 +130,10 @@ class PulseVocoder(nn.Module):
         if state.tails is None and mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
         walk = Walk(state.tails, final)
-        filters, position = self.describe(mel, state.position, walk)
+        filters, position = self.describe(mel, state.position, walk, state.timbre)
         count = filters.pulses.shape[1]
-        pulses, phase = self.excitation.pulses(filters.f0 if f0 is None else f0, state.phase, walk)
+        pitch = (filters.f0 if f0 is None else f0) * state.timbre.pitch
+        pulses, phase = self.excitation.pulses(pitch, state.phase, walk)
         noise = self.excitation.noise(state.seeds, state.frames, count)
         wav = self.sound(filters, pulses, noise, state.spectra, walk)
         if final and position:
@@ -148,20 +151,31 @@ class PulseVocoder(nn.Module):
             ended=final,
         )
 
-    def describe(self, mel: Tensor, position: int, walk: Walk) -> tuple[Filters, int]:
+    def describe(self, mel: Tensor, position: int, walk: Walk, timbre: Timbre = NATURAL) -> tuple[Filters, int]:
         """The filters of the frames that are complete, and where in its group the next mel frame stands."""
+        x, position = self.outline(mel, position, walk)
+        layer = self.filters if timbre.formants == 1.0 else self._moved(timbre.formants)
+        pulses, noise = layer(x).float().split(self.config.n_bins, dim=-1)
+        voicing, octaves = self.pitch(x).float().unbind(-1)
+        return Filters(pulses, noise, voicing, octaves), position
+
+    def _moved(self, formants: float) -> nn.Linear:
+        """The layer whose filters have their formants so many times as high, made when first asked for."""
+        if formants not in self._layers:
+            self._layers[formants] = moved(self.filters, formants)
+        return self._layers[formants]
+
+    def outline(self, mel: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
+        """[B, J, width], of which filters and pitch are linear functions, and the next mel frame's place."""
         config = self.config
-        x = self.front((mel - config.mel_origin) / config.mel_scale, walk).mT
+        x = self.front((mel - config.mel_mean) / config.mel_deviation, walk).mT
         for block in self.mel_blocks:
             x = block(x, walk)
         frames = x.shape[1]
         x = self.resample(x, position)
         for block in self.blocks:
             x = block(x, walk)
-        x = self.project(self.norm(x))
-        pulses, noise = self.filters(x).float().split(config.n_bins, dim=-1)
-        voicing, octaves = self.pitch(x).float().unbind(-1)
-        return Filters(pulses, noise, voicing, octaves), (position + frames) % config.group[0]
+        return self.project(self.norm(x)), (position + frames) % config.group[0]
 
     def sound(self, filters: Filters, pulses: Tensor, noise: Tensor, position: int, walk: Walk) -> Tensor:
         """Spectra of the excitation [B, J, bins] through the filters -> [B, N] finished samples."""

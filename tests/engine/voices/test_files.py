@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from engine.checkpoints.variants import VARIANTS
 from engine.errors import ModelError
+from engine.networks.pulse.timbre import Timbre
 from engine.voices.conditionals import Conditionals
 from engine.voices.files import check_fits, read, read_published, write
 
@@ -73,6 +75,29 @@ def test_nothing_but_the_voice_is_left_behind(tmp_path: Path) -> None:
     write(voice(), tmp_path / "ana.safetensors", "chatterbox")
     write(voice(), tmp_path / "ana.safetensors", "chatterbox")
     assert [path.name for path in tmp_path.iterdir()] == ["ana.safetensors"]
+
+
+def test_a_timbre_comes_back_too(tmp_path: Path) -> None:
+    write(replace(voice(), timbre=Timbre(pitch=0.6, formants=0.87)), tmp_path / "ana.safetensors", "embedded")
+    assert read(tmp_path / "ana.safetensors", "embedded").timbre == Timbre(pitch=0.6, formants=0.87)
+
+
+@pytest.mark.parametrize("timbre", ["{", '{"pitch": 0}', '{"age": 3}'])
+def test_what_is_no_timbre_is_refused(tmp_path: Path, timbre: str) -> None:
+    path = tmp_path / "ana.safetensors"
+    write(voice(), path, "embedded")
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = {**file.metadata(), "timbre": timbre}
+    save_file(tensors, path, metadata)
+    with pytest.raises(ModelError, match="its timbre"):
+        read(path, "embedded")
+
+
+def test_a_vocoder_that_knows_no_timbre_says_so() -> None:
+    config = VARIANTS["base"].config
+    with pytest.raises(ModelError, match="a timbre of its own"):
+        check_fits(replace(voice(), timbre=Timbre(pitch=0.6)), config, Path("ana"))
 
 
 def test_a_voice_for_other_models_is_refused(tmp_path: Path) -> None:

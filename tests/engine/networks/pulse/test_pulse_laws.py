@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from engine.networks.pulse.excitation import Excitation
 from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
+from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoder_state import VocoderState
 
 FRAMES = 48
@@ -124,3 +125,20 @@ def test_noise_belongs_to_its_sample() -> None:
     whole = excitation.noise([1], [0], 20)
     assert_close(excitation.noise([1], [8], 12), whole[:, 8:])
     assert whole.abs().square().mean() == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_timbre_keeps_the_laws(vocoder: PulseVocoder, mel: Tensor) -> None:
+    timbre = Timbre(pitch=0.6, formants=0.87)
+    whole, _ = vocoder(mel, vocoder.init_state((3, 4), timbre), final=True)
+    state, pieces = vocoder.init_state((3, 4), timbre), []
+    for index, piece in enumerate(mel.split([1, 7, 20, 20], dim=-1)):
+        wav, state = vocoder(piece, state, final=index == 3)
+        pieces.append(wav)
+    assert_close(torch.cat(pieces, 1), whole, atol=2e-4, rtol=0)
+    assert (whole - offline(vocoder, mel)).abs().max() > 1e-3
+
+
+def test_rows_of_other_timbres_do_not_run_together(vocoder: PulseVocoder) -> None:
+    states = [vocoder.init_state(3), vocoder.init_state(4, Timbre(pitch=0.6))]
+    with pytest.raises(ValueError, match="batch keys"):
+        VocoderState.joined(states)
