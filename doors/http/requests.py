@@ -25,7 +25,18 @@ BODY_TIMEOUT_S = 10.0
 _SAMPLING = ("temperature", "cfg_weight", "exaggeration", "top_p", "min_p", "repetition_penalty")
 _MAX_SEED = 2**64 - 1
 _KNOWN = frozenset(
-    {"input", "model", "voice", "instructions", "response_format", "speed", "stream_format", "language", "seed"}
+    {
+        "input",
+        "model",
+        "voice",
+        "instructions",
+        "response_format",
+        "speed",
+        "stream_format",
+        "language",
+        "seed",
+        "text_format",
+    }
 ).union(_SAMPLING)
 
 
@@ -79,8 +90,6 @@ def _options(fields: Mapping[str, Any], aliases: Aliases) -> Options:
     seed = fields.get("seed")
     if seed is not None and (type(seed) is not int or not 0 <= seed <= _MAX_SEED):
         raise BadRequest(f"must be a whole number from 0 to {_MAX_SEED}", "seed")
-    if (speed := _number(fields, "speed")) not in (None, 1.0):
-        raise BadRequest(f"{speed:g} is not available: this voice speaks at its own speed, which is 1", "speed")
     sampling = {name: value for name in _SAMPLING if (value := _number(fields, name)) is not None}
     return Options(
         voice=aliases.voice(_voice(fields)),
@@ -89,6 +98,8 @@ def _options(fields: Mapping[str, Any], aliases: Aliases) -> Options:
         encoding="pcm_s16le",
         seed=seed,
         sampling=cast(Sampling, sampling),
+        speaking_rate=_number(fields, "speed"),
+        text_format=_text(fields, "text_format"),
         max_lead=0.0,  # whoever downloads a file wants it whole; whoever plays it stops reading
     )
 

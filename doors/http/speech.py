@@ -58,7 +58,8 @@ def _headers(asked: SpeechRequest, utterance: Utterance) -> dict[str, str]:
     if asked.ignored:
         headers["X-Gapless-Ignored"] = ", ".join(map(ascii, asked.ignored))[:1000]
     if utterance.warnings:
-        headers["X-Gapless-Warning"] = ascii("; ".join(warning.message for warning in utterance.warnings))[1:1000]
+        said = "; ".join(warning.message for warning in utterance.warnings)
+        headers["X-Gapless-Warning"] = ascii(said)[1:-1][:1000]
     return headers
 
 

@@ -35,6 +35,8 @@ WRONG: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "a format that is no text": ({"response_format": 1}, 400, "response_format"),
     "an unknown stream format": ({"stream_format": "websocket"}, 400, "stream_format"),
     "another speed": ({"speed": 1.5}, 400, "speed"),
+    "a speed that nobody has": ({"speed": 4}, 400, "speed"),
+    "a format of text that there is not": ({"text_format": "pdf"}, 400, None),
     "a speed that is no number": ({"speed": "fast"}, 400, "speed"),
     "a negative seed": ({"seed": -1}, 400, "seed"),
     "a seed that is too large": ({"seed": 2**64}, 400, "seed"),
