@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.access.secured_service import secured_service
-from benchmarks.support.load_generator import Call, OverWire, crowd
+from benchmarks.support.load_generator import Call, OverWire, generate_load
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import percentile
 from benchmarks.support.service_process import service
@@ -30,7 +30,7 @@ from client.report.metrics import ttfa_ms
 
 WARM_UP = 5  # utterances at each service that are not counted
 PAUSE_S = 0.05  # between two utterances
-CROWD_TEXTS = tuple(texts(24))
+LOAD_TEXTS = tuple(texts(24))
 Clients = dict[str, Client]
 
 
@@ -71,11 +71,11 @@ def figures(calls: Sequence[Call]) -> dict[str, float]:
     }
 
 
-async def crowds(clients: Clients, streams: int, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+async def loads(clients: Clients, streams: int, rounds: int, seconds: float) -> dict[str, dict[str, float]]:
     calls: dict[str, list[Call]] = {name: [] for name in clients}
     for seed in range(rounds):
         for name in list(clients) if seed % 2 else reversed(clients):
-            calls[name] += await crowd(OverWire(clients[name]), streams, seconds, CROWD_TEXTS, seed)
+            calls[name] += await generate_load(OverWire(clients[name]), streams, seconds, LOAD_TEXTS, seed)
     return {name: figures(one) for name, one in calls.items()}
 
 
@@ -87,7 +87,7 @@ async def measure(clients: Clients, arguments: argparse.Namespace) -> dict[str, 
             "machine": machine(),
             "ttfa_ms": await in_pairs(clients, arguments.pairs),
             "crowds": {
-                streams: await crowds(clients, streams, arguments.rounds, arguments.seconds)
+                streams: await loads(clients, streams, arguments.rounds, arguments.seconds)
                 for streams in arguments.streams
             },
         }

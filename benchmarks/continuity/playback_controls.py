@@ -65,12 +65,12 @@ def _one_shots(texts: Sequence[str]) -> list[Samples]:
 
 
 @contextlib.contextmanager
-def crowd(address: str, streams: int) -> Iterator[Callable[[], bool]]:
+def other_listeners(address: str, streams: int) -> Iterator[Callable[[], bool]]:
     """So many other listeners, in a process of their own; whether they are still there."""
     if not streams:
         yield lambda: True
         return
-    process = multiprocessing.get_context("spawn").Process(target=_crowd, args=[address, streams], daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=_speak, args=[address, streams], daemon=True)
     process.start()
     try:
         yield process.is_alive
@@ -79,12 +79,13 @@ def crowd(address: str, streams: int) -> Iterator[Callable[[], bool]]:
         process.join()
 
 
-def _crowd(address: str, streams: int) -> None:
+def _speak(address: str, streams: int) -> None:
     from benchmarks.support import load_generator
     from benchmarks.support.texts import texts
 
     async def speak() -> None:
         async with Client(address) as client:
-            await load_generator.crowd(load_generator.OverWire(client), streams, 36_000.0, tuple(texts(24)), seed=1)
+            speaker = load_generator.OverWire(client)
+            await load_generator.generate_load(speaker, streams, 36_000.0, tuple(texts(24)), seed=1)
 
     asyncio.run(speak())

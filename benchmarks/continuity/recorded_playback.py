@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.continuity.playback_controls import AFTER_S, RATE, Control, Samples, crowd, one_shots
+from benchmarks.continuity.playback_controls import AFTER_S, RATE, Control, Samples, one_shots, other_listeners
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.null_sink import Sink, null_sink
 from benchmarks.support.recordings import Compared, compare, not_in, silences
@@ -217,7 +217,7 @@ async def measure(arguments: argparse.Namespace, address: str, sink: Sink, tell:
     spoken = [] if arguments.barge_in else one_shots(texts)
     chance = random.Random(0)
     outcomes: list[Any] = []
-    with crowd(address, arguments.parallel) as listening:
+    with other_listeners(address, arguments.parallel) as listening:
         await asyncio.sleep(5.0 if arguments.parallel else 0.0)
         async with Client(address) as client:
             for seed, text in enumerate(texts):

@@ -31,7 +31,7 @@ from benchmarks.latency import t3_step
 from benchmarks.latency.reported_elsewhere import PEERS
 from benchmarks.scale import concurrency
 from benchmarks.support import charts, random_checkpoint
-from benchmarks.support.load_generator import Direct, crowd
+from benchmarks.support.load_generator import Direct, generate_load
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load
@@ -86,7 +86,7 @@ def stream(model: Model, count: int, arguments: argparse.Namespace) -> dict[str,
     try:
         with contextlib.closing(LocalEngine(model, options)) as engine:
             warm_up(engine, model.config.default_voice)
-            calls = asyncio.run(crowd(Direct(engine), count, arguments.seconds, TEXTS, arguments.seed))
+            calls = asyncio.run(generate_load(Direct(engine), count, arguments.seconds, TEXTS, arguments.seed))
     except (torch.OutOfMemoryError, GaplessError, ExceptionGroup) as error:
         print(f"{model.config.variant:>7} {count:4} streams: {error}", flush=True)
         return {"streams": count, "c100": 0.0, "error": f"{error}"}

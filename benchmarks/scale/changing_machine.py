@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support import simulated_listener
-from benchmarks.support.load_generator import Call, OverWire, crowd
+from benchmarks.support.load_generator import Call, OverWire, generate_load
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.service_process import process
 from benchmarks.support.texts import texts
@@ -46,7 +46,7 @@ FULL_S = 20.0  # that the callers need to fill the service
 
 @dataclass
 class Places:
-    """What the server says of itself, over the time of the crowd."""
+    """What the server says of itself, while the callers speak."""
 
     seen: list[tuple[float, int, int, str]] = field(default_factory=list)  # at, places, active, reason
 
@@ -119,7 +119,9 @@ async def confined(arguments: argparse.Namespace) -> dict[str, Any]:
     with process("--model", arguments.model) as (address, running):
         async with Client(address) as client, watched(client) as places, asyncio.TaskGroup() as group:
             end_s = FULL_S + for_s + 2 * FULL_S
-            speaking = group.create_task(crowd(OverWire(client), arguments.callers, end_s, TEXTS, arguments.seed))
+            speaking = group.create_task(
+                generate_load(OverWire(client), arguments.callers, end_s, TEXTS, arguments.seed)
+            )
             await asyncio.sleep(FULL_S)
             confine(running.pid, cores[:1])
             await asyncio.sleep(for_s)
@@ -148,7 +150,9 @@ async def outside(arguments: argparse.Namespace) -> dict[str, Any]:
     chance, seconds = random.Random(arguments.seed), 60.0 * arguments.minutes
     with process("--model", arguments.model) as (address, _):
         async with Client(address) as client, watched(client) as places, asyncio.TaskGroup() as group:
-            speaking = group.create_task(crowd(OverWire(client), arguments.callers, seconds, TEXTS, arguments.seed))
+            speaking = group.create_task(
+                generate_load(OverWire(client), arguments.callers, seconds, TEXTS, arguments.seed)
+            )
             while not speaking.done() and (places.seen[-1][0] if places.seen else 0.0) < seconds:
                 await asyncio.sleep(chance.uniform(*QUIET_S))
                 with busy_process():
@@ -164,7 +168,7 @@ async def busy_start(arguments: argparse.Namespace) -> dict[str, Any]:
         address, _ = stack.enter_context(process("--model", arguments.model))
         burning.kill()
         async with Client(address) as client, watched(client) as places:
-            calls = await crowd(OverWire(client), arguments.callers, 60.0, TEXTS, arguments.seed)
+            calls = await generate_load(OverWire(client), arguments.callers, 60.0, TEXTS, arguments.seed)
         found |= {"places_at_start": places.seen[0][1], "places_after_60_s": places.between(0.0, 60.0)[-1]}
         found |= {"c100": continuity(calls), **_told(places)}
     with process("--model", arguments.model) as (address, _):

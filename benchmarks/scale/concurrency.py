@@ -6,9 +6,9 @@ N simulated listeners arrive at random and play in real time; what each of them 
     python -m benchmarks.scale.concurrency --direct --find 10
     python -m benchmarks.scale.concurrency --direct --single
 
-Through the real service over gRPC, or with --direct the engine in this process. Texts are of 3 to 15 s; a crowd speaks
-for --seconds. --find doubles or halves from a number on, then closes in on the largest N whose C100 is at least 99 %.
---single: one stream without pacing, whose RTF says what taking turns would allow.
+Through the real service over gRPC, or with --direct the engine in this process. Texts are of 3 to 15 s; N callers
+speak for --seconds. --find doubles or halves from a number on, then closes in on the largest N whose C100 is at least
+99 %. --single: one stream without pacing, whose RTF says what taking turns would allow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support import charts, simulated_listener
-from benchmarks.support.load_generator import Call, Direct, OverWire, Speaker, crowd
+from benchmarks.support.load_generator import Call, Direct, OverWire, Speaker, generate_load
 from benchmarks.support.local_utterance import speak
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import summary
@@ -83,7 +83,7 @@ async def speaker(arguments: argparse.Namespace, streams: int) -> AsyncIterator[
 
 async def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
     async with speaker(arguments, streams) as serving:
-        calls = await crowd(serving, streams, arguments.seconds, TEXTS, arguments.seed)
+        calls = await generate_load(serving, streams, arguments.seconds, TEXTS, arguments.seed)
     found = figures(calls, streams)
     print(line(found), flush=True)
     return found | {"calls": [asdict(call) for call in calls]}

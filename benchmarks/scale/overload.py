@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scale.concurrency import TEXTS, figures, line
-from benchmarks.support.load_generator import OverWire, crowd
+from benchmarks.support.load_generator import OverWire, generate_load
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import summary
 from benchmarks.support.service_process import service
 from client import Client
 
-CROWD = 3  # callers for each stream that fits
-PROBE_FROM_S = 5.0  # the crowd needs a while to fill the service
+OVERLOAD = 3  # callers for each stream that fits
+PROBE_FROM_S = 5.0  # the callers need a while to fill the service
 
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -35,13 +35,13 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         idle = [sys.executable, "-m", "benchmarks.scale.refusal_time", address, str(arguments.seconds - PROBE_FROM_S)]
         async with Client(address) as client, asyncio.TaskGroup() as group:
             speaking = group.create_task(
-                crowd(OverWire(client), CROWD * arguments.fits, arguments.seconds, TEXTS, arguments.seed)
+                generate_load(OverWire(client), OVERLOAD * arguments.fits, arguments.seconds, TEXTS, arguments.seed)
             )
             await asyncio.sleep(PROBE_FROM_S)
             probing = group.create_task(asyncio.to_thread(subprocess.check_output, idle))
     calls, refusals = speaking.result(), json.loads(probing.result())
     hints = [call.retry_after_s for call in calls if call.refused]
-    return figures(calls, CROWD * arguments.fits) | {
+    return figures(calls, OVERLOAD * arguments.fits) | {
         "fits": arguments.fits,
         "refusal_ms": summary(refusals) if refusals else None,
         "refusals_measured": len(refusals),
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     found = asyncio.run(measure(arguments))
-    print(f"{found['fits']} admitted, {CROWD} times as many callers, on {describe()}")
+    print(f"{found['fits']} admitted, {OVERLOAD} times as many callers, on {describe()}")
     print(line(found))
     refusal = found["refusal_ms"]
     print(f"refused {found['refused']}, of them with a retry hint {found['refused_with_hint']}")

@@ -18,17 +18,16 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from opentelemetry import trace
-
 from benchmarks.scale.concurrency import CONTINUOUS, TEXTS, figures, largest, line
-from benchmarks.support.load_generator import Call, OverWire, crowd
+from benchmarks.support.child_process import child_process
+from benchmarks.support.child_service import serve
+from benchmarks.support.load_generator import Call, OverWire, generate_load
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.scripted_card import CARDS, Clock
 from client import Client
@@ -36,12 +35,8 @@ from engine.checkpoints import load
 from engine.engine import LocalEngine
 from engine.options import EngineOptions
 from engine.pipeline import threads
-from service.config import ServiceConfig
-from service.rpc.session import Dependencies
-from service.server import Server
 
 BATCH = 32  # windows that the flow, or the vocoder, of a card runs together
-START_LIMIT_S = 120.0
 STAGES = ("t3", "flow", "vocoder", "text")  # names of the engine's threads
 
 
@@ -79,56 +74,29 @@ def thread_seconds() -> dict[str, float]:
     return spent
 
 
-@contextlib.contextmanager
-def scripted_service(card: str, streams: int) -> Iterator[tuple[str, Connection]]:
-    """Its address, and where it tells what it has spent, once it serves."""
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_main, args=[theirs, card, streams], daemon=True)
-    process.start()
-    try:
-        if not ours.poll(START_LIMIT_S):
-            raise RuntimeError("the service did not start")
-        yield f"127.0.0.1:{ours.recv()}", ours
-    finally:
-        ours.close()
-        process.join(10)
-
-
-def _main(orders: Connection, card: str, streams: int) -> None:
+def _main(commands: Connection, card: str, streams: int) -> None:
     threads.SMALL_PARAMETERS = 0  # a thread for each stage, as a model for a card has
     clock = Clock()
     engine = LocalEngine(load("embedded"), EngineOptions(max_utterances=streams), clock.wrap(CARDS[card]))
     scheduler = engine._scheduler
     scheduler.config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None)
-    try:
-        asyncio.run(_serve(orders, engine, clock))
-    finally:
-        engine.close()
+
+    def spent(command: str) -> None:
+        commands.send(Spent(thread_seconds(), clock.launched_s, clock.busy_s))
+
+    asyncio.run(serve(engine, commands, spent))
 
 
-async def _serve(orders: Connection, engine: LocalEngine, clock: Clock) -> None:
-    config = ServiceConfig(address="127.0.0.1:0")
-    server, at_once = Server(config), asyncio.Event()
-    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
-    orders.send(server.port)
-    with contextlib.suppress(EOFError):  # the other end was closed: enough
-        while True:
-            await asyncio.to_thread(orders.recv)
-            orders.send(Spent(thread_seconds(), clock.launched_s, clock.busy_s))
-    at_once.set()
-    await server.stop(at_once)
-
-
-def _spent(orders: Connection) -> Spent:
-    orders.send("spent")
-    spent: Spent = orders.recv()
+def _spent(commands: Connection) -> Spent:
+    commands.send("spent")
+    spent: Spent = commands.recv()
     return spent
 
 
 def _callers(address: str, streams: int, seconds: float, seed: int) -> list[Call]:
     async def speak() -> list[Call]:
         async with Client(address) as client:
-            return await crowd(OverWire(client), streams, seconds, TEXTS, seed)
+            return await generate_load(OverWire(client), streams, seconds, TEXTS, seed)
 
     return asyncio.run(speak())
 
@@ -138,16 +106,16 @@ def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
         streams // arguments.processes + (index < streams % arguments.processes) for index in range(arguments.processes)
     ]
     context = multiprocessing.get_context("spawn")
-    with scripted_service(arguments.card, streams) as (address, orders):
-        before = _spent(orders)
+    with child_process(_main, arguments.card, streams) as child:
+        before = _spent(child.commands)
         with ProcessPoolExecutor(len(shares), context) as pool:
-            crowds = [
-                pool.submit(_callers, address, share, arguments.seconds, arguments.seed + index)
+            loads = [
+                pool.submit(_callers, child.address, share, arguments.seconds, arguments.seed + index)
                 for index, share in enumerate(shares)
                 if share
             ]
-            calls = [call for crowd in crowds for call in crowd.result()]
-        spent = _spent(orders).since(before)
+            calls = [call for load in loads for call in load.result()]
+        spent = _spent(child.commands).since(before)
     found = figures(calls, streams)
     lasted_s = max(call.ended_s for call in calls)
     print(line(found), spent.line(lasted_s), sep="\n", flush=True)

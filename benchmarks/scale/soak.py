@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks.scale.concurrency import TEXTS as CALLS
 from benchmarks.support import simulated_listener
-from benchmarks.support.load_generator import OverWire, crowd
+from benchmarks.support.load_generator import OverWire, generate_load
 from benchmarks.support.local_utterance import LIMIT_S
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.service_process import service
@@ -111,7 +111,7 @@ async def stalled(model: str) -> dict[str, Any]:
         ):
             await utterance.push(long_text(5))
             await utterance.end()
-            calls = await crowd(OverWire(client), BESIDE, STALLED_S, CALLS, seed=0)
+            calls = await generate_load(OverWire(client), BESIDE, STALLED_S, CALLS, seed=0)
             reads_ns, held_s = now_ns(), 0.0
             async for chunk in utterance:
                 if chunk.timings.vocoder_end_ns > reads_ns:

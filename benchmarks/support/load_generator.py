@@ -1,8 +1,8 @@
 """Many listeners at once, each in real time: over gRPC (`OverWire`) or at the engine's own seam (`Direct`).
 
 A listener follows the server's hints, reports where he is as a player does, and is served no more than MAX_LEAD_S
-ahead. `crowd` lets N callers speak utterance after utterance at random times: the first ones are a Poisson process,
-and between two utterances a caller is silent for an exponentially distributed while.
+ahead. `generate_load` lets N callers speak utterance after utterance at random times: the first ones are a Poisson
+process, and between two utterances a caller is silent for an exponentially distributed while.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from engine.messages import AudioChunk, Event, Failed, Finished, Playback, Usage
 
 MAX_LEAD_S = 10.0
 SILENCE_S = 0.5  # of a caller between two utterances, on average
-USUAL_S = 6.0  # an utterance, about: the first ones of a crowd are spread over it
+USUAL_S = 6.0  # an utterance, about: the first ones of all callers are spread over it
 RETRY_S = 1.0  # where a refusal does not say when
 
 
@@ -154,7 +154,7 @@ class Direct:
 
 @dataclass(kw_only=True)
 class Call:
-    """One utterance of a caller's; instants are of the crowd's own clock."""
+    """One utterance of a caller's; instants are seconds since the load began."""
 
     caller: int
     text: str
@@ -177,7 +177,7 @@ class Call:
         return self.began_s + heard.start_s + audio_s(self.arrivals) + heard.missing_s
 
 
-async def crowd(speaker: Speaker, streams: int, seconds: float, texts: Sequence[str], seed: int) -> list[Call]:
+async def generate_load(speaker: Speaker, streams: int, seconds: float, texts: Sequence[str], seed: int) -> list[Call]:
     """All calls of `streams` callers who begin no new one after `seconds`."""
     began_s, gaps, starts = time.monotonic(), random.Random(f"{seed}"), 0.0
     calls: list[Call] = []
