@@ -68,14 +68,13 @@ def test_whoever_sends_more_is_read_more_slowly() -> None:
 
 async def test_calls_that_say_nothing_are_refused_beyond_the_limit_and_not_held(serve: Serve) -> None:
     """1,869 of 2,000 such calls were held for as long as their clients liked."""
-    async with serve(max_calls_per_connection=5, first_message_s=0.5) as served:
-        await served.stub.GetServerInfo(pb.GetServerInfoRequest())  # the client knows how many calls may be open
+    async with serve(max_calls_per_connection=12, first_message_s=0.5) as served:
         silent = [served.stub.Synthesize() for _ in range(20)]
         start_s = time.monotonic()
         codes = await asyncio.gather(*[call.code() for call in silent])
         assert time.monotonic() - start_s < 3.0
-        assert codes.count(grpc.StatusCode.ABORTED) == 5
-        assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 15
+        assert codes.count(grpc.StatusCode.ABORTED) == 12
+        assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 8
         refused = next(call for call, code in zip(silent, codes, strict=True) if code.name == "RESOURCE_EXHAUSTED")
         assert dict(await refused.trailing_metadata())["grpc-retry-pushback-ms"] == "1000"
         assert (await say(served.stub, [seeded(), text("Hello."), end()])).finished.usage.samples > 0
