@@ -65,6 +65,13 @@ def test_say_writes_a_wav_file_and_one_line_of_json(server: FakeServer, tmp_path
     assert not config.streaming.max_lead.ToNanoseconds()
 
 
+def test_say_tells_what_the_text_is_written_in(run: Run, server: FakeServer, tmp_path: Path) -> None:
+    flags = ("--out", str(tmp_path / "said.wav"), "--text-format", "markdown", "--code-blocks", "skip")
+    code, _, _ = run("say", *flags, "# Hello there.")
+    config = server.requests[0].config
+    assert (code, config.text_format, config.code_blocks) == (0, pb.TEXT_FORMAT_MARKDOWN, pb.CODE_BLOCKS_SKIP)
+
+
 def test_where_the_time_went_is_explained_drawn_and_exported(run: Run, tmp_path: Path) -> None:
     wav, html, traced = tmp_path / "said.wav", tmp_path / "new" / "said.html", tmp_path / "said.json"
     flags = ("--out", str(wav), "--explain", "--report", str(html), "--trace", str(traced), "--json")
