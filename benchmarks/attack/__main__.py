@@ -30,6 +30,7 @@ from benchmarks.support.service_process import process
 from client import Client
 
 HEAD_START_S = 0.7  # of the attacker, which has to start
+NOT_CANONICAL = "INTERNAL", "UNKNOWN"  # nobody is told so of what he sent
 QUIET_S = 10.0  # until then nothing of an attack may be left
 
 
@@ -71,10 +72,12 @@ async def attacked(kind: str, address: str, pid: int, without: Figures, argument
     found = noticed(figures, without, Limits(), slack=arguments.slack)
     if left := await _left(address):
         found.append(f"{left} utterances still run {QUIET_S:.0f} s after it")
+    outcomes = json.loads(said or b"{}")
+    found += [f"{outcomes[code]} calls ended with {code}" for code in NOT_CANONICAL if code in outcomes]
     memory_mib, descriptors = held(pid)
     return Result(
         kind=kind,
-        outcomes=json.loads(said or b"{}"),
+        outcomes=outcomes,
         figures=figures,
         memory_mib=memory_mib,
         descriptors=descriptors,
