@@ -94,7 +94,7 @@ class Places:
             return None
         longer = self._since(look.at_s - ENDING_S)
         are_ending = any(one.running > self.number for one in longer)
-        rate = _rate(longer if are_ending else recent)
+        rate = _rate(max(recent, longer, key=len) if are_ending else recent)
         number = max(1, min(self.number - 1, int(PROMISED * rate)))
         if are_ending and number > STILL_ENDING * self.number:
             return None

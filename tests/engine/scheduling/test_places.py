@@ -202,6 +202,16 @@ def test_one_odd_listener_is_no_danger() -> None:
         assert not places.see(look)
 
 
+def test_a_machine_that_makes_a_chunk_in_seconds_is_judged_too() -> None:
+    """Looks are as rare as chunks are then."""
+    places = following(8, 20)
+    for index in range(20):
+        at_s = 1.9 * index
+        look = Look(at_s=at_s, running=12, slacks_s=[-1.0, -1.0, -1.0], made_s=0.5 * at_s, busy_s=[at_s])
+        places.see(look)
+    assert places.number == 1
+
+
 def test_a_writer_who_pauses_is_not_the_machines_fault() -> None:
     """A conversation partner thinks, and his listener runs out: that says nothing of how many fit."""
     timing = Timing(sample_rate=1000, samples_per_token=40, lookahead=3, largest=25)
