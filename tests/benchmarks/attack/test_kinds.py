@@ -15,6 +15,9 @@ from gapless.tts.v1 import tts_pb2 as pb
 from tests.service.conftest import Served
 
 
+OTHERS = "garbage in place of a message", "CreateVoice, trickling", "calls given up at once"
+
+
 def test_there_are_many_kinds_and_the_short_form_is_some_of_them() -> None:
     assert len(KINDS) >= 25
     assert set(SHORT) < set(KINDS)
