@@ -14,7 +14,6 @@ from benchmarks.attack.texts import CHARS, TEXTS
 from gapless.tts.v1 import tts_pb2 as pb
 from tests.service.conftest import Served
 
-
 OTHERS = "garbage in place of a message", "CreateVoice, trickling", "calls given up at once"
 
 
