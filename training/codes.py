@@ -168,7 +168,6 @@ def _meta(items: Sequence[Analysed]) -> Iterator[dict[str, Any]]:
             "n_tokens": item.n_tokens,
             "frame_start": FRAMES_PER_TOKEN * token_start,
             "token_start": token_start,
-            "has_wav": False,
         }
         token_start += item.n_tokens
 

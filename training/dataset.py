@@ -7,7 +7,6 @@ Written by training/codes.py, read by the trainers. In a data set directory:
     f0.f32.npy        [F_total]      Hz, 0 where unvoiced
     tokens.i16.npy    [K_total]      speech tokens, 25 a second: frames = 2 * tokens
     align.i16.npy     [K_total]      index of the character of the text being spoken at each token
-    wav.i16.npy       [S]            24 kHz, a prefix of the utterances only (`has_wav`); samples = 480 * frames
     codebook.f32.npy  [1024, 56]     the k-means centres behind the tokens (for near codes; not needed at run time)
     stats.json        voices, normalisation, figures      prompts.json   voice name -> utterance id
 """
@@ -27,7 +26,6 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Split = Literal["train", "valid"]
 
-SAMPLE_RATE = 24_000  # Hz
 HOP = 480  # samples per mel frame, 20 ms
 FRAMES_PER_TOKEN = 2  # a token lasts 40 ms
 LEAST_SHARE, MOST_REPEATS = 0.35, 5  # of a voice in the utterances that are trained on
@@ -42,7 +40,6 @@ class Utterance:
     n_tokens: int
     frame_start: int
     token_start: int
-    has_wav: bool
 
     @property
     def n_frames(self) -> int:
@@ -55,10 +52,6 @@ class Utterance:
     @property
     def token_range(self) -> slice:
         return slice(self.token_start, self.token_start + self.n_tokens)
-
-    @property
-    def samples(self) -> slice:
-        return slice(HOP * self.frame_start, HOP * (self.frame_start + self.n_frames))
 
 
 def balanced(utterances: list[Utterance]) -> list[Utterance]:
@@ -88,9 +81,8 @@ class Dataset:
     def voices(self) -> list[str]:
         return [voice["name"] for voice in self.stats["voices"]]
 
-    def split(self, name: Split, *, wav: bool = False) -> list[Utterance]:
-        """The utterances of one split; with `wav` only those whose waveform was kept."""
-        return [u for u in self.utterances if u.split == name and (u.has_wav or not wav)]
+    def split(self, name: Split) -> list[Utterance]:
+        return [u for u in self.utterances if u.split == name]
 
     def find(self, utterance_id: str) -> Utterance:
         return self._by_id[utterance_id]
@@ -114,12 +106,6 @@ class Dataset:
     def align(self, utterance: Utterance) -> Ints:
         """[K] index of the character spoken at each token, never falling."""
         return self._align[utterance.token_range].astype(np.int64)
-
-    def wav(self, utterance: Utterance) -> Floats:
-        """[N] samples within -1..1."""
-        if not utterance.has_wav:
-            raise ValueError(f"utterance {utterance.id} was rendered without its waveform; use split(name, wav=True)")
-        return self._map("wav.i16")[utterance.samples].astype(np.float32) / 32768.0
 
     def text(self, utterance: Utterance) -> str:
         return utterance.text

@@ -33,7 +33,6 @@ class FakeDataset:
                 n_tokens=length,
                 frame_start=0,
                 token_start=0,
-                has_wav=False,
             )
             for index, length in enumerate(LENGTHS)
         ]

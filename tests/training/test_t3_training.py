@@ -46,7 +46,7 @@ def work(tmp_path: Path) -> Path:
         n_tokens = 2 * len(text)
         entry = {"id": str(index), "voice": index % 2, "text": text, "split": "valid" if index < 3 else "train"}
         entry |= {"n_tokens": n_tokens, "frame_start": 0, "token_start": len(np.concatenate([*tokens, []]))}
-        lines.append(json.dumps(entry | {"has_wav": False}))
+        lines.append(json.dumps(entry))
         tokens.append(np.arange(n_tokens, dtype=np.int16) % 32)
         align.append(np.arange(n_tokens, dtype=np.int16) // 2)
     (folder / "meta.jsonl").write_text("\n".join(lines))
@@ -55,7 +55,7 @@ def work(tmp_path: Path) -> Path:
     np.save(folder / "tokens.i16.npy", np.concatenate(tokens))
     np.save(folder / "align.i16.npy", np.concatenate(align))
     np.save(folder / "codebook.f32.npy", np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32))
-    for name in ("mel.f16", "f0.f32", "wav.i16"):
+    for name in ("mel.f16", "f0.f32"):
         np.save(folder / f"{name}.npy", np.zeros(1, np.float32))
     (tmp_path / "t3.json").write_text(json.dumps(CONFIG))
     return tmp_path
