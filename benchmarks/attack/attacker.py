@@ -1,4 +1,6 @@
-"""How do the calls of one attacker end? It attacks for some seconds, in a process of its own.
+"""How do the calls of one attacker end?
+
+It attacks for some seconds, in a process of its own.
 
     python -m benchmarks.attack.attacker 'flushes' 127.0.0.1:50051 10
 

@@ -198,11 +198,14 @@ class Scheduler:
 
     def to_feed(self, stepping: Sequence[RunningUtterance]) -> RunningUtterance | None:
         """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first.
-        None while one that steps has heard nothing yet and is due sooner: each of its steps would wait for a text."""
+        Who has heard something waits while one that steps has heard nothing yet and is due sooner: each of its steps
+        would wait for a text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
         first = min(feeding, key=due_ns, default=None)
+        if first is None or not first.runs_out_ns:
+            return first
         waiting = [running for running in stepping if not running.runs_out_ns]
-        return None if first is None or any(due_ns(one) < due_ns(first) for one in waiting) else first
+        return None if any(due_ns(one) < due_ns(first) for one in waiting) else first
 
     def to_step(self) -> list[RunningUtterance]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many

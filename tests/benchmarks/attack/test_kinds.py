@@ -32,9 +32,7 @@ def test_unknown_fields_are_passed_over_by_who_reads_them() -> None:
     assert pb.SynthesizeRequest.FromString(data).text.text == "Hello."
 
 
-@pytest.mark.parametrize(
-    "kind", [*SHORT, "garbage in place of a message", "CreateVoice, trickling", "calls given up at once"]
-)
+@pytest.mark.parametrize("kind", [*SHORT, *OTHERS])
 async def test_calls_end_with_a_canonical_code(kind: str, served: Served) -> None:
     """`make attack` looks at all kinds; some take seconds."""
     target = Target(served.address)
@@ -49,6 +47,6 @@ async def test_calls_end_with_a_canonical_code(kind: str, served: Served) -> Non
 @pytest.mark.timeout(240)
 def test_a_neighbour_notices_nothing_of_the_worst_kinds() -> None:
     """With slack: what was mended here took seconds, and the machine of a test is not quiet."""
-    command = [sys.executable, "-m", "benchmarks.attack", "--short", "--seconds", "3", "--slack", "5"]
+    command = [sys.executable, "-m", "benchmarks.attack", "--short", "--seconds", "3", "--slack", "10"]
     done = subprocess.run([*command, "--", "--max-utterances", "8"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -128,6 +128,11 @@ def test_the_next_steps_of_one_who_has_heard_nothing_wait_for_nobodys_text() -> 
     assert scheduler.to_feed([]) is waits
     waits.decoding = object()  # type: ignore[assignment]
     assert scheduler.to_feed([waits]) is None
+    Caller(scheduler, "new").update(lambda running: setattr(running, "row", object()))
+    new = scheduler._running["new"]
+    new.begun_ns = 2
+    assert scheduler.to_feed([waits]) is new, "its own first sound waits as well"
+    del scheduler._running["new"]
     waits.runs_out_ns = 1_000_000_000
     assert scheduler.to_feed([waits]) is heard
 
