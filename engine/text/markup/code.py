@@ -62,12 +62,17 @@ def fence(opening: str, spoken: bool) -> Callable[[Cursor], bool]:
                 cursor.rest = None
                 return True
             begins = False
-        stop = cursor.text.find("\n", cursor.at) + 1
-        begins = stop > 0
+        stop = cursor.text.find("\n", cursor.at)
+        begins = stop >= 0
+        end = stop if begins else len(cursor.text)
         if spoken:
-            cursor.keep(stop or len(cursor.text))
+            cursor.keep(end)
         else:
-            cursor.drop(stop or len(cursor.text))
+            cursor.drop(end)
+        if begins and spoken:
+            cursor.break_line(end + 1, "\n")
+        elif begins:
+            cursor.drop(end + 1)
         return True
 
     return read
