@@ -1,9 +1,10 @@
-"""How do the calls of one attacker end? It attacks for some seconds, in a process of its own.
+"""How do the calls of one attacker end?
 
     python -m benchmarks.attack.attacker 'flushes' 127.0.0.1:50051 10
 
-It runs at the lowest priority: an attacker on another machine takes no time of the server's processors but through
-what it sends. Prints one JSON object: how often which outcome was seen.
+It attacks for some seconds, in a process of its own, at the lowest priority: an attacker on another machine
+takes no time of the server's processors but through what it sends. Prints one JSON object: how often which outcome was
+seen.
 """
 
 from __future__ import annotations
