@@ -4,8 +4,9 @@ It attacks for some seconds, in a process of its own.
 
     python -m benchmarks.attack.attacker 'flushes' 127.0.0.1:50051 10
 
-It runs at the lowest priority: an attacker on another machine takes no time of the server's processors but through
-what it sends. Prints one JSON object: how often which outcome was seen.
+It attacks for some seconds, in a process of its own, at the lowest priority: an attacker on another machine
+takes no time of the server's processors but through what it sends. Prints one JSON object: how often which outcome was
+seen.
 """
 
 from __future__ import annotations
