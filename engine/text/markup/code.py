@@ -55,10 +55,10 @@ def fence(opening: str, spoken: bool) -> Callable[[Cursor], bool]:
             stop = seen.text.find("\n", cursor.at)
             if stop < 0 and seen.grows:
                 return False
-            end = _END.match(seen.text[cursor.at : stop if stop >= 0 else None])
-            if end and end[1].startswith(opening):
+            closing = _END.match(seen.text[cursor.at : stop if stop >= 0 else None])
+            if closing and closing[1].startswith(opening):
                 cursor.end_block()
-                cursor.drop(cursor.at + end.end())
+                cursor.drop(cursor.at + closing.end())
                 cursor.rest = None
                 return True
             begins = False
