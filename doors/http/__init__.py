@@ -2,5 +2,5 @@
 
 An HTTP request -> `requests` -> an utterance of the client -> `formats` -> `speech`, which writes while it is spoken.
 `errors` says refusals in OpenAI's words. `listing` tells voices and models, `app` puts the routes together, `server`
-listens, `connections` bounds who may stay, `options` reads the command line.
+listens, `connections` and `strangers` bound who may stay and ask, `options` reads the command line.
 """

@@ -14,6 +14,7 @@ from ..aliases import Aliases
 from . import cloning, listing, speech
 from .errors import BadRequest, plain, response_of
 from .requests import read_speech, token_of
+from .strangers import Strangers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,30 +28,40 @@ class Door:
         """`client`: open, without a token."""
         self._client = client
         self._aliases = aliases
-
-    def _of(self, request: web.Request) -> Client:
-        return self._client.on_behalf_of(token_of(request))
+        self._strangers = Strangers()
 
     async def speech(self, request: web.Request) -> web.StreamResponse:
-        client = self._of(request)
+        token = token_of(request)
         asked = await read_speech(request, self._aliases)
-        async with client.utterance(**asked.options) as utterance:
-            return await speech.speak(request, asked, utterance)
+        with self._strangers.request(token) as recognised:
+            async with self._client.on_behalf_of(token).utterance(**asked.options) as utterance:
+                return await speech.speak(request, asked, utterance, recognised)
 
     async def voices(self, request: web.Request) -> web.StreamResponse:
-        return await listing.voices(self._of(request), self._aliases)
+        return await self._ask(request, lambda client: listing.voices(client, self._aliases), proves=False)
 
     async def create_voice(self, request: web.Request) -> web.StreamResponse:
-        return await cloning.create(request, self._of(request))
+        return await self._ask(request, lambda client: cloning.create(request, client))
 
     async def delete_voice(self, request: web.Request) -> web.StreamResponse:
-        return await cloning.delete(request.match_info["voice"], self._of(request))
+        return await self._ask(request, lambda client: cloning.delete(request.match_info["voice"], client))
 
     async def audio_models(self, request: web.Request) -> web.StreamResponse:
         return listing.audio_models()
 
     async def models(self, request: web.Request) -> web.StreamResponse:
-        return await listing.models(self._of(request))
+        return await self._ask(request, listing.models)
+
+    async def _ask(
+        self, request: web.Request, ask: Callable[[Client], Awaitable[web.Response]], *, proves: bool = True
+    ) -> web.StreamResponse:
+        """`proves`: an answer says that the service took the token."""
+        token = token_of(request)
+        with self._strangers.request(token) as recognised:
+            response = await ask(self._client.on_behalf_of(token))
+            if proves:
+                recognised()
+            return response
 
     async def health(self, request: web.Request) -> web.StreamResponse:
         return await listing.health(self._client)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from aiohttp import web
 
@@ -25,12 +25,15 @@ _PIECE_BYTES = SAMPLE_RATE // 10 * SAMPLE_BYTES  # 100 ms: so much is encoded be
 _log = logging.getLogger(__name__)
 
 
-async def speak(request: web.Request, asked: SpeechRequest, utterance: Utterance) -> web.StreamResponse:
-    """Raises ClientError as long as nothing was answered."""
+async def speak(
+    request: web.Request, asked: SpeechRequest, utterance: Utterance, on_first: Callable[[], None]
+) -> web.StreamResponse:
+    """`on_first` is called when the first chunk is there. Raises ClientError as long as nothing was answered."""
     await utterance.push(asked.text)
     await utterance.end()
     chunks = aiter(utterance)
     first = await anext(chunks, None)
+    on_first()
     response = web.StreamResponse(headers=_headers(asked, utterance))
     response.enable_chunked_encoding()
     await response.prepare(request)
