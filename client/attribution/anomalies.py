@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from .._clock import Span
 from .baseline import Normal
-from .causes import Blocks
 from .clock_bounds import ClockBounds
 from .critical_path import Budget
 from .durations import Step
 from .hops import Hop
+from .known_blocks import Blocks
 from .observations import Observations, length_ns, merged, without
 
 BLAMED_NS = 60_000_000  # less is the ordinary unrest of a busy machine

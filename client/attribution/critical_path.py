@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 from .._clock import Span
 from ..record import Record
-from .causes import Blocks
 from .chunk_timeline import ChunkTimeline
 from .clock_bounds import ClockBounds
 from .durations import (
@@ -33,6 +32,7 @@ from .durations import (
     writing,
 )
 from .hops import Hop
+from .known_blocks import Blocks
 
 AUDIBLE_GAP_NS = 5_000_000  # a shorter silence is not heard as a break
 

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 from .._clock import Span
 from ..record import Record, Sent
-from .causes import Blocks
 from .chunk_timeline import ChunkTimeline
 from .clock_bounds import ClockBounds
 from .hops import Hop
+from .known_blocks import Blocks
 from .observations import Observations, without
 
 ON_SERVER = (Hop.SERVER_LOOP,)

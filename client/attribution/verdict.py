@@ -13,13 +13,13 @@ from .._clock import ClockOffset
 from ..record import Record
 from .anomalies import BLAMED_NS, NEVER_BLAMED, Anomaly, find
 from .baseline import Normal, Run
-from .causes import Blocks, known_blocks
 from .chunk_timeline import ChunkTimeline, chunk_timelines
 from .clock_bounds import ClockBounds, clock_bounds
 from .critical_path import AUDIBLE_GAP_NS, Budget, budgets
 from .durations import Step, steps
 from .evidence import evidence
 from .hops import Hop
+from .known_blocks import Blocks, known_blocks
 from .observations import NOTHING_OBSERVED, Observations, length_ns
 
 SILENCE_WEIGHT = 3  # of a millisecond that was missing in the sound, against one that delayed something

@@ -1,4 +1,4 @@
-"""The sound device: its rates, streams and loss, and a resampler for it.
+"""The sound device: its rates and streams, and a resampler for it. What follows its loss is in player.py.
 
 PortAudio is reached through `sounddevice`, which is imported only when something is played.
 """

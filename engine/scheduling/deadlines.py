@@ -19,7 +19,7 @@ from engine.scheduling.running import RunningUtterance
 NS_PER_S = 1_000_000_000
 WRITER_NS = 400_000_000  # before a listener runs out: text that comes later is the reason for a late chunk
 MOST_SLACKS = 1000  # that are kept for whoever asks
-LEAST_SOUND_S = 0.06  # of a first chunk: shorter ones are no start, see "TTFA"
+LEAST_SOUND_S = 0.06  # of a first chunk: the 40 ms that TTFA counts, behind the 20 ms that published models mute
 ABOUT = 0.03  # of a cost: so much more or less makes no other machine
 HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of the pre-buffer costs less than a gap
 

@@ -341,7 +341,7 @@ class Scheduler:
             fresh=index == 0,
             lead_s=deadlines.lead_s(running, now),
             others=order,
-            company=len(self._running) > 1,
+            others_running=len(self._running) > 1,
             urgent=contention.urgent_besides(order),
             spare_s=contention.spare_s(order),
         )

@@ -3,7 +3,8 @@
 `deadline_window` decides from the listener's deadline and from what the machine costs now. A first window is as small
 as gap-free playback allows. After it a window waits, and so grows, until it is full or its audio would come late; large
 windows cost less for a token and know more of what follows. `ladder_window` takes sizes from a fixed list, so that they
-depend on the tokens alone. Both are pure: seconds and tokens go in, a window or a waiting time comes out.
+depend on the tokens alone. The largest size of that list also bounds the windows that are decided by deadline
+(`largest` of `Timing` and `Machine`). Both are pure: seconds and tokens go in, a window or a waiting time comes out.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class SegmentStatus:
     fresh: bool  # no window of this segment was run yet
     lead_s: float | None  # how long the listener's audio lasts from now; None: nothing was sent yet
     others: int  # utterances whose windows stand in front: their listeners run out sooner
-    company: bool = False  # whether there are other utterances, one of whose windows may just have begun
+    others_running: bool = False  # whether there are other utterances, one of whose windows may just have begun
     urgent: int = 0  # other utterances whose listeners run out before all could be given a full window
     spare_s: float = math.inf  # how long the flow may be busy with this one before another one's audio comes late
 
@@ -122,7 +123,7 @@ def _about(tokens: int) -> int:
 
 
 def _slack_s(segment: SegmentStatus, machine: Machine) -> float:
-    return SLACK_S + (machine.window_s(machine.largest) if segment.company else 0.0)
+    return SLACK_S + (machine.window_s(machine.largest) if segment.others_running else 0.0)
 
 
 def _until_next_turn(segment: SegmentStatus, machine: Machine) -> int:

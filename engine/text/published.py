@@ -18,7 +18,7 @@ from engine.text.languages import LanguageSteps, Step
 from engine.text.lengths import split_long
 from engine.text.normalize import write_out
 from engine.text.pronunciations import NONE, Pronunciations
-from engine.text.punctuation import BASE, GPT2, MULTILINGUAL, Punctuation
+from engine.text.published_punctuation import BASE, GPT2, MULTILINGUAL, Punctuation
 from engine.text.tokenized import TokenizedText
 from engine.text.tokenizer import SPACE, UNKNOWN, TextTokenizer
 

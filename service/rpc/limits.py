@@ -1,6 +1,6 @@
 """What one caller may take of the server before anybody looks at what it says: calls and messages, also per second.
 
-docs/limits.md lists these limits and all others.
+The numbers are flags of the service: fields of `ServiceConfig` in service/config.py. docs/limits.md lists all limits.
 """
 
 from __future__ import annotations

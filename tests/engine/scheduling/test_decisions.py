@@ -104,7 +104,7 @@ def obvious_jobs(scheduler: Scheduler, now: int) -> list[tuple[str, Window]]:
             fresh=running.segment_windows == 0,
             lead_s=scheduler.deadlines.lead_s(running, now),
             others=sum(due < due_ns(running) for due in others),
-            company=len(heads) > 1,
+            others_running=len(heads) > 1,
             urgent=sum(due < horizon_ns for due in others),
             spare_s=min(
                 ((due - now) / NS_PER_S - turn * turn_s for turn, due in enumerate(sorted(others), 1)), default=math.inf

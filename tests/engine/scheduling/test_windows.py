@@ -40,7 +40,7 @@ def test_others_in_front_make_a_window_run_sooner() -> None:
 
 
 def test_in_company_a_window_is_made_sooner_by_one_that_may_just_have_begun() -> None:
-    alone_s, among_others_s = plan(RUNNING), plan(replace(RUNNING, company=True))
+    alone_s, among_others_s = plan(RUNNING), plan(replace(RUNNING, others_running=True))
     assert isinstance(alone_s, float)
     assert among_others_s == pytest.approx(alone_s - MACHINE.window_s(25))
 

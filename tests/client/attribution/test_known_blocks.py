@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from client._clock import Span
-from client.attribution.causes import Blocks, known_blocks
 from client.attribution.durations import on_the_way
 from client.attribution.hops import Hop
+from client.attribution.known_blocks import Blocks, known_blocks
 from client.attribution.observations import NOTHING_OBSERVED, Observations, length_ns
 from client.record import DeviceLog
 from tests.client.conftest import MS, receipt, record
