@@ -1,4 +1,4 @@
-"""Does the verdict name the step that was delayed, with the right amount?
+"""Does the verdict name the hop that was delayed, with the right amount?
 
 One step of one utterance at a time is delayed on purpose, and the verdict is asked.
 
