@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -77,11 +78,12 @@ class Server:
             await self.open()
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
-        tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, self._server)
+        running = cast(grpc.aio.Server, _Running(self._server))
+        tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, running)
         if dependencies.config.has_riva:
-            riva.add_to(self._server, self._handler, dependencies)
+            riva.add_to(running, self._handler, dependencies)
         if dependencies.config.has_reflection:
-            _add_reflection(self._server)
+            _add_reflection(running)
         self._border.loaded = True
         await self._say(health_pb2.HealthCheckResponse.SERVING)
         dependencies.metrics.serving(True)
@@ -120,6 +122,17 @@ class Server:
             self._handler.close()
 
 
+class _Running:
+    """A server that has started, to generated code that adds a service: handlers can be added to it, but not be
+    registered by method as well, which gRPC would warn of; it finds them without."""
+
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
+
+    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
+        pass
+
+
 def _bound(add_port: Callable[[str], int], address: str) -> int:
     """Binds `address`. Raises AddressError."""
     folder = Path(address.removeprefix("unix:")).absolute().parent
@@ -148,12 +161,12 @@ def _options(config: ServiceConfig) -> list[tuple[str, int]]:
 def _add_reflection(server: grpc.aio.Server) -> None:
     """Reflection as v1alpha, the wheel's only version, and again under the name of v1, whose messages are the same."""
     names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
     servicer = reflection.aio.ReflectionServicer(names)
     method = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    handler = grpc.method_handlers_generic_handler(_REFLECTION_V1, {"ServerReflectionInfo": method})
-    server.add_generic_rpc_handlers((handler,))
+    for name in (reflection.SERVICE_NAME, _REFLECTION_V1):
+        handler = grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": method})
+        server.add_generic_rpc_handlers((handler,))

@@ -33,7 +33,7 @@ async def test_server_info_tells_what_acts_and_what_does_not(served: Served) -> 
     assert info.default_streaming.max_lead.seconds == 10
     assert info.default_sampling.HasField("temperature")
     assert not info.default_sampling.HasField("cfg_weight")
-    assert info.features == pb.Features(playback_reports=True, voice_cloning=True)
+    assert info.features == pb.Features(playback_reports=True, voice_cloning=True, pronunciations=True)
 
 
 async def test_the_clock_is_unix_nanoseconds(served: Served) -> None:
@@ -87,3 +87,9 @@ async def test_reflection_can_be_left_out(serve: Serve) -> None:
         for version in ("v1", "v1alpha"):
             method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
             assert await served.channel.stream_stream(method)().code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_server_starts_without_a_warning(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    async with serve():
+        pass
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
