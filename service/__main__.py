@@ -42,6 +42,7 @@ from service.server import AddressError, Server
 if TYPE_CHECKING:
     from engine.options import EngineOptions
 
+TELLS_S = 1.0  # that a server whose engine broke tells so
 END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
 
 _log = logging.getLogger("service")
@@ -116,7 +117,7 @@ async def _serve(options: Options) -> int:
         await asyncio.to_thread(_announce, engine, options.service.address, server.port)
         await _first(stop, broke)
         if broken := engine.broken():
-            await server.end()
+            await server.end(TELLS_S)
             return process_end.CODES[broken.fault]
         _log.info("draining: up to %g s for running utterances", options.service.drain_timeout_s)
         process_end.end_within(options.service.drain_timeout_s + END_LIMIT_S, process_end.STOPPED)

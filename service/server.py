@@ -99,9 +99,11 @@ class Server:
         for name in ("", SERVICE):
             await self._health.set(name, status)
 
-    async def end(self) -> None:
-        """The engine broke: calls under way are told so, and new ones find nobody."""
-        await asyncio.gather(self._server.stop(_STOP_GRACE_S), self._probes.stop(_STOP_GRACE_S))
+    async def end(self, tells_s: float = 0.0) -> None:
+        """There is no engine, or it broke. For `tells_s` calls are still told so: once the transport stops, those that
+        come are cancelled without a word."""
+        await asyncio.sleep(tells_s)
+        await asyncio.gather(self._server.stop(0.0), self._probes.stop(0.0))
 
     async def stop(self, at_once: asyncio.Event) -> None:
         """Drains first; `at_once` ends the drain."""

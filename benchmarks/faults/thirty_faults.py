@@ -28,7 +28,7 @@ from client import Client
 from client.errors import ClientError
 
 FLAGS = ("--max-utterances", "6", "--idle-timeout", "6", "--drain-timeout", "15", "--log-level", "warning")
-NEIGHBOUR = "This neighbour goes on to speak. He does not care what happens next door. All is as it was before. "
+NEIGHBOUR = 2 * "This neighbour goes on to speak. He does not care what happens next door. All is as it was before. "
 VICTIM = "This one is struck in the middle. It may not hear the end."
 LIMIT_S = 60.0
 
