@@ -101,9 +101,9 @@ class Server:
 
     async def end(self, tells_s: float = 0.0) -> None:
         """There is no engine, or it broke. For `tells_s` calls are still told so: once the transport stops, those that
-        come are cancelled without a word."""
+        come are cancelled without a word. Who has audio waiting is told behind it, and gets twice as long."""
         await asyncio.sleep(tells_s)
-        await asyncio.gather(self._server.stop(0.0), self._probes.stop(0.0))
+        await asyncio.gather(self._server.stop(2 * tells_s), self._probes.stop(0.0))
 
     async def stop(self, at_once: asyncio.Event) -> None:
         """Drains first; `at_once` ends the drain."""
