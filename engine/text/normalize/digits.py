@@ -8,6 +8,7 @@ from re import Match
 from engine.text.normalize import numbers
 from engine.text.normalize.rule import Rule, letters, one_of, rule
 from engine.text.normalize.tables.names import DIRECTIONS, STATES
+from engine.text.normalize.tables.units import UNITS
 
 _SECRET = (  # what a number behind it is read digit by digit for
     r"(?:code|otp|pin|password|passcode|passkey|token|id|account|acct\.?|confirmation|order|tracking|invoice|ticket|case|"
@@ -79,7 +80,8 @@ DIGITS: tuple[Rule, ...] = (
         lambda m: m[1] + telephone(m[2]),
     ),
     rule(
-        r"(?<![\d/.-])(?:\d{2,4}-\d{3}-\d{3,4}|\d{3}-\d{4}|\d{2,4}(?:-\d{2,4}){3,4}|\d{2,3}-\d{2}-\d{4})\b(?!-\d)",
+        r"(?<![\d/.-])(?:\d{2,4}-\d{3}-\d{3,4}|\d{3}-\d{4}|\d{2,4}(?:-\d{2,4}){3,4}|\d{2,3}-\d{2}-\d{4})\b(?!-\d)"
+        rf"(?!\s?(?:{one_of(UNITS)})(?!\w))",
         _telephone,
     ),
     rule(r"(?<![\w.,$£€-])(?:[2-9]11|112|999)(?= (?:call|operator|dispatcher|line))", lambda m: numbers.spelled(m[0])),

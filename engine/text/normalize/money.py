@@ -73,10 +73,6 @@ def _code(amount: str, scale: str, code: str) -> str:
 
 
 MONEY: tuple[Rule, ...] = (
-    # as much of the world writes numbers
-    rule(r"(?<![\w.,(])(\d{1,3}(?:\.\d{3})+),(\d{1,2})(?![\w,])", lambda m: m[1].replace(".", "") + "." + m[2]),
-    rule(r"(?<![\w.,(])(\d{1,3}),(\d{1,2})(?![\d,])", r"\1.\2"),
-    rule(r"(?<![\w.,(])(\d{1,3}(?:\.000){2,3})(?![\w.,])", lambda m: m[1].replace(".", ",")),
     rule(r"\b(US|CA|AU|NZ|HK|SG|NT|S|A|C)\$\s?" + rf"({NUMBER})(?:\s?({_SCALE})\b)?", _of_country),
     rule(rf"\b({one_of(CODES)})\s?({NUMBER})(?:\s?({_SCALE})\b)?", lambda m: _code(m[2], m[3] or "", m[1]), exact=True),
     rule(

@@ -18,7 +18,7 @@ from re import Match
 
 from engine.text.normalize.order import RULES
 from engine.text.normalize.rule import Replacement
-from engine.text.normalize.tables.signs import LETTERS, SIGNS
+from engine.text.normalize.tables.signs import LETTERS, RAISED, SIGNS
 from engine.text.pronunciations import FIRST_PLACE, LAST_PLACE, PLACES
 from engine.text.traced import Traced
 
@@ -26,6 +26,7 @@ _SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
 _CASED_CHARACTERS = str.maketrans(SIGNS)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]{0,30}[ -/]?[@-~]|[@-Z\\^_])?")  # of a terminal
 _GROUPED = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")  # the space inside '12 000'
+_RAISED = re.compile(f"[{''.join(RAISED)}]{{2,12}}")  # '10²³'
 _SPOKEN = frozenset("abcdefghijklmnopqrstuvwxyz'.,?! ")
 _LETTER = re.compile(f"[a-z{PLACES}]")
 _LOOSE_APOSTROPHES = re.compile(rf"(?<![a-z{PLACES}])'+|'+(?![a-z{PLACES}])")
@@ -45,6 +46,7 @@ def traced(text: str | Traced) -> Traced:
         (Traced.of(text) if isinstance(text, str) else text)
         .sub(_ESCAPE, "")
         .sub(_GROUPED, ",")
+        .sub(_RAISED, _exponent)
         .each(lambda char: char.translate(_SPELLED_CHARACTERS))
         .normalized("NFKC")
     )
@@ -57,7 +59,8 @@ def traced(text: str | Traced) -> Traced:
 def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
     """The same text with words for what is not written in words; `tags` pass untouched, as do places of
     pronunciations."""
-    text = _GROUPED.sub(",", _ESCAPE.sub("", re.sub("[\ue000-\uf8ff]", "", text))).translate(_CASED_CHARACTERS)
+    text = _GROUPED.sub(",", _ESCAPE.sub("", re.sub("[\ue000-\uf8ff]", "", text)))
+    text = _RAISED.sub(_exponent, text).translate(_CASED_CHARACTERS)
     places = {tag: chr(_FIRST_TAG + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
     for tag, place in places.items():
         text = text.replace(tag, place)
@@ -67,6 +70,10 @@ def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
     for tag, place in places.items():
         text = text.replace(place, tag)
     return text
+
+
+def _exponent(match: Match[str]) -> str:
+    return "^" + "".join(RAISED[sign] for sign in match[0])
 
 
 def _fitted(replacement: Replacement) -> Callable[[Match[str]], str]:

@@ -13,6 +13,7 @@ from engine.text.normalize.abbreviations import ABBREVIATED
 from engine.text.normalize.capitals import CAPITALS, SHOUTED
 from engine.text.normalize.dates import DATES, STAMPS
 from engine.text.normalize.digits import DIGITS
+from engine.text.normalize.grouped import GROUPED
 from engine.text.normalize.mathematics import MATHEMATICS
 from engine.text.normalize.money import MONEY
 from engine.text.normalize.names import NAMES
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     *TIMES,
     *DATES,
     *NAMES,
+    *GROUPED,
     *MONEY,
     *QUANTITIES,
     *LONG_DASHES,

@@ -7,7 +7,7 @@ from re import Match
 
 from engine.text.normalize import numbers
 from engine.text.normalize.money import before_a_noun
-from engine.text.normalize.rule import DASH, NUMBER, Rule, one_of, rule, small
+from engine.text.normalize.rule import DASH, NUMBER, NUMBER_BEHIND, Rule, one_of, rule, small
 from engine.text.normalize.tables.names import DIRECTIONS
 from engine.text.normalize.tables.units import AREAS, COUNTED, DIVISORS, EXACT_UNITS, LENGTHS, UNITS
 
@@ -17,6 +17,8 @@ _DOT = r"(?:\.(?=\s(?-i:[a-z\d(])))?"  # of an abbreviated unit inside a sentenc
 _QUOTED = 80  # characters in front of a sign that may open a quotation which it closes
 _POWERS = {"squared": "square", "cubed": "cubic"}
 _MEASURED = "at|to|of|below|above|about|around|is|was|hit|reached|between|and|under|over"
+_STRENGTHS = "mg|mcg|μg|ug"
+_WIDEST = 20  # how many times its beginning the end of a range of doses is at most
 _WAITED = (  # before a number of seconds: '10s' is no plural there
     "for|after|within|every|takes?|took|wait|waits|waited|last|lasts|lasted|about|only|just|under|over|than|another|"
     "delay|timeout|of|at|by|sleep|~"
@@ -79,6 +81,28 @@ def _position(match: Match[str]) -> str:
     return " ".join([*parts, DIRECTIONS[match[4]]])
 
 
+def _mixed(match: Match[str]) -> str:
+    """'1-1/2' -> '1 and 1/2': what is less than one ends no range that begins with one or more."""
+    whole, above, below = match.groups()
+    return f"{whole} and {above}/{below}" if 0 < int(above) < int(below) else match[0]
+
+
+def _strengths(match: Match[str]) -> str:
+    """'875-125 mg', '5/325 mg' -> '875, 125 mg': of a medicine with two substances. A range rises, and not so far."""
+    first, last = (float(number.replace(",", "")) for number in match.groups())
+    return f"{match[1]}, {match[2]}" if last < first or last >= _WIDEST * first else match[0]
+
+
+def _part_of_unit(match: Match[str]) -> str:
+    """'1/2 mg' -> 'one half milligram', '2 and 1/2 mL' -> 'two and one half milliliters'."""
+    whole, above, below, unit = match.groups()
+    one, many = LENGTHS.get(small(unit)) or UNITS[small(unit)]
+    if not 0 < int(above) < int(below):
+        return match[0]
+    said = f"{numbers.cardinal(whole.removesuffix(' and '))} and " if whole else ""
+    return f"{said}{numbers.fraction(above, below)} {many if whole and not before_a_noun(match) else one}"
+
+
 def _plural(match: Match[str]) -> str:
     digits = match[1]
     words = numbers.year(digits) if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits) else numbers.cardinal(digits)
@@ -104,7 +128,9 @@ def _integer(match: Match[str]) -> str:
 QUANTITIES: tuple[Rule, ...] = (
     rule(r"\b50/50\b", "fifty fifty"),
     rule(r"\bv(?=\d)", "v ", exact=True),
-    rule(r"(?<![\w.,:/-])([1-9]\d{0,2})((?: \d{3})+)(?!\w| \d|[-.:/]\d)", lambda m: m[1] + m[2].replace(" ", ",")),
+    # what looks like a range and is none
+    rule(rf"(?<![\w/.,-])(\d{{1,3}}){DASH}(\d{{1,2}})/(\d{{1,2}})(?![\w/])", _mixed),
+    rule(rf"({NUMBER})(?:{DASH}|/)({NUMBER_BEHIND})(?=\s?(?:{_STRENGTHS})\b)", _strengths),
     # ranges: 'to' between numbers, whatever is behind them
     rule(r"(?<=\d)~(?=\d)|(?<=\d)\s?[–—]\s?(?=[$£€]?\d)|(?<=\d)(?<!\d\s)-(?=\d)", " to "),
     rule(rf"(?<=\d[%°kKmM])\s?{DASH}\s?(?=\d)|(?<=°[CF])\s?{DASH}\s?(?=\d)", " to "),
@@ -134,6 +160,8 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),
     rule(r"(?<=\d\d\d)\s?×\s?(?=\d\d\d)|(?<=\d)\s?x\s?(?=\d)", " by "),
     rule(r"(\d)[\s-](?=\d/\d)", r"\1 and "),
+    rule(rf"(?<![\w/.,])(\d{{1,3}} and )?(\d{{1,2}})/(\d{{1,2}})[\s-]?({_ANY})(?!\w){_DOT}", _part_of_unit),
+    rule(r"(?<![\w/.,])(\d{1,3} and )?(\d{1,2})/(\d{1,2})[\s-]?(in)(?:\.(?!\w)|(?=[,;)]|$))", _part_of_unit),
     rule(r"(?<![\w/.])(\d{1,3})/\1(?![\w/.])", r"\1 \1"),
     rule(r"(?<![\w/.])(\d{3}/\d{2,3}|\d{2}/\d{3})(?![\w/.])", lambda m: m[1].replace("/", " over ")),
     rule(r"(?<![\w/.,])(\d{1,2})/(\d{1,4})\b(?!/|\.\d)", lambda m: numbers.fraction(m[1], m[2])),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.text.normalize import normalize, traced, write_out
-from tests.engine.text.written_forms import FRESH, KNOWN, expanded, letters_of, read_forms
+from tests.engine.text.written_forms import CRITICISED, FRESH, KNOWN, expanded, letters_of, read_forms
 
 ENOUGH = 0.92
 KINDS = {  # of complaints about other systems: the classes that they are of
@@ -63,6 +63,12 @@ def test_nearly_all_forms_are_read_as_a_person_would(table: Path, normaliser: Ca
     wrong = [(form.written, said) for form in forms if not form.is_read(said := normaliser(form.written))]
     assert len(forms) >= 400
     assert 1 - len(wrong) / len(forms) >= ENOUGH, wrong
+
+
+@pytest.mark.parametrize("normaliser", [normalize, write_out])
+def test_every_form_that_was_criticised_is_read_right(normaliser: Callable[[str], str]) -> None:
+    forms = read_forms(CRITICISED)
+    assert not [(form.written, said) for form in forms if not form.is_read(said := normaliser(form.written))]
 
 
 @pytest.mark.parametrize("normaliser", [normalize, write_out])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 KNOWN = Path(__file__).parent / "written_forms.tsv"  # the rules were made with these
 FRESH = Path(__file__).parent / "fresh_forms.tsv"  # written after the rules
+CRITICISED = Path(__file__).parent / "criticised_forms.tsv"  # kinds that a reader from outside found misread
 _INNERMOST = re.compile(r"\(([^()\[\]]*)\)|\[([^()\[\]]*)\]")
 
 

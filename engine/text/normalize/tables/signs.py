@@ -9,7 +9,7 @@ _FRACTIONS = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 SIGNS = {  # one character for each sign that is written in several ways, and words for what has none
     **dict.fromkeys("‘’‛ʼ′´", "'"),
     **dict.fromkeys("“”„‟″«»", '"'),
-    **dict.fromkeys("−‒‐‑", "-"),
+    **dict.fromkeys("‒‐‑", "-"),
     **dict.fromkeys("～∼", "~"),
     **{sign: " " + unicodedata.normalize("NFKC", sign).replace("\u2044", "/") for sign in _FRACTIONS},
     "\u2044": "/",
@@ -29,6 +29,7 @@ SIGNS = {  # one character for each sign that is written in several ways, and wo
     "℉": "°F",
     "№": "No. ",
 }
+RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
 LETTERS = {  # what a voice that knows a-z only makes of others
     **dict.fromkeys("—―", " - "),
     "`": "'",
