@@ -61,6 +61,9 @@ _NAME_ENDS = _words(  # behind a dot, a host's or a file's last part even with a
     "com net org edu gov io ai dev app js ts py md txt pdf html css json xml csv exe zip java cpp rs go sh co uk de us "
     "yaml yml toml ini cfg doc docx xls xlsx ppt pptx png jpg jpeg gif svg mp3 mp4 wav vue jsx tsx php rb"
 )
+_MAY_GO_ON = re.compile(
+    r"(?<![:/\d])(?!(?:1[5-9]|20)\d\d\Z)\d+\Z|\A(?:https?://[^/.]*|(?:https?://)?www(?:\.[^/.]*)?)\Z"
+)
 _NAME_SIGNS = frozenset("@/\\_=.#")
 
 
@@ -90,17 +93,17 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
 
 
 def ends_well(text: str, begin: int) -> bool:
-    """Whether the text from `begin` on is a whole sentence, by what it ends with: not the dot of an abbreviation or of
-    a number that may go on."""
-    return _last_mark(text, begin, digits=False)
+    """Whether the text from `begin` on is a whole sentence, by what it ends with: not the dot of an abbreviation, of a
+    number or of an address that may go on."""
+    return _last_mark(text, begin, may_go_on=False)
 
 
 def ends_somehow(text: str, begin: int) -> bool:
-    """As `ends_well`, and a dot behind a digit counts."""
-    return _last_mark(text, begin, digits=True)
+    """As `ends_well`, and the dot of a number or an address counts, too."""
+    return _last_mark(text, begin, may_go_on=True)
 
 
-def _last_mark(text: str, begin: int, digits: bool) -> bool:
+def _last_mark(text: str, begin: int, may_go_on: bool) -> bool:
     tail = max(begin, len(text) - _NEARBY)
     marks = [mark for mark in MARK.finditer(text, tail) if mark.lastgroup in ("stop", "wide_stop")]
     if not marks or text[marks[-1].end() :].strip():
@@ -108,9 +111,9 @@ def _last_mark(text: str, begin: int, digits: bool) -> bool:
     mark = marks[-1]
     if mark.lastgroup == "wide_stop":
         return True
-    if mark[0].startswith(".") and text[mark.start() - 1 : mark.start()].isdigit():
-        return digits
     word = _word_before(text, begin, mark)
+    if mark[0] == "." and _MAY_GO_ON.search(word):
+        return may_go_on
     return "." not in mark[0] or not _is_abbreviation(word) or word.lower() in _ENDS_ANYWAY
 
 

@@ -100,3 +100,35 @@ def test_a_slow_writer_gets_whole_sentences(sentence: str, pace_s: float) -> Non
     pieces = [(n * pace_s, word + " ") for n, word in enumerate(text.split(" "))]
     assert " ".join(said for _, said in after(pieces, pieces[-1][0] + 2)) == text
     assert all(said[-1] in '.!?。")”' for _, said in after(pieces, pieces[-1][0] + 2))
+
+
+TORN = [
+    ("Dose is 0.", "5 mg daily."), ("It is $1,250.", "50 in all."), ("It is $3.", "99 today."),
+    ("I weigh 2.", "5 kg more."), ("Use v2.", "1 of it."), ("Take (0.", "25 mg) now."), ("Pi is “3.", "14” or so."),
+    ("It grew by -0.", "5 percent."), ("Pay €1.", "250,00 now."), ("The host is 192.", "168.0.1 here."),
+    ("Visit www.", "example.org now."), ("Visit https://www.", "example.org now."),
+    ("See https://example.", "org now."),
+]  # fmt: skip
+ENDED = ["It was built in 1987.", "That was in 2019.", "We meet at 10:30.", "It is 3/4.", "See www.example.org."]
+
+
+@pytest.mark.parametrize(("begun", "rest"), TORN)
+@pytest.mark.parametrize("pause_s", [1.5, 4])
+def test_no_pause_ends_a_number_or_an_address_at_its_dot(begun: str, rest: str, pause_s: float) -> None:
+    cuts = after([(0, begun), (pause_s, rest), (pause_s + 0.1, " ")], pause_s + 0.2)
+    assert [said for _, said in cuts] == [begun + rest]
+
+
+@pytest.mark.parametrize(("begun", "rest"), TORN)
+def test_a_number_at_the_end_of_a_text_is_spoken_after_a_long_pause(begun: str, rest: str) -> None:
+    assert after([(0, begun)], 6.1) == [(6, begun)]
+
+
+@pytest.mark.parametrize("text", ENDED)
+def test_a_year_a_time_and_a_whole_address_end_a_sentence(text: str) -> None:
+    assert [said for _, said in after([(0, text)], 1.1)] == [text]
+
+
+def test_an_ordinal_waits_for_what_follows_its_space() -> None:
+    assert after([(0, "Wir sind am 3. ")], 0.9) == []
+    assert after([(0, "There are 12. ")], 1.1) == [(1, "There are 12.")]
