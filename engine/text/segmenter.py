@@ -11,11 +11,12 @@ Where text is cut depends on the text alone, never on how it was split into piec
 and seed give the same audio. The exceptions are asked for: a flush, and a pause, for which one rule holds. When nothing
 new has come for a moment (2.5 times the usual distance of the pieces, at least 0.2 s, at most the longest wait), what
 waits is spoken if it ends a sentence; after the longest wait it is spoken up to its last clause mark; and only after
-six times that wait up to its last complete word, so that no phrase is torn while it is being written.
+six times that wait up to its last complete word, so that no phrase is torn while it is being written. A dot behind a
+number may be the point of a decimal, one in an address that has just begun may go on: neither ends a sentence so early.
 
 A cut falls behind
   * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ ।
-    need none), unless the dot belongs to an abbreviation, to a number in the middle of a sentence, to a host or file;
+    need none), unless the dot belongs to an abbreviation (`engine.text.dots`), to a number in the middle of a sentence, to a host or file;
   * a line end that is followed by an empty line or a list item;
   * a clause mark (, ; : 、 ، or a dash) once the segment is long enough: early in an utterance, since someone waits;
   * the last clause mark, space or East Asian mark that fits, when a sentence is longer than a segment may be;
@@ -266,10 +267,13 @@ class Segmenter:
         moment_ns = max(_LEAST_PAUSE_NS, round(_PACES * (self._pace_ns or 0)))
         if ends_well(text, begin):
             return min(moment_ns, self._max_delay_ns), len(text)
-        if ends_somehow(text, begin):
+        somehow = ends_somehow(text, begin)
+        if somehow and text[-1].isspace():  # as an ordinal does: 'den 3. juli'
             return self._max_delay_ns, len(text)
         if clauses := [mark.end() for mark in _LAST_CLAUSE.finditer(text, begin)]:
             return self._max_delay_ns, clauses[-1]
+        if somehow:
+            return _PATIENCE * self._max_delay_ns, len(text)
         if complete := _LAST_SPACE.match(text, begin):
             return _PATIENCE * self._max_delay_ns, complete.end()
         return None

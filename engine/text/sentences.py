@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 from re import Match
 
+from engine.text import dots
+from engine.text.dots import words
+from engine.text.normalize.tables.names import TITLES
+
 _CLOSERS = "\"'”’)\\]»」』）】》〉"
 _STOPS = "。！？｡؟۔।॥"  # end a sentence by themselves
 _WIDE_COMMAS = "，、；："
@@ -32,34 +36,33 @@ _LINE_MAY_BREAK = re.compile(r"[ \t]{0,20}(?:[-*•]|\d{1,4}[.)]?)?\Z")
 _PARAGRAPH = re.compile(r"\s*?\n[ \t]*\n")
 _OPENERS = "\"'“‘(["
 
-
-def _words(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-_ABBREVIATIONS = _words(
+_ABBREVIATIONS = words(
     "mr mrs ms dr prof st sr jr vs etc vol fig approx dept est inc ltd co corp gen col lt sgt capt rev hon jan feb mar "
     "apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun e.g i.e a.m p.m ph.d mt ft ave "
     "blvd rd ln hwy apt ste pres sen gov maj cpl cmdr adm messrs ext cf pp "
     "bzw usw ca str evtl vgl sra srta ud uds p.ej mme mlle dott sig bijv enz osv dvs t.ex f.eks bl.a np itd тыс "
     "млн"
 )
-_WITH_A_CAPITAL = _words("sat sun mon wed fig mar dec gen col rev hon ft mt apt adm sen ste")  # else words
-_BEFORE_DIGITS = frozenset(("no", "nr", "nos"))
-_ENDS_ANYWAY = _words("etc usw enz osv itd a.m p.m inc ltd co corp jr sr")
-_STREETS = _words("st dr ave rd blvd ln hwy")
+_WITH_A_CAPITAL = words("sat sun mon wed fig mar dec gen col rev hon ft mt apt adm sen ste")  # else words
+_ENDS_ANYWAY = words("etc usw enz osv itd a.m p.m inc ltd co corp jr sr")
+_STREETS = words("st dr ave rd blvd ln hwy")
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
 _ORDINAL = re.compile(r"\d{1,2}")  # as many languages write it: 'den 3. juli'
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-_STARTERS = _words(
+_STARTERS = words(
     "The It He She We They You I There This That These Those My Your Our Their His Her Please Then But And So If When "
     "Would Could Can Do Did Does Is Are Was Were Yes Let Now After Before In On At For What Where Why How"
 )
-_AFTER_A_TIME = re.compile(r"(?:[A-Z]{2,4}|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?)$")
+_AFTER_A_TIME = re.compile(
+    r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?)$"
+)
 _GLUED = re.compile(r"(?:[A-Z][a-z]{1,30}|[IA](?=[\s'’]))")
-_NAME_ENDS = _words(  # behind a dot, a host's or a file's last part even with a capital
+_NAME_ENDS = words(  # behind a dot, a host's or a file's last part even with a capital
     "com net org edu gov io ai dev app js ts py md txt pdf html css json xml csv exe zip java cpp rs go sh co uk de us "
     "yaml yml toml ini cfg doc docx xls xlsx ppt pptx png jpg jpeg gif svg mp3 mp4 wav vue jsx tsx php rb"
+)
+_MAY_GO_ON = re.compile(
+    r"(?<![:/\d])(?!(?:1[5-9]|20)\d\d\Z)\d+\Z|\A(?:https?://[^/.]*|(?:https?://)?www(?:\.[^/.]*)?)\Z"
 )
 _NAME_SIGNS = frozenset("@/\\_=.#")
 
@@ -90,17 +93,17 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
 
 
 def ends_well(text: str, begin: int) -> bool:
-    """Whether the text from `begin` on is a whole sentence, by what it ends with: not the dot of an abbreviation or of
-    a number that may go on."""
-    return _last_mark(text, begin, digits=False)
+    """Whether the text from `begin` on is a whole sentence, by what it ends with: not the dot of an abbreviation, of a
+    number or of an address that may go on."""
+    return _last_mark(text, begin, may_go_on=False)
 
 
 def ends_somehow(text: str, begin: int) -> bool:
-    """As `ends_well`, and a dot behind a digit counts."""
-    return _last_mark(text, begin, digits=True)
+    """As `ends_well`, and the dot of a number or an address counts, too."""
+    return _last_mark(text, begin, may_go_on=True)
 
 
-def _last_mark(text: str, begin: int, digits: bool) -> bool:
+def _last_mark(text: str, begin: int, may_go_on: bool) -> bool:
     tail = max(begin, len(text) - _NEARBY)
     marks = [mark for mark in MARK.finditer(text, tail) if mark.lastgroup in ("stop", "wide_stop")]
     if not marks or text[marks[-1].end() :].strip():
@@ -108,9 +111,9 @@ def _last_mark(text: str, begin: int, digits: bool) -> bool:
     mark = marks[-1]
     if mark.lastgroup == "wide_stop":
         return True
-    if mark[0].startswith(".") and text[mark.start() - 1 : mark.start()].isdigit():
-        return digits
     word = _word_before(text, begin, mark)
+    if mark[0] == "." and _MAY_GO_ON.search(word):
+        return may_go_on
     return "." not in mark[0] or not _is_abbreviation(word) or word.lower() in _ENDS_ANYWAY
 
 
@@ -121,8 +124,9 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
     if "." not in mark[0]:
         return True
     word = _word_before(text, begin, mark)
-    ordinal = _ORDINAL.fullmatch(word) is not None
-    if not ordinal and not _is_abbreviation(word) and word.lower() not in _BEFORE_DIGITS:
+    before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
+    ordinal, doubtful = _ORDINAL.fullmatch(word) is not None, dots.is_doubtful(word, before)
+    if not ordinal and not _is_abbreviation(word) and not doubtful:
         return True
     following = text[end : end + _NEARBY]
     if _PARAGRAPH.match(following):
@@ -132,9 +136,23 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
         return True if len(following) == _NEARBY else (False if final else None)
     if ordinal:
         return not rest[0].islower()
-    if word.lower() in _BEFORE_DIGITS:
-        return not rest[0].isdigit()
+    if not _is_abbreviation(word):
+        if not final and len(following) < _NEARBY and not dots.may_decide(word, before, rest):
+            return None
+        if dots.goes_on(word, before, rest):
+            return False
+        return _may_end_title(word, rest, final)
     return _may_end(text, begin, mark, word, rest, final)
+
+
+def _may_end_title(word: str, rest: str, final: bool) -> bool | None:
+    """'Fr. Brown', but 'my Fr. Then'"""
+    following = _WORD.match(rest)
+    if word not in TITLES or following is None or not following[0][0].isupper():
+        return True
+    if following.end() == len(rest) < _NEARBY and not final:
+        return None
+    return following[0].partition("'")[0] in _STARTERS
 
 
 def _may_end(text: str, begin: int, mark: Match[str], word: str, rest: str, final: bool) -> bool | None:

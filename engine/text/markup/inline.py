@@ -19,7 +19,7 @@ _OPENERS = "\"'“‘«(（「『【《¿¡`$[*_~<&\\"
 _ESCAPABLE = frozenset("*_#`[](){}~>-.!|$&<+")
 _ESCAPABLE_IN_MARKDOWN = _ESCAPABLE | frozenset("\"%',/:;=?@\\^")
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
-_ENTITY_BEGUN = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{0,31}|#(?:\d{0,7}|[xX][0-9A-Fa-f]{0,6}))?")
+_ENTITY_BEGUN = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{0,31}|#(?:[xX][0-9A-Fa-f]{0,6}|\d{0,7}))?")
 _BAR = re.compile(r"\|(?:[ \t]*+(?::?-++:?)?+[ \t]*+\|)*+(?:[ \t]*+:?-++:?[ \t]*+(?=[\r\n]|\Z))?[ \t]*+")
 _EMOJI = re.compile(r":(?:[+-]1|(?=[a-z0-9_+-]{0,30}[a-z])[a-z0-9_+-]{2,31}):(?!\w)")
 _EMOJI_BEGUN = re.compile(r":[a-z0-9_+-]{0,31}:?")

@@ -21,8 +21,11 @@ _BEGUN = re.compile(
 )
 _BEGUN_WORD = re.compile(rf"</?(?:{_NAME})?\Z")
 _ATTRIBUTE = re.compile(rf"({_NAME})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'=<>`/]+))")
-_LINK = re.compile(r"<((?:https?://|mailto:)?[^\s<>]{1,300})>")
-_LINK_BEGUN = re.compile(r"<(?:https?:|mailto:|[\w.+-]+@)[^\s<>]*\Z|<h(?:t(?:t(?:ps?)?)?)?\Z|<m[a-z]{0,5}\Z")
+_LINK = re.compile(r"<((?:https?://|mailto:)[^\s<>]{1,300}|[\w.+-]{1,64}@[^\s<>]{1,300})>")
+_LINK_BEGUN = re.compile(
+    r"<(?:(?:https?://|mailto:)[^\s<>]{0,300}|h(?:t(?:t(?:p(?:s?(?::/?)?)?)?)?)?|m(?:a(?:i(?:l(?:to?)?)?)?)?"
+    r"|[\w.+-]{1,64}(?:@[^\s<>]{0,300})?)\Z"
+)
 _DECLARATION = re.compile(r"<[!?][^<>]{0,300}>")
 _TIME = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s?(ms|s)")
 

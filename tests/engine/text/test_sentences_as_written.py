@@ -100,3 +100,69 @@ def test_a_slow_writer_gets_whole_sentences(sentence: str, pace_s: float) -> Non
     pieces = [(n * pace_s, word + " ") for n, word in enumerate(text.split(" "))]
     assert " ".join(said for _, said in after(pieces, pieces[-1][0] + 2)) == text
     assert all(said[-1] in '.!?。")”' for _, said in after(pieces, pieces[-1][0] + 2))
+
+
+TORN = [
+    ("Dose is 0.", "5 mg daily."), ("It is $1,250.", "50 in all."), ("It is $3.", "99 today."),
+    ("I weigh 2.", "5 kg more."), ("Use v2.", "1 of it."), ("Take (0.", "25 mg) now."), ("Pi is “3.", "14” or so."),
+    ("It grew by -0.", "5 percent."), ("Pay €1.", "250,00 now."), ("The host is 192.", "168.0.1 here."),
+    ("Visit www.", "example.org now."), ("Visit https://www.", "example.org now."),
+    ("See https://example.", "org now."),
+]  # fmt: skip
+ENDED = ["It was built in 1987.", "That was in 2019.", "We meet at 10:30.", "It is 3/4.", "See www.example.org."]
+
+
+@pytest.mark.parametrize(("begun", "rest"), TORN)
+@pytest.mark.parametrize("pause_s", [1.5, 4])
+def test_no_pause_ends_a_number_or_an_address_at_its_dot(begun: str, rest: str, pause_s: float) -> None:
+    cuts = after([(0, begun), (pause_s, rest), (pause_s + 0.1, " ")], pause_s + 0.2)
+    assert [said for _, said in cuts] == [begun + rest]
+
+
+@pytest.mark.parametrize(("begun", "rest"), TORN)
+def test_a_number_at_the_end_of_a_text_is_spoken_after_a_long_pause(begun: str, rest: str) -> None:
+    assert after([(0, begun)], 6.1) == [(6, begun)]
+
+
+@pytest.mark.parametrize("text", ENDED)
+def test_a_year_a_time_and_a_whole_address_end_a_sentence(text: str) -> None:
+    assert [said for _, said in after([(0, text)], 1.1)] == [text]
+
+
+def test_an_ordinal_waits_for_what_follows_its_space() -> None:
+    assert after([(0, "Wir sind am 3. ")], 0.9) == []
+    assert after([(0, "There are 12. ")], 1.1) == [(1, "There are 12.")]
+
+
+GOES_ON = [
+    "The max. load is 5 kg.", "Keep a min. distance of 2 miles.", "The temp. was 20 degrees.", "Net wt. 12 grams.",
+    "Set the qty. to 5.", "The amt. due is small.", "The avg. price fell.", "All fees incl. tax.",
+    "Ten euros excl. shipping.", "We have misc. items.", "Call tel. 555 now.", "Add 2 tsp. sugar.",
+    "Add 1 tbsp. 30 minutes later.", "It is 4 in. deep.", "A 65-in. screen.", "Drink 12 fl. oz. of it.",
+    "Use 8 oz. flour.", "One pkg. yeast.", "Add 3 qt. water.", "An area of 5 sq. ft. or so.", "Walk 3 mi. north.",
+    "See Eq. 5 and Eq. B here.", "By Sec. IV of it.", "See Figs. 3 and 4.", "Read Ch. 7 or Ch. V today.",
+    "The 2nd ed. was better.", "By Art. 5 of it.", "In vols. 2 and 3.", "By Thm. 4 we win.", "See App. B there.",
+    "Lee et al. agree with it.", "Lee et al. (2019) agree.", "Pay Rs. 500 now.", "Use Acct. 12 today.",
+    "We met Pvt. Ryan there.", "Ask Supt. Lee now.", "So said Fr. Brown once.", "Jo Lee, Esq. agreed.",
+    "Take Rte. 5 now.", "It is in Bldg. C today.", "On Fl. 3 there.", "In Rm. 5 there.", "The serial no. A1B2 is it.",
+    "At 7:00 a.m. Eastern we go.", "By 5 p.m. Pacific we go.", "Ask Det. Stone now.", "Take no. 5 now.",
+]  # fmt: skip
+ENDS_THERE = [
+    ["That is the max.", "Then we left."], ["It is 4 in.", "The box fits."], ["I said no.", "5 people left."],
+    ["Yes or no.", "3 men came."], ["He said, no.", "7 of us did."], ["She likes art.", "5 of us do."],
+    ["Open the app.", "3 tabs show."], ["Come in.", "2 of us are here."], ["It was no.", "1 thing is clear."],
+    ["See Lee et al.", "They agree."], ["I paid the avg.", "It was fine."], ["I like the rep.", "She is good."],
+    ["Do you know Al.", "He is fun."], ["It weighs 5 lbs.", "Lift it."], ["No.", "A man came."],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", GOES_ON)
+def test_a_sentence_goes_on_behind_an_abbreviation(text: str) -> None:
+    assert cut([text + " Good."]) == [text, "Good."]
+    assert cut(list(text + " Good.")) == [text, "Good."]
+
+
+@pytest.mark.parametrize("segments", ENDS_THERE, ids=repr)
+def test_an_abbreviation_or_a_word_like_one_ends_a_sentence(segments: list[str]) -> None:
+    assert cut([" ".join(segments)]) == segments
+    assert cut(list(" ".join(segments))) == segments

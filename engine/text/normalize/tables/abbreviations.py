@@ -118,6 +118,13 @@ BEFORE_MORE = {  # words or parts of words elsewhere: with a dot, and only where
     "mins": "minutes",
     "secs": "seconds",
     "lbs": "pounds",
+    "wt": "weight",
+    "pkg": "package",
+    "pkgs": "packages",
+    "lg": "large",
+    "diam": "diameter",
+    "addl": "additional",
+    "esq": "esquire",
 }
 CAPITAL_ABBREVIATIONS = {  # only with a capital letter and a dot, where the sentence goes on
     "Mt": "mount",

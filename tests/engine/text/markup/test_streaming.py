@@ -26,10 +26,16 @@ SIGNS = (
         "> = == b5 May word 5 . : :tada: http:// https://x.y/z www.a.b \x1b \x1b[1m \x07 [^1] [^1]: [x]: <!-- --> { } "
         "\x9b </say-as> <script> </script> <https://a.b> ^ frac $x$ é 天 , ; + Hello. there, I 3.5 e.g. p.m."
     ),
+    *words(
+        "&#x1F600; &#x27; &#X41; &#65; &#x; &#12345678; &hellip; &bogus; &# <bob@site.org> <mailto:bob@x.org> "
+        "<https://www.a.org/b?c=1> <a.b+c@d> <h1> <http <mail <think> </think> <answer> </answer> <del> </del> ## ++ "
+        "~~gone~~ a.m. tsp. fl. oz. No. no. no Eq. U.S. It Eastern n! 2.5 0. www. Acme.com. al. $\\$5$ 10\\%"
+    ),
     *("<sub alias='x'>", "<say-as interpret-as='characters'>"),
     *(" ", "\n", "\n\n", "- ", "1. ", "# ", "| ", "\t", "\r\n"),
 )
 TEXTS = st.lists(st.sampled_from(SIGNS), max_size=40).map("".join)
+CHARACTERS = st.text(alphabet="&#xX27a;<>@./:hmb~*_ \n-+1$\\", max_size=40)
 CUTS = st.lists(st.integers(1, 12), min_size=1, max_size=40)
 
 
@@ -44,7 +50,7 @@ def shattered(text: str, lengths: list[int]) -> list[str]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(TEXTS, CUTS, st.sampled_from(FORMATS), st.sampled_from(["announce", "skip", "speak"]))
+@given(TEXTS | CHARACTERS, CUTS, st.sampled_from(FORMATS), st.sampled_from(["announce", "skip", "speak"]))
 def test_any_cutting_of_any_text_gives_the_same(text: str, lengths: list[int], text_format: str, code: str) -> None:
     how = style(text_format, code)
     whole, parts = read_pieces([text], how), read_pieces(shattered(text, lengths), how)
@@ -53,7 +59,7 @@ def test_any_cutting_of_any_text_gives_the_same(text: str, lengths: list[int], t
 
 
 @settings(max_examples=200, deadline=None)
-@given(TEXTS, CUTS, st.sampled_from(FORMATS))
+@given(TEXTS | CHARACTERS, CUTS, st.sampled_from(FORMATS))
 def test_any_cutting_of_any_text_gives_the_same_segments_and_words(
     text: str, lengths: list[int], text_format: str
 ) -> None:
@@ -104,6 +110,13 @@ def test_pieces_of_one_character_over_whole_documents() -> None:
     for _ in range(20):
         text = "\n\n".join(rng.sample(documents, 5))
         assert cut(list(text), "auto") == cut([text], "auto")
+
+
+@pytest.mark.parametrize("construct", [sign for sign in SIGNS if len(sign) > 1])
+@pytest.mark.parametrize("text_format", FORMATS)
+def test_each_construct_is_read_the_same_character_by_character(construct: str, text_format: str) -> None:
+    text = f"Say {construct} and x{construct}y.\n{construct} {construct}."
+    assert cut(list(text), text_format) == cut([text], text_format)
 
 
 OPEN = {
