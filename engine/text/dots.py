@@ -23,7 +23,8 @@ _GO_ON = frozenset(key.rpartition(" ")[2] for key in {**ABBREVIATIONS, **BEFORE_
 _NUMBERED = frozenset(BEFORE_NUMBERS) | words("rs")
 _MEASURED = re.compile(
     r"(?:[\d¼½¾⅓⅔⅛]\s?-?|\b(?:fl|sq|cu)\.\s?)"
-    r"(?:in|ft|yd|mi|sq|cu|oz|fl|pt|pts|qt|qts|gal|lbs?|hrs?|mins?|secs?|wks?|mos?|yrs?|c|t)\Z|\d(?:st|nd|rd|th) eds?\Z",
+    r"(?:in|ft|yd|mi|sq|cu|oz|fl|pt|pts|qt|qts|gal|lbs?|hrs?|mins?|secs?|wks?|mos?|yrs?|c|t)\Z"
+    r"|\d(?:st|nd|rd|th) eds?\Z",
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"[^\W_A-Z]|[$€£¥(&]")

@@ -16,7 +16,8 @@ number may be the point of a decimal, one in an address that has just begun may 
 
 A cut falls behind
   * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ ।
-    need none), unless the dot belongs to an abbreviation (`engine.text.dots`), to a number in the middle of a sentence, to a host or file;
+    need none), unless the dot belongs to an abbreviation (`engine.text.dots`), to a number in the middle of a sentence,
+    to a host or file;
   * a line end that is followed by an empty line or a list item;
   * a clause mark (, ; : 、 ، or a dash) once the segment is long enough: early in an utterance, since someone waits;
   * the last clause mark, space or East Asian mark that fits, when a sentence is longer than a segment may be;
