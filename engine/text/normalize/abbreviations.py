@@ -27,6 +27,7 @@ def _dotted(match: Match[str]) -> str:
 
 
 ABBREVIATED: tuple[Rule, ...] = (
+    rule(r"\btl[;:]?\s?dr\b", "t l d r"),
     rule(r"\bw/o\b", "without"),
     rule(r"\bw/\s?(?=\w)", "with "),
     rule(r"\bb/c\b", "because"),

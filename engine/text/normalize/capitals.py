@@ -66,6 +66,7 @@ SHOUTED: tuple[Rule, ...] = (
 CAPITALS: tuple[Rule, ...] = (
     rule(r"\bC\+\+", "C plus plus", exact=True),
     rule(r"\b([CF])#", r"\1 sharp", exact=True),
+    rule(r"\b([A-D])-(?=\s(?:grade|average|student|in|on|or|for)\b|[.,!?]|$)", r"\1 minus", exact=True),
     rule(r"\b([A-D])\+(?=\s|[.,!?]|$)", r"\1 plus", exact=True),
     rule(r"\b(?=\w{0,40}[a-z])(?=\w{0,40}\d)[a-z\d]+\b", _mixed, style="spelled"),
     rule(_MIXED, _parted, style="cased"),

@@ -12,8 +12,10 @@ _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _WEEKDAY = "|".join(sorted(WEEKDAYS, key=len, reverse=True))
 _SHORT_MONTH = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
 _YEAR = r"1[1-9]\d\d|20\d\d"
+_DAY = r"(?:1[0-2]|0?[1-9])/(?:3[01]|[12]\d|0?[1-9])"
 _ON = "on|due|dated|since|until|till|before|after|by|of"
 _FROM = "from|to|through|thru|between|and"
+_PARTS = (2, 3, 4, 5, 6, 8, 10, 16)  # that people speak of
 _COMMON = r"[1357]/[248]\b|[12]/3\b|\d/16\b"  # fractions of every day
 
 
@@ -33,6 +35,14 @@ def _slash_date(match: Match[str]) -> str:
 def _month_day(month: str, day: str) -> str:
     """'12/25' -> 'december twenty fifth'."""
     return f"{MONTH_NAMES[int(month) - 1]} {numbers.ordinal(str(int(day)))}"
+
+
+def _days(match: Match[str]) -> str:
+    """'12/1-12/15' -> 'december first to december fifteenth', but not '1/4-1/2'."""
+    days = [day.split("/") for day in match.groups()]
+    if all(int(one) < int(other) and int(other) in _PARTS for one, other in days):
+        return match[0]
+    return " to ".join(_month_day(month, day) for month, day in days)
 
 
 def _number(month: str) -> str:
@@ -76,9 +86,10 @@ DATES: tuple[Rule, ...] = (
     rule(r"\b9/11\b", "nine eleven"),
     rule(r"\b(\d{4})-(\d\d?)-(\d\d?)\b", lambda m: _date(m[1], m[2], m[3], m[0])),
     rule(r"\b(\d{4})/(\d\d?)/(\d\d?)\b", lambda m: _date(m[1], m[2], m[3], m[0])),
-    rule(r"\b(\d{1,2})[/.](\d{1,2})[/.]((?:19|20)\d\d)\b", _slash_date),
-    rule(r"\b(\d{1,2})-(\d{1,2})-((?:19|20)\d\d)\b", _slash_date),
+    rule(r"\b(\d{1,2})[/.](\d{1,2})[/.]((?:1[5-9]|20)\d\d)\b", _slash_date),
+    rule(r"\b(\d{1,2})-(\d{1,2})-((?:1[5-9]|20)\d\d)\b", _slash_date),
     rule(r"\b(\d{1,2})/(\d{1,2})/(\d\d)\b(?![/\d])", _slash_date),
+    rule(rf"(?<![\d/.])({_DAY})\s?{DASH}\s?({_DAY})(?![\d/.])", _days),
     rule(
         r"\b(exp(?:ires|iry|iration(?: date)?|\.)?:? |valid (?:thru|through|until) )(0[1-9]|1[0-2])/(\d\d)\b(?!/)",
         lambda m: f"{m[1]}{MONTH_NAMES[int(m[2]) - 1]} {numbers.year(numbers.full_year(m[3]))}",

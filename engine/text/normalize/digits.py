@@ -52,6 +52,11 @@ def _code(match: Match[str]) -> str:
     return match[1].replace("#", "number ").replace(" no.", " number") + characters(match[2])
 
 
+def _hyphened(match: Match[str]) -> str:
+    """'G-482913' -> 'g, four eight two nine one three'."""
+    return characters(match[0])
+
+
 def _unlike_a_word(match: Match[str]) -> str:
     """'XK4P7Q', but not 'PS5' or 'COVID19': letters and digits change more than once."""
     switches = re.findall(r"(?<=\d)(?=[A-Z])|(?<=[A-Z])(?=\d)", match[0])
@@ -74,13 +79,16 @@ DIGITS: tuple[Rule, ...] = (
     ),
     rule(r"(?<![\w.])\+(?=(?:[-. ()]{0,2}\d){7,15}\b)\d{1,4}(?:[-. ]?\(?\d{1,10}\)?){1,6}\b(?![.,]\d)", _telephone),
     rule(r"(?<![\w.])(?:\b1[-. ])?(?:\(\d{3}\)\s?|\d{3}[-. ])\d{3}[-. ]\d{4}\b(?!-\d)", _telephone),
+    rule(r"\b1[38]00 \d{3} \d{3}\b(?! \d)|(?<![\w.])\(0\d{1,4}\)(?: ?\d{3,8}){1,2}\b|\b555\.\d{4}\b", _telephone),
+    rule(r"(?<![\w.,:/-])(?<!\d )0(?:\d{4} \d{5,6}|\d{3} \d{6,7}|\d{2} \d{7,8})\b(?![.,]\d| \d)", _telephone),
     rule(
         r"\b((?:tel|telephone|phone|fax|mobile|cell|whatsapp|call|dial)(?:\s(?:number|no\.?|us(?:\son|\sat)?|at|is))?"
         r"\.?\s?:?\s)(\(?\d{2,5}\)?(?:[-. ]\d{2,6}){1,4})\b(?![.,:]\d|\s[ap]\.?m)",
         lambda m: m[1] + telephone(m[2]),
     ),
     rule(
-        r"(?<![\d/.-])(?:\d{2,4}-\d{3}-\d{3,4}|\d{3}-\d{4}|\d{2,4}(?:-\d{2,4}){3,4}|\d{2,3}-\d{2}-\d{4})\b(?!-\d)"
+        r"(?<![\d/.-])(?:\d{2,4}-\d{3}-\d{3,4}|\d{3}-\d{4}|\d{2,4}(?:-\d{2,4}){3,4}|"
+        r"(?!(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])-(?:1[5-9]|20))\d{2,3}-\d{2}-\d{4})\b(?!-\d)"
         rf"(?!\s?(?:{one_of(UNITS)})(?!\w))",
         _telephone,
     ),
@@ -98,6 +106,7 @@ DIGITS: tuple[Rule, ...] = (
     ),
     rule(r"\bX{2,4}-?(\d{4})\b", lambda m: "ending in " + numbers.spelled(m[1]), exact=True),
     # codes
+    rule(rf"\b({_SECRET})(\d{{3}}(?: \d{{3}}){{1,4}}|\d{{4}}(?: \d{{4}}){{1,4}})\b(?![.,]?\d| [\da-z])", _code),
     rule(
         rf"\b({_SECRET})(\d{{3,12}}|{_CHARACTERS}|(?=[a-z-]{{0,20}}\d)[a-z\d]{{1,8}}(?:-[a-z\d]{{1,8}}){{1,4}})\b(?![,:/]\w|\.\d|[-]\w|%)",
         _code,
@@ -107,6 +116,7 @@ DIGITS: tuple[Rule, ...] = (
     rule(r"(?<=\w )#(\d{4,12})\b", lambda m: "number " + numbers.spelled(m[1])),
     rule(r"\b\d(?:-\d){3,11}\b|\b\d{1,7}(?:-\d{1,7}){3,5}\b", lambda m: characters(m[0])),
     rule(r"\b(?=[A-Z\d]{0,16}\d)(?=[A-Z\d]{0,16}[A-Z])[A-Z\d]{5,17}\b", _unlike_a_word, exact=True),
+    rule(r"\b[A-Z]{1,4}-\d{5,10}\b(?!-)|\b[A-Z]{1,4}\d{1,4}-\d{1,4}[A-Z]{1,4}\b", _hyphened, exact=True),
     # postcodes
     rule(r"\b\d{5}-\d{4}\b", _telephone),
     rule(r"\b((?:zip(?: code)?|postcode|postal code)(?: is)?:? )(\d{4,6})\b", lambda m: m[1] + numbers.spelled(m[2])),

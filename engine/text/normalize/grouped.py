@@ -5,6 +5,20 @@ from __future__ import annotations
 from re import Match
 
 from engine.text.normalize.rule import Rule, rule
+from engine.text.normalize.tables.units import COUNTED
+
+_COUNTED = f"{COUNTED}|dollars|euros|pounds|rupees|yen|yuan|pesos|won|cents|times|miles|units|items|bytes|voters|votes"
+_TOTALS = "population|balance|total|sum|revenue|salary|budget|debt|distance"
+
+
+def _in_threes(match: Match[str]) -> str:
+    """'8336817 people': what is counted is a number, and no code."""
+    return f"{int(match[0]):,}"
+
+
+def _total(match: Match[str]) -> str:
+    words, _, digits = match[0].rpartition(" ")
+    return f"{words} {int(digits):,}"
 
 
 def _indian(match: Match[str]) -> str:
@@ -13,6 +27,8 @@ def _indian(match: Match[str]) -> str:
 
 
 GROUPED: tuple[Rule, ...] = (
+    rule(rf"(?<![\w.,:/-])[1-9]\d{{6,11}}(?=\s(?:{_COUNTED})\b)", _in_threes),
+    rule(rf"\b(?:{_TOTALS})(?: (?:is|was|of)){{1,2}}\s[1-9]\d{{6,11}}\b(?![.,:/-]\d)", _total),
     rule(r"(?<![\w.,])\d{1,2}(?:,\d{2}){1,5},\d{3}(?![\w,])", _indian),
     rule(
         r"(?<![\w.,:/-])([1-9]\d{0,2})((?: \d{3})+)(?:,(\d\d))?(?!\w| \d|[-,:/]\d|\.\d{3})",

@@ -75,7 +75,7 @@ MATHEMATICS: tuple[Rule, ...] = (
     rule(r"(?<=\d)\s?[x×]\s?(?=\d[\d.,]{0,9}\s?=)", " times "),
     rule(r"(\d)-(?=\d{1,9}\s?=)", r"\1 minus "),
     rule(r"(?<=[a-z\d])-(?=[a-z]\s?=)|(?<=\b[a-z])-(?=\d\s?[=<>])", " minus "),
-    rule(rf"({NUMBER})\s-\s((?:\d{{1,3}}(?:,\d{{3}})++|\d++)(?:\.\d++)?)", _dash),
+    rule(rf"(?<!/)({NUMBER})\s-\s((?:\d{{1,3}}(?:,\d{{3}})++|\d++)(?:\.\d++)?)(?!/\d)", _dash),
     rule(r"\b(\d{1,3}(?:\.\d+)?)[eE]([+-]?\d{1,2})\b", lambda m: f"{m[1]} times ten{_power(m[2].lstrip('+'))}"),
     rule(r"(?<=[a-z])\s?>\s?(?=[A-Z][a-z])|(?<=[A-Z]\b)\s?>\s?(?=[A-Z][a-z]{2})", ", ", exact=True),  # of menus
     rule(r"(?<=\b[a-z\d])([<>])(?=[a-z\d]\b)(?![bisuap]>)", _compared),

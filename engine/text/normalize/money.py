@@ -6,11 +6,11 @@ import re
 from re import Match
 
 from engine.text.normalize import numbers
-from engine.text.normalize.rule import DASH, NUMBER, Rule, one_of, rule, small
+from engine.text.normalize.rule import DASH, NUMBER, NUMBER_BEHIND, Rule, one_of, rule, small
 from engine.text.normalize.tables.currencies import CODES, COUNTRIES, CURRENCIES, PER, PER_SHORT
 
 _SYMBOL = f"[{re.escape(''.join(CURRENCIES))}]"
-_SCALE = "k|mn|mm|m|bn|b|tn|t|thousand|million|billion|trillion"
+_SCALE = "k|mio|mrd|mn|mm|m|bn|b|tn|t|thousand|million|billion|trillion"
 _AMOUNT = rf"({_SYMBOL})\s?({NUMBER})(?:\s?({_SCALE})\b)?"
 _A = re.compile(r"\b(?:a|an|the|this|that|my|your|our|his|her|their|per|another|one|single)\s$", re.IGNORECASE)
 _NEARBY = 10  # characters that hold one of these
@@ -83,8 +83,10 @@ MONEY: tuple[Rule, ...] = (
     rule(rf"(?<=\d)\s?(?:{DASH}|~)\s?(?={_SYMBOL}\d)|(?<=\d[kKmMbB])\s?{DASH}\s?(?={_SYMBOL}\d)", " to "),
     rule(rf"({_SYMBOL})\s?({NUMBER})\s?{DASH}\s?({NUMBER})(?:\s?({_SCALE})\b)?", _amount_range),
     rule(rf"(?<![\w\d])-\s?(?={_SYMBOL}\s?\d)", " minus "),
+    rule(rf"(?<!\w)({_SYMBOL})-(?=\.?\d)", r"minus \1"),
     rule(_AMOUNT, _money),
-    rule(rf"({NUMBER})\s?([€£¥₹₽₩])", lambda m: words(m[2], m[1])),
+    rule(rf"({NUMBER})\s?{DASH}\s?(?={NUMBER_BEHIND}\s?{_SYMBOL}(?!\d))", r"\1 to "),
+    rule(rf"({NUMBER})(?:\s?({_SCALE})\.?)?\s?({_SYMBOL})(?!\d)", lambda m: words(m[3], m[1], m[2] or "")),
     rule(rf"(?<=[a-z])\s?/\s?(?=(?:{PER})\b)", " per "),
     rule(
         rf"(?<=[a-z])\s?/\s?({one_of(PER_SHORT)})\b(?!\.?\w)",

@@ -8,6 +8,7 @@ from engine.text.normalize import numbers
 from engine.text.normalize.rule import CAPITAL, Rule, final_dot, letters, one_of, rule
 from engine.text.normalize.tables.names import (
     BEFORE_NUMBERS,
+    DIRECTED,
     DIRECTIONS,
     NUMBERED,
     NUMBERED_PLACES,
@@ -65,7 +66,13 @@ NAMES: tuple[Rule, ...] = (
     rule(r"\bP\.?\s?O\.?\s+(?=Box\b)", "P O ", exact=True),
     rule(
         rf"\b(\d{{3,4}})(?=[A-Z]?(?: ?(?:{one_of(DIRECTIONS)})\.?)? (?:{_NAME} ){{1,3}}{_ANY_STREET})",
-        lambda m: numbers.paired(m[1]),
+        lambda m: numbers.paired(m[1]) + (" " if m.string[m.end()].isalpha() else ""),
+        exact=True,
+    ),
+    rule(rf"\b([NSEW])\.(?=\s(?:{DIRECTED})\b)", lambda m: DIRECTIONS[m[1]].capitalize(), exact=True),
+    rule(
+        r"\b(\d{1,3} )([NSEW])\b\.?(?=,? (?:exit|take|toward|towards|then)\b)",
+        lambda m: m[1] + DIRECTIONS[m[2]],
         exact=True,
     ),
     rule(

@@ -6,6 +6,8 @@ from num2words import num2words
 
 SCALES = {
     "k": "thousand",
+    "mio": "million",
+    "mrd": "billion",
     "m": "million",
     "mn": "million",
     "mm": "million",

@@ -8,15 +8,25 @@ from re import Match
 from engine.text.normalize import numbers
 from engine.text.normalize.money import before_a_noun
 from engine.text.normalize.rule import DASH, NUMBER, NUMBER_BEHIND, Rule, one_of, rule, small
+from engine.text.normalize.tables.currencies import PER, PER_SHORT
 from engine.text.normalize.tables.names import DIRECTIONS
 from engine.text.normalize.tables.units import AREAS, COUNTED, DIVISORS, EXACT_UNITS, LENGTHS, UNITS
 
 _EXACT, _ANY = one_of(EXACT_UNITS), one_of(UNITS)
 _HYPHEN_UNIT = r"(?:[\s-])?"
-_DOT = r"(?:\.(?=\s(?-i:[a-z\d(])))?"  # of an abbreviated unit inside a sentence
-_QUOTED = 80  # characters in front of a sign that may open a quotation which it closes
+_DOT = r"(?:\.(?=,|\s(?-i:[a-z\d(])))?"  # of an abbreviated unit inside a sentence
+_QUOTED = 200  # characters in front of a sign that may open a quotation which it closes
 _POWERS = {"squared": "square", "cubed": "cubic"}
 _MEASURED = "at|to|of|below|above|about|around|is|was|hit|reached|between|and|under|over"
+_MAGNETS = "MRIs?|MR|NMR|scanners?|magnets?|scans?|imaging|fields?"  # measured in teslas
+_LETTERED = "pencils?|leads?|make|makes|made|says|said|tapes?|[Cc]ompany|Co"  # names of them end in a letter
+_SCORED = (
+    "stars?|tests?|points?|questions?|correct|right|passed|passing|votes?|checks?|people|patients|users|rating|score"
+)
+_TIMES = (
+    "faster|slower|more|less|fewer|better|worse|bigger|larger|smaller|higher|lower|cheaper|longer|shorter|stronger|as|a|"
+    "per|daily|weekly|monthly|the"
+)
 _STRENGTHS = "mg|mcg|μg|ug"
 _WIDEST = 20  # how many times its beginning the end of a range of doses is at most
 _WAITED = (  # before a number of seconds: '10s' is no plural there
@@ -31,7 +41,7 @@ def _unit(match: Match[str]) -> str:
 
 
 def _counted(match: Match[str], amount: str, one: str, many: str) -> str:
-    single = amount == "1" or before_a_noun(match)
+    single = amount == "1" or "-" in match[0] or before_a_noun(match)
     return f"{numbers.number(amount)} {one if single else many}"
 
 
@@ -58,7 +68,9 @@ def _area(match: Match[str]) -> str:
 
 
 def _in_quotation(match: Match[str], sign: str) -> bool:
-    return match.string.count(sign, 0, match.start()) % 2 == 1
+    """A sign behind a space opens; any other closes what is open, and is one of inches where nothing is."""
+    before = match.string[max(0, match.start() - _QUOTED) : match.start()]
+    return bool(re.search(rf"(?<![^\s(]){sign}[^{sign}]*$", before))
 
 
 def _inches(match: Match[str]) -> str:
@@ -103,6 +115,16 @@ def _part_of_unit(match: Match[str]) -> str:
     return f"{said}{numbers.fraction(above, below)} {many if whole and not before_a_noun(match) else one}"
 
 
+def _score(match: Match[str]) -> str:
+    """'9/10' -> 'nine out of ten', as people give marks; of what is divided, '9/10 of', it is a fraction."""
+    return match[0].replace("/", " out of ")
+
+
+def _shares(match: Match[str]) -> str:
+    """'60/40' -> 'sixty forty': parts of a hundred."""
+    return f"{match[1]} {match[2]}" if int(match[1]) + int(match[2]) == 100 else match[0]
+
+
 def _plural(match: Match[str]) -> str:
     digits = match[1]
     words = numbers.year(digits) if re.fullmatch(r"1[1-9]\d\d|20\d\d", digits) else numbers.cardinal(digits)
@@ -130,18 +152,25 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(r"\bv(?=\d)", "v ", exact=True),
     # what looks like a range and is none
     rule(rf"(?<![\w/.,-])(\d{{1,3}}){DASH}(\d{{1,2}})/(\d{{1,2}})(?![\w/])", _mixed),
+    rule(r"\b([A-Z][A-Za-z]{0,20}-?\d{1,3}(?:\.\d{1,3})?)-(?=\d{1,4}(?:\.\d)?[BM]\b)", r"\1 ", exact=True),
     rule(rf"({NUMBER})(?:{DASH}|/)({NUMBER_BEHIND})(?=\s?(?:{_STRENGTHS})\b)", _strengths),
     # ranges: 'to' between numbers, whatever is behind them
     rule(r"(?<=\d)~(?=\d)|(?<=\d)\s?[–—]\s?(?=[$£€]?\d)|(?<=\d)(?<!\d\s)-(?=\d)", " to "),
-    rule(rf"(?<=\d[%°kKmM])\s?{DASH}\s?(?=\d)|(?<=°[CF])\s?{DASH}\s?(?=\d)", " to "),
+    rule(rf"(?<=\d[%°kKmMF])\s?{DASH}\s?(?=\d)|(?<=\dC){DASH}(?=\d{{1,3}}C\b)|(?<=°[CF])\s?{DASH}\s?(?=\d)", " to "),
     rule(rf"(\d\s?(?:[kcm]?m|kg|mg|g|lbs?|oz|ft|GB|MB)){DASH}(?=\d)", r"\1 to "),
+    rule(rf"(?<=\d[snrt][tdh]){DASH}(?=\d{{1,3}}(?:st|nd|rd|th)\b)", " to "),
     rule(r"\b([A-Z])[-–](?=Z\b)", r"\1 to ", exact=True),
     rule(r"(?<![\w.])[~≈]\s?(?=[$£€]?\d)", "about "),
     rule(r"(?<![\w.])-(?=\.?\d)", " minus "),
     # scales
+    rule(rf"({NUMBER})\s?T(?=\s(?:{_MAGNETS})\b)", lambda m: f"{numbers.number(m[1])} tesla", exact=True),
+    rule(rf"({NUMBER})\s?T(?=\+?\s(?:{COUNTED})\b)", lambda m: numbers.scaled(m[1], "T"), exact=True),
     rule(
-        rf"({NUMBER})\s?([MBT])\b(?=\+?(?:[\s.,;!?)]|$))(?<!\s[BT])", lambda m: numbers.scaled(m[1], m[2]), exact=True
+        rf"({NUMBER})\s?([MB])\b(?=\+?(?:[\s.,;!?)]|$))(?<!\sB)(?!\s(?:{_LETTERED})\b)",
+        lambda m: numbers.scaled(m[1], m[2]),
+        exact=True,
     ),
+    rule(rf"({NUMBER})([MB])(?=\s(?:{_LETTERED})\b)", lambda m: f"{numbers.number(m[1])} {m[2]}", exact=True),
     rule(rf"({NUMBER})m(?=\+?\s(?:{COUNTED})\b)", lambda m: numbers.scaled(m[1], "m")),
     rule(
         rf"(?<![\w.,])([1-9])([GK])\b(?!\+?\s(?:{COUNTED})\b)", lambda m: f"{numbers.cardinal(m[1])} {m[2]}", exact=True
@@ -158,14 +187,23 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(r"(\d)'\s?(\d{1,2})\b(?:\"|'')?", r"\1 foot \2 "),
     rule(r'(?<![\d.])(\d++(?:\.\d++)?)"(?!\w)', _inches),
     rule(r"(?<![\w.'])(\d{1,3})'(?!\w)", _feet),
+    rule(rf"(?<=\d)\s?[x×]\s?(?={NUMBER_BEHIND}\s?(?:{_STRENGTHS}|ml|tablets?|capsules?|pills?)\b)", " times "),
+    rule(rf"(?<=\d)x(?=\s?/\s?(?:{PER}|{one_of(PER_SHORT)})\b|\s(?:{_TIMES})\b)", " times"),
+    rule(r"(?<= to )(\d{1,3}(?:\.\d)?)x(?!\w)", r"\1 times"),
+    rule(r"\b(\d{1,2})x(\d{1,2})s\b", lambda m: f"{m[1]} by {numbers.plural(numbers.cardinal(m[2]))}"),
     rule(r"(?<=\d\d\d)\s?×\s?(?=\d\d\d)|(?<=\d)\s?x\s?(?=\d)", " by "),
     rule(r"(\d)[\s-](?=\d/\d)", r"\1 and "),
     rule(rf"(?<![\w/.,])(\d{{1,3}} and )?(\d{{1,2}})/(\d{{1,2}})[\s-]?({_ANY})(?!\w){_DOT}", _part_of_unit),
     rule(r"(?<![\w/.,])(\d{1,3} and )?(\d{1,2})/(\d{1,2})[\s-]?(in)(?:\.(?!\w)|(?=[,;)]|$))", _part_of_unit),
+    rule(rf"(?<![\w/.])(\d{{1,3}})/(\d{{1,3}})(?=\s(?:{_SCORED})\b)", r"\1 out of \2"),
+    rule(rf"(?<![\w/.])([2-9]|10)/10(?![\w/]|\.\d| (?:of|{_ANY})\b)|(?<![\w/.])5/5(?![\w/]|\.\d)", _score),
+    rule(r"(?<![\w/.])([1-9]\d)/([1-9]\d)(?![\w/]|\.\d)", _shares),
     rule(r"(?<![\w/.])(\d{1,3})/\1(?![\w/.])", r"\1 \1"),
     rule(r"(?<![\w/.])(\d{3}/\d{2,3}|\d{2}/\d{3})(?![\w/.])", lambda m: m[1].replace("/", " over ")),
     rule(r"(?<![\w/.,])(\d{1,2})/(\d{1,4})\b(?!/|\.\d)", lambda m: numbers.fraction(m[1], m[2])),
     # units
+    rule(rf"({NUMBER})\s?pt\.(?=\s(?-i:[a-z]))", lambda m: _counted(m, m[1], "pint", "pints")),
+    rule(r"\b(alpha|beta|rc|dev|pre|preview)\.(?=\d)", r"\1 "),  # of versions
     rule(rf"({NUMBER})\s?({'|'.join(LENGTHS)})(?:\s(squared|cubed)|([23])(?!\w))\s?", lambda m: _power_unit(m)),
     rule(rf"({NUMBER})\s?(sq|cu)\.?\s?({'|'.join(LENGTHS)})\b{_DOT}", _area),
     rule(
@@ -174,7 +212,7 @@ QUANTITIES: tuple[Rule, ...] = (
         exact=True,
     ),
     rule(rf"({NUMBER})\s?({_ANY})\s?/\s?({one_of(DIVISORS)})(?:\s(squared|cubed)\s?|(?![\w/]))", _per_unit),
-    rule(rf"({NUMBER}){_HYPHEN_UNIT}({_EXACT})(?![\w°])(?<!\dA){_DOT}", _unit, exact=True),
+    rule(rf"({NUMBER}){_HYPHEN_UNIT}({_EXACT})(?![\w°])(?<!\dA)(?<!\d\d\d\d-[AVWNJ]){_DOT}", _unit, exact=True),
     rule(rf"({NUMBER}){_HYPHEN_UNIT}({_ANY})(?!\w){_DOT}", _unit),
     rule(r"\b(\d)\s?ft\.?\s(\d{1,2})\s?in\b\.?", r"\1 foot \2"),
     rule(
@@ -182,6 +220,7 @@ QUANTITIES: tuple[Rule, ...] = (
         lambda m: _counted(m, m[1], "inch", "inches"),
     ),
     rule(rf"({NUMBER})\s?in\.(?=\s(?-i:[a-z]))", lambda m: _counted(m, m[1], "inch", "inches")),
+    rule(r"\b([12]\d\d)C\b(?!-)", lambda m: f"{numbers.cardinal(m[1])} degrees celsius", exact=True),
     rule(rf"({NUMBER})F\b", lambda m: f"{numbers.number(m[1])} degrees fahrenheit", exact=True),
     rule(rf"((?:(?:{_MEASURED})\s|minus ))({NUMBER})C\b", lambda m: f"{m[1]}{numbers.number(m[2])} degrees celsius"),
     rule(rf"(?<![\w.])(\d+\.\d+)s\b|({NUMBER})\ss\b(?!')", lambda m: _seconds(m[1] or m[2])),

@@ -33,8 +33,19 @@ def _duration(match: Match[str]) -> str:
 def _hours(match: Match[str]) -> str:
     """'2h 15m' -> 'two hours fifteen minutes'."""
     parts = zip(match.groups(), ("hour", "minute", "second"), strict=True)
-    said = [f"{numbers.cardinal(str(int(n)))} {name}{'' if int(n) == 1 else 's'}" for n, name in parts if n]
+    said = [_amount_of(amount, unit) for amount, unit in parts if amount]
     return " ".join(said)
+
+
+def _lap(match: Match[str]) -> str:
+    """'1:23.45' -> 'one minute twenty three point four five seconds', of a race."""
+    whole, _, fraction = match[2].partition(".")
+    minutes = _amount_of(match[1], "minute") + " " if int(match[1]) else ""
+    return f"{minutes}{numbers.decimal(str(int(whole)), fraction)} seconds"
+
+
+def _amount_of(amount: str, unit: str) -> str:
+    return f"{numbers.cardinal(str(int(amount)))} {unit}{'' if int(amount) == 1 else 's'}"
 
 
 def _verse(match: Match[str]) -> str:
@@ -60,6 +71,11 @@ TIMES: tuple[Rule, ...] = (
     rule(
         r"\b((?:at|by|from|to|until|before|after|around) )([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)\b",
         lambda m: f"{m[1]}{numbers.clock(m[2], m[3])} hours".replace("o'clock", "hundred"),
+    ),
+    rule(r"(?<![\w:.])(\d{1,2}):([0-5]\d\.\d{1,3})\b(?![:.]\d)", _lap),
+    rule(
+        r"\b([01]\d|2[0-3])([0-5]\d)\s?h\b",
+        lambda m: f"{numbers.clock(m[1], m[2])} hours".replace("o'clock", "hundred"),
     ),
     rule(r"(?<![\w:.])(\d{1,4}):(\d|\d{3,4})\b(?![:.]\d)", r"\1 to \2"),
     rule(r"\b([01]?\d|2[0-4]):([0-5]\d):([0-5]\d)\b", _duration),

@@ -70,6 +70,10 @@ WEB = (
     rule(r"\b[a-z]:\\[\w\\. -]{0,200}\w|(?<![\w/.])/(?:etc|home|usr|var|tmp|opt|dev|bin|root|api|v\d)\b", _web),
     rule(r"\b(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\b(?!\.\d)", lambda m: " dot ".join(map(_octet, m.groups()))),
     rule(r"(?<![\w@])@([a-z]\w{1,40})", _handle),
+    rule(
+        r"(?<![\w#&])#(?=[a-f]{0,5}\d)(?=\d{0,5}[a-f])([\da-f]{6}|[\da-f]{3})\b",
+        lambda m: "hash " + " ".join(numbers.spelled(sign) if sign.isdigit() else letters(sign) for sign in m[1]),
+    ),
     rule(r"(?<![\w#&])#(?=[a-z])", "hashtag "),
     rule(r"(?<=[^\W_])_(?=[^\W_])", " "),
 )

@@ -67,6 +67,7 @@ DIRECTIONS = {
     "SE": "southeast",
     "SW": "southwest",
 }
+DIRECTED = "Dakota|Carolina|Korea|America|Africa|Virginia|Ireland|Macedonia|Sudan|Yorkshire|Sussex|Indies|Bank|Timor"
 BEFORE_NUMBERS = {  # before a number
     "apt": "apartment",
     "bldg": "building",
@@ -182,5 +183,5 @@ NUMBERED = (
     "stage|grade|division|round|step|table|figure|episode|season|group|unit|canto|line|version|class|category"
 )
 NUMBERED_PLACES = (  # behind which a number may end in a letter
-    "apartment|apt|route|highway|suite|unit|room|building|gate|seat|row|flat|floor|terminal|platform|exit|lot|bay|pier|hall|track|stop|number"
+    "apartment|apt|route|highway|bus|aisle|zone|block|suite|unit|room|building|gate|seat|row|flat|floor|terminal|platform|exit|lot|bay|pier|hall|track|stop|number"
 )
