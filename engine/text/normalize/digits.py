@@ -53,7 +53,7 @@ def _code(match: Match[str]) -> str:
 
 
 def _hyphened(match: Match[str]) -> str:
-    """'G-482913' -> 'g, four eight two nine one three'."""
+    """'X7-99K' -> 'x seven, nine nine k'."""
     return characters(match[0])
 
 
@@ -116,7 +116,8 @@ DIGITS: tuple[Rule, ...] = (
     rule(r"(?<=\w )#(\d{4,12})\b", lambda m: "number " + numbers.spelled(m[1])),
     rule(r"\b\d(?:-\d){3,11}\b|\b\d{1,7}(?:-\d{1,7}){3,5}\b", lambda m: characters(m[0])),
     rule(r"\b(?=[A-Z\d]{0,16}\d)(?=[A-Z\d]{0,16}[A-Z])[A-Z\d]{5,17}\b", _unlike_a_word, exact=True),
-    rule(r"\b[A-Z]{1,4}-\d{5,10}\b(?!-)|\b[A-Z]{1,4}\d{1,4}-\d{1,4}[A-Z]{1,4}\b", _hyphened, exact=True),
+    rule(r"\b([A-Z]{1,4})-(\d{5,10})\b(?!-)", lambda m: f"{m[1]}, {numbers.spelled(m[2])}", exact=True),
+    rule(r"\b[A-Z]{1,4}\d{1,4}-\d{1,4}[A-Z]{1,4}\b", _hyphened, exact=True),
     # postcodes
     rule(r"\b\d{5}-\d{4}\b", _telephone),
     rule(r"\b((?:zip(?: code)?|postcode|postal code)(?: is)?:? )(\d{4,6})\b", lambda m: m[1] + numbers.spelled(m[2])),

@@ -77,7 +77,8 @@ MATHEMATICS: tuple[Rule, ...] = (
     rule(r"(?<=[a-z\d])-(?=[a-z]\s?=)|(?<=\b[a-z])-(?=\d\s?[=<>])", " minus "),
     rule(rf"(?<!/)({NUMBER})\s-\s((?:\d{{1,3}}(?:,\d{{3}})++|\d++)(?:\.\d++)?)(?!/\d)", _dash),
     rule(r"\b(\d{1,3}(?:\.\d+)?)[eE]([+-]?\d{1,2})\b", lambda m: f"{m[1]} times ten{_power(m[2].lstrip('+'))}"),
-    rule(r"(?<=[a-z])\s?>\s?(?=[A-Z][a-z])|(?<=[A-Z]\b)\s?>\s?(?=[A-Z][a-z]{2})", ", ", exact=True),  # of menus
+    rule(r"\b([A-Z]\w{1,30}|[a-z]{4,30})\s?>\s?(?=[A-Z]\w)", r"\1, ", exact=True),  # of menus
+    rule(r"(?<=[\w\s)])([<>])()\s?-(?=[$£€₹]?\.?\d)", lambda m: f"{_compared(m)}minus "),
     rule(r"(?<=\b[a-z\d])([<>])(?=[a-z\d]\b)(?![bisuap]>)", _compared),
-    rule(r"(?<=[\s(])([<>])(?=\s|[-+]?[$£€₹]?\.?\d)|(?<=[\w)%\]])([<>])\s?(?=[-+]?[$£€₹]?\.?\d)", _compared),
+    rule(r"(?<=[\s(])([<>])(?=\s|\+?[$£€₹]?\.?\d)|(?<=[\w)%\]])([<>])\s?(?=\+?[$£€₹]?\.?\d)", _compared),
 )

@@ -74,6 +74,8 @@ def _code(amount: str, scale: str, code: str) -> str:
 
 MONEY: tuple[Rule, ...] = (
     rule(r"\b(US|CA|AU|NZ|HK|SG|NT|S|A|C)\$\s?" + rf"({NUMBER})(?:\s?({_SCALE})\b)?", _of_country),
+    rule(rf"(?<=\d [A-Z]{{3}})\s?{DASH}\s?(?={NUMBER_BEHIND} (?:{one_of(filter(str.isalpha, CODES))})\b)", " to "),
+    rule(rf"(?<={_SYMBOL})\s?{DASH}\s?(?={NUMBER_BEHIND}\s?{_SYMBOL}(?!\d))", " to "),
     rule(rf"\b({one_of(CODES)})\s?({NUMBER})(?:\s?({_SCALE})\b)?", lambda m: _code(m[2], m[3] or "", m[1]), exact=True),
     rule(
         rf"({NUMBER})(?:\s?({_SCALE}))?\s?({one_of(code for code in CODES if code.isalpha())})\b",

@@ -27,6 +27,7 @@ _TIMES = (
     "faster|slower|more|less|fewer|better|worse|bigger|larger|smaller|higher|lower|cheaper|longer|shorter|stronger|as|a|"
     "per|daily|weekly|monthly|the"
 )
+_DIVIDED = "of|an?|miles?|inch(?:es)?|acres?|cups?|seconds?|hours?"  # behind a fraction
 _STRENGTHS = "mg|mcg|μg|ug"
 _WIDEST = 20  # how many times its beginning the end of a range of doses is at most
 _WAITED = (  # before a number of seconds: '10s' is no plural there
@@ -196,7 +197,10 @@ QUANTITIES: tuple[Rule, ...] = (
     rule(rf"(?<![\w/.,])(\d{{1,3}} and )?(\d{{1,2}})/(\d{{1,2}})[\s-]?({_ANY})(?!\w){_DOT}", _part_of_unit),
     rule(r"(?<![\w/.,])(\d{1,3} and )?(\d{1,2})/(\d{1,2})[\s-]?(in)(?:\.(?!\w)|(?=[,;)]|$))", _part_of_unit),
     rule(rf"(?<![\w/.])(\d{{1,3}})/(\d{{1,3}})(?=\s(?:{_SCORED})\b)", r"\1 out of \2"),
-    rule(rf"(?<![\w/.])([2-9]|10)/10(?![\w/]|\.\d| (?:of|{_ANY})\b)|(?<![\w/.])5/5(?![\w/]|\.\d)", _score),
+    rule(
+        rf"(?<![\w/.])([2-9]|10)/10(?![\w/]|\.\d| (?:{_DIVIDED}|{_ANY})\b)|(?<![\w/.])5/5(?![\w/]|\.\d)",
+        _score,
+    ),
     rule(r"(?<![\w/.])([1-9]\d)/([1-9]\d)(?![\w/]|\.\d)", _shares),
     rule(r"(?<![\w/.])(\d{1,3})/\1(?![\w/.])", r"\1 \1"),
     rule(r"(?<![\w/.])(\d{3}/\d{2,3}|\d{2}/\d{3})(?![\w/.])", lambda m: m[1].replace("/", " over ")),
