@@ -106,7 +106,11 @@ DIGITS: tuple[Rule, ...] = (
     ),
     rule(r"\bX{2,4}-?(\d{4})\b", lambda m: "ending in " + numbers.spelled(m[1]), exact=True),
     # codes
-    rule(rf"\b({_SECRET})(\d{{3}}(?: \d{{3}}){{1,4}}|\d{{4}}(?: \d{{4}}){{1,4}})\b(?![.,]?\d| [\da-z])", _code),
+    rule(
+        rf"\b({_SECRET})(\d{{3}}(?: \d{{3}}){{1,4}}|\d{{4}}(?: \d{{4}}){{1,4}})\b(?![.,]?\d| \d)"
+        rf"(?! (?:{one_of(UNITS)})\b)",
+        _code,
+    ),
     rule(
         rf"\b({_SECRET})(\d{{3,12}}|{_CHARACTERS}|(?=[a-z-]{{0,20}}\d)[a-z\d]{{1,8}}(?:-[a-z\d]{{1,8}}){{1,4}})\b(?![,:/]\w|\.\d|[-]\w|%)",
         _code,

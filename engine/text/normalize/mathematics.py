@@ -48,7 +48,7 @@ def _dash(match: Match[str]) -> str:
     """'5 - 3' is a difference, '10 - 15 apples' a range."""
     one, other = match[1], match[2]
     behind = match.string[match.end() : match.end() + _PLACE]
-    counted = re.match(r"\s?(?:[a-z]{3,}|%|[$£€])", behind, re.IGNORECASE)
+    counted = re.match(r"\s?(?:[a-z]{3,}|[%°]|[$£€])", behind, re.IGNORECASE)
     rises = float(one.replace(",", "")) < float(other.replace(",", ""))
     return f"{one} {'to' if rises and counted and '=' not in behind else 'minus'} {other}"
 
@@ -69,7 +69,7 @@ MATHEMATICS: tuple[Rule, ...] = (
     rule(r"(?<=\b[a-z])\s-\s(?=[a-z\d]\b)(?=.{0,40}=)", " minus "),
     rule(rf"(\b{_TERM}|squared|cubed)\s{{1,2}}[-–−]\s(?={_TERM}\b|\(|\d)", r"\1 minus ", exact=True),
     rule(r"(?<=\b[a-z\d])\s?−\s?(?=[a-z]\b)|(?<=\b[a-z])\s?−\s?(?=\d)|(?<=[\d)])\s?−\s?(?=\()", " minus "),
-    rule(r"(?<=[\s)])−\s(?=\d)", "minus "),
+    rule(r"(?<=[a-z)]\s)−\s(?=\d)", "minus "),
     rule(r"−(\w*)", r"-\1"),
     rule(r"(?<=\d)\s?/\s?(?=\d{1,9}\s?=)|(?<=\d)\s/\s(?=\d)", " divided by "),
     rule(r"(?<=\d)\s?[x×]\s?(?=\d[\d.,]{0,9}\s?=)", " times "),

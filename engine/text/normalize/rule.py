@@ -14,7 +14,7 @@ Style = Literal["spelled", "cased"]
 Replacement = str | Callable[[Match[str]], str]
 
 # Not inside a longer number or a word, and never given back digit by digit: a page of digits stays linear.
-NUMBER_BEHIND = r"(?:(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?|\.\d++)"  # behind what may be anything
+NUMBER_BEHIND = r"(?:(?:\d{1,3}(?:,\d{3}){1,8}+(?!\d)|\d++)(?:\.\d++)?|\.\d++)"  # behind what may be anything
 NUMBER = rf"(?<![\w.]){NUMBER_BEHIND}"
 CAPITAL = f"[A-Z{PLACES}]"  # a word that has a pronunciation of its own counts as a name
 DASH = "[-\u2013]"  # a hyphen, or the dash of a range
