@@ -28,6 +28,8 @@ class Dropped(Enum):
     TAGS = "TAGS_DROPPED", "HTML tags are not spoken"
     SSML = "SSML_IGNORED", "some SSML elements do nothing here"
     EMOJI = "EMOJI_DROPPED", "names of emoji are not spoken"
+    STRUCK = "STRUCK_TEXT_DROPPED", "what is struck out or deleted is not spoken"
+    THOUGHTS = "REASONING_DROPPED", "a model's reasoning is not spoken"
     NOTES = "NOTE_MARKS_DROPPED", "marks of footnotes and citations are not spoken"
 
     @property
