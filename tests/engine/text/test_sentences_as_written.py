@@ -24,13 +24,18 @@ GLUED = [
     ("Stop it.Please.", "Stop it."), ("We won.Congratulations to all.", "We won."),
     ("That works.However, it is slow.", "That works."), ("I see.Let me check.", "I see."),
     ("It ended in 2019.Since then it is quiet.", "It ended in 2019."), ("Come in.The door is open.", "Come in."),
+    ("Come at 5 p.m.Bring the book.", "Come at 5 p.m."), ("It opens at 7 a.m.We wait.", "It opens at 7 a.m."),
+    ("Ask Acme.com.We like it.", "Ask Acme.com."), ("Open main.py.Then run it.", "Open main.py."),
+    ("I have 3.The rest is gone.", "I have 3."), ("It rose by 4.2.It fell later.", "It rose by 4.2."),
+    ("It costs $5.50.That is cheap.", "It costs $5.50."), ("I live in the U.S.It is big.", "I live in the U.S."),
     ("(It is true.)But why?", "(It is true.)"), ("我们走吧。好的。", "我们走吧。"),
 ]  # fmt: skip
 WHOLE = [
     "Use Node.JS here", "See example.Com now", "It is System.Text.Json", "call list.Add(3)", "Read Readme.Md first",
     "the U.S.Army", "mail bob@site.Example now", "St.Louis and Mt.Hood", "ASP.NET and Socket.IO", "v1.Beta_two",
     "e.g.This one", "open C:\\a.Txt now", "https://a.b/C.Html now", "x.Y is a field", "J.R.R.Tolkien wrote",
-    "3.5 is it",
+    "3.5 is it", "3.The first one", "Ask example.com.Foo now", "Mail a@b.com.The rest", "Use v4.2.Beta here",
+    "the U.S.Navy came", "At 5 p.m.EST we go",
     "Ph.D.Students go", "config.Yaml and data.Json", "object.Method() runs", "Vue.JS or Next.JS", "a.k.a.Bob here",
 ]  # fmt: skip
 TITLED = [
