@@ -65,6 +65,8 @@ _MAY_GO_ON = re.compile(
     r"(?<![:/\d])(?!(?:1[5-9]|20)\d\d\Z)\d+\Z|\A(?:https?://[^/.]*|(?:https?://)?www(?:\.[^/.]*)?)\Z"
 )
 _DOTTED_NUMBER = re.compile(r"[$€£]?(?:\d|\d{1,9}(?:\.\d{1,9}){1,4})")
+_MAY_BE_FACTORIAL = re.compile(r"(?:(?<![\w'’])[a-z]|(?<![\w.:$])\d{1,3}|\b[a-z] ?[-+] ?\d\))\Z")
+_OPERATORS = frozenset("=+*/×·÷<>≤≥≈≠^−")
 _NAME_SIGNS = frozenset("@/\\_=.#")
 
 
@@ -123,7 +125,7 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
     if end < len(text) and not text[end].isspace():
         return _is_glued(text, begin, mark, final)
     if "." not in mark[0]:
-        return True
+        return _is_no_factorial(text, begin, mark, final)
     word = _word_before(text, begin, mark)
     before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
     ordinal, doubtful = _ORDINAL.fullmatch(word) is not None, dots.is_doubtful(word, before)
@@ -154,6 +156,17 @@ def _may_end_title(word: str, rest: str, final: bool) -> bool | None:
     if following.end() == len(rest) < _NEARBY and not final:
         return None
     return following[0].partition("'")[0] in _STARTERS
+
+
+def _is_no_factorial(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
+    """'n! = 120' and '5! is' go on."""
+    if mark[0] != "!" or not _MAY_BE_FACTORIAL.search(text, max(begin, mark.start() - _NEARBY), mark.start()):
+        return True
+    following = text[mark.end() : mark.end() + _NEARBY]
+    rest = following.lstrip()
+    if not rest:
+        return final or len(following) == _NEARBY or None
+    return rest[0] not in _OPERATORS and not rest[0].islower()
 
 
 def _may_end(text: str, begin: int, mark: Match[str], word: str, rest: str, final: bool) -> bool | None:
