@@ -72,6 +72,16 @@ class MarkupReader:
         self._cursor.pass_on()
         return self._pieces()
 
+    @property
+    def ends_item(self) -> bool:
+        """Whether an item of a list waits for the next line, which may go on with it."""
+        return self._cursor.ends_item and not self.held.strip()
+
+    def end_item(self) -> list[TextPiece]:
+        """The item is over, whatever follows."""
+        self._cursor.end_block()
+        return self._pieces()
+
     def take_dropped(self) -> list[tuple[Dropped, str]]:
         """What was met for the first time, and how it was written."""
         new = [(kind, what) for kind, what in self._cursor.dropped.items() if kind not in self._told]

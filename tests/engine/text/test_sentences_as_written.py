@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.engine.text.markup.reading import style
 from tests.engine.text.test_segmenter import after, cut
 
 PAUSED = [
@@ -152,16 +153,18 @@ GOES_ON = [
     "Take Rte. 5 now.", "It is in Bldg. C today.", "On Fl. 3 there.", "In Rm. 5 there.", "The serial no. A1B2 is it.",
     "At 7:00 a.m. Eastern we go.", "By 5 p.m. Pacific we go.", "Ask Det. Stone now.", "Take no. 5 now.",
 ]  # fmt: skip
+FACTORIALS = ["So n! = 120 holds.", "Here 5! + 3! is 126.", "And (n-1)! * n is it.", "Then k! / 2 is odd."]
 ENDS_THERE = [
     ["That is the max.", "Then we left."], ["It is 4 in.", "The box fits."], ["I said no.", "5 people left."],
     ["Yes or no.", "3 men came."], ["He said, no.", "7 of us did."], ["She likes art.", "5 of us do."],
     ["Open the app.", "3 tabs show."], ["Come in.", "2 of us are here."], ["It was no.", "1 thing is clear."],
     ["See Lee et al.", "They agree."], ["I paid the avg.", "It was fine."], ["I like the rep.", "She is good."],
     ["Do you know Al.", "He is fun."], ["It weighs 5 lbs.", "Lift it."], ["No.", "A man came."],
+    ["See you at 5!", "Bring it."], ["Plan b!", "Yes."],
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", GOES_ON)
+@pytest.mark.parametrize("text", GOES_ON + FACTORIALS)
 def test_a_sentence_goes_on_behind_an_abbreviation(text: str) -> None:
     assert cut([text + " Good."]) == [text, "Good."]
     assert cut(list(text + " Good.")) == [text, "Good."]
@@ -171,3 +174,14 @@ def test_a_sentence_goes_on_behind_an_abbreviation(text: str) -> None:
 def test_an_abbreviation_or_a_word_like_one_ends_a_sentence(segments: list[str]) -> None:
     assert cut([" ".join(segments)]) == segments
     assert cut(list(" ".join(segments))) == segments
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("- eggs\n", "eggs."), ("* **eggs**\r\n", "eggs."), ("1. Preheat it\n", "1, Preheat it."),
+     ("  - [ ] buy `milk`\n", "buy milk."), ("- two\n  lines\n", "two\nlines."), ("# Eggs\n", "Eggs.")],
+)  # fmt: skip
+def test_an_item_of_a_list_is_over_when_the_writer_pauses_behind_its_line(line: str, said: str) -> None:
+    how = style("auto")
+    assert [text for _, text in after([(0, line)], 2.9, how)] == [said]
+    assert after([(0, line.rstrip())], 0.9, how) == []

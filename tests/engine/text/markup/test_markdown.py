@@ -12,6 +12,8 @@ HEADINGS = {
     "## Setup ##\nText": "Setup. Text",
     "###### Six\nx": "Six. x",
     "####### Seven": "####### Seven",
+    "##Setup\n###Next\nText": "Setup. Next. Text",
+    "##": "",
     "#hashtag is fine": "#hashtag is fine",
     "# Is it?\nYes": "Is it? Yes",
     "Title\n=====\nText": "Title. Text",
@@ -22,6 +24,7 @@ HEADINGS = {
 LISTS = {
     "- one\n- two\n\nthree": "one. two. three",
     "* one\n* two": "one. two",
+    "* one\n+ two\n- three": "one. two. three",
     "1. Preheat it.\n2. Wait": "1, Preheat it. 2, Wait",
     "1) a\n2) b": "1, a. 2, b",
     "- a\n  - b\n    - c": "a. b. c",
