@@ -10,9 +10,10 @@ All takes together cost time in proportion to the text: each character is looked
 Where text is cut depends on the text alone, never on how it was split into pieces or when they came, so the same text
 and seed give the same audio. The exceptions are asked for: a flush, and a pause, for which one rule holds. When nothing
 new has come for a moment (2.5 times the usual distance of the pieces, at least 0.2 s, at most the longest wait), what
-waits is spoken if it ends a sentence; after the longest wait it is spoken up to its last clause mark; and only after
-six times that wait up to its last complete word, so that no phrase is torn while it is being written. A dot behind a
-number may be the point of a decimal, one in an address that has just begun may go on: neither ends a sentence so early.
+waits is spoken if it ends a sentence or is an item of a list with its line end; after the longest
+wait it is spoken up to its last clause mark; and only after six times that wait up to its last complete word, so that
+no phrase is torn while it is being written. A dot behind a number may be the point of a decimal, one in an address that
+has just begun may go on: neither ends a sentence so early.
 
 A cut falls behind
   * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ ।
@@ -199,7 +200,7 @@ class Segmenter:
         if end > self._begin:
             self._cut(end, now_ns, taken)
         else:
-            self._append(self._markup.settle())
+            self._append(self._markup.end_item() if self._markup.ends_item else self._markup.settle())
             self._cut_complete(now_ns, taken, final=False)
         self._note_pause()
 
@@ -261,13 +262,17 @@ class Segmenter:
             wait_ns, end = min(pauses)
             self._pause = self._received_ns + wait_ns, end
 
+    @property
+    def _moment_ns(self) -> int:
+        """Without a piece, it is a pause of the writer."""
+        return min(max(_LEAST_PAUSE_NS, round(_PACES * (self._pace_ns or 0))), self._max_delay_ns)
+
     def _pause_of_text(self) -> tuple[int, int] | None:
         text, begin = self._buffer, self._begin
         if not any(map(str.isalnum, text[begin:])):
             return None
-        moment_ns = max(_LEAST_PAUSE_NS, round(_PACES * (self._pace_ns or 0)))
         if ends_well(text, begin):
-            return min(moment_ns, self._max_delay_ns), len(text)
+            return self._moment_ns, len(text)
         somehow = ends_somehow(text, begin)
         if somehow and text[-1].isspace():  # as an ordinal does: 'den 3. juli'
             return self._max_delay_ns, len(text)
@@ -281,6 +286,8 @@ class Segmenter:
 
     def _pause_of_markup(self) -> tuple[int, int] | None:
         """What is held is text if it ends a sentence; a construct that a writer has begun gets the longest wait."""
+        if self._markup.ends_item:
+            return self._moment_ns, self._begin
         held = self._markup.held
         if not held:
             return None

@@ -64,6 +64,9 @@ _NAME_ENDS = words(  # behind a dot, a host's or a file's last part even with a 
 _MAY_GO_ON = re.compile(
     r"(?<![:/\d])(?!(?:1[5-9]|20)\d\d\Z)\d+\Z|\A(?:https?://[^/.]*|(?:https?://)?www(?:\.[^/.]*)?)\Z"
 )
+_DOTTED_NUMBER = re.compile(r"[$€£]?(?:\d|\d{1,9}(?:\.\d{1,9}){1,4})")
+_MAY_BE_FACTORIAL = re.compile(r"(?:(?<![\w'’])[a-z]|(?<![\w.:$])\d{1,3}|\b[a-z] ?[-+] ?\d\))\Z")
+_OPERATORS = frozenset("=+*/×·÷<>≤≥≈≠^−")
 _NAME_SIGNS = frozenset("@/\\_=.#")
 
 
@@ -122,7 +125,7 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
     if end < len(text) and not text[end].isspace():
         return _is_glued(text, begin, mark, final)
     if "." not in mark[0]:
-        return True
+        return _is_no_factorial(text, begin, mark, final)
     word = _word_before(text, begin, mark)
     before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
     ordinal, doubtful = _ORDINAL.fullmatch(word) is not None, dots.is_doubtful(word, before)
@@ -153,6 +156,17 @@ def _may_end_title(word: str, rest: str, final: bool) -> bool | None:
     if following.end() == len(rest) < _NEARBY and not final:
         return None
     return following[0].partition("'")[0] in _STARTERS
+
+
+def _is_no_factorial(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
+    """'n! = 120' and '5! is' go on."""
+    if mark[0] != "!" or not _MAY_BE_FACTORIAL.search(text, max(begin, mark.start() - _NEARBY), mark.start()):
+        return True
+    following = text[mark.end() : mark.end() + _NEARBY]
+    rest = following.lstrip()
+    if not rest:
+        return final or len(following) == _NEARBY or None
+    return rest[0] not in _OPERATORS and not rest[0].islower()
 
 
 def _may_end(text: str, begin: int, mark: Match[str], word: str, rest: str, final: bool) -> bool | None:
@@ -194,9 +208,11 @@ def _is_abbreviation(word: str) -> bool:
 def _is_glued(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     """'three rooms.Which one': a capital begins a word there, and it is no host, file or name such as Node.JS."""
     end = mark.end()
-    if not text[end].isupper() or len(word := _word_before(text, begin, mark)) < 2:
+    word = _word_before(text, begin, mark)
+    if not text[end].isupper() or len(word) < 2 - word.isdigit():
         return False
-    if _NAME_SIGNS.intersection(word) or not (word[-1].islower() or word[-1].isdigit()) or _is_abbreviation(word):
+    only_starters = _only_before_a_starter(text, begin, mark, word)
+    if only_starters is None:
         return False
     near = text[end : end + _NEARBY]
     letters = re.match(r"[^\W\d_]+", near)
@@ -205,5 +221,24 @@ def _is_glued(text: str, begin: int, mark: Match[str], final: bool) -> bool | No
     begins = _GLUED.match(near)
     if begins is None or letters is None or (begins.end() != letters.end()) or letters[0].lower() in _NAME_ENDS:
         return False
+    if only_starters and letters[0] not in _STARTERS:
+        return False
     behind = near[letters.end() : letters.end() + 2]
     return behind[:1] not in ("_", "/", "@", "(", "\\", "=") and not (behind[:1] == "." and behind[1:].isalpha())
+
+
+def _only_before_a_starter(text: str, begin: int, mark: Match[str], word: str) -> bool | None:
+    """Whether what is glued to the mark must be a word that begins sentences, since this may be a name or a number
+    whose parts dots join; None: not even then."""
+    small = word.lower()
+    if small in ("a.m", "p.m"):
+        return False
+    if _DOTTED_NUMBER.fullmatch(word):
+        return None if mark.start() - len(word) <= begin else True
+    if small.rpartition(".")[2] in _NAME_ENDS and "@" not in word and "." in word:
+        return True
+    if "." in word and small not in _ABBREVIATIONS and _INITIALS.fullmatch(word) and word.isupper():
+        return True
+    if _NAME_SIGNS.intersection(word) or not (word[-1].islower() or word[-1].isdigit()) or _is_abbreviation(word):
+        return None
+    return False

@@ -61,6 +61,7 @@ def block(cursor: Cursor, style: Style) -> bool | None:
             return verdict
     if cursor.in_table:
         return _begin_row(cursor, start)
+    cursor.line.is_item |= cursor.line.was_item and start > cursor.at  # goes on with the item of the line before
     cursor.drop(start)
     cursor.line.begins = False
     return True
@@ -86,6 +87,8 @@ def _heading(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | N
     if end - start > 6:
         return False
     behind = _space(seen, end)
+    if behind == 0 and end - start > 1 and seen.text[end : end + 1].isalpha():  # '##Setup'; '#tag' is text
+        behind = end
     if behind:
         _marker(cursor, behind)
         cursor.line.begins = False
@@ -116,7 +119,7 @@ def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
             return MORE
         if text[divider.end() : divider.end() + 1] in ("\r", "\n", "") and divider[0].count(sign) >= 3:
             return _marker(cursor, divider.end())
-    if sign == "_" or (sign == "+" and style.careful):
+    if sign == "_" or (sign == "+" and style.careful and not cursor.line.was_item):
         return False
     behind = _space(seen, start + 1)
     if not behind:
@@ -126,6 +129,7 @@ def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
     if seen.lacks(behind) or (begun and not task and seen.lacks(begun.end())):
         return MORE
     _marker(cursor, behind)
+    cursor.line.is_item = True
     if task:
         cursor.put("done, " if style.is_english and task[1] != " " else "", task.end())
     return True
@@ -147,6 +151,7 @@ def _number(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
         cursor.numbers.clear()
     cursor.numbers[start - cursor.at] = int(number[0]) + 1
     _marker(cursor, start)
+    cursor.line.is_item = True
     cursor.keep(end)
     cursor.put(",", end + 1)
     cursor.keep(behind)

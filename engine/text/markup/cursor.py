@@ -28,6 +28,8 @@ class Dropped(Enum):
     TAGS = "TAGS_DROPPED", "HTML tags are not spoken"
     SSML = "SSML_IGNORED", "some SSML elements do nothing here"
     EMOJI = "EMOJI_DROPPED", "names of emoji are not spoken"
+    STRUCK = "STRUCK_TEXT_DROPPED", "what is struck out or deleted is not spoken"
+    THOUGHTS = "REASONING_DROPPED", "a model's reasoning is not spoken"
     NOTES = "NOTE_MARKS_DROPPED", "marks of footnotes and citations are not spoken"
 
     @property
@@ -47,6 +49,8 @@ class Line:
     ends_block: bool = False  # as headings and rows of tables do
     is_heading: bool = False
     is_row: bool = False  # of a table
+    is_item: bool = False  # of a list
+    was_item: bool = False  # the line before
     is_quoted: bool = False
     was_quoted: bool = False  # the line before
     was_row: bool = False
@@ -154,7 +158,7 @@ class Cursor:
 
     def break_line(self, end: int, soft: str) -> None:
         """Reads a line end. What is behind a sentence's end goes at once: it shows that the sentence is over."""
-        was_quoted, was_row = self.line.is_quoted, self.line.is_row
+        behind = Line(was_quoted=self.line.is_quoted, was_row=self.line.is_row, was_item=self.line.is_item)
         if self.line.ends_block:
             self.end_block()
             self.drop(end)
@@ -163,7 +167,12 @@ class Cursor:
         else:
             self._break = self.base + self.at if self._break is None else self._break
             self.drop(end)
-        self.line = Line(was_quoted=was_quoted, was_row=was_row)
+        self.line = behind
+
+    @property
+    def ends_item(self) -> bool:
+        """Whether the last that was read is an item of a list with its line end."""
+        return self.line.begins and self.line.was_item and self._break is not None
 
     @property
     def follows_text(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from engine.text.markup.rules import words
 
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\d+(?:[.,]\d+)*|[A-Za-z]+|\s+|.", re.DOTALL)
+_CURRENCIES = {"$": "$", "pounds": "£", "euro": "€"}  # in front of an amount; the normaliser reads both
 _DEPTH = 16  # of groups in groups; what is deeper is left out
 _GREEK = words(
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
@@ -61,6 +62,7 @@ _FRACTIONS = {
 def spoken(formula: str, in_words: bool) -> str:
     if not in_words:
         return " ".join(re.sub(r"\\(?:[A-Za-z]+|.)|[{}$]", " ", formula).split())
+    formula = formula.replace("{,}", ",")  # in a number
     said = " ".join(" ".join(_Reader(formula).sequence()).split())
     return re.sub(r"\s+(?=[,.])", "", said).strip(" ,")
 
@@ -107,6 +109,8 @@ class _Reader:
             self._argument()
         elif token in ("\\text", "\\mathrm", "\\textbf", "\\textit", "\\operatorname", "\\mbox"):
             yield self._argument()
+        elif token.startswith("\\") and name in _CURRENCIES and self._next[:1].isdigit():
+            yield _CURRENCIES[name] + self._take()
         elif token.startswith("\\") and name in _ONE_GROUP:
             yield f"{self._read(self._argument())} {_ONE_GROUP[name]}"
         else:
@@ -146,6 +150,10 @@ class _Reader:
     def _take(self) -> str:
         self._at += 1
         return self._tokens[self._at - 1] if self._at <= len(self._tokens) else ""
+
+    @property
+    def _next(self) -> str:
+        return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
     def _argument(self) -> str:
         """A group, or what stands in its place: one command, digit or letter."""

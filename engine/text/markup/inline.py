@@ -14,6 +14,7 @@ from engine.text.markup.rules import MORE, Style, run_end, window
 
 _RUN = 40  # signs that are looked at together
 _CELL = 300
+_STRUCK = 300  # characters that may be struck out
 _OPEN = 32  # signs of emphasis that are remembered
 _OPENERS = "\"'“‘«(（「『【《¿¡`$[*_~<&\\"
 _ESCAPABLE = frozenset("*_#`[](){}~>-.!|$&<+")
@@ -23,6 +24,7 @@ _ENTITY_BEGUN = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{0,31}|#(?:[xX][0-9A-Fa-f]{0
 _BAR = re.compile(r"\|(?:[ \t]*+(?::?-++:?)?+[ \t]*+\|)*+(?:[ \t]*+:?-++:?[ \t]*+(?=[\r\n]|\Z))?[ \t]*+")
 _EMOJI = re.compile(r":(?:[+-]1|(?=[a-z0-9_+-]{0,30}[a-z])[a-z0-9_+-]{2,31}):(?!\w)")
 _EMOJI_BEGUN = re.compile(r":[a-z0-9_+-]{0,31}:?")
+_STRUCK_END = re.compile(r"(?<=[^\s~])~~(?!~)|\n")
 _CONTROL = re.compile(f"[{CONTROLS}]")
 
 
@@ -54,6 +56,24 @@ def emphasis(cursor: Cursor, style: Style) -> bool | None:
     else:
         cursor.keep(end)
     return True
+
+
+def struck(cursor: Cursor, style: Style) -> bool | None:
+    """'~~20~~ 25': what two tildes enclose in a line was taken back, and is dropped."""
+    seen, at = window(cursor, _STRUCK), cursor.at
+    end = run_end(seen.text, at)
+    if seen.lacks(end):
+        return MORE
+    if end - at == 2 and not _is_blank(seen.text[end : end + 1]):
+        closing = _STRUCK_END.search(seen.text, end)
+        if closing is None and seen.grows:
+            return MORE
+        if closing is not None and seen.lacks(closing.end()):
+            return MORE
+        if closing is not None and closing[0] == "~~":
+            cursor.drop(closing.end(), Dropped.STRUCK)
+            return True
+    return emphasis(cursor, style)
 
 
 def _close(cursor: Cursor, sign: str, count: int, exact: bool) -> bool:

@@ -14,7 +14,7 @@ from engine.text.markup.blocks import block
 from engine.text.markup.code import code_sign, code_span
 from engine.text.markup.controls import CONTROLS, control
 from engine.text.markup.cursor import Cursor, Dropped
-from engine.text.markup.inline import bar, emoji, emphasis, entity, heading_sign, line_end
+from engine.text.markup.inline import bar, emoji, emphasis, entity, heading_sign, line_end, struck
 from engine.text.markup.links import URL_BEGINS, URL_BEGUN, bracket, closing_bracket, url
 from engine.text.markup.rules import Rule, Style
 from engine.text.markup.tags import tag
@@ -22,7 +22,8 @@ from engine.text.markup.tex import dollar, parenthesis
 from engine.text.origin import TextPiece
 
 _MARKDOWN_SIGNS: dict[str, Rule] = {
-    **dict.fromkeys("*_~=", emphasis),
+    **dict.fromkeys("*_=", emphasis),
+    "~": struck,
     "`": code_span,
     "[": bracket,
     "!": bracket,
@@ -69,6 +70,16 @@ class MarkupReader:
         self._take_all()
         self._cursor.final = False
         self._cursor.pass_on()
+        return self._pieces()
+
+    @property
+    def ends_item(self) -> bool:
+        """Whether an item of a list waits for the next line, which may go on with it."""
+        return self._cursor.ends_item and not self.held.strip()
+
+    def end_item(self) -> list[TextPiece]:
+        """The item is over, whatever follows."""
+        self._cursor.end_block()
         return self._pieces()
 
     def take_dropped(self) -> list[tuple[Dropped, str]]:

@@ -36,16 +36,21 @@ _BLOCKS = words(
 )
 _CELLS = words("td th")
 _INLINE = words(
-    "a b i u em strong span small big sub sup mark code kbd samp var q cite abbr s del ins strike font center label "
+    "a b i u em strong span small big sub sup mark code kbd samp var q cite abbr s ins font center label "
     "button time data wbr img video audio picture source input select option textarea iframe canvas svg math link meta "
     "base area map object embed param track tt br colgroup col bdi bdo ruby rt rp dfn address fieldset legend output "
     "progress meter dialog slot"
 )
 _UNSPOKEN = words("script style template noscript")
+_STRUCK = words("del strike")
+_THOUGHTS = words("think thinking thought thoughts reasoning reflection scratchpad")
+_FRAMES = words(  # of a model's answer
+    "answer final_answer response tool_call tool_calls tool_use tool_result tool_response function_call function_calls"
+)
 _SPEECH = frozenset(
     words("speak break say-as phoneme emphasis prosody voice lang mark desc lexicon meta metadata w token audio")
 )
-_HTML = frozenset(_BLOCKS + _CELLS + _INLINE + _UNSPOKEN)
+_HTML = frozenset(_BLOCKS + _CELLS + _INLINE + _UNSPOKEN + _STRUCK + _THOUGHTS + _FRAMES)
 _STRENGTHS = {"strong": 0.75, "x-strong": 1.0}  # seconds; of a medium one, as long as the voice's own pause
 _LONGEST_PAUSE_S = 10.0
 _ORDINALS = {"1": "st", "2": "nd", "3": "rd"}
@@ -143,6 +148,8 @@ def _act(cursor: Cursor, style: Style, match: re.Match[str]) -> bool | None:
     in_ssml, end = style.text_format is TextFormat.SSML, match.end()
     if not closes and not empty and (name == "say-as" or (name == "sub" and attributes.get("alias"))):
         return _element(cursor, name, attributes, end)
+    if not closes and not empty and name in _STRUCK and (verdict := _struck(cursor, name, end)) is not False:
+        return verdict
     if name == "break":
         _pause(cursor, attributes, end)
     elif name == "br":
@@ -152,9 +159,9 @@ def _act(cursor: Cursor, style: Style, match: re.Match[str]) -> bool | None:
     elif name in _BLOCKS or (in_ssml and name == "s"):
         cursor.end_block()
         cursor.drop(end)
-    elif name in _UNSPOKEN and not closes and not empty:
+    elif name in _UNSPOKEN + _THOUGHTS and not closes and not empty:
         cursor.rest = _up_to(f"</{name}>", spoken=False)
-        cursor.drop(end, Dropped.TAGS)
+        cursor.drop(end, Dropped.THOUGHTS if name in _THOUGHTS else Dropped.TAGS)
         return True
     elif name == "sup" and not closes:
         cursor.put("^", end)
@@ -210,6 +217,16 @@ def _element(cursor: Cursor, name: str, attributes: dict[str, str], begin: int) 
         return True
     cursor.keep(stop)
     cursor.drop(end)
+    return True
+
+
+def _struck(cursor: Cursor, name: str, begin: int) -> bool | None:
+    """An element that was taken back is dropped with its content, if it closes soon enough."""
+    seen = window(cursor, _TAG_CHARS + _CONTENT)
+    closing = re.compile(rf"</{name}\s{{0,9}}>", re.IGNORECASE).search(seen.text, begin)
+    if closing is None:
+        return MORE if seen.grows else False
+    cursor.drop(closing.end(), Dropped.STRUCK)
     return True
 
 

@@ -11,7 +11,7 @@ import pytest
 from engine.messages import CodeBlocks, TextFormat
 from engine.text.lengths import split_long
 from engine.text.markup import Style
-from engine.text.segmenter import TURN_CHARS, FlushPoint, Segmenter, SegmenterConfig, TextSegment
+from engine.text.segmenter import PLAIN, TURN_CHARS, FlushPoint, Segmenter, SegmenterConfig, TextSegment
 from engine.text.sentences import RUN
 from tests.engine.text.sentences import SENTENCES
 
@@ -184,9 +184,9 @@ def test_split_long_prefers_commas_and_never_cuts_a_word() -> None:
     assert split_long("x" * 130, 60) == ["x" * 60, "x" * 60, "x" * 10]
 
 
-def after(pieces: list[tuple[float, str]], until: float) -> list[tuple[float, str]]:
+def after(pieces: list[tuple[float, str]], until: float, style: Style = PLAIN) -> list[tuple[float, str]]:
     """(when, text) of what is cut when pieces come at these seconds and no end follows before `until`."""
-    segmenter, cuts = Segmenter(CONFIG, SECOND), []
+    segmenter, cuts = Segmenter(CONFIG, SECOND, style), []
     for at, piece in [*pieces, (until, "")]:
         while (deadline := segmenter.deadline_ns) is not None and deadline <= at * SECOND:
             cuts += [(deadline / SECOND, taken.text) for taken in segmenter.take(deadline)]  # type: ignore[union-attr]

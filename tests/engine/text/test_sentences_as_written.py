@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.engine.text.markup.reading import style
 from tests.engine.text.test_segmenter import after, cut
 
 PAUSED = [
@@ -24,13 +25,18 @@ GLUED = [
     ("Stop it.Please.", "Stop it."), ("We won.Congratulations to all.", "We won."),
     ("That works.However, it is slow.", "That works."), ("I see.Let me check.", "I see."),
     ("It ended in 2019.Since then it is quiet.", "It ended in 2019."), ("Come in.The door is open.", "Come in."),
+    ("Come at 5 p.m.Bring the book.", "Come at 5 p.m."), ("It opens at 7 a.m.We wait.", "It opens at 7 a.m."),
+    ("Ask Acme.com.We like it.", "Ask Acme.com."), ("Open main.py.Then run it.", "Open main.py."),
+    ("I have 3.The rest is gone.", "I have 3."), ("It rose by 4.2.It fell later.", "It rose by 4.2."),
+    ("It costs $5.50.That is cheap.", "It costs $5.50."), ("I live in the U.S.It is big.", "I live in the U.S."),
     ("(It is true.)But why?", "(It is true.)"), ("我们走吧。好的。", "我们走吧。"),
 ]  # fmt: skip
 WHOLE = [
     "Use Node.JS here", "See example.Com now", "It is System.Text.Json", "call list.Add(3)", "Read Readme.Md first",
     "the U.S.Army", "mail bob@site.Example now", "St.Louis and Mt.Hood", "ASP.NET and Socket.IO", "v1.Beta_two",
     "e.g.This one", "open C:\\a.Txt now", "https://a.b/C.Html now", "x.Y is a field", "J.R.R.Tolkien wrote",
-    "3.5 is it",
+    "3.5 is it", "3.The first one", "Ask example.com.Foo now", "Mail a@b.com.The rest", "Use v4.2.Beta here",
+    "the U.S.Navy came", "At 5 p.m.EST we go",
     "Ph.D.Students go", "config.Yaml and data.Json", "object.Method() runs", "Vue.JS or Next.JS", "a.k.a.Bob here",
 ]  # fmt: skip
 TITLED = [
@@ -147,16 +153,18 @@ GOES_ON = [
     "Take Rte. 5 now.", "It is in Bldg. C today.", "On Fl. 3 there.", "In Rm. 5 there.", "The serial no. A1B2 is it.",
     "At 7:00 a.m. Eastern we go.", "By 5 p.m. Pacific we go.", "Ask Det. Stone now.", "Take no. 5 now.",
 ]  # fmt: skip
+FACTORIALS = ["So n! = 120 holds.", "Here 5! + 3! is 126.", "And (n-1)! * n is it.", "Then k! / 2 is odd."]
 ENDS_THERE = [
     ["That is the max.", "Then we left."], ["It is 4 in.", "The box fits."], ["I said no.", "5 people left."],
     ["Yes or no.", "3 men came."], ["He said, no.", "7 of us did."], ["She likes art.", "5 of us do."],
     ["Open the app.", "3 tabs show."], ["Come in.", "2 of us are here."], ["It was no.", "1 thing is clear."],
     ["See Lee et al.", "They agree."], ["I paid the avg.", "It was fine."], ["I like the rep.", "She is good."],
     ["Do you know Al.", "He is fun."], ["It weighs 5 lbs.", "Lift it."], ["No.", "A man came."],
+    ["See you at 5!", "Bring it."], ["Plan b!", "Yes."],
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", GOES_ON)
+@pytest.mark.parametrize("text", GOES_ON + FACTORIALS)
 def test_a_sentence_goes_on_behind_an_abbreviation(text: str) -> None:
     assert cut([text + " Good."]) == [text, "Good."]
     assert cut(list(text + " Good.")) == [text, "Good."]
@@ -166,3 +174,14 @@ def test_a_sentence_goes_on_behind_an_abbreviation(text: str) -> None:
 def test_an_abbreviation_or_a_word_like_one_ends_a_sentence(segments: list[str]) -> None:
     assert cut([" ".join(segments)]) == segments
     assert cut(list(" ".join(segments))) == segments
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("- eggs\n", "eggs."), ("* **eggs**\r\n", "eggs."), ("1. Preheat it\n", "1, Preheat it."),
+     ("  - [ ] buy `milk`\n", "buy milk."), ("- two\n  lines\n", "two\nlines."), ("# Eggs\n", "Eggs.")],
+)  # fmt: skip
+def test_an_item_of_a_list_is_over_when_the_writer_pauses_behind_its_line(line: str, said: str) -> None:
+    how = style("auto")
+    assert [text for _, text in after([(0, line)], 2.9, how)] == [said]
+    assert after([(0, line.rstrip())], 0.9, how) == []

@@ -28,6 +28,9 @@ FORMULAS = {
     "$\\text{speed} = 5$": "speed equals 5",
     "$x \\in \\mathbb{R}$": "x in R",
     "$\\binom{n}{k}$": "n choose k",
+    "$10\\%$ of $\\$50$": "10 percent of $50",
+    "\\(\\$1{,}250.50 + \\pounds 3\\)": "$1,250.50 plus £3",
+    "$\\$x + 1$": "dollars x plus 1",
     "$n! \\approx 120$": "n factorial is approximately 120",
 }
 

@@ -12,6 +12,8 @@ HEADINGS = {
     "## Setup ##\nText": "Setup. Text",
     "###### Six\nx": "Six. x",
     "####### Seven": "####### Seven",
+    "##Setup\n###Next\nText": "Setup. Next. Text",
+    "##": "",
     "#hashtag is fine": "#hashtag is fine",
     "# Is it?\nYes": "Is it? Yes",
     "Title\n=====\nText": "Title. Text",
@@ -22,6 +24,7 @@ HEADINGS = {
 LISTS = {
     "- one\n- two\n\nthree": "one. two. three",
     "* one\n* two": "one. two",
+    "* one\n+ two\n- three": "one. two. three",
     "1. Preheat it.\n2. Wait": "1, Preheat it. 2, Wait",
     "1) a\n2) b": "1, a. 2, b",
     "- a\n  - b\n    - c": "a. b. c",
@@ -68,7 +71,7 @@ TABLES_AND_REST = {
     "* * *\nText": "Text",
     "> quote\n> two\n\nend": "quote two. end",
     "> > - item": "item",
-    "**bold** __bold__ *it* _it_ ***x*** ~~gone~~": "bold bold it it x gone",
+    "**bold** __bold__ *it* _it_ ***x*** ~~gone~~": "bold bold it it x",
     '**a *b* c** (**d**) "*e*"': 'a b c (d) "e"',
     "**Note:** read. **Done**.": "Note: read. Done.",
     "这是**重点**内容": "这是重点内容",
@@ -126,6 +129,45 @@ def test_an_independent_parser_finds_the_same_words(text: str) -> None:
     found = [child.content for child in inline if child.type == "text"]
     words = {word for part in found for word in "".join(c if c.isalnum() else " " for c in part).split()}
     ours = set("".join(char if char.isalnum() else " " for char in said(text, "markdown")).split())
-    extensions = {"https", "http", "www", "org", "wiki", "tada", "x", "1", "2", "y", "Text", "to", "speech"}
+    extensions = {"gone", "https", "http", "www", "org", "wiki", "tada", "x", "1", "2", "y", "Text", "to", "speech"}
     unknown = {word for word in words - ours if len(word) < 100}
-    assert unknown <= extensions, "bare addresses, notes and emoji, which CommonMark does not know"
+    assert unknown <= extensions, "struck text, bare addresses, notes and emoji, which are read otherwise"
+
+
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    {
+        "Take ~~20~~ 25 mg.": "Take 25 mg.",
+        "~~Take 10 mg~~ Take 5 mg": "Take 5 mg",
+        "- ~~eggs~~ flour\n- ~~milk~~": "flour.",
+        "a **~~b~~ c** d": "a c d",
+        "$~~9.99~~ 5": "$ 5",
+        "<del>20</del> <ins>25</ins> mg": "25 mg",
+        "Pay <strike>9</strike> 5 <DEL>x</DEL> now": "Pay 5 now",
+        "~~never closed": "never closed",
+        "a ~~ b ~~ c": "a ~~ b ~~ c",
+        "~5 and ~6": "~5 and ~6",
+        "<del>never closed": "never closed",
+    }.items(),
+)
+def test_what_is_struck_out_is_not_spoken(text: str, spoken: str) -> None:
+    assert said(text) == spoken
+    assert ("STRUCK" in read(text).dropped) == any(sign in text for sign in ("~~ ", "</", "k~~")) - ("a ~~ b" in text)
+
+
+@pytest.mark.parametrize("text_format", ["auto", "markdown", "ssml"])
+@pytest.mark.parametrize(
+    ("text", "spoken"),
+    {
+        "<thinking>Is it 4? Yes.</thinking>It is four.": "It is four.",
+        "<think>\nHm, 2 < 3.\n\n- a\n</think>\n\nHello.": "Hello.",
+        "<reasoning>x</reasoning> Yes": "Yes",
+        "<think>never closed": "",
+        "Yes.</think> No": "Yes. No",
+        "<answer>It is four.</answer>": "It is four.",
+        "<tool_call>now</tool_call> then": "now then",
+    }.items(),
+)
+def test_reasoning_is_dropped_and_the_frame_of_an_answer(text: str, spoken: str, text_format: str) -> None:
+    assert said(text, text_format) == spoken
+    assert ("THOUGHTS" in read(text, text_format).dropped) == ("<think" in text or "<reasoning" in text)
