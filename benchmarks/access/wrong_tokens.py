@@ -26,6 +26,7 @@ import grpc
 
 from benchmarks.access.secured_service import Secured, secured_service
 from benchmarks.support.machine import describe, machine
+from benchmarks.support.remote_utterance import collect
 from benchmarks.support.sample_statistics import percentile
 from benchmarks.support.simulated_listener import Arrival, listen, ttfa_s
 from benchmarks.support.texts import TEXTS
@@ -88,17 +89,8 @@ async def neighbour(client: Client, seconds: float) -> Heard:
         async with client.utterance(max_lead=LEAD_S) as utterance:
             await utterance.push(text)
             await utterance.end()
-            began_ns, ends_segment = utterance.record.text_complete_ns or 0, False
-            async for chunk in utterance:
-                arrivals.append(
-                    Arrival(
-                        ready_s=(chunk.received_ns - began_ns) / 1e9,
-                        audio_s=chunk.duration_s,
-                        hint_s=chunk.prebuffer_hint_s,
-                        begins_segment=ends_segment,
-                    )
-                )
-                ends_segment = chunk.end_of_segment
+            began_ns = utterance.record.text_complete_ns or 0
+            await collect(utterance, began_ns, arrivals)
         heard.ttfa_ms.append(1e3 * ttfa_s(arrivals))
         heard.gaps_ms.append(1e3 * listen(arrivals, follow_hints=True).worst_s)
     return heard

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from benchmarks.support.remote_utterance import collect
 from benchmarks.support.simulated_listener import HEARD_S, Arrival, listen
 from benchmarks.support.texts import TEXTS
 from client import Client
@@ -73,17 +74,8 @@ async def _listen(client: Client, text: str, heard: Heard) -> None:
     async with client.utterance(max_lead=LEAD_S) as utterance:
         await utterance.push(text)
         await utterance.end()
-        began_ns, ends_segment = utterance.record.text_complete_ns or 0, False
-        async for chunk in utterance:
-            arrivals.append(
-                Arrival(
-                    ready_s=(chunk.received_ns - began_ns) / 1e9,
-                    audio_s=chunk.duration_s,
-                    hint_s=chunk.prebuffer_hint_s,
-                    begins_segment=ends_segment,
-                )
-            )
-            ends_segment = chunk.end_of_segment
+        began_ns = utterance.record.text_complete_ns or 0
+        await collect(utterance, began_ns, arrivals)
     heard.gaps_s.append(listen(arrivals, follow_hints=True).worst_s)
 
 

@@ -17,6 +17,7 @@ from itertools import count
 from typing import Protocol
 
 from benchmarks.support.local_utterance import arrival
+from benchmarks.support.remote_utterance import collect
 from benchmarks.support.simulated_listener import Arrival, audio_s, listen, played_s
 from client import Client
 from client._clock import now_ns as client_now_ns
@@ -68,7 +69,7 @@ class OverWire:
             async with self.client.utterance(voice=self.voice, seed=seed, max_lead=MAX_LEAD_S) as utterance:
                 await utterance.push(text)
                 await utterance.end()
-                began_ns, ends_segment = utterance.record.text_complete_ns or client_now_ns(), False
+                began_ns = utterance.record.text_complete_ns or client_now_ns()
 
                 async def report() -> None:
                     with contextlib.suppress(ClientError):
@@ -78,17 +79,7 @@ class OverWire:
                             await utterance.report_playback(played_samples=played, buffered_samples=0)
 
                 async with _beside(report()):
-                    async for chunk in utterance:
-                        arrivals.append(
-                            Arrival(
-                                ready_s=(chunk.received_ns - began_ns) / 1e9,
-                                audio_s=chunk.duration_s,
-                                hint_s=chunk.prebuffer_hint_s,
-                                begins_segment=ends_segment,
-                                window=chunk.timings.window_tokens,
-                            )
-                        )
-                        ends_segment = chunk.end_of_segment
+                    await collect(utterance, began_ns, arrivals)
                 if utterance.finished:
                     usage = utterance.finished.usage
                     spoken.t3_s, spoken.flow_s = usage.t3_s, usage.flow_s
