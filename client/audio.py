@@ -62,6 +62,13 @@ def first_audible(samples: NDArray[np.float32]) -> int | None:
     return int(loud[0]) if len(loud) else None
 
 
+def to_wav(samples: Samples, sample_rate: int) -> bytes:
+    """A WAV file, 16 bits a sample. `samples`: -1 to 1, mono. [N]"""
+    file = io.BytesIO()
+    soundfile.write(file, to_int16(samples.tobytes(), Encoding.F32), sample_rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
 class WavFile:
     """A WAV file in the wire's own encoding, written chunk by chunk."""
 

@@ -20,7 +20,8 @@ from ._telemetry import tracer
 from ._transport.channels import Access, Target, asyncio_channel
 from ._transport.clock_probe import measure_clock
 from ._transport.health import is_serving
-from ._transport.reader import Call, Reader
+from ._transport.loop_thread import LoopThread
+from ._transport.reader import Call
 from ._transport.upload import read_recording, upload
 from ._wire import (
     Options,
@@ -65,7 +66,7 @@ class Client:
         self._connect_timeout_s = connect_timeout_s
         self._receive_capacity = receive_capacity
         self._tracer = tracer(tracer_provider)
-        self._reader: Reader | None = None
+        self._reader: LoopThread | None = None
 
     async def __aenter__(self) -> Client:
         """Connects, so that the first utterance does not have to. Raises ServerUnreachable if nobody answers."""
@@ -80,7 +81,7 @@ class Client:
     async def open(self) -> None:
         """Without asking the server anything, which takes a token of one's own: the first call connects. `close` ends
         it."""
-        self._reader = Reader("gapless-reader")
+        self._reader = LoopThread("gapless-reader")
         try:
             await self._reader.run(self._open())
         except BaseException:
@@ -197,7 +198,7 @@ class Client:
 
         return await self._alive().run(on_reader())
 
-    def _alive(self) -> Reader:
+    def _alive(self) -> LoopThread:
         if self._reader is None:
             raise ClientClosed("the client is not connected; use it inside `async with Client(...)`")
         return self._reader

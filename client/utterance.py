@@ -11,7 +11,8 @@ from opentelemetry.trace import Tracer
 from ._clock import now_ns
 from ._telemetry import UtteranceTrace
 from ._transport.handover import HandoverClosed
-from ._transport.reader import Call, Reader
+from ._transport.loop_thread import LoopThread
+from ._transport.reader import Call
 from ._wire import Decoder, Request, end_to, flush_to, playback_to, text_to
 from .errors import ClientClosed, UtteranceClosed
 from .record import Record, Sent
@@ -21,7 +22,7 @@ from .types import Chunk, Event, Finished, ServerWarning, Started, Word
 class Utterance:
     """Made by `Client.utterance`, used inside `async with`; leaving the block cancels what still runs."""
 
-    def __init__(self, reader: Reader, call: Call, opening: Request, tracer: Tracer) -> None:
+    def __init__(self, reader: LoopThread, call: Call, opening: Request, tracer: Tracer) -> None:
         self.record = Record()
         self._reader = reader
         self._call = call

@@ -1,28 +1,27 @@
-"""The reader thread: an event loop that carries gRPC and nothing else, so that nothing else can delay a receipt.
+"""Calls on the reader thread, whose event loop carries gRPC and nothing else, so that nothing else can delay a receipt.
 
-All gRPC objects of a client live here. The user's loop hands coroutines over (`run`) and takes stamped messages out of
-a bounded buffer: when he stops taking, the buffer fills, reading stops, and HTTP/2 flow control stops the server.
+All gRPC objects of a client live there. The user's loop hands coroutines over (`LoopThread.run`) and takes stamped
+messages out of a bounded buffer: when he stops taking, the buffer fills, reading stops, and HTTP/2 flow control stops
+the server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
 from .._clock import now_ns
 from .._wire import Request, Response
-from ..errors import ClientClosed, ClientError, ServerFailed, UtteranceClosed
+from ..errors import ClientError, ServerFailed, UtteranceClosed
 from .channels import Target
 from .handover import Handover
 
-T = TypeVar("T")
 Metadata = Sequence[tuple[str, str]]
 
 OVER = (grpc.aio.BaseError, grpc.aio.AioRpcError, asyncio.InvalidStateError)  # what a write raises after the end
@@ -36,47 +35,6 @@ class Arrival:
     awaited_ns: int
     received_ns: int
     response: Response
-
-
-class Reader:
-    """A thread with an event loop of its own. `close` from any thread; a forgotten one does not keep the process."""
-
-    def __init__(self, name: str) -> None:
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
-        self._closed = False
-        self._thread.start()
-        self._ready.wait()
-
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs `work` on the reader's loop; cancelling this cancels it there."""
-        if self._closed:
-            work.close()
-            raise ClientClosed("the client is closed; use it inside `async with Client(...)`")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_seen(work), self._loop))
-
-    def close(self) -> None:
-        """Cancels what runs there and joins the thread. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join()
-
-    def _main(self) -> None:
-        asyncio.run(self._until_stopped())
-
-    async def _until_stopped(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._ready.set()
-        await self._stop.wait()
-
-
-async def _seen(work: Coroutine[Any, Any, T]) -> T:
-    """Who waits for the work may be gone when it fails: then asyncio is not to complain that nobody saw the error."""
-    task = asyncio.current_task()
-    assert task is not None
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return await work
 
 
 class Call:

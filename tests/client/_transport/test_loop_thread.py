@@ -1,4 +1,4 @@
-"""The reader thread: work handed over, cancelled, failed."""
+"""A thread with an event loop: work handed over, cancelled, failed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from client._transport.reader import Reader
+from client._transport.loop_thread import LoopThread
 
 
 @pytest.fixture
-def reader() -> Iterator[Reader]:
-    reader = Reader("gapless-test-reader")
+def reader() -> Iterator[LoopThread]:
+    reader = LoopThread("gapless-test-reader")
     yield reader
     reader.close()
 
 
-async def test_work_runs_on_the_readers_thread_and_its_error_reaches_who_waits(reader: Reader) -> None:
+async def test_work_runs_on_the_readers_thread_and_its_error_reaches_who_waits(reader: LoopThread) -> None:
     async def name() -> str:
         return threading.current_thread().name
 
@@ -32,7 +32,7 @@ async def test_work_runs_on_the_readers_thread_and_its_error_reaches_who_waits(r
 
 
 async def test_an_error_that_nobody_waits_for_any_more_is_no_noise(
-    reader: Reader, caplog: pytest.LogCaptureFixture
+    reader: LoopThread, caplog: pytest.LogCaptureFixture
 ) -> None:
     gc.collect()
     caplog.clear()  # of what tests before this one left
