@@ -32,6 +32,7 @@ from .errors import (
     UtteranceClosed,
     Violation,
 )
+from .transcript import TimedText, Transcript
 from .types import (
     Alignment,
     Chunk,
@@ -79,8 +80,10 @@ __all__ = [
     "ServerWarning",
     "Started",
     "TimedOut",
+    "TimedText",
     "Timings",
     "Tls",
+    "Transcript",
     "Unsupported",
     "Usage",
     "Utterance",

@@ -23,6 +23,7 @@ from ._transport.health import is_serving
 from ._transport.loop_thread import LoopThread
 from ._transport.reader import Call
 from ._transport.upload import read_recording, upload
+from ._transport.warmth import keep_connected
 from ._wire import (
     Options,
     Rpcs,
@@ -66,6 +67,7 @@ class Client:
         self._connect_timeout_s = connect_timeout_s
         self._receive_capacity = receive_capacity
         self._tracer = tracer(tracer_provider)
+        self._keeping: asyncio.Task[None] | None = None  # the connection; on the reader's loop
         self._reader: LoopThread | None = None
 
     async def __aenter__(self) -> Client:
@@ -88,6 +90,11 @@ class Client:
             await self.close()
             raise
 
+    async def keep_connected(self) -> None:
+        """From now on connects by itself, and again whenever the connection is lost: no utterance waits for that.
+        Returns at once."""
+        await self._alive().run(self._keep_connected())
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -99,7 +106,7 @@ class Client:
         if reader:
             try:
                 if self._channel:
-                    await reader.run(self._channel.close(None))
+                    await reader.run(self._close())
             finally:
                 await asyncio.to_thread(reader.close)  # joining a thread must not stop this loop
 
@@ -188,6 +195,18 @@ class Client:
     async def _open(self) -> None:
         self._channel = asyncio_channel(self.target)
         self._rpcs = Rpcs(self._channel)
+
+    async def _keep_connected(self) -> None:
+        if self._keeping is None and self._channel:
+            self._keeping = asyncio.create_task(keep_connected(self._channel), name="gapless-connection")
+
+    async def _close(self) -> None:
+        if self._keeping:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+            self._keeping = None
+        if self._channel:
+            await self._channel.close(None)
 
     async def _unary(self, start: Callable[[], Awaitable[T]]) -> T:
         async def on_reader() -> T:

@@ -19,6 +19,9 @@ _OPTIONS = [
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # By itself gRPC waits up to two minutes before it tries a server again that was gone, and refuses calls meanwhile.
+    ("grpc.initial_reconnect_backoff_ms", 250),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
     # Without this the receive window grows to megabytes, minutes of speech that a stalled listener has "received".
     ("grpc.http2.bdp_probe", 0),
 ]

@@ -59,6 +59,11 @@ class Client:
         """Without asking the server anything: the first call connects. `close` ends it."""
         self._begin(self._client.open())
 
+    def keep_connected(self) -> None:
+        """From now on connects by itself, and again whenever the connection is lost: no utterance waits for that.
+        Returns at once."""
+        self._call(self._client.keep_connected())
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -290,7 +290,11 @@ class FakeServer:
     """`with FakeServer() as server:` listens on a free loopback port, `server.address`."""
 
     def __init__(
-        self, script: Script = speak, credentials: grpc.ServerCredentials | None = None, token: str = ""
+        self,
+        script: Script = speak,
+        credentials: grpc.ServerCredentials | None = None,
+        token: str = "",
+        address: str = "127.0.0.1:0",
     ) -> None:
         """`credentials`: for TLS; `token`: that each call must carry."""
         self.script = script
@@ -304,9 +308,9 @@ class FakeServer:
         self._server = grpc.server(ThreadPoolExecutor(16, "fake-server"), interceptors=[_Guard(token)])
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(_Servicer(self), self._server)
         if credentials:
-            port = self._server.add_secure_port("127.0.0.1:0", credentials)
+            port = self._server.add_secure_port(address, credentials)
         else:
-            port = self._server.add_insecure_port("127.0.0.1:0")
+            port = self._server.add_insecure_port(address)
         self.address = f"127.0.0.1:{port}"
 
     def events(self) -> list[str | None]:
