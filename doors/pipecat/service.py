@@ -1,0 +1,199 @@
+"""The service: pipecat's contexts, text and interruptions -> turns; their sound and words -> frames of the context."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from pipecat.frames.frames import CancelFrame, EndFrame, Frame, TTSAudioRawFrame
+from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.services.tts_service import TextAggregationMode, TTSService
+from pipecat.transcriptions.language import Language
+from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.tracing.service_decorators import traced_tts
+
+from gapless.client import DEFAULT_ADDRESS, Chunk, ClientError, TimedText, Tls
+from gapless.doors.agents import Connection, Turn, Unsaid
+
+from .errors import category_of
+from .settings import GaplessTTSSettings
+
+TRIES = 3  # of a turn whose server is busy or gone, before it has sounded; as pipecat's own connections try
+QUIET_S = 10.0  # after which pipecat ends a context that gets nothing
+
+
+@dataclass
+class _Context:
+    """An audio context of pipecat: a turn, and the task that speaks it."""
+
+    turn: Turn
+    task: asyncio.Task[None] | None = None
+    sounded_s: float = 0.0  # of the whole turn
+    reopened_s: float = 0.0  # so much had sounded when pipecat began to count anew
+
+
+class GaplessTTSService(TTSService):
+    """Speaks over a Gapless service: tokens as they come, word times, interruption within a token."""
+
+    Settings = GaplessTTSSettings
+    _settings: GaplessTTSSettings
+
+    def __init__(
+        self,
+        *,
+        address: str = DEFAULT_ADDRESS,
+        tls: Tls | bool = False,
+        token: str | None = None,
+        timeout_s: float = 10.0,
+        sample_rate: int | None = None,
+        settings: GaplessTTSSettings | None = None,
+        text_aggregation_mode: TextAggregationMode = TextAggregationMode.TOKEN,
+        stop_frame_timeout_s: float = QUIET_S,
+        **kwargs: Any,
+    ) -> None:
+        """Connects when the pipeline is set up.
+
+        Args:
+            address: Of the Gapless service.
+            tls: How to speak TLS; True trusts the authorities that gRPC knows.
+            token: Of the service, where it wants one. Goes over TLS, or stays on this machine.
+            timeout_s: For the service to accept a turn, and for the first sound after the turn's last text.
+            sample_rate: Hz. The pipeline's, if absent.
+            settings: What can also be changed while the pipeline runs.
+            text_aggregation_mode: TOKEN sends text as it comes, and the service finds the ends of sentences; SENTENCE
+                collects sentences first, which is needed where text transforms look at whole sentences.
+            stop_frame_timeout_s: After which a context that gets nothing is ended.
+            **kwargs: Of TTSService.
+
+        Raises:
+            ClientError: For a token that would be sent in plain text.
+        """
+        super().__init__(
+            push_start_frame=True,
+            push_stop_frames=True,
+            push_text_frames=False,
+            append_trailing_space=True,
+            text_aggregation_mode=text_aggregation_mode,
+            stop_frame_timeout_s=stop_frame_timeout_s,
+            sample_rate=sample_rate,
+            settings=GaplessTTSSettings.complete(settings),
+            **kwargs,
+        )
+        self._connection = Connection(address, tls=tls, token=token)
+        self._timeout_s = timeout_s
+        self._contexts: dict[str, _Context] = {}
+
+    def can_generate_metrics(self) -> bool:
+        """TTFB, TTFA and usage are measured."""
+        return True
+
+    @property
+    def supports_processing_metrics(self) -> bool:
+        """Text is handed over, and its audio comes elsewhere."""
+        return False
+
+    def language_to_service_language(self, language: Language) -> str | None:
+        """BCP 47, as pipecat has it: a service that speaks "en" takes "en-US"."""
+        return str(language)
+
+    async def setup(self, setup: FrameProcessorSetup) -> None:
+        """Connects, in the background."""
+        await super().setup(setup)
+        await self._connection.open()
+
+    async def stop(self, frame: EndFrame) -> None:
+        """After all contexts have played."""
+        await super().stop(frame)
+        await self._close()
+
+    async def cancel(self, frame: CancelFrame) -> None:
+        """At once."""
+        await super().cancel(frame)
+        await self._close()
+
+    async def cleanup(self) -> None:
+        """Idempotent."""
+        await super().cleanup()
+        await self._close()
+
+    @traced_tts
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        """Hands text to the context's turn; the first text opens it. Audio comes from the turn's task."""
+        await self.start_tts_usage_metrics(text)
+        self._context(context_id).turn.push(text)
+        yield None
+
+    async def flush_audio(self, context_id: str | None = None) -> None:
+        """The text of the context is complete."""
+        if context := self._contexts.get(context_id or ""):
+            context.turn.end()
+
+    async def on_audio_context_interrupted(self, context_id: str) -> None:
+        """Cancels the turn: the service is free within a token."""
+        await super().on_audio_context_interrupted(context_id)
+        await self._forget(context_id)
+
+    async def on_audio_context_completed(self, context_id: str) -> None:
+        """All was played. Of a turn that is still being written, pipecat opens another context when more text comes,
+        and counts time from its first sound."""
+        await super().on_audio_context_completed(context_id)
+        if context := self._contexts.get(context_id):
+            if context.task is None or context.task.done():
+                self._contexts.pop(context_id)
+            else:
+                context.reopened_s = context.sounded_s
+
+    def _classify_error(self, exception: Exception) -> ErrorCategory | None:
+        return category_of(exception) if isinstance(exception, ClientError) else None
+
+    def _context(self, context_id: str) -> _Context:
+        """A turn that broke is kept until its text is complete, so that it breaks once."""
+        if context_id not in self._contexts:
+            options = self._settings.options(self.sample_rate)
+            turn = Turn(self._connection, options, timeout_s=self._timeout_s, tries=TRIES)
+            context = self._contexts[context_id] = _Context(turn)
+            context.task = self.create_task(self._speak(context_id, context), f"gapless-turn-{context_id}")
+        return self._contexts[context_id]
+
+    async def _speak(self, context_id: str, context: _Context) -> None:
+        try:
+            async with aclosing(context.turn.speak()) as spoken:
+                async for event in spoken:
+                    match event:
+                        case Chunk():
+                            await self._sound(context_id, context, event.data)
+                        case TimedText() if event.word:
+                            await self._say(context_id, context, event)
+                        case Unsaid():
+                            silence = bytes(2 * round(event.duration_s * self.sample_rate))
+                            await self._sound(context_id, context, silence)
+        except ClientError as error:
+            await self.push_error(str(error), exception=error)
+        if self.audio_context_available(context_id):
+            await self.remove_audio_context(context_id)
+
+    async def _sound(self, context_id: str, context: _Context, data: bytes) -> None:
+        frame = TTSAudioRawFrame(data, self.sample_rate, 1, context_id=context_id)
+        await self.append_to_audio_context(context_id, frame)
+        context.sounded_s += frame.num_frames / self.sample_rate
+
+    async def _say(self, context_id: str, context: _Context, said: TimedText) -> None:
+        """What was rewritten as one, such as "3:45 p.m.", is several words to pipecat."""
+        words = said.word.split()
+        length_s = (said.end_s - said.start_s) / len(words)
+        start_s = said.start_s - context.reopened_s
+        times = [(word, start_s + n * length_s) for n, word in enumerate(words)]
+        await self.add_word_timestamps(times, context_id)
+
+    async def _forget(self, context_id: str) -> None:
+        context = self._contexts.pop(context_id, None)
+        if context and context.task:
+            await self.cancel_task(context.task)
+
+    async def _close(self) -> None:
+        for context_id in list(self._contexts):
+            await self._forget(context_id)
+        await self._connection.close()
