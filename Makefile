@@ -29,7 +29,7 @@ serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 test: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready tests/node/node_modules/.ready  ## set up and run all tests
 	$(BIN)/python -m pytest
 
-peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready  ## speak with OpenAI's and NVIDIA's clients and with pipecat and LiveKit, each in an environment of its own
+peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready  ## speak with OpenAI's and NVIDIA's clients and with pipecat and LiveKit, in environments of their own
 	$(BIN)/python -m pytest -s tests/peers
 
 reference: $(REFERENCE)/.ready  ## install the reference implementation in an environment of its own
@@ -122,11 +122,11 @@ $(REFERENCE)/.ready: tests/parity/requirements.txt tests/parity/packages.txt con
 	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --no-deps -r tests/parity/packages.txt
 	touch $@
 
-# tests/peers/README.md: other people's clients. The list of the first is complete, so pip resolves nothing.
-$(PEERS)/clients/.ready: tests/peers/requirements-clients.txt $(VENV)/.dev
-	$(PYTHON) -m venv --without-pip $(PEERS)/clients
-	$(BIN)/pip --python $(PEERS)/clients/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
-	  --no-compile --no-deps -r tests/peers/requirements-clients.txt
+# tests/peers/README.md: other people's programs. The lists of the first two are complete, so pip resolves nothing.
+$(PEERS)/clients/.ready $(PEERS)/agents/.ready: $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
+	$(PYTHON) -m venv --without-pip $(PEERS)/$*
+	$(BIN)/pip --python $(PEERS)/$*/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+	  --no-compile --no-deps -r tests/peers/requirements-$*.txt
 	touch $@
 
 $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev

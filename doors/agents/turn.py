@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -69,7 +69,7 @@ class Turn:
         self._is_ended = True
         self._changed.set()
 
-    async def speak(self) -> AsyncIterator[Spoken]:
+    async def speak(self) -> AsyncGenerator[Spoken, None]:
         """Everything, in order; nothing at all if there is nothing but white space. `Chunk.data` is s16, mono. All
         texts of the TimedTexts together are the text. Raises ClientError."""
         if not await self._something_to_say():
@@ -99,7 +99,7 @@ class Turn:
         self._changed.clear()
         await self._changed.wait()
 
-    async def _utter(self) -> AsyncIterator[Spoken]:
+    async def _utter(self) -> AsyncGenerator[Spoken, None]:
         transcript = Transcript()
         self._allow(self._timeout_s)
         async with AsyncExitStack() as stack:

@@ -4,6 +4,7 @@ A turn of the language model is one utterance and one audio context. Its tokens 
 the conversation when they sound, an interruption cancels it.
 """
 
-from .service import GaplessTTSService, GaplessTTSSettings
+from .service import GaplessTTSService
+from .settings import GaplessTTSSettings
 
 __all__ = ["GaplessTTSService", "GaplessTTSSettings"]

@@ -22,7 +22,7 @@ _CATEGORIES = {
 
 def category_of(error: ClientError) -> ErrorCategory:
     """What is wrong with a text is over with the text; a wrong setting stays wrong for every turn that follows."""
-    if isinstance(error, InvalidArgument) and error.violations:
-        if all(violation.field.startswith("text") for violation in error.violations):
-            return ErrorCategory.APPLICATION
+    fields = {violation.field for violation in error.violations}
+    if isinstance(error, InvalidArgument) and fields == {"text"}:
+        return ErrorCategory.APPLICATION
     return _CATEGORIES[kind_of(error)]

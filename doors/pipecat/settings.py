@@ -28,13 +28,13 @@ class GaplessTTSSettings(TTSSettings):
         max_text_delay: Seconds to wait for the end of a sentence.
     """
 
-    seed: int | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
-    sampling: Sampling | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
-    speaking_rate: float | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
-    pronunciations: Mapping[str, str] | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
-    text_format: str | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
-    code_blocks: str | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
-    max_text_delay: float | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
+    seed: int | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    sampling: Sampling | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    speaking_rate: float | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    pronunciations: Mapping[str, str] | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    text_format: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    code_blocks: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
+    max_text_delay: float | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
 
     @classmethod
     def complete(cls, given: TTSSettings | None) -> GaplessTTSSettings:
