@@ -16,7 +16,7 @@ import pytest
 from opentelemetry import trace
 
 from engine.loading import load
-from engine.messages import Accepted, AudioChunk, Engine, Event, Failed, Finished, Sink, Utterance
+from engine.messages import Accepted, Aligned, AudioChunk, Engine, Event, Failed, Finished, Sink, Utterance, Word
 from engine.options import EngineOptions
 from gapless.doors.http.options import Options
 from gapless.doors.http.server import serving
@@ -38,6 +38,7 @@ class Spoken:
     utterance: Utterance
     text: str = ""
     chunks: list[AudioChunk] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     ended: bool = False
     freed_s: float | None = None  # after a cancel in the middle: how long until its place was free
 
@@ -64,6 +65,8 @@ class Overheard:
         def listening(event: Event) -> None:
             if isinstance(event, AudioChunk):
                 spoken.chunks.append(event)
+            elif isinstance(event, Aligned):
+                spoken.words += event.words
             elif isinstance(event, Finished | Failed):
                 spoken.ended = True
             sink(event)
