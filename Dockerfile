@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# The service in an image: `docker build -t gapless .`, with CUDA: `docker build --build-arg DEVICE=cuda -t gapless .`.
+# The service and its doors in an image: `docker build -t gapless .`, with CUDA: `docker build --build-arg DEVICE=cuda
+# -t gapless .`. A door is another command of it: `docker run --entrypoint python gapless -m gapless.doors.http`.
 # It refuses to start until TLS and tokens are given, or waived by name: docs/security.md. /data holds created voices and
 # downloaded checkpoints: a volume.
 #
@@ -22,10 +23,13 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip check
 
 FROM ${BASE}
+# libopus encodes Opus; without it the service says that it has none.
+RUN apt-get update && apt-get install --yes --no-install-recommends libopus0 && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 gapless && install -d -o gapless /data
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY engine engine
+COPY client client
 COPY doors doors
 COPY service service
 COPY pyproject.toml .

@@ -12,7 +12,7 @@ BASELINE := proto/baseline.binpb
 LOCK := deploy/requirements.txt
 BUF := tests/node/node_modules/.bin/buf
 # What a dependency of the service may be licensed under: permissive, or weakly copyleft like the LGPL; never the GPL.
-LICENCES := Apache;BSD;MIT;PSF-2.0;LGPL;Lesser General Public
+LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test peers reference parity serve check lock stubs sequences attack replacements faults soak baseline bench clean
@@ -70,7 +70,7 @@ lock: $(VENV)/.dev  ## pin what the image and the tests install, newest versions
 	mkdir -p out
 	$(INSTALL) uv
 	$(COMPILE) pyproject.toml --extra dev $(TORCH_WHEELS) -o out/tested.txt
-	$(COMPILE) pyproject.toml --extra service $(TORCH_WHEELS) --constraint out/tested.txt --no-emit-package torch \
+	$(COMPILE) pyproject.toml --extra service --extra http --extra wyoming $(TORCH_WHEELS) --constraint out/tested.txt --no-emit-package torch \
 	  --generate-hashes -o $(LOCK)
 	sed 's/ \\$$//; /^ *--hash/d' $(LOCK) > out/locked.txt
 	echo torch | $(COMPILE) - --constraint out/locked.txt --generate-hashes -o deploy/torch-cuda.txt

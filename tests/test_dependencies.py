@@ -41,7 +41,9 @@ def required(requirements: list[str]) -> list[Requirement]:
 
 
 def serving() -> list[Requirement]:
-    return required([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["service"]])
+    """What the image runs: the service and its doors."""
+    extras = PROJECT["optional-dependencies"]
+    return required([*PROJECT["dependencies"], *extras["service"], *extras["http"], *extras["wyoming"]])
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)

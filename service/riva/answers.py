@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from gapless.doors.encoders import SAMPLE_BYTES, Encoder
-from gapless.doors.encoders.libsndfile import FlacEncoder, OggOpusEncoder
+from gapless.doors.encoders.libsndfile import FlacEncoder
+from gapless.doors.encoders.ogg import ogg_opus
 from gapless.doors.encoders.raw import PcmEncoder
 from gapless.tts.v1 import tts_pb2
 from service.riva import messages
@@ -76,5 +77,5 @@ def _encoder(encoding: int, sample_rate: int) -> Encoder:
     if encoding == messages.FLAC:
         return FlacEncoder(sample_rate)
     if encoding == messages.OGGOPUS:
-        return OggOpusEncoder(sample_rate)
+        return ogg_opus(sample_rate)
     return PcmEncoder()

@@ -15,7 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from engine.errors import InvalidRequest
 from engine.messages import EngineInfo
 from gapless.doors.aliases import voice_of_path
-from gapless.doors.encoders.libsndfile import OPUS_RATES
+from gapless.doors.encoders import opus
 from gapless.tts.v1 import tts_pb2
 from service.riva import messages
 
@@ -103,8 +103,8 @@ def in_their_words(error: Exception) -> None:
 def _check_rate(encoding: int, rate: int) -> None:
     if rate < 0:
         raise InvalidRequest("sample_rate_hz", f"{rate} is negative; 0 leaves it to the server")
-    if encoding == messages.OGGOPUS and rate not in OPUS_RATES:
-        rates = ", ".join(map(str, OPUS_RATES))
+    if encoding == messages.OGGOPUS and rate not in opus.RATES:
+        rates = ", ".join(map(str, opus.RATES))
         raise InvalidRequest("sample_rate_hz", f"Opus has no {rate} Hz; available for OGGOPUS: {rates}")
 
 

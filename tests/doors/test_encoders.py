@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import wave
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import opuslib_next
 import pytest
+import soundfile
+import soxr
 from numpy.typing import NDArray
 
-from gapless.doors.encoders import Encoder
-from gapless.doors.encoders.libsndfile import OPUS_RATES, FlacEncoder, OggOpusEncoder
+from gapless.doors.encoders import Encoder, ogg, opus
+from gapless.doors.encoders.libsndfile import FlacEncoder, LibsndfileOpusEncoder
 from gapless.doors.encoders.mp3 import DELAY_SAMPLES, Mp3Encoder
+from gapless.doors.encoders.ogg import OggOpusEncoder
 from gapless.doors.encoders.raw import PcmEncoder, WavEncoder
 from tests.doors.decoding import decoded, decoded_flac, delay, spectral_distance_db
 from tests.fakes import speech_of_text
@@ -25,6 +30,13 @@ Make = Callable[[int], Encoder]
 def speech() -> NDArray[np.int16]:
     samples = speech_of_text("The quick brown fox jumps over the lazy dog", seed=1, voice="anna")
     return np.rint(samples * 32767).astype(np.int16)
+
+
+def recorded(rate: int) -> NDArray[np.float32]:
+    """A voice. [N]"""
+    samples, recorded_rate = soundfile.read(Path(__file__).parents[2] / "docs/samples/karl.ogg", dtype="float32")
+    resampled: NDArray[np.float32] = soxr.resample(samples, recorded_rate, rate)
+    return resampled
 
 
 def file_of(encoder: Encoder, samples: NDArray[np.int16], piece: int) -> bytes:
@@ -52,7 +64,7 @@ def test_a_wav_is_read_by_the_standard_library_too() -> None:
         assert file.readframes(file.getnframes()) == speech().tobytes()
 
 
-@pytest.mark.parametrize("make", [OggOpusEncoder, Mp3Encoder])
+@pytest.mark.parametrize("make", [OggOpusEncoder, LibsndfileOpusEncoder, Mp3Encoder])
 def test_cutting_does_not_matter(make: Make) -> None:
     whole = decoded(file_of(make(RATE), speech(), 100_000))[0]
     np.testing.assert_array_equal(decoded(file_of(make(RATE), speech(), 333))[0], whole)
@@ -67,18 +79,48 @@ def test_mp3_sounds_the_same_and_is_as_long_within_a_frame() -> None:
     assert spectral_distance_db(heard[DELAY_SAMPLES:].astype(np.float32), spoken.astype(np.float32)) < 3.0
 
 
-@pytest.mark.parametrize("rate", OPUS_RATES)
-def test_opus_sounds_the_same_and_is_as_long(rate: int) -> None:
+@pytest.mark.parametrize("make", [OggOpusEncoder, LibsndfileOpusEncoder])
+@pytest.mark.parametrize("rate", opus.RATES)
+def test_opus_sounds_the_same_and_is_as_long(rate: int, make: Make) -> None:
     spoken = speech()
-    heard, decoded_rate = decoded(file_of(OggOpusEncoder(rate), spoken, 480))
-    assert decoded_rate == rate
-    assert abs(len(heard) - len(spoken)) <= rate // 50
-    lag = delay(heard.astype(np.float32), spoken.astype(np.float32), rate // 50)
-    assert spectral_distance_db(heard[lag:].astype(np.float32), spoken.astype(np.float32)) < 4.0
+    heard, decoded_rate = decoded(file_of(make(rate), spoken, 480))
+    assert (decoded_rate, len(heard)) == (rate, len(spoken))
+    assert delay(heard.astype(np.float32), spoken.astype(np.float32), rate // 50) == 0
+    assert spectral_distance_db(heard.astype(np.float32), spoken.astype(np.float32)) < 4.0
+
+
+def test_where_libopus_is_missing_opus_comes_in_larger_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(ogg.ogg_opus(RATE), OggOpusEncoder)
+    monkeypatch.setattr(ogg, "why_not", lambda: "libopus is not installed")
+    assert isinstance(ogg.ogg_opus(RATE), LibsndfileOpusEncoder)
+
+
+@pytest.mark.parametrize("rate", opus.RATES)
+def test_finished_packets_give_every_sample_and_more_may_follow(rate: int) -> None:
+    """Two sentences of one utterance: each is whole when it ends, wherever a packet would end."""
+    decoder, encoder = opuslib_next.Decoder(rate, 1), opus.PacketEncoder(rate)
+    samples = recorded(rate)[: rate + 77]
+    for sentence in (samples, samples[:-333]):
+        packets = encoder.encode(sentence[:100]) + encoder.encode(sentence[100:]) + encoder.finish()
+        assert encoder.finish() == []
+        heard = np.frombuffer(
+            b"".join(decoder.decode_float(packet, encoder.packet_samples) for packet in packets), "<f4"
+        )
+        assert 0 <= len(heard) - encoder.pre_skip - len(sentence) < encoder.packet_samples
+        heard = heard[encoder.pre_skip :][: len(sentence)]
+        assert delay(heard, sentence, 1000) == 0
+        assert spectral_distance_db(heard, sentence) < 4.0
 
 
 @pytest.mark.parametrize(
-    ("make", "wait_ms"), [(Mp3Encoder, 48), (OggOpusEncoder, 80), (FlacEncoder, 60), (WavEncoder, 20)]
+    ("make", "wait_ms"),
+    [
+        (Mp3Encoder, 48),
+        (OggOpusEncoder, 20),
+        (LibsndfileOpusEncoder, 80),
+        (FlacEncoder, 60),
+        (WavEncoder, 20),
+    ],
 )
 def test_bytes_come_while_it_is_spoken(make: Make, wait_ms: int) -> None:
     """libsndfile's own choice for Ogg is a second."""
@@ -92,7 +134,7 @@ def test_bytes_come_while_it_is_spoken(make: Make, wait_ms: int) -> None:
     assert isinstance(head, bytes)
 
 
-@pytest.mark.parametrize("make", [FlacEncoder, OggOpusEncoder, Mp3Encoder, WavEncoder])
+@pytest.mark.parametrize("make", [FlacEncoder, OggOpusEncoder, LibsndfileOpusEncoder, Mp3Encoder, WavEncoder])
 def test_what_nobody_spoke_can_be_finished(make: Make) -> None:
     encoder = make(RATE)
     assert isinstance(encoder.begin() + encoder.finish(), bytes)

@@ -13,7 +13,7 @@ import pytest
 from google.rpc import error_details_pb2
 from numpy.typing import NDArray
 
-from gapless.doors.encoders.libsndfile import OPUS_RATES
+from gapless.doors.encoders import opus
 from service.access import tokens
 from service.access.access import Access, AccessConfig
 from service.access.caller import Caller
@@ -130,7 +130,7 @@ async def test_every_rate(stub: Stub, rate: int) -> None:
     assert len(audio) / 2 / (rate or 24_000) == pytest.approx(len(spoken()) / 24_000, abs=0.001)
 
 
-@pytest.mark.parametrize("rate", OPUS_RATES[:1] + OPUS_RATES[2:])
+@pytest.mark.parametrize("rate", opus.RATES[:1] + opus.RATES[2:])
 async def test_opus_at_its_rates(stub: Stub, rate: int) -> None:
     answer = await stub.synthesize(asked(encoding=OGGOPUS, sample_rate_hz=rate))
     assert decoded(answer.audio)[1] == rate

@@ -1,0 +1,80 @@
+"""Opus packets of 20 ms, by the libopus of the system: as they travel over gRPC, and as they go into Ogg pages.
+
+In: float32, mono, -1 to 1, in pieces of any length. Out: whole packets, as soon as 20 ms are there. A decoder puts out
+`pre_skip` samples before the first sample that went in.
+The encoder has libopus' mode of lowest delay: 2.5 ms of look-ahead in place of 6.5, and a fifth of the processor time.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATES = (8_000, 12_000, 16_000, 24_000, 48_000)  # Hz
+PACKETS_PER_S = 50
+
+BIT_RATE = 28_000  # bits a second: as near to the original as libopus' slower modes are at 24,000
+COMPLEXITY = 4  # of 10: what comes next, following a voice's pitch, takes half as long again
+_NO_SAMPLES = np.zeros(0, np.float32)
+
+
+class NoLibrary(Exception):
+    """Opus packets cannot be made here; says what is missing."""
+
+
+class PacketEncoder:
+    """One stream of packets."""
+
+    def __init__(self, sample_rate: int, bit_rate: int = BIT_RATE, complexity: int = COMPLEXITY) -> None:
+        """`sample_rate`: one of RATES. Raises NoLibrary."""
+        self._encoder = _opuslib().Encoder(sample_rate, 1, "restricted_lowdelay")
+        self._encoder.bitrate = bit_rate
+        self._encoder.complexity = complexity
+        self.packet_samples = sample_rate // PACKETS_PER_S
+        self.pre_skip: int = self._encoder.lookahead  # samples
+        self._waiting = _NO_SAMPLES
+        self._owes = False  # decoders lack samples that went in
+
+    def encode(self, samples: NDArray[np.float32]) -> list[bytes]:
+        waiting = np.concatenate((self._waiting, samples))
+        whole = len(waiting) - len(waiting) % self.packet_samples
+        self._waiting = waiting[whole:].copy()
+        self._owes = self._owes or len(samples) > 0
+        return [self._packet(frame) for frame in waiting[:whole].reshape(-1, self.packet_samples)]
+
+    def finish(self) -> list[bytes]:
+        """The rest, with so much silence behind it that decoders have put out every sample. What is encoded later
+        begins with a packet of its own: decoders put `pre_skip` samples out before it, again."""
+        if not self._owes:
+            return []
+        missing = len(self._waiting) + self.pre_skip
+        silence = self.pre_skip + -missing % self.packet_samples
+        packets = self.encode(np.zeros(silence, np.float32))
+        self._owes = False
+        return packets
+
+    def _packet(self, frame: NDArray[np.float32]) -> bytes:
+        return bytes(self._encoder.encode_float(frame.tobytes(), self.packet_samples))
+
+
+@cache
+def why_not() -> str:
+    """What is missing here for packets to be made; "" if nothing is."""
+    try:
+        _opuslib()
+    except NoLibrary as error:
+        return str(error)
+    return ""
+
+
+def _opuslib() -> Any:
+    try:
+        import opuslib_next
+    except ImportError:
+        raise NoLibrary("the package opuslib-next is not installed: pip install 'gapless[opus]'") from None
+    except Exception as error:  # what the package raises where it finds no library is an Exception and no more
+        raise NoLibrary(f"libopus is not installed on this machine (Debian: libopus0): {error}") from None
+    return opuslib_next
