@@ -15,7 +15,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers reference parity serve check lock stubs sequences attack replacements faults soak baseline bench clean
+.PHONY: help demo test peers reference parity serve check lock stubs sequences attack page screenshot replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -78,6 +78,13 @@ lock: $(VENV)/.dev  ## pin what the image and the tests install, newest versions
 
 sequences: $(VENV)/.dev  ## play 100,000 random sequences of calls against a scripted engine and 2,000 against the embedded voice
 	GAPLESS_SEQUENCES=100000 $(BIN)/python -m pytest -s tests/service/test_sequences.py
+
+page: $(VENV)/.dev  ## hear the page in eight tabs of a browser at once, and look at it after a good, a slow and a broken utterance
+	GAPLESS_TABS=8 $(BIN)/python -m pytest -s tests/doors/http/page
+	$(BIN)/python -m benchmarks.attribution.browser_page --out out/browser
+
+screenshot: $(VENV)/.dev  ## make the pictures of the page that README and docs show
+	$(BIN)/python -m benchmarks.attribution.browser_page --images docs/images
 
 replacements: $(VENV)/.dev  ## replace certificates and tokens of a running service a hundred times under load
 	GAPLESS_REPLACEMENTS=100 $(BIN)/python -m pytest -s tests/service/access/test_replaced_files.py

@@ -13,20 +13,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import io
 import json
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import grpc
 import soundfile
 
+from benchmarks.support.door_process import http_door
 from benchmarks.support.machine import machine
 from benchmarks.support.sample_statistics import percentile
 from benchmarks.support.service_process import service
@@ -40,26 +37,10 @@ FIRST_AUDIO = RATE // 25  # samples: 40 ms
 OPUS = "opus"
 SILENCE = {"mp3": DELAY_SAMPLES, OPUS: 156}  # samples that the codec puts first
 KINDS = ("first_ms", "audio_ms", "sound_ms")
-DOOR_READY = re.compile(r"gapless-http: (http://\S+)/v1 ")
 
 Arrivals = list[tuple[float, bytes]]  # s since the request was sent, and what came
 Measured = dict[str, list[tuple[float, float, float]]]
 Way = Callable[[str, int], Awaitable[Arrivals]]
-
-
-@contextlib.contextmanager
-def http_door(service_address: str) -> Iterator[str]:
-    """A door in a process of its own; yields its URL."""
-    command = [sys.executable, "-m", "gapless.doors.http", "--address", "127.0.0.1:0", "--service", service_address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        ready = DOOR_READY.match(process.stdout.readline())
-        try:
-            if ready is None:
-                raise RuntimeError("the door did not start")
-            yield ready[1]
-        finally:
-            process.terminate()
 
 
 def own_client(client: Client) -> Way:

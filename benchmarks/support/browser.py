@@ -37,6 +37,13 @@ _LOOKS = """(() => {
   return {height: root.scrollHeight, overflow: root.scrollWidth - root.clientWidth};
 })()"""
 
+_MIDDLE = """(() => {{
+  const one = document.querySelector({selector});
+  one.scrollIntoView({{block: 'center'}});
+  const {{x, y, width, height}} = one.getBoundingClientRect();
+  return [x + width / 2, y + height / 2];
+}})()"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
@@ -49,45 +56,19 @@ def executable() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
-class Browser:
-    """One window of a running Chromium."""
+class _Pipe:
+    """Orders to a running Chromium, and its answers."""
 
     def __init__(self, orders: int, answers: int) -> None:
         self._orders, self._answers = orders, answers
         self._number = 0
         self._heard = b""
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        self._call("Page.enable")
 
-    def show(self, page: Path, *, width: int, dark: bool = False, scale: float = 1.0) -> Shot:
-        """The whole page, however long it is. `width` in CSS pixels."""
-        self.open(page, width=width, dark=dark, scale=scale)
-        looks = self.evaluate(_LOOKS)
-        clip = {"x": 0, "y": 0, "width": width, "height": looks["height"], "scale": 1}
-        png = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
-        return Shot(png=base64.b64decode(png), overflow_px=looks["overflow"])
-
-    def open(self, page: Path, *, width: int, dark: bool = False, scale: float = 1.0) -> None:
-        size = {"width": width, "height": 800, "deviceScaleFactor": scale, "mobile": width < PHONE_PX}
-        self._call("Emulation.setDeviceMetricsOverride", **size)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self._call("Page.navigate", url=page.resolve().as_uri())
-        self._until("Page.loadEventFired")
-
-    def evaluate(self, script: str) -> Any:
-        """What a JavaScript expression is worth on the page that is open."""
-        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True)
-        if "exceptionDetails" in answer:
-            raise RuntimeError(f"the page's script failed: {answer['exceptionDetails']}")
-        return answer["result"].get("value")
-
-    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
-        if hasattr(self, "_session"):
-            message["sessionId"] = self._session
+        if session:
+            message["sessionId"] = session
         os.write(self._orders, json.dumps(message).encode() + b"\0")
         while (answer := self._next()).get("id") != self._number:
             pass
@@ -96,8 +77,8 @@ class Browser:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def _until(self, event: str) -> None:
-        while self._next().get("method") != event:
+    def until(self, event: str, session: str) -> None:
+        while (answer := self._next()).get("method") != event or answer.get("sessionId") != session:
             pass
 
     def _next(self) -> dict[str, Any]:
@@ -111,6 +92,70 @@ class Browser:
         return found
 
 
+class Browser:
+    """One window of a running Chromium."""
+
+    def __init__(self, pipe: _Pipe) -> None:
+        self._pipe = pipe
+        target = pipe.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = pipe.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._call("Page.enable")
+
+    def another(self) -> Browser:
+        """Another window of the same one."""
+        return Browser(self._pipe)
+
+    def show(self, page: Path, *, width: int, dark: bool = False, scale: float = 1.0) -> Shot:
+        """The whole page, however long it is. `width` in CSS pixels."""
+        self.open(page, width=width, dark=dark, scale=scale)
+        return self.shoot()
+
+    def open(self, page: Path | str, *, width: int, dark: bool = False, scale: float = 1.0) -> None:
+        """A file, or what is at an address."""
+        self.resize(width, dark=dark, scale=scale)
+        self._call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
+        self._pipe.until("Page.loadEventFired", self._session)
+
+    def resize(self, width: int, *, dark: bool = False, scale: float = 1.0) -> None:
+        self._width = width
+        size = {"width": width, "height": 800, "deviceScaleFactor": scale, "mobile": width < PHONE_PX}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+
+    def shoot(self) -> Shot:
+        """The whole page as it is now."""
+        looks = self.evaluate(_LOOKS)
+        clip = {"x": 0, "y": 0, "width": self._width, "height": looks["height"], "scale": 1}
+        png = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)["data"]
+        return Shot(png=base64.b64decode(png), overflow_px=looks["overflow"])
+
+    def evaluate(self, script: str) -> Any:
+        """What a JavaScript expression is worth on the page that is open; a promise is waited for."""
+        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"the page's script failed: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """A key of the keyboard, by its name in JavaScript."""
+        for kind in ("rawKeyDown", "keyUp"):
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
+    def click(self, selector: str) -> None:
+        """In the middle of the first element that a CSS selector finds."""
+        x, y = self.evaluate(_MIDDLE.format(selector=json.dumps(selector)))
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def trust_scripts(self) -> None:
+        """What a test evaluates may load what the page's own policy forbids; before the page is opened."""
+        self._call("Page.setBypassCSP", enabled=True)
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return self._pipe.call(method, self._session, **parameters)
+
+
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """Raises FileNotFoundError where there is none."""
@@ -120,6 +165,8 @@ def chromium() -> Iterator[Browser]:
     (read_orders, orders), (answers, write_answers) = os.pipe(), os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"]
+        flags += [f"--disable-{what}" for what in ("background-timer-throttling", "renderer-backgrounding")]
+        flags += ["--autoplay-policy=no-user-gesture-required"]
         command = [found, *flags, "--no-first-run", "--disable-background-networking", f"--user-data-dir={profile}"]
         plumbed = [sys.executable, "-S", "-c", _PLUMB, str(read_orders), str(write_answers), *command]
         running = subprocess.Popen(
@@ -132,7 +179,7 @@ def chromium() -> Iterator[Browser]:
         os.close(read_orders)
         os.close(write_answers)
         try:
-            yield Browser(orders, answers)
+            yield Browser(_Pipe(orders, answers))
         finally:
             os.close(orders)
             os.close(answers)

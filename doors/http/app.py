@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
@@ -11,10 +12,14 @@ from aiohttp import web
 from gapless.client import Client, ClientError
 
 from ..aliases import Aliases
-from . import cloning, listing, speech
+from . import cloning, listing, page, speech
 from .errors import BadRequest, plain, response_of
+from .hosts import Hosts
 from .requests import read_speech, token_of
 from .strangers import Strangers
+from .websocket import conversation
+from .websocket.conversation import Conversation
+from .websocket.places import Places
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,6 +34,8 @@ class Door:
         self._client = client
         self._aliases = aliases
         self._strangers = Strangers()
+        self._places = Places()
+        self._conversations: set[Conversation] = set()
 
     async def speech(self, request: web.Request) -> web.StreamResponse:
         token = token_of(request)
@@ -36,6 +43,23 @@ class Door:
         with self._strangers.request(token) as recognised:
             async with self._client.on_behalf_of(token).utterance(**asked.options) as utterance:
                 return await speech.speak(request, asked, utterance, recognised)
+
+    async def converse(self, request: web.Request) -> web.StreamResponse:
+        """A WebSocket."""
+        with self._places.one():
+            ws = conversation.socket()
+            await ws.prepare(request)
+            held = Conversation(ws, self._client, self._aliases, self._strangers)
+            self._conversations.add(held)
+            try:
+                await held.run()
+            finally:
+                self._conversations.discard(held)
+            return ws
+
+    async def leave(self, app: web.Application) -> None:
+        """No WebSocket keeps the door from shutting down."""
+        await asyncio.gather(*(held.leave() for held in self._conversations), return_exceptions=True)
 
     async def voices(self, request: web.Request) -> web.StreamResponse:
         return await self._ask(request, lambda client: listing.voices(client, self._aliases), proves=False)
@@ -67,7 +91,9 @@ class Door:
         return await listing.health(self._client)
 
 
-def application(client: Client, aliases: Aliases, on_request: Callable[[web.Request], None]) -> web.Application:
+def application(
+    client: Client, aliases: Aliases, hosts: Hosts, on_request: Callable[[web.Request], None]
+) -> web.Application:
     """`on_request` is told of every request, as soon as its head is there."""
 
     @web.middleware
@@ -75,8 +101,14 @@ def application(client: Client, aliases: Aliases, on_request: Callable[[web.Requ
         on_request(request)
         return await handler(request)
 
+    @web.middleware
+    async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
+        hosts.check(request)
+        return await handler(request)
+
     door = Door(client, aliases)
-    app = web.Application(middlewares=[told, _border])
+    app = web.Application(middlewares=[told, _border, checked])
+    app.on_shutdown.append(door.leave)
     app.add_routes(
         [
             web.post("/v1/audio/speech", door.speech),
@@ -85,7 +117,9 @@ def application(client: Client, aliases: Aliases, on_request: Callable[[web.Requ
             web.delete("/v1/audio/voices/{voice}", door.delete_voice),
             web.get("/v1/audio/models", door.audio_models),
             web.get("/v1/models", door.models),
+            web.get("/v1/websocket", door.converse),
             web.get("/health", door.health),
+            *page.routes(),
         ]
     )
     return app

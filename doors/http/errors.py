@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -37,7 +38,7 @@ _ANSWERS = {
 _RETRIED = (Kind.BUSY, Kind.CLOSING)
 
 # The service names its own fields; these are the request's.
-_PARAMS = {
+PARAMS = {
     "text": "input",
     "language_code": "language",
     "speaking_rate": "speed",
@@ -59,11 +60,12 @@ def body(message: str, type_: str, param: str | None, code: str | None) -> dict[
     return {"error": {"message": message[:_MAX_MESSAGE_CHARS], "type": type_, "param": param, "code": code}}
 
 
-def body_of(error: ClientError | BadRequest) -> dict[str, Any]:
+def body_of(error: ClientError | BadRequest, params: Mapping[str, str] = PARAMS) -> dict[str, Any]:
+    """`params`: what the service's fields are called here."""
     if isinstance(error, BadRequest):
         return body(str(error), "invalid_request_error", error.param, error.code)
     answer = _ANSWERS[kind_of(error)]
-    return body(str(error), answer.type, _param(error), answer.code)
+    return body(str(error), answer.type, _param(error, params), answer.code)
 
 
 def response_of(error: ClientError | BadRequest) -> web.Response:
@@ -94,8 +96,8 @@ def event(content: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(content).encode() + b"\n\n"
 
 
-def _param(error: ClientError) -> str | None:
+def _param(error: ClientError, params: Mapping[str, str]) -> str | None:
     if not error.violations:
         return None
     name = error.violations[0].field.rpartition(".")[2]
-    return _PARAMS.get(name, name)
+    return params.get(name, name)

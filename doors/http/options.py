@@ -27,6 +27,7 @@ class Options:
     tls: TlsFiles | None = None  # None: plain text
     insecure: bool = False  # TLS is waived beyond loopback
     anonymous: bool = False  # a service that wants no tokens is shown to other machines
+    hosts: tuple[str, ...] = ()  # names that a browser calls the door by, beside numbers and private names
     service: str = DEFAULT_ADDRESS
     service_tls: Tls | None = None
     aliases: Aliases = field(default_factory=Aliases)
@@ -41,6 +42,7 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Option
         tls=_own_tls(given.tls_cert, given.tls_key),
         insecure=given.insecure,
         anonymous=given.anonymous,
+        hosts=tuple(given.host or ()),
         service=given.service,
         service_tls=_service_tls(given),
         aliases=Aliases().with_(dict(given.voice or ())),
@@ -81,6 +83,14 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     here.add_argument(
         "--anonymous", **_switch(), help="listen beyond loopback although the service asks nobody for a token"
     )
+    here.add_argument(
+        "--host",
+        action="append",
+        type=_host,
+        metavar="NAME",
+        help="a name that browsers call the door by, for example of a proxy in front; may come again [numbers and "
+        "names without a public domain; any name where the door is reached from other machines and wants tokens]",
+    )
     behind = parser.add_argument_group("the service behind")
     behind.add_argument("--service", metavar="HOST:PORT", help=f"where it listens [{DEFAULT_ADDRESS}]")
     behind.add_argument("--service-tls", **_switch(), help="it speaks TLS, with a certificate that is trusted anyway")
@@ -112,7 +122,8 @@ def _defaults(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> di
     defaults |= dict.fromkeys(("insecure", "anonymous", "service_tls"), False)
     for action in parser._actions:
         if text := environ.get(f"GAPLESS_HTTP_{action.dest.upper()}"):
-            defaults[action.dest] = [_alias(pair) for pair in text.split(",")] if action.dest == "voice" else text
+            several = {"voice": _alias, "host": _host}.get(action.dest)
+            defaults[action.dest] = [several(part) for part in text.split(",")] if several else text
     return defaults
 
 
@@ -121,6 +132,13 @@ def _alias(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VOICE, for example alloy=karl")
     return name, voice
+
+
+def _host(text: str) -> str:
+    name = text.strip()
+    if not name or set(name) & set("/:@ "):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a host, for example speech.example.org")
+    return name
 
 
 def _address(text: str) -> str:

@@ -9,21 +9,20 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 
-from gapless.client import Options, Sampling
+from gapless.client import Options
 
 from ..aliases import Aliases
+from . import fields
 from .errors import BadRequest
 from .formats import DEFAULT_FORMAT, FORMATS, SAMPLE_RATE, Format
 
 MAX_BODY_BYTES = 1 << 20
 BODY_TIMEOUT_S = 10.0
 
-_SAMPLING = ("temperature", "cfg_weight", "exaggeration", "top_p", "min_p", "repetition_penalty")
-_MAX_SEED = 2**64 - 1
 _KNOWN = frozenset(
     {
         "input",
@@ -37,7 +36,7 @@ _KNOWN = frozenset(
         "seed",
         "text_format",
     }
-).union(_SAMPLING)
+).union(fields.SAMPLING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,72 +63,33 @@ def token_of(request: web.Request) -> str | None:
 
 async def read_speech(request: web.Request, aliases: Aliases) -> SpeechRequest:
     """Raises BadRequest."""
-    fields = await _read_object(request)
-    name = _text(fields, "response_format") or DEFAULT_FORMAT
+    given = await _read_object(request)
+    name = fields.text(given, "response_format") or DEFAULT_FORMAT
     if name not in FORMATS:
         raise BadRequest(f"{name[:40]!r} is not available; available: {', '.join(FORMATS)}", "response_format")
-    stream_format = _text(fields, "stream_format") or "audio"
+    stream_format = fields.text(given, "stream_format") or "audio"
     if stream_format not in ("audio", "sse"):
         raise BadRequest(f"{stream_format[:40]!r} is neither audio nor sse", "stream_format")
-    text = _text(fields, "input")
+    text = fields.text(given, "input")
     if text is None:
         raise BadRequest("the text to speak is missing", "input", code="missing_required_parameter")
-    _text(fields, "model")
-    _text(fields, "instructions")
-    ignored = sorted(fields.keys() - _KNOWN) + (["instructions"] if fields.get("instructions") else [])
+    fields.text(given, "model")
+    fields.text(given, "instructions")
+    ignored = sorted(given.keys() - _KNOWN) + (["instructions"] if given.get("instructions") else [])
     return SpeechRequest(
         text=text,
         format=FORMATS[name],
         as_events=stream_format == "sse",
-        options=_options(fields, aliases),
+        options=_options(given, aliases),
         ignored=tuple(ignored),
     )
 
 
-def _options(fields: Mapping[str, Any], aliases: Aliases) -> Options:
-    seed = fields.get("seed")
-    if seed is not None and (type(seed) is not int or not 0 <= seed <= _MAX_SEED):
-        raise BadRequest(f"must be a whole number from 0 to {_MAX_SEED}", "seed")
-    sampling = {name: value for name in _SAMPLING if (value := _number(fields, name)) is not None}
-    return Options(
-        voice=aliases.voice(_voice(fields)),
-        language=_text(fields, "language"),
-        sample_rate=SAMPLE_RATE,
-        encoding="pcm_s16le",
-        seed=seed,
-        sampling=cast(Sampling, sampling),
-        speaking_rate=_number(fields, "speed"),
-        text_format=_text(fields, "text_format"),
-        max_lead=0.0,  # whoever downloads a file wants it whole; whoever plays it stops reading
-    )
-
-
-def _voice(fields: Mapping[str, Any]) -> str:
-    """A name, or {"id": name}; "" where none is given."""
-    voice = fields.get("voice")
-    if isinstance(voice, dict) and voice.keys() == {"id"}:
-        voice = voice["id"]
-    if voice is None:
-        return ""
-    if not isinstance(voice, str):
-        raise BadRequest('must be a name, or an object {"id": name}', "voice")
-    return voice
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    if value is not None and not isinstance(value, str):
-        raise BadRequest("must be a string", name)
-    return value
-
-
-def _number(fields: Mapping[str, Any], name: str) -> float | None:
-    value = fields.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e9:
-        raise BadRequest("must be a number", name)
-    return float(value)
+def _options(given: Mapping[str, Any], aliases: Aliases) -> Options:
+    options = fields.options(given, aliases)
+    options["sample_rate"], options["encoding"] = SAMPLE_RATE, "pcm_s16le"
+    options["max_lead"] = 0.0  # whoever downloads a file wants it whole; whoever plays it stops reading
+    return options
 
 
 async def _read_object(request: web.Request) -> dict[str, Any]:
@@ -137,12 +97,12 @@ async def _read_object(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise BadRequest("the body must be JSON: send 'Content-Type: application/json'", status=415)
     try:
-        fields = json.loads(await read_body(request, MAX_BODY_BYTES))
+        given = json.loads(await read_body(request, MAX_BODY_BYTES))
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}", code="invalid_json") from None
-    if not isinstance(fields, dict):
+    if not isinstance(given, dict):
         raise BadRequest("the body must be a JSON object", code="invalid_json")
-    return fields
+    return given
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:

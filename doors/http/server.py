@@ -18,6 +18,7 @@ from ..listening.errors import ListeningError
 from ..listening.reloading import CHECK_INTERVAL_S, Reloading
 from .app import application
 from .connections import Connections
+from .hosts import Hosts
 from .options import Options
 
 _STOP_GRACE_S = 10.0  # that running answers get
@@ -70,7 +71,9 @@ async def _listening(options: Options, client: Client) -> AsyncIterator[int]:
     watched = None if options.tls is None else certificates.watched(options.tls)
     context = None if options.tls is None else _tls_context(options.tls)
     connections = Connections()
-    app = application(client, options.aliases, connections.has_asked)
+    shows_tokens = not exposure.is_loopback(options.address) and not options.anonymous
+    hosts = Hosts(options.hosts, any_name=shows_tokens)
+    app = application(client, options.aliases, hosts, connections.has_asked)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_STOP_GRACE_S)
     await runner.setup()
     server = runner.server

@@ -92,7 +92,7 @@ async def test_a_wrong_body_is_refused(door: Open, what: str) -> None:
 
 
 async def test_paths_and_methods_that_are_not_there(door: Open) -> None:
-    for method, path, status in (("GET", "/", 404), ("GET", "/v1/audio/speech", 405), ("POST", "/v1/chat", 404)):
+    for method, path, status in (("GET", "/v1", 404), ("GET", "/v1/audio/speech", 405), ("POST", "/v1/chat", 404)):
         async with door.session.request(method, door.url + path) as response:
             assert response.status == status
             await error_of(response)

@@ -19,7 +19,8 @@ def test_nothing_said_is_this_machine() -> None:
 
 def test_flags() -> None:
     flags = "--address [::1]:0 --tls-cert c --tls-key k --insecure --service h:1 --service-tls-ca ca --voice A=karl"
-    read = read_options([*flags.split(), "--voice", "b="], {})
+    read = read_options([*flags.split(), "--voice", "b=", "--host", "a.example", "--host", "b.example"], {})
+    assert read.hosts == ("a.example", "b.example")
     assert (read.address, read.service, read.insecure, read.anonymous) == ("[::1]:0", "h:1", True, False)
     assert read.tls == TlsFiles(certificate=Path("c"), key=Path("k"))
     assert read.service_tls == Tls(ca=Path("ca"))
@@ -34,10 +35,11 @@ def test_variables_and_who_wins() -> None:
         "GAPLESS_HTTP_ANONYMOUS": "0",
         "GAPLESS_HTTP_VOICE": "alloy=karl, nova=anna",
         "GAPLESS_HTTP_INSECURE": "",
+        "GAPLESS_HTTP_HOST": "a.example, b.example",
     }
     read = read_options(["--service", "h:3"], environ)
     assert (read.address, read.service, read.service_tls) == ("127.0.0.1:1", "h:3", Tls())
-    assert (read.anonymous, read.insecure) == (False, False)
+    assert (read.anonymous, read.insecure, read.hosts) == (False, False, ("a.example", "b.example"))
     assert (read.aliases.voice("alloy"), read.aliases.voice("nova")) == ("karl", "anna")
 
 
@@ -49,6 +51,7 @@ def test_variables_and_who_wins() -> None:
         ("--voice karl", "is not NAME=VOICE"),
         ("--insecure maybe", "is not one of"),
         ("--log-level loud", "invalid choice"),
+        ("--host http://a", "is not the name of a host"),
         ("--adress x", "unrecognized"),
     ],
 )

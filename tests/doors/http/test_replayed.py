@@ -108,8 +108,8 @@ Authorization: Bearer sk-none"""
 
 
 async def test_livekit_reads_events_and_warms_up_first(door: Open) -> None:
-    warm_up = await send(door, "GET / HTTP/1.1\nHost: x")
-    assert warm_up.status == 404
+    warm_up = await send(door, "GET / HTTP/1.1\nHost: localhost:8880")
+    assert warm_up.status == 200
     head = """POST /v1/audio/speech HTTP/1.1
 Host: 127.0.0.1:8880
 Accept: application/octet-stream

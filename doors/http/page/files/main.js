@@ -1,0 +1,166 @@
+/** The page: what a person does, and what is shown. */
+
+import { Speaker } from "./speaker.js";
+import { View } from "./view.js";
+import { create, forget, offer } from "./voices.js";
+import { ANSWERS, written } from "./writer.js";
+
+const STATES = {
+  connecting: "connecting",
+  ready: "ready",
+  refused: "token needed",
+  closed: "not connected, trying again",
+};
+const HELLO =
+  "Hello! I begin to speak while the rest of my text is still being turned into sound. Press Escape to stop me.";
+const byId = (id) => document.getElementById(id);
+
+const view = new View();
+const speaker = new Speaker((what, detail) => {
+  if (what === "state") showState(detail);
+  else {
+    draw();
+    showButton();
+  }
+});
+window.gapless = speaker; // for whoever looks in from the console
+
+// ------------------------------------------------------------------------------------------ what a person does
+
+function begin(write) {
+  if (!speaker.connection.isReady) return;
+  view.begin();
+  speaker.speak(write, options(), byId("start").value).catch((error) => {
+    if (speaker.utterance) speaker.utterance.error = error;
+  });
+}
+
+function speakText() {
+  const text = byId("text").value;
+  if (text.trim()) begin(() => [text]);
+}
+
+function ask(prompt) {
+  byId("text").value = ANSWERS[prompt];
+  begin((signal) => written(ANSWERS[prompt], signal));
+}
+
+function options() {
+  const chosen = { voice: byId("voice").value };
+  if (byId("language").value) chosen.language = byId("language").value;
+  if (Number(byId("speed").value) !== 1) chosen.speed = Number(byId("speed").value);
+  if (byId("seed").value) chosen.seed = Number(byId("seed").value);
+  return chosen;
+}
+
+function edit() {
+  if (speaker.speaks) return;
+  view.writing(true);
+  byId("text").focus();
+}
+
+byId("speak").addEventListener("click", () => (speaker.speaks ? speaker.stop() : speakText()));
+byId("reading").addEventListener("click", edit);
+byId("prompts").append(
+  ...Object.keys(ANSWERS).map((prompt) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.disabled = true;
+    button.textContent = prompt;
+    button.addEventListener("click", () => ask(prompt));
+    return button;
+  }),
+);
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") speaker.stop();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) speakText();
+  if (event.target === byId("reading") && event.key.length === 1 && !event.ctrlKey && !event.metaKey) edit();
+});
+for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => speaker.wake(), { capture: true });
+
+byId("token").addEventListener("submit", (event) => {
+  event.preventDefault();
+  speaker.connection.open(new FormData(event.target).get("token").trim());
+});
+byId("clone").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  byId("cloned").textContent = "The voice is being made.";
+  const name = new FormData(event.target).get("name");
+  byId("cloned").textContent = await create(event.target, speaker.connection.token).catch((error) => error.message);
+  voicesChanged(name);
+});
+byId("forget").addEventListener("click", async () => {
+  const refused = await forget(byId("voice").value, speaker.connection.token).catch((error) => error.message);
+  byId("cloned").textContent = refused ?? "";
+  voicesChanged();
+});
+byId("voice").addEventListener("change", showForget);
+
+let wanted; // the voice to be chosen once it is known
+
+/** A new hello tells which voices there are now. */
+function voicesChanged(name) {
+  wanted = name;
+  speaker.connection.open(speaker.connection.token);
+}
+
+// ------------------------------------------------------------------------------------------ what is shown
+
+function showState({ state, detail }) {
+  byId("state").className = state;
+  const model = speaker.ready ? `${speaker.ready.model}, ready` : STATES.ready;
+  byId("state").lastElementChild.textContent = state === "ready" ? model : STATES[state];
+  byId("state").title = state === "ready" ? "" : (detail?.message ?? "");
+  byId("token").hidden = state !== "refused";
+  if (state === "refused") byId("token").elements.token.focus();
+  if (state === "ready") showReady(detail);
+  for (const button of document.querySelectorAll("#speak, #prompts button")) button.disabled = state !== "ready";
+}
+
+function showReady(ready) {
+  offer(byId("voice"), ready.voices, wanted);
+  wanted = undefined;
+  showForget();
+  byId("clone").hidden = !ready.features.voice_cloning;
+  byId("speed").parentElement.hidden = !ready.features.speaking_rate;
+  const [language, { languages }] = [byId("language"), ready];
+  language.parentElement.hidden = languages.length < 2;
+  if (language.length !== languages.length) language.replaceChildren(...languages.map((one) => new Option(one)));
+}
+
+function showForget() {
+  const voice = speaker.ready?.voices.find(({ name }) => name === byId("voice").value);
+  byId("forget").hidden = !voice || voice.built_in;
+}
+
+function showButton() {
+  const button = byId("speak");
+  button.classList.toggle("stop", speaker.speaks);
+  button.querySelector("span").textContent = speaker.speaks ? "Stop" : "Speak";
+  button.querySelector("kbd").textContent = speaker.speaks ? "Esc" : "Ctrl Enter";
+}
+
+let drawn = false; // a frame is asked for
+
+function draw() {
+  if (drawn) return;
+  drawn = true;
+  requestAnimationFrame(() => {
+    drawn = false;
+    const { utterance, player } = speaker;
+    view.show(utterance, utterance?.over?.played ?? player?.heard ?? 0);
+    if (speaker.speaks) draw();
+  });
+}
+
+addEventListener("resize", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  view.recolour();
+  draw();
+});
+
+const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+byId("start").value = isHere ? "hint" : "adaptive";
+byId("text").value = HELLO;
+speaker.connection.open();
+draw();

@@ -1,0 +1,104 @@
+/** An utterance -> what each stage did when: lanes of bars, as on the report page of client/report. Pure. */
+
+export const LANES = [
+  { key: "text", name: "text", caption: "as it is written", hue: "--text" },
+  { key: "t3", name: "T3", caption: "text to speech tokens", hue: "--t3" },
+  { key: "flow", name: "flow", caption: "tokens to spectrum", hue: "--flow" },
+  { key: "vocoder", name: "vocoder", caption: "spectrum to sound", hue: "--vocoder" },
+  { key: "send", name: "send", caption: "waits, and leaves", hue: "--send" },
+  { key: "receive", name: "receive", caption: "on its way here", hue: "--receive" },
+  { key: "play", name: "play", caption: "what you hear", hue: "--play" },
+];
+const AUDIBLE_MS = 5; // a shorter silence is not heard as a break
+
+/**
+ * @typedef {object} Bar
+ * @property {number} from ms after the text was sent
+ * @property {number} until
+ * @property {"work" | "guess" | "ahead" | "gap"} kind
+ * @property {number} [chunk]
+ * @property {string} tip
+ */
+
+/** @returns {Record<string, Bar[]>} by the keys of LANES, as far as one knows at `now` */
+export function bars(utterance, now) {
+  const lanes = Object.fromEntries(LANES.map(({ key }) => [key, []]));
+  const origin = utterance.originMs;
+  const put = (lane, fromMs, untilMs, more) => {
+    if (!(untilMs >= fromMs)) return;
+    const [from, until] = [fromMs - origin, untilMs - origin];
+    lanes[lane].push({ kind: "work", from, until, ...more, tip: `${more.tip}: ${span(from, until)}` });
+  };
+  for (const { atMs, characters } of utterance.sent) {
+    if (characters) put("text", atMs, atMs, { tip: `${characters} characters sent` });
+  }
+  let tokensMs = 0;
+  for (const chunk of utterance.chunks) {
+    stages(utterance, chunk, tokensMs, put);
+    tokensMs = chunk.timings.t3_last_token_ms ?? tokensMs;
+    if (utterance.startedMs !== undefined) play(utterance, chunk, now, put);
+  }
+  for (const silence of utterance.silences) {
+    const untilMs = silence.untilMs ?? now;
+    if (untilMs - silence.atMs > AUDIBLE_MS && !utterance.over?.stopped) {
+      put("play", silence.atMs, untilMs, { kind: "gap", tip: "the sound broke off" });
+    }
+  }
+  return lanes;
+}
+
+function stages(utterance, chunk, tokensMs, put) {
+  const { timings, seq } = chunk;
+  const here = (name) => (timings[name] ? utterance.here(timings[name]) : undefined);
+  const begun = Math.max(timings.t3_start_ms ?? 0, tokensMs);
+  const more = (words) => ({ chunk: seq, tip: `chunk ${seq}, ${words}` });
+  if (timings.t3_last_token_ms) {
+    // T3 draws without a break, unless it is far ahead; then the time that it worked tells.
+    const busyMs = timings.t3_busy_ms ?? timings.t3_last_token_ms - begun;
+    const from = Math.max(begun, timings.t3_last_token_ms - busyMs);
+    put("t3", utterance.here(from), here("t3_last_token_ms"), more(`${timings.window_tokens} tokens`));
+  }
+  const guess = timings.speculative ? { kind: "guess" } : {};
+  put("flow", here("flow_start_ms"), here("flow_end_ms"), { ...more("tokens to spectrum"), ...guess });
+  put("vocoder", here("vocoder_start_ms") ?? here("flow_end_ms"), here("vocoder_end_ms"), more("spectrum to sound"));
+  put("send", here("vocoder_end_ms"), here("write_start_ms"), more("waited on the service"));
+  const sent = here("write_start_ms");
+  if (sent) put("receive", Math.min(sent, chunk.receivedMs), chunk.receivedMs, more("on its way"));
+}
+
+function play(utterance, chunk, now, put) {
+  const heardUntil = utterance.over?.played ?? Infinity;
+  const first = chunk.first_sample;
+  const last = Math.min(first + chunk.num_samples, heardUntil);
+  if (last <= first) return;
+  const from = utterance.soundsMs(first);
+  const until = from + (1e3 * (last - first)) / utterance.rate;
+  const more = { chunk: chunk.seq, tip: `chunk ${chunk.seq}` };
+  put("play", from, Math.min(until, Math.max(now, from)), more);
+  if (until > now) put("play", Math.max(from, now), until, { ...more, kind: "ahead" });
+}
+
+/** Where the picture ends: ms after the text was sent. */
+export function end(utterance, now) {
+  const received = utterance.chunks.at(-1)?.receivedMs ?? utterance.openedMs;
+  if (utterance.over) return Math.max(utterance.over.atMs, received) - utterance.originMs;
+  const played = utterance.startedMs === undefined ? now : utterance.soundsMs(utterance.samples);
+  return Math.max(now, played) - utterance.originMs;
+}
+
+/** From the text to the first sound, in ms; undefined before that. */
+export function firstSoundMs(utterance) {
+  return utterance.startedMs === undefined ? undefined : utterance.startedMs - utterance.originMs;
+}
+
+/** Times that the sound broke off, and for how long in all, ms. */
+export function breaks(utterance) {
+  const heard = utterance.silences
+    .map((one) => (one.untilMs ?? one.atMs) - one.atMs)
+    .filter((length) => length > AUDIBLE_MS);
+  return { count: heard.length, ms: heard.reduce((sum, one) => sum + one, 0) };
+}
+
+function span(from, until) {
+  return until > from ? `${from.toFixed(1)} to ${until.toFixed(1)} ms` : `at ${from.toFixed(1)} ms`;
+}

@@ -1,0 +1,148 @@
+/** An utterance -> what the page shows of it: the text, the pictures, the figures, the verdict. */
+
+import { nowMs } from "./clock.js";
+import { Picture } from "./picture.js";
+import { Reading, count, place } from "./reading.js";
+import { bars, breaks, end, firstSoundMs } from "./timeline.js";
+
+const LEAST_MS = { beginning: 150, whole: 3000 }; // that a picture shows
+const AFTER_FIRST = 1.3; // the beginning is shown until so long after the first sound
+const EASE = 0.2; // share of the way that the picture's edge moves in one frame
+
+const byId = (id) => document.getElementById(id);
+const msWords = (ms) => (ms >= 999.5 ? `${(ms / 1e3).toFixed(2)} s` : `${Math.round(ms)} ms`);
+
+export class View {
+  constructor() {
+    this.reading = new Reading(byId("reading"));
+    this.pictures = { beginning: new Picture(byId("beginning")), whole: new Picture(byId("whole")) };
+    this.edges = { ...LEAST_MS };
+    for (const picture of Object.values(this.pictures)) this.#tips(picture);
+  }
+
+  begin() {
+    this.edges = { ...LEAST_MS };
+    byId("verdict").hidden = true;
+    byId("heard").textContent = "";
+    byId("reading").classList.remove("stopped");
+    this.writing(false);
+  }
+
+  /** Whether the text can be edited. */
+  writing(on) {
+    byId("text").hidden = !on;
+    byId("reading").hidden = on;
+  }
+
+  /** @param {number} heard samples that are audible by now; of an utterance that is over all that were */
+  show(utterance, heard) {
+    const now = nowMs();
+    this.#pictures(utterance, now);
+    this.#figures(utterance);
+    if (!utterance) return;
+    this.reading.show(utterance.text, this.#place(utterance, heard));
+    if (utterance.over && (utterance.verdict || utterance.error || utterance.over.stopped)) this.#verdict(utterance);
+  }
+
+  recolour() {
+    for (const picture of Object.values(this.pictures)) picture.recolour();
+  }
+
+  #place(utterance, heard) {
+    if (!utterance.started || utterance.startedMs === undefined) return { begin: 0, end: 0 };
+    if (!utterance.over || utterance.over.stopped) return place(utterance, heard);
+    const all = [...utterance.text].length;
+    return { begin: all, end: all };
+  }
+
+  #pictures(utterance, now) {
+    const lanes = utterance ? bars(utterance, now) : NOTHING;
+    const ended = utterance ? end(utterance, now) : 0;
+    const first = utterance && firstSoundMs(utterance);
+    const wanted = {
+      beginning: Math.max(LEAST_MS.beginning, first === undefined ? ended : first * AFTER_FIRST),
+      whole: Math.max(LEAST_MS.whole, ended * 1.02),
+    };
+    for (const [name, picture] of Object.entries(this.pictures)) {
+      const over = !utterance || utterance.over;
+      this.edges[name] += (wanted[name] - this.edges[name]) * (over ? 1 : EASE);
+      picture.draw(lanes, this.edges[name], utterance && !utterance.over ? now - utterance.originMs : undefined);
+    }
+  }
+
+  #figures(utterance) {
+    const first = utterance && firstSoundMs(utterance);
+    byId("first").textContent = first === undefined || first === null ? "-" : msWords(first);
+    const broken = utterance && first !== undefined ? breaks(utterance) : undefined;
+    byId("breaks").textContent = broken ? (broken.count ? `${broken.count}, ${msWords(broken.ms)}` : "0") : "-";
+    byId("breaks").classList.toggle("poor", Boolean(broken?.count));
+    const seconds = utterance?.rate ? utterance.samples / utterance.rate : 0;
+    byId("length").textContent = seconds ? `${seconds.toFixed(1)} s` : "-";
+    const made = seconds ? (utterance.chunks.at(-1).receivedMs - utterance.originMs) / seconds : 0;
+    byId("pace").textContent = made ? msWords(made) : "-";
+    byId("pace").classList.toggle("poor", made > 1000 && !utterance.isWritten);
+  }
+
+  #verdict(utterance) {
+    const [mood, headline, ...details] = words(utterance);
+    const verdict = byId("verdict");
+    const key = [mood, headline, ...details].join("\n");
+    if (verdict.dataset.key === key && !verdict.hidden) return;
+    verdict.dataset.key = key;
+    verdict.className = `verdict ${mood}`;
+    const strong = document.createElement("strong");
+    strong.textContent = headline;
+    const paragraphs = details.filter(Boolean).map((detail) => {
+      const paragraph = document.createElement("p");
+      paragraph.textContent = detail;
+      return paragraph;
+    });
+    verdict.replaceChildren(strong, ...paragraphs);
+    verdict.hidden = false;
+    byId("reading").classList.toggle("stopped", utterance.over.stopped);
+    this.#describe(utterance);
+  }
+
+  #describe(utterance) {
+    const first = firstSoundMs(utterance);
+    const said =
+      `Timeline of ${utterance.chunks.length} chunks. ` +
+      (first === undefined ? "No sound was heard." : `The first sound came ${msWords(first)} after the text.`);
+    for (const { canvas } of Object.values(this.pictures)) canvas.setAttribute("aria-label", said);
+  }
+
+  #tips(picture) {
+    const tip = byId("tip");
+    picture.canvas.addEventListener("pointermove", ({ offsetX, offsetY, clientX, clientY }) => {
+      tip.textContent = picture.at(offsetX, offsetY);
+      tip.hidden = !tip.textContent;
+      const left = Math.max(8, Math.min(clientX + 12, innerWidth - tip.offsetWidth - 8));
+      Object.assign(tip.style, { left: `${left}px`, top: `${clientY + 16}px` });
+    });
+    picture.canvas.addEventListener("pointerleave", () => (tip.hidden = true));
+  }
+}
+
+const NOTHING = bars({ sent: [], chunks: [], silences: [], originMs: 0 }, 0);
+
+/** Mood, headline and details of an utterance that is over. */
+function words(utterance) {
+  const { error, over, verdict } = utterance;
+  if (error) {
+    const rest = utterance.chunks.length ? "What had come by then was played." : "";
+    return ["bad", `The speech broke off: ${error.message}`, rest];
+  }
+  const { heard, all, last } = count(utterance, over.played);
+  const where = `You stopped it after ${heard} of ${all} words${last ? `, with “${last}”` : ""}.`;
+  const stopped = over.stopped && utterance.words.length ? where : "";
+  if (!verdict) return ["good", stopped || "You stopped it.", ""];
+  const { headline, hop, evidence } = verdict.verdict;
+  const broken = breaks(utterance);
+  const mood = hop === "clean" ? "good" : broken.count ? "bad" : "fair";
+  const advice = hop !== "clean" && verdict.advice ? `What helps: ${verdict.advice}.` : "";
+  const first = firstSoundMs(utterance);
+  const good = first === undefined ? "" : `The first sound came ${msWords(first)} after the text was sent.`;
+  const meaning = hop === "clean" ? good : [verdict.meaning, evidence].filter(Boolean).join(" ");
+  return [mood, [stopped, headline].filter(Boolean).join(" "), meaning, advice];
+}
+

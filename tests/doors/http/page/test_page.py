@@ -1,0 +1,145 @@
+"""The page in a browser: what its audio graph carries is what was sent, whatever a person or the network does.
+
+GAPLESS_TABS=8 opens so many tabs at once in place of two; `make page` does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks.support.browser import Browser, chromium, executable
+from tests.doors.http.page.ears import Page
+from tests.doors.http.page.live_door import LiveDoor, live_door
+from tests.fakes import SAMPLE_RATE, Script, speech_of_text
+
+_MAY_BE_MISSING = "CI" not in os.environ
+pytestmark = [
+    pytest.mark.hardware,
+    pytest.mark.real_time,
+    pytest.mark.skipif(executable() is None and _MAY_BE_MISSING, reason="no Chromium here"),
+]
+
+TABS = int(os.environ.get("GAPLESS_TABS", "2"))
+GAP_S = 0.005
+SILENT_S = 0.1
+QUIET = 1e-4
+TEXT = "Hello from this page."
+UNBROKEN = "not break"  # part of both sentences that say so
+VOICES = {"anna": Script(), "slow": Script(token_s=0.05, window_tokens=2), "broken": Script(fail_at_chunk=2)}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[LiveDoor]:
+    with live_door(voices=VOICES, has_alignment=True, max_utterances=TABS) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser, door: LiveDoor) -> Page:
+    visited = Page(browser)
+    visited.visit(door.url)
+    return visited
+
+
+def found_in(heard: NDArray[np.float32], spoken: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The part of what was heard that should be `spoken`, from its first sample on."""
+    first = int(np.flatnonzero(np.abs(spoken) > QUIET)[0])
+    begin = int(np.flatnonzero(np.abs(heard) > QUIET)[0]) - first
+    return heard[begin : begin + len(spoken)]
+
+
+def test_what_is_heard_is_what_was_sent(page: Page) -> None:
+    """Sample by sample: no gap, nothing missing, nothing else."""
+    page.speak(TEXT, voice="anna")
+    assert UNBROKEN in page.verdict()
+    heard, _, _ = page.heard()
+    spoken = speech_of_text(TEXT, seed=7, voice="anna")
+    part = found_in(heard, spoken)
+    assert len(part) == len(spoken)
+    assert np.abs(part - spoken).max() < QUIET
+    assert page.evaluate("document.getElementById('breaks').textContent") == "0"
+    marked = page.evaluate(
+        "[document.querySelector('#reading .heard').textContent, reading.querySelector('mark').hidden]"
+    )
+    assert marked == [TEXT, True]
+
+
+def test_escape_silences_it_and_tells_the_service_what_was_heard(page: Page, door: LiveDoor) -> None:
+    page.speak("word " * 400, voice="anna")
+    page.until("gapless.player.played > 12000")
+    assert page.evaluate("document.querySelector('#reading mark').textContent") == "word"
+    page.browser.press("Escape")
+    assert page.until("gapless.utterance.over.stopped") is True
+    assert "You stopped it after" in page.verdict()
+    heard, first_frame, pressed_frame = page.heard()
+    after = heard[pressed_frame - first_frame :]
+    sounding = np.flatnonzero(np.abs(after) > QUIET)
+    assert not len(sounding) or sounding[-1] < SILENT_S * SAMPLE_RATE
+    edge = np.abs(np.diff(heard[max(0, pressed_frame - first_frame - 1000) :])).max()
+    assert edge < 0.1  # no click: the loudest tone alone has steps of 0.06
+    page.until("gapless.utterance.finished")
+    assert 12_000 < door.engine.playbacks[-1].played_samples < 10 * SAMPLE_RATE
+    assert door.engine.stats().utterances == 0
+
+
+def test_sound_that_comes_too_late_breaks_off_and_is_explained(page: Page) -> None:
+    """This voice is slower than speech and says nothing of it: nothing is missing, and the gaps are told."""
+    page.speak("Hey you", voice="slow")
+    assert "broke off" in page.verdict()
+    heard, _, _ = page.heard()
+    assert page.evaluate("gapless.utterance.silences.length") > 0
+    spoken = speech_of_text("Hey you", seed=7, voice="slow")
+    assert np.abs(heard).max() < 0.31
+    assert np.count_nonzero(np.abs(heard) > QUIET) >= np.count_nonzero(np.abs(spoken) > QUIET)
+    edges = np.abs(np.diff(heard)).max()
+    assert edges < 0.1
+
+
+def test_a_connection_that_is_cut_is_said_and_comes_back(page: Page, door: LiveDoor) -> None:
+    page.speak("word " * 40, voice="slow")
+    page.until("gapless.utterance.chunks.length > 2")
+    door.cut()
+    assert "connection to the service was lost" in page.verdict()
+    page.until("gapless.connection.isReady")
+    page.speak(TEXT, voice="anna")
+    assert UNBROKEN in page.verdict()
+
+
+def test_an_utterance_that_fails_is_said(page: Page) -> None:
+    page.speak(TEXT, voice="broken")
+    assert "The speech broke off" in page.verdict()
+    page.speak(TEXT, voice="anna")
+    assert UNBROKEN in page.verdict()
+
+
+def test_a_scripted_model_writes_while_it_is_heard(page: Page) -> None:
+    page.evaluate("heard.length = 0; document.getElementById('voice').value = 'anna'")
+    page.browser.click("#prompts button")
+    page.until("gapless.player.played > 2400 && gapless.utterance.sent.length > 20")
+    assert page.evaluate("gapless.utterance.sent.at(-1).characters") > 0  # it still writes
+    page.browser.press("Escape")
+    page.verdict()
+
+
+def test_tabs_do_not_disturb_each_other(browser: Browser, door: LiveDoor) -> None:
+    tabs = [Page(browser.another()) for _ in range(TABS)]
+    for tab in tabs:
+        tab.visit(door.url)
+    for tab in tabs:
+        tab.speak(TEXT, voice="anna")
+    spoken = speech_of_text(TEXT, seed=7, voice="anna")
+    for tab in tabs:
+        assert UNBROKEN in tab.headline()
+        part = found_in(tab.heard()[0], spoken)
+        assert np.abs(part - spoken).max() < QUIET
