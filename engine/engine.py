@@ -39,11 +39,12 @@ from engine.pipeline import breakdown
 from engine.pipeline.threads import StageThreads
 from engine.scheduling import fitting, throughput
 from engine.scheduling import running as changes
-from engine.scheduling.deadlines import Timing
+from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.jobs import Stages
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import RunningUtterance
-from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.timing import Timing
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages import utterance_memory

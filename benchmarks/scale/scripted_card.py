@@ -5,6 +5,7 @@ own on the same cores. Shows what each listener heard, and which thread of the s
 
     python -m benchmarks.scale.scripted_card --card h200 --streams 50 100 150 250
     python -m benchmarks.scale.scripted_card --card l4 --find 32
+    python -m benchmarks.scale.scripted_card --streams 80 --profile 20
 
 No card was used: the times of the stages are stated in benchmarks/support/scripted_card.py.
 """
@@ -25,11 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scale.concurrency import CONTINUOUS, TEXTS, figures, largest, line
-from benchmarks.support.child_process import child_process
+from benchmarks.support.child_process import Child, child_process
 from benchmarks.support.child_service import serve
 from benchmarks.support.load_generator import Call, OverWire, generate_load
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.scripted_card import CARDS, Clock
+from benchmarks.support.thread_profiles import ThreadProfiles
 from client import Client
 from engine.checkpoints import load
 from engine.engine import LocalEngine
@@ -74,23 +76,30 @@ def thread_seconds() -> dict[str, float]:
     return spent
 
 
-def _main(commands: Connection, card: str, streams: int) -> None:
+def _main(commands: Connection, card: str, streams: int, functions: int) -> None:
+    profiles = ThreadProfiles()
+    if functions:
+        profiles.begin()
     threads.SMALL_PARAMETERS = 0  # a thread for each stage, as a model for a card has
     clock = Clock()
-    engine = LocalEngine(load("embedded"), EngineOptions(max_utterances=streams), clock.wrap(CARDS[card]))
+    options = EngineOptions(max_utterances=streams, threads=1)  # no worker borrows the others' cores, as beside a card
+    engine = LocalEngine(load("embedded"), options, clock.wrap(CARDS[card]))
     scheduler = engine._scheduler
-    scheduler.config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None)
+    config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None)
+    scheduler.config = scheduler.choice.config = config
 
-    def spent(command: str) -> None:
-        commands.send(Spent(thread_seconds(), clock.launched_s, clock.busy_s))
+    def carry_out(command: str) -> None:
+        if command == "spent":
+            commands.send(Spent(thread_seconds(), clock.launched_s, clock.busy_s))
+        else:
+            commands.send(profiles.table(functions, ("MainThread", *STAGES).__contains__))
 
-    asyncio.run(serve(engine, commands, spent))
+    asyncio.run(serve(engine, commands, carry_out))
 
 
-def _spent(commands: Connection) -> Spent:
-    commands.send("spent")
-    spent: Spent = commands.recv()
-    return spent
+def _asked(child: Child, command: str) -> Any:
+    child.commands.send(command)
+    return child.commands.recv()
 
 
 def _callers(address: str, streams: int, seconds: float, seed: int) -> list[Call]:
@@ -106,8 +115,8 @@ def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
         streams // arguments.processes + (index < streams % arguments.processes) for index in range(arguments.processes)
     ]
     context = multiprocessing.get_context("spawn")
-    with child_process(_main, arguments.card, streams) as child:
-        before = _spent(child.commands)
+    with child_process(_main, arguments.card, streams, arguments.profile) as child:
+        before: Spent = _asked(child, "spent")
         with ProcessPoolExecutor(len(shares), context) as pool:
             loads = [
                 pool.submit(_callers, child.address, share, arguments.seconds, arguments.seed + index)
@@ -115,7 +124,9 @@ def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
                 if share
             ]
             calls = [call for load in loads for call in load.result()]
-        spent = _spent(child.commands).since(before)
+        spent: Spent = _asked(child, "spent").since(before)
+        if arguments.profile:
+            print(_asked(child, "profile"))
     found = figures(calls, streams)
     lasted_s = max(call.ended_s for call in calls)
     print(line(found), spent.line(lasted_s), sep="\n", flush=True)
@@ -129,6 +140,9 @@ def main() -> None:
     parser.add_argument("--find", type=int, metavar="N", help="look for the largest number that fits, from N on")
     parser.add_argument("--seconds", type=float, default=20.0, help="callers begin no new utterance after that")
     parser.add_argument("--processes", type=int, default=2, help="that the callers are spread over")
+    parser.add_argument(
+        "--profile", type=int, default=0, metavar="N", help="show the N dearest functions of each thread; slows them"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from engine.clock import now_ns
 from engine.messages import Accepted, ChunkTimings, Utterance
-from engine.scheduling.deadlines import NS_PER_S, Timing
+from engine.scheduling.config import SchedulerConfig
+from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.ledger import Ledger, SegmentTokens
 from engine.scheduling.running import RunningUtterance, VocoderJob
-from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.timing import Timing
 from engine.scheduling.windows import LadderConfig, Window
 from engine.text.origin import Origin
 from engine.text.segmenter import Segmenter, SegmenterConfig, TextSegment
@@ -66,6 +68,8 @@ def _learn(scheduler: Scheduler, chance: random.Random) -> None:
         tokens = chance.randrange(1, 2 * LARGEST)
         scheduler.estimates.flow_s.add(tokens, fixed_s + token_s * tokens)
         scheduler.estimates.vocoder_s.add(tokens, fixed_s / 2 + token_s * tokens / 2)
+    scheduler.estimates.flow_batch.add(chance.uniform(1, 8))
+    scheduler.estimates.vocoder_batch.add(chance.uniform(1, 8))
     scheduler.estimates.token_s.add(10 ** chance.uniform(-2.5, -1.3))
 
 

@@ -31,10 +31,11 @@ class FlowRunner(Runner):
         self._scheduler = scheduler
         self._stage = stage
         self._failures = StageFailures("the flow", scheduler)
+        self._taken_ns = 0  # when what it runs was looked for
 
     def take(self) -> Work | float | None:
-        scheduler = self._scheduler
-        jobs, wait_s = scheduler.next_flow_jobs(now_ns())
+        scheduler, self._taken_ns = self._scheduler, now_ns()
+        jobs, wait_s = scheduler.next_flow_jobs(self._taken_ns)
         if jobs:
             scheduler.flow_busy = True
             return partial(self._speak, jobs)
@@ -59,7 +60,7 @@ class FlowRunner(Runner):
         if _has_proposal(first):
             return [first]
         others = [job for job in others if not _has_proposal(job)]
-        return together([first, *others], self._scheduler.batch_of(first.window), self._alike)
+        return together([first, *others], self._scheduler.choice.batch_of(first.window), self._alike)
 
     def _alike(self, job: FlowJob) -> Hashable:
         return self._stage.alike(self._state(job), _work(job))
@@ -113,9 +114,11 @@ class FlowRunner(Runner):
         done = self._stage.run([self._state(job) for job in jobs], [_work(job) for job in jobs])
         ended = now_ns()
         with self._scheduler.lock:
+            self._scheduler.choice.ran_ns = started
             estimates = self._scheduler.estimates
             if n_new := sum(job.window.n_new for job in jobs):
-                estimates.flow_s.add(n_new, (ended - started) / NS_PER_S)
+                estimates.flow_s.add(n_new, (ended - self._taken_ns) / NS_PER_S)
+                estimates.flow_batch.add(len(jobs))
             for job in jobs:
                 job.running.flow_ns += (ended - started) // len(jobs)
         batch = tuple(job.running.trace.context for job in jobs)

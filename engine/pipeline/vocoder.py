@@ -60,7 +60,7 @@ class VocoderRunner(Runner):
         for running, event in events:
             emit(running, event)
         if jobs:
-            self._speak(together(jobs, self._scheduler.batch_of(jobs[0].window), self._alike))
+            self._speak(together(jobs, self._scheduler.choice.batch_of(jobs[0].window), self._alike))
 
     def _alike(self, job: VocoderJob) -> Hashable:
         return self._stage.alike(self._state(job), _work(job))
@@ -107,6 +107,7 @@ class VocoderRunner(Runner):
         if n_new := sum(job.window.n_new for job in jobs):
             with self._scheduler.lock:
                 self._scheduler.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
+                self._scheduler.estimates.vocoder_batch.add(len(jobs))
         batch = tuple(job.running.trace.context for job in jobs)
 
         def stamped(timings: ChunkTimings) -> ChunkTimings:
@@ -131,7 +132,8 @@ class VocoderRunner(Runner):
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
             chunk = self._chunk(job, done.audio) if len(done.audio) else None
-            self._scheduler.wakeups.wake(Stage.FLOW, Stage.T3)
+            if running.channel_full or self._scheduler.config.sequential:
+                self._scheduler.wakeups.wake(Stage.FLOW, Stage.T3)
         if chunk is not None:
             emit(running, chunk)
             running.trace.window(segment, chunk, job.batch, done.batch)

@@ -33,8 +33,8 @@ class Contention:
     @staticmethod
     def of(deadlines_ns: Sequence[int], now: int, machine: Machine, least: int) -> Contention:
         """`deadlines_ns`: by `due_ns`, in order. A short turn is a window of `least` tokens."""
-        turn_s = machine.window_s(least)
-        horizon_ns = now + round(len(deadlines_ns) * machine.window_s(machine.largest) * NS_PER_S)
+        turn_s = machine.turn_s(least)
+        horizon_ns = now + round(len(deadlines_ns) * machine.turn_s(machine.largest) * NS_PER_S)
         left_s = [(due - now) / NS_PER_S for due in deadlines_ns]
         before = [left - turn * turn_s for turn, left in enumerate(left_s, 1)]
         behind = [left - turn * turn_s for turn, left in enumerate(left_s)]

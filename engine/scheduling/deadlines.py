@@ -6,40 +6,20 @@ A listener is where his last report says, or, without reports, where real-time p
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from dataclasses import dataclass, replace
 
 from engine.scheduling import playback, windows
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.machines import Machines
 from engine.scheduling.playback import Machine, Stretch
 from engine.scheduling.running import RunningUtterance
+from engine.scheduling.timing import Timing
 
 NS_PER_S = 1_000_000_000
 WRITER_NS = 400_000_000  # before a listener runs out: text that comes later is the reason for a late chunk
 MOST_SLACKS = 1000  # that are kept for whoever asks
-LEAST_SOUND_S = 0.06  # of a first chunk: the 40 ms that TTFA counts, behind the 20 ms that published models mute
-ABOUT = 0.03  # of a cost: so much more or less makes no other machine
 HINT_FACTOR = 1.1  # how much is yet to come is an estimate; too late an end of the pre-buffer costs less than a gap
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Rates and lengths of the model's audio."""
-
-    sample_rate: int  # Hz
-    samples_per_token: int
-    lookahead: int  # tokens, of the flow
-    largest: int  # window, in tokens
-    held_back_samples: int = 0  # by the vocoder, until a segment ends
-    pause_samples: int = 0  # between segments, the shorter kind
-
-    @property
-    def least_first(self) -> int:
-        """Tokens of a first window that gives LEAST_SOUND_S of sound."""
-        samples = self.held_back_samples + LEAST_SOUND_S * self.sample_rate
-        return min(math.ceil(samples / self.samples_per_token), self.largest)
 
 
 class Deadlines:
@@ -51,47 +31,12 @@ class Deadlines:
         self._hints = hints
         self._rescue = rescue
         self._slacks_s: deque[float] = deque(maxlen=MOST_SLACKS)  # of the chunks since somebody asked
-        self._machine: Machine | None = None  # as it was last worked out,
-        self._machine_costs: tuple[float, ...] = ()  # of what,
-        self._rescues = False  # and whether with lookahead to spare
+        self._machines = Machines(timing, estimates)
 
     @property
     def machine(self) -> Machine:
-        """As the estimates have it, or had it before they changed by a few per cent: what was worked out for one
-        machine need not be worked out again for every small change."""
-        rescues = self._rescue and self._estimates.flow_has_time
-        costs = self._costs()
-        if not (self._machine and self._rescues == rescues and all(map(_is_about, costs, self._machine_costs))):
-            self._machine, self._machine_costs, self._rescues = self._machine_now(rescues), costs, rescues
-        return self._machine
-
-    def _costs(self) -> tuple[float, ...]:
-        """Seconds that a machine is made of, all of which may change."""
-        estimates, largest = self._estimates, self.timing.largest
-        (flow_a, flow_b), (vocoder_a, vocoder_b) = estimates.flow_s.line, estimates.vocoder_s.line
-        return (
-            estimates.token_s.value,
-            estimates.begin_s.value,
-            flow_a + flow_b,
-            flow_a + flow_b * largest,
-            vocoder_a + vocoder_b,
-            vocoder_a + vocoder_b * largest,
-        )
-
-    def _machine_now(self, rescues: bool) -> Machine:
-        timing, estimates = self.timing, self._estimates
-        machine = Machine(
-            token_s=estimates.token_s.value,
-            begin_s=estimates.begin_s.value,
-            flow_s=estimates.flow_s.table(timing.largest),
-            vocoder_s=estimates.vocoder_s.table(timing.largest),
-            audio_s=timing.samples_per_token / timing.sample_rate,
-            pause_s=timing.pause_samples / timing.sample_rate,
-            held_back_s=timing.held_back_samples / timing.sample_rate,
-            lookahead=timing.lookahead,
-            largest=timing.largest,
-        )
-        return replace(machine, spare_lookahead=windows.spare_lookahead(machine)) if rescues else machine
+        """What this machine costs at the moment, about."""
+        return self._machines.now(rescues=self._rescue and self._estimates.flow_has_time)
 
     def lead_s(self, running: RunningUtterance, now: int) -> float | None:
         """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""
@@ -160,7 +105,3 @@ class Deadlines:
             running.listener_reports = True
             left = running.samples_sent - min(report.played_samples, running.samples_sent)
             running.runs_out_ns = report.at_ns + left * NS_PER_S // self.timing.sample_rate
-
-
-def _is_about(a: float, b: float) -> bool:
-    return abs(a - b) <= ABOUT * b

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
@@ -67,11 +66,6 @@ class WindowCost:
         a, b = self.line
         return a + b * tokens
 
-    def table(self, largest: int) -> Callable[[int], float]:
-        """The same for 0 to `largest` tokens as it is now, without the arithmetic."""
-        a, b = self.line
-        return [a + b * tokens for tokens in range(largest + 1)].__getitem__
-
 
 @dataclass
 class Estimates:
@@ -81,6 +75,8 @@ class Estimates:
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
     flow_s: WindowCost = field(default_factory=lambda: WindowCost(0.003))
     vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
+    flow_batch: Average = field(default_factory=lambda: Average(1.0))  # windows that are run together
+    vocoder_batch: Average = field(default_factory=lambda: Average(1.0))
     flow_load: Load = field(default_factory=Load)  # of the flow's thread
     tokens_per_char: Average = field(default_factory=lambda: Average(1.7))  # speech tokens; 25 a second, 15 letters
 

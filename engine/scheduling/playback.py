@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
+from engine.scheduling import sizes
+
 ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this is as good; costs are not known better
 REMEMBERED = 5000  # answers of `reserve` that a machine keeps
+AHEAD = 0.5  # of real time
 CUSHION_S = 0.01  # that a first sound may come later, for more of it
 
 
@@ -34,6 +37,18 @@ def lateness(ready: Sequence[float], durations: Sequence[float], from_s: float) 
     return worst
 
 
+class Stretch(NamedTuple):
+    """The part of a segment that is still to come."""
+
+    waiting: int  # tokens drawn and not spoken
+    coming: int  # tokens that T3 has yet to draw
+    begun: bool = False  # some of it was spoken
+
+
+Reserves = dict[tuple[Stretch, int, float], tuple[float, float]]
+"""What `reserve` said of a machine, by its arguments."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """How fast this engine speaks one utterance at the moment.
@@ -44,12 +59,15 @@ class Machine:
     begin_s: float = 0.0  # T3, from a segment's stop token to where the next segment's tokens begin
     flow_s: Callable[[int], float]  # a window of so many tokens
     vocoder_s: Callable[[int], float] = lambda tokens: 0.0  # the same; beside the flow, which goes on meanwhile
+    flow_batch: float = 1.0  # windows that the flow runs together, on average,
+    vocoder_batch: float = 1.0  # and the vocoder
     audio_s: float  # what a token lasts
     pause_s: float = 0.0  # silence between two segments
     held_back_s: float  # audio that the vocoder keeps until its segment ends
     lookahead: int  # tokens
     largest: int  # window
     spare_lookahead: int = 0  # tokens of it that a window may do without, to be in time
+    reserves: Reserves = field(default_factory=dict, repr=False)
 
     @property
     def least_lookahead(self) -> int:
@@ -59,17 +77,35 @@ class Machine:
         """From a window's tokens, at most `largest`, to its audio."""
         return self._windows_s[tokens]
 
+    def turn_s(self, tokens: int) -> float:
+        """How much longer all others wait for a window of so many tokens: a batch costs less than its windows one by
+        one, so that each of them has its share of what a call costs whatever its size."""
+        return self._turns_s[tokens]
+
     def most_within(self, seconds: float) -> int:
         """Tokens of the largest window that takes no longer; 0 if there is none."""
-        return bisect_right(self._least_s, seconds)
+        return sizes.at_most(bisect_right(self._least_s, seconds), self.largest)
+
+    def most_taking_turns(self, seconds: float) -> int:
+        """Tokens of the largest window for which all others wait no longer; 0 if there is none."""
+        return sizes.at_most(bisect_right(self._least_turns_s, seconds), self.largest)
 
     def least_lasting(self, turns: float) -> int:
-        """Tokens of the smallest window whose audio lasts for so many windows like it; else of the largest."""
-        return min(1 + bisect_left(self._most_turns, turns), self.largest)
+        """Tokens of the smallest window whose audio lasts for so many turns like its own; else of the largest."""
+        if (known := self._lasting.get(turns)) is None:
+            known = self._lasting[turns] = sizes.at_least(1 + bisect_left(self._most_turns, turns), self.largest)
+        return known
 
     @cached_property
-    def reserves(self) -> dict[tuple[Stretch, int, float], tuple[float, float]]:
-        """What `reserve` said, by its arguments."""
+    def keeps_up(self) -> bool:
+        """Whether every stage is so much faster than speech that who is ahead of a listener only gets further ahead."""
+        pace_s = AHEAD * self.audio_s
+        windows = all(self.window_s(tokens) <= tokens * pace_s for tokens in range(1, self.largest + 1))
+        return windows and self.token_s <= pace_s
+
+    @cached_property
+    def _lasting(self) -> dict[float, int]:
+        """What `least_lasting` said."""
         return {}
 
     @cached_property
@@ -77,28 +113,34 @@ class Machine:
         return [self.flow_s(tokens) + self.vocoder_s(tokens) for tokens in range(self.largest + 1)]
 
     @cached_property
+    def _turns_s(self) -> list[float]:
+        shared_s = self.flow_s(0) * (1 - 1 / self.flow_batch) + self.vocoder_s(0) * (1 - 1 / self.vocoder_batch)
+        return [max(0.0, window_s - shared_s) for window_s in self._windows_s]
+
+    @cached_property
     def _least_s(self) -> list[float]:
         """Seconds of the cheapest window of at least 1, 2, ... tokens."""
-        costs = [self.window_s(tokens) for tokens in range(self.largest, 0, -1)]
-        return list(accumulate(costs, min))[::-1]
+        return _least_from(self._windows_s)
+
+    @cached_property
+    def _least_turns_s(self) -> list[float]:
+        """The same of turns."""
+        return _least_from(self._turns_s)
 
     @cached_property
     def _most_turns(self) -> list[float]:
-        """For how many windows like itself the audio of one of at most 1, 2, ... tokens lasts, at best."""
-        sizes = range(1, self.largest + 1)
-        return list(accumulate((_ratio(size * self.audio_s, self.window_s(size)) for size in sizes), max))
+        """For how many turns like its own the audio of a window of at most 1, 2, ... tokens lasts, at best."""
+        counts = range(1, self.largest + 1)
+        return list(accumulate((_ratio(count * self.audio_s, self.turn_s(count)) for count in counts), max))
+
+
+def _least_from(costs: Sequence[float]) -> list[float]:
+    """The least cost of at least 1, 2, ... tokens."""
+    return list(accumulate(reversed(costs[1:]), min))[::-1]
 
 
 def _ratio(a: float, b: float) -> float:
     return a / b if b > 0 else math.inf
-
-
-class Stretch(NamedTuple):
-    """The part of a segment that is still to come."""
-
-    waiting: int  # tokens drawn and not spoken
-    coming: int  # tokens that T3 has yet to draw
-    begun: bool = False  # some of it was spoken
 
 
 def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> tuple[list[float], list[float]]:
@@ -154,6 +196,8 @@ def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> 
     stop_s = (coming + 1) * token_s if coming else 0.0
     free_s = done_s = 0.0
     first_s, needed_s, lasts_s = 0.0, -math.inf, 0.0 if stretch.begun else -machine.held_back_s
+    # Where every stage keeps up, so much audio in hand is never used up: what T3 still waits for, and a window.
+    safe_s = slack_s + (lookahead + 2) * token_s + machine.window_s(largest) if machine.keeps_up else math.inf
     while spoken < total:
         needed = spoken + least + lookahead - waiting
         at = stop_s if needed > coming else needed * token_s if needed > 0 else 0.0
@@ -171,6 +215,8 @@ def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> 
         spoken += size
         lasts_s += size * audio_s
         least = 1
+        if lasts_s - done_s > safe_s:
+            break
     return first_s, needed_s
 
 
@@ -183,7 +229,8 @@ def first_window(machine: Machine, coming: int, least: int, slack_s: float = 0.0
     if not coming:
         return least
     ready_s, best_s, best = math.inf, math.inf, least
-    for size in range(least, max(least, min(machine.largest, coming)) + 1):
+    largest = max(least, min(machine.largest, coming))
+    for size in (least, *(size for size in sizes.sizes(machine.largest) if least < size <= largest)):
         first_s, gapless_s = reserve(machine, Stretch(0, coming), size, slack_s)
         if gapless_s < ABOUT * best_s:
             ready_s, best_s, best = first_s, gapless_s, size

@@ -110,6 +110,12 @@ class RunningUtterance:
         return self.samples_sent - self.samples_released
 
     @property
+    def may_settle(self) -> bool:
+        """Whether a mark stands in front, or all of the text was spoken; nothing is in the vocoder."""
+        entries = self.ledger.entries
+        return not isinstance(entries[0], SegmentTokens) if entries else self.input_ended
+
+    @property
     def idle(self) -> bool:
         """Whether nothing waits anywhere between the text and the listener."""
         return not (self.texts or self.pieces or self.decoding or self.ledger.entries or self.mels)

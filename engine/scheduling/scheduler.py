@@ -12,46 +12,25 @@ Marks, errors and ends travel in order with the data: from the ledger through th
 
 from __future__ import annotations
 
-import math
-import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from engine.clock import now_ns
 from engine.errors import EmptyText, EngineBroken, EngineClosed
 from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usage, total
 from engine.scheduling.admission import Admission
-from engine.scheduling.contention import Contention, due_ns
-from engine.scheduling.deadlines import NS_PER_S, Deadlines, Timing
+from engine.scheduling.config import SchedulerConfig
+from engine.scheduling.contention import due_ns
+from engine.scheduling.deadlines import Deadlines
 from engine.scheduling.estimates import Estimates
+from engine.scheduling.flow_choice import FlowChoice
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.places import Places
-from engine.scheduling.playback import Machine
 from engine.scheduling.running import FlowJob, Report, RunningUtterance, VocoderJob
 from engine.scheduling.wakeups import Stage, Wakeups
-from engine.scheduling.windows import LadderConfig, SegmentStatus, Window, deadline_window, ladder_window, largest_peek
+from engine.scheduling.windows import largest_peek
 
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
-LOOK_AGAIN_S = 0.02  # at the latest, where tokens come that make a window larger and so longer
-CANDIDATES = 4  # times a batch: so many windows that could be run are looked at, for those that fit to the first
-AT_ITS_END = 2  # tokens expected of a segment that may stop any moment
-
-
-@dataclass(frozen=True, kw_only=True)
-class SchedulerConfig:
-    max_utterances: int
-    ladder: LadderConfig
-    by_deadline: bool = False  # windows by the listener's deadline; else the ladder's
-    speculate: bool = False  # run windows before it is known that they can be used, and with less lookahead than usual
-    sequential: bool = False  # T3 rests while flow and vocoder have work: the baseline of benchmarks
-    max_batch: int = 1  # windows that the flow, or the vocoder, runs together,
-    batch_tokens: int | None = None  # and their tokens, unless the flow is full: nobody is in front for longer
-    timing: Timing
-    longest_pause_samples: int = 0  # between segments
-    ledger_tokens: int  # capacity of one utterance's ledger
-    channel_samples: int  # audio that may wait for its listener, per utterance
-    vocoder_apart: bool = False  # it has a thread of its own; else it is the flow's
 
 
 class Scheduler:
@@ -64,6 +43,7 @@ class Scheduler:
         self.config = config
         self.estimates = Estimates()
         self.deadlines = Deadlines(config.timing, self.estimates, hints=config.by_deadline, rescue=config.speculate)
+        self.choice = FlowChoice(config, self.deadlines, self.estimates)
         self.flow_busy = False  # whether a window is being run
         self.lock = threading.RLock()
         self.wakeups = Wakeups()
@@ -159,7 +139,7 @@ class Scheduler:
             return EngineStats(
                 utterances=len(self._running),
                 tokens_waiting=sum(running.ledger.waiting for running in everyone),
-                samples_unreleased=sum(self._samples_ahead(running) for running in self._running.values()),
+                samples_unreleased=sum(self.choice.samples_ahead(running) for running in self._running.values()),
                 slots_in_use=sum(running.row is not None for running in everyone),
                 done=self._done_in_all(),
                 places=self.places.number,
@@ -220,55 +200,19 @@ class Scheduler:
                 self._filling |= waiting < enough and not running.channel_full
         return rows if self._filling else []
 
-    def batch_of(self, window: Window) -> int:
-        """How many windows like this one may be run together."""
-        most, tokens = self.config.max_batch, self.config.batch_tokens
-        if tokens is None or self.estimates.flow_is_full:
-            return most
-        return max(1, min(most, tokens // max(1, window.n_new)))
-
     # ------------------------------------------------------------------------------------------ flow thread
 
     def next_flow_jobs(self, now: int) -> tuple[list[FlowJob], float | None]:
         """The most urgent windows that should be run now, in order, and in how many seconds another one may be."""
         if self.config.sequential and self.in_vocoder:
             return [], None
-        heads = sorted((due_ns(running), place, running, head) for place, (running, head) in enumerate(self._heads()))
-        machine, timing = self.deadlines.machine, self.config.timing
-        contention = Contention.of([due for due, *_ in heads], now, machine, timing.least_first)
-        jobs: list[FlowJob] = []
-        wait_s = math.inf
-        for order, (_, _, running, head) in enumerate(heads):
-            window = self._window(running, head, now, order, contention, machine)
-            running.tokens_wanted = head.waiting + 1
-            if window is None:
-                continue
-            if isinstance(window, float):
-                wait_s = min(wait_s, window if head.closed else min(window, LOOK_AGAIN_S))
-                running.tokens_wanted = timing.largest + timing.lookahead
-                running.wanted_ns = now + round(window * NS_PER_S)
-            elif not self._finds_room(running, window):
-                running.tokens_wanted = sys.maxsize
-            else:
-                jobs.append(_job(running, head, window))
-                if len(jobs) == CANDIDATES * self.config.max_batch:
-                    break
-        return jobs, wait_s if wait_s < math.inf else None
+        return self.choice.jobs(self._heads(), now, len(self._running))
 
     def next_proposal(self) -> FlowJob | None:
-        """A segment's last window, run before it is known to be the last: exact if the next thing from T3 is the stop.
-
-        It is run in idle times only: the flow's load must leave room."""
+        """A window that is worth trying before it is known that it can be used."""
         if not self.config.speculate or not self.estimates.flow_has_time:
             return None
-        jobs = []
-        for running, head in self._heads():
-            if self._may_be_at_its_end(head):
-                job = _job(running, head, Window(n_new=head.waiting, lookahead=0, final=True))
-                tried = running.proposal is not None and running.proposal.is_for(job)
-                if not tried and self._has_room(running, job.window):
-                    jobs.append(job)
-        return min(jobs, key=lambda job: due_ns(job.running), default=None)
+        return self.choice.proposal(self._heads())
 
     def pass_on(self, running: RunningUtterance) -> None:
         """Marks at the front of the ledger go on to the vocoder's queue: they stand behind audio, not before it."""
@@ -293,60 +237,6 @@ class Scheduler:
                 heads.append((running, head))
         return heads
 
-    def _may_be_at_its_end(self, head: SegmentTokens) -> bool:
-        timing = self.config.timing
-        waiting = 0 < head.waiting <= timing.largest + timing.lookahead
-        return not head.closed and waiting and self.deadlines.coming(head) <= AT_ITS_END
-
-    def _finds_room(self, running: RunningUtterance, window: Window) -> bool:
-        """Where there is none, `release` wakes the flow: unless the listener took some just before it could know."""
-        if self._has_room(running, window):
-            return True
-        running.channel_full = True
-        if not self._has_room(running, window):
-            return False
-        running.channel_full = False
-        return True
-
-    def _has_room(self, running: RunningUtterance, window: Window) -> bool:
-        ahead = self._samples_ahead(running)
-        return not ahead or ahead + self._samples(running.segment_windows == 0, window) <= self.config.channel_samples
-
-    def _samples(self, fresh: bool, window: Window) -> int:
-        """The most that a window, `fresh` if it is its segment's first, can add to the channel."""
-        config, timing = self.config, self.config.timing
-        edges = (config.longest_pause_samples if fresh else 0) + (timing.held_back_samples if window.final else 0)
-        return window.n_new * timing.samples_per_token + edges
-
-    def _samples_ahead(self, running: RunningUtterance) -> int:
-        """How much audio waits for its listener, or will soon."""
-        return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
-
-    def _window(
-        self,
-        running: RunningUtterance,
-        head: SegmentTokens,
-        now: int,
-        order: int,
-        contention: Contention,
-        machine: Machine,
-    ) -> Window | float | None:
-        config, deadlines, index = self.config, self.deadlines, running.segment_windows
-        if not config.by_deadline:
-            return ladder_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
-        status = SegmentStatus(
-            waiting=head.waiting,
-            closed=head.closed,
-            coming=deadlines.coming(head),
-            fresh=index == 0,
-            lead_s=deadlines.lead_s(running, now),
-            others=order,
-            others_running=len(self._running) > 1,
-            urgent=contention.urgent_besides(order),
-            spare_s=contention.spare_s(order),
-        )
-        return deadline_window(status, machine, config.timing.least_first)
-
     # ------------------------------------------------------------------------------------------ vocoder thread
 
     def next_vocoder_jobs(self) -> list[VocoderJob]:
@@ -360,11 +250,19 @@ class Scheduler:
         """Whether there is anything between flow and listener."""
         return any(running.mels for running in self._running.values())
 
+    def _to_settle(self) -> list[RunningUtterance]:
+        """Those who may have a mark in front, or have come to their end: nobody whose audio is being made."""
+        return [
+            running
+            for running in self._running.values()
+            if (not isinstance(running.mels[0], VocoderJob) if running.mels else running.may_settle)
+        ]
+
     def settle(self) -> list[tuple[RunningUtterance, Event]]:
         """Returns events whose turn it is, once the audio before them has left: flush marks, ends, errors. They are at
         most MOST_EVENTS of an utterance at once, so that a flood of flushes keeps nobody's audio waiting."""
         events: list[tuple[RunningUtterance, Event]] = []
-        for running in list(self._running.values()):
+        for running in self._to_settle():
             self.pass_on(running)
             for _ in range(MOST_EVENTS):
                 if not running.mels or isinstance(mark := running.mels[0], VocoderJob):
@@ -380,7 +278,3 @@ class Scheduler:
                 events.append((running, Finished(usage=running.usage) if spoke else Failed(error=EmptyText())))
                 self.cancel(running.request.id)
         return events
-
-
-def _job(running: RunningUtterance, head: SegmentTokens, window: Window) -> FlowJob:
-    return FlowJob(running, head, window, tuple(head.peek(window.n_new + window.lookahead)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,19 +30,17 @@ NONE = Lag(0.0, 0)
 
 
 class LagWatch:
-    """The largest lag since one reader looked last."""
+    """The largest lag since one reader looked last. However many watch, a tick costs the same."""
 
     def __init__(self, probe: LoopLag) -> None:
         self._probe = probe
-        self._largest = NONE
-
-    def see(self, lag: Lag) -> None:
-        self._largest = max(self._largest, lag, key=lambda one: one.s)
+        self._seen = probe.ticks
 
     def take(self) -> Lag:
         """Includes a tick that is overdue right now, so a block shows in the chunk that it delayed."""
-        self.see(self._probe.overdue)
-        largest, self._largest = self._largest, NONE
+        probe = self._probe
+        largest = max(probe.largest_since(self._seen), probe.overdue, key=lambda one: one.s)
+        self._seen = probe.ticks
         return largest
 
     def take_s(self) -> float:
@@ -53,7 +52,9 @@ class LoopLag:
         """`observe` is given the lag of every tick."""
         self._interval_s = interval_s
         self._observe = observe
-        self._watches: set[LagWatch] = set()
+        self.ticks = 0
+        self._largest: list[tuple[int, Lag]] = []  # by tick, each of them larger than all that came after it
+        self._watching = 0
         self._due_s = 0.0
         self._ticking = False
         self._until_s = 0.0  # ticks so long without anybody watching
@@ -74,6 +75,18 @@ class LoopLag:
         recent = [lag for lag in (*self._past, self.overdue) if lag.from_ns + lag.s * 1e9 > since_ns and lag.from_ns]
         return max(recent, key=lambda lag: lag.s, default=NONE)
 
+    def largest_since(self, tick: int) -> Lag:
+        """Of the ticks after this one."""
+        place = bisect_right(self._largest, tick, key=lambda one: one[0])
+        return self._largest[place][1] if place < len(self._largest) else NONE
+
+    def _note(self, lag: Lag) -> None:
+        self.ticks += 1
+        while self._largest and self._largest[-1][1].s <= lag.s:
+            self._largest.pop()
+        self._largest.append((self.ticks, lag))
+        del self._largest[:-_REMEMBERED]
+
     def keep_watching(self) -> None:
         """Ticks on for a while, for whoever asks from time to time."""
         self._until_s = time.monotonic() + RECENT_S
@@ -81,20 +94,19 @@ class LoopLag:
 
     @contextmanager
     def watch(self) -> Iterator[LagWatch]:
-        watch = LagWatch(self)
-        self._watches.add(watch)
+        self._watching += 1
         self._start()
         try:
-            yield watch
+            yield LagWatch(self)
         finally:
-            self._watches.remove(watch)
+            self._watching -= 1
             if not self._wanted:
                 self._timer.cancel()
                 self._ticking = False
 
     @property
     def _wanted(self) -> bool:
-        return bool(self._watches) or time.monotonic() < self._until_s
+        return self._watching > 0 or time.monotonic() < self._until_s
 
     def _start(self) -> None:
         if not self._ticking:
@@ -108,8 +120,7 @@ class LoopLag:
     def _tick(self) -> None:
         lag = self.overdue
         self._observe(lag.s)
-        for watch in self._watches:
-            watch.see(lag)
+        self._note(lag)
         if lag.from_ns:
             self._past.append(lag)
         self._ticking = self._wanted

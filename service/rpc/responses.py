@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
@@ -74,15 +76,28 @@ def to_audio(chunk: messages.AudioChunk, encoded: Encoded) -> tts_pb2.Audio:
 def _copy_fields(source: object, message: Message) -> None:
     """Numbers, words and switches that `message` has as well: under the same name, or `x_ns` as x_unix_nanos or as a
     duration x."""
-    known = message.DESCRIPTOR.fields_by_name
-    for name, value in vars(source).items():
+    values = vars(source)
+    for name, field, is_duration in _fields_of(type(source), message.DESCRIPTOR):
+        value = values[name]
+        if is_duration:
+            getattr(message, field).FromNanoseconds(value)
+        elif value:  # else it is what a field says that is not set
+            setattr(message, field, value)
+
+
+@cache
+def _fields_of(source: type[Any], message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
+    """(name, field of the message, whether it is a duration) of all that is copied."""
+    known, found = message.fields_by_name, []
+    for name in source.__dataclass_fields__:  # type: ignore[attr-defined]
         stem = name.removesuffix("_ns")
         if f"{stem}_unix_nanos" in known:
-            setattr(message, f"{stem}_unix_nanos", value)
+            found.append((name, f"{stem}_unix_nanos", False))
         elif name in known and known[name].message_type is None:
-            setattr(message, name, value)
+            found.append((name, name, False))
         elif stem != name and stem in known:
-            getattr(message, stem).FromNanoseconds(value)
+            found.append((name, stem, True))
+    return tuple(found)
 
 
 def to_alignment(aligned: messages.Aligned, encoder: AudioEncoder) -> tts_pb2.Alignment:

@@ -17,10 +17,11 @@ from engine.pipeline.text import TextRunner
 from engine.pipeline.vocoder import VocoderRunner
 from engine.pipeline.worker import Runner, Worker
 from engine.scheduling import running as changes
-from engine.scheduling.deadlines import Timing
+from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.ledger import Ledger
 from engine.scheduling.running import RunningUtterance
-from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.timing import Timing
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig
 from engine.text.markup import Style

@@ -12,7 +12,7 @@ from engine.scheduling import running as changes
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import RunningUtterance
 from engine.scheduling.scheduler import Scheduler
-from engine.scheduling.windows import Window
+from engine.scheduling.windows import SLACK_S, Window
 from engine.text.origin import Origin
 from engine.text.segmenter import TextSegment
 from tests.engine.scripted import TOKENS_PER_CHAR, ScriptedMel, ScriptedTokens
@@ -68,10 +68,21 @@ def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobod
 def test_a_batch_holds_no_more_tokens_than_it_may(batch_tokens: int | None, most: int) -> None:
     """Nobody else's window can go in front while a batch runs."""
     scheduler = Scheduler(replace(CONFIG, max_batch=4, batch_tokens=batch_tokens))
-    assert scheduler.batch_of(Window(n_new=5, lookahead=3, final=False)) == most
-    assert scheduler.batch_of(Window(n_new=0, lookahead=0, final=True)) >= most
+    scheduler.estimates.flow_s.add(25, 0.01)
+    assert scheduler.choice.batch_of(Window(n_new=5, lookahead=3, final=False)) == most
+    assert scheduler.choice.batch_of(Window(n_new=0, lookahead=0, final=True)) >= most
     scheduler.estimates.flow_load.add(0, worked_s=5)  # there is no time to lose
-    assert scheduler.batch_of(Window(n_new=5, lookahead=3, final=False)) == 4
+    assert scheduler.choice.batch_of(Window(n_new=5, lookahead=3, final=False)) == 4
+
+
+def test_a_batch_that_has_just_begun_makes_nobody_late() -> None:
+    """Thirty-two full windows of one card took a quarter of a second, and a first window waited behind them."""
+    scheduler = Scheduler(replace(CONFIG, max_batch=32))
+    for tokens in (5, 25, 50, 100):
+        scheduler.estimates.flow_s.add(tokens, 0.01 + 0.0003 * tokens)
+    window = Window(n_new=scheduler.config.timing.largest, lookahead=3, final=False)
+    runs_s = 0.01 + 0.0003 * window.n_new * scheduler.choice.batch_of(window)
+    assert 0.8 * SLACK_S < runs_s < 1.2 * SLACK_S
 
 
 def test_mels_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_with_it() -> None:

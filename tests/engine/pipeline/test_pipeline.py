@@ -16,9 +16,10 @@ from engine.pipeline.flow import FlowRunner
 from engine.pipeline.t3 import T3Runner
 from engine.pipeline.worker import Worker
 from engine.scheduling import running as changes
+from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import RunningUtterance
-from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.windows import LadderConfig
 from engine.text.origin import Origin
 from engine.text.pronunciations import NONE, Pronunciations

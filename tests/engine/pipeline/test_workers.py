@@ -12,8 +12,9 @@ import torch
 
 from engine.device import cores
 from engine.pipeline.worker import Runner, Work, Worker, Workers
-from engine.scheduling.deadlines import Timing
-from engine.scheduling.scheduler import Scheduler, SchedulerConfig
+from engine.scheduling.config import SchedulerConfig
+from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.timing import Timing
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from engine.scheduling.deadlines import Deadlines, Timing
+from engine.scheduling.deadlines import Deadlines
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.places import LOOK_S, MOST_CHANGES, WITHIN_S, Look, Places
+from engine.scheduling.timing import Timing
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import Caller, Pipeline
 

@@ -27,11 +27,11 @@ def plan(head: SegmentStatus, machine: Machine = MACHINE) -> Window | float | No
 
 def test_a_window_waits_while_the_listener_has_enough() -> None:
     wait_s = plan(RUNNING)
-    assert wait_s == pytest.approx(1.0 - MACHINE.window_s(7) - SLACK_S)
+    assert wait_s == pytest.approx(1.0 - MACHINE.window_s(6) - SLACK_S)
 
 
 def test_a_window_runs_when_its_audio_would_come_late_otherwise() -> None:
-    assert plan(replace(RUNNING, lead_s=0.06)) == Window(n_new=7, lookahead=3, final=False)
+    assert plan(replace(RUNNING, lead_s=0.06)) == Window(n_new=6, lookahead=3, final=False), "7 is none of the sizes"
 
 
 def test_others_in_front_make_a_window_run_sooner() -> None:
@@ -90,7 +90,7 @@ def test_where_others_are_short_of_time_a_window_lasts_until_its_next_turn_and_n
     assert plan(replace(crowded, urgent=0), machine) == Window(n_new=25, lookahead=3, final=False)
     assert plan(replace(crowded, urgent=40), machine) == Window(n_new=25, lookahead=3, final=False), "hopeless anyway"
     spare = plan(replace(crowded, spare_s=machine.window_s(18)), machine)
-    assert spare == Window(n_new=18, lookahead=3, final=False), "as much as nobody is late for"
+    assert spare == Window(n_new=16, lookahead=3, final=False), "as much as nobody is late for"
     first = replace(crowded, lead_s=None, fresh=True)
     assert plan(replace(first, waiting=3 + window.n_new), machine) == replace(window, n_new=max(LEAST, window.n_new))
 

@@ -26,6 +26,19 @@ async def test_a_block_is_seen_once_by_every_watcher() -> None:
         assert second.take_s() < 0.4
 
 
+async def test_every_watcher_is_told_the_largest_lag_since_he_asked_last() -> None:
+    probe = LoopLag(0.002)
+    with probe.watch() as often, probe.watch() as seldom:
+        told = []
+        for block_s in (0.0, 0.05, 0.0, 0.12, 0.0):
+            await asyncio.sleep(0.01)
+            time.sleep(block_s)
+            await asyncio.sleep(0.01)
+            told.append(often.take_s())
+        assert seldom.take_s() == max(told)
+        assert told[3] > 0.1 > told[1] > 0.03
+
+
 async def test_nothing_ticks_while_nobody_watches() -> None:
     probe = LoopLag(0.005)
     with probe.watch():
