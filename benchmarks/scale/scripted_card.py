@@ -15,10 +15,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
 import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -77,13 +79,14 @@ def thread_seconds() -> dict[str, float]:
 
 
 def _main(commands: Connection, card: str, streams: int, functions: int) -> None:
-    profiles = ThreadProfiles()
-    if functions:
-        profiles.begin()
     threads.SMALL_PARAMETERS = 0  # a thread for each stage, as a model for a card has
+    profiles = ThreadProfiles()
     clock = Clock()
     options = EngineOptions(max_utterances=streams, threads=1)  # no worker borrows the others' cores, as beside a card
-    engine = LocalEngine(load("embedded"), options, clock.wrap(CARDS[card]))
+    model = load("embedded")
+    if functions:
+        profiles.begin()
+    engine = LocalEngine(model, options, clock.wrap(CARDS[card]))
     scheduler = engine._scheduler
     config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None)
     scheduler.config = scheduler.choice.config = config
@@ -94,6 +97,8 @@ def _main(commands: Connection, card: str, streams: int, functions: int) -> None
         else:
             commands.send(profiles.table(functions, ("MainThread", *STAGES).__contains__))
 
+    gc.collect()
+    gc.freeze()  # as the service does
     asyncio.run(serve(engine, commands, carry_out))
 
 
@@ -102,12 +107,16 @@ def _asked(child: Child, command: str) -> Any:
     return child.commands.recv()
 
 
-def _callers(address: str, streams: int, seconds: float, seed: int) -> list[Call]:
+def _callers(address: str, streams: int, seconds: float, seed: int) -> tuple[list[Call], float]:
+    """Their calls, and the processor seconds that they took."""
+
     async def speak() -> list[Call]:
         async with Client(address) as client:
             return await generate_load(OverWire(client), streams, seconds, TEXTS, seed)
 
-    return asyncio.run(speak())
+    began_s = time.process_time()
+    calls = asyncio.run(speak())
+    return calls, time.process_time() - began_s
 
 
 def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
@@ -123,14 +132,18 @@ def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
                 for index, share in enumerate(shares)
                 if share
             ]
-            calls = [call for load in loads for call in load.result()]
+            done = [load.result() for load in loads]
         spent: Spent = _asked(child, "spent").since(before)
         if arguments.profile:
             print(_asked(child, "profile"))
+    calls = [call for calls, _ in done for call in calls]
+    callers_s = [process_s for _, process_s in done]
     found = figures(calls, streams)
     lasted_s = max(call.ended_s for call in calls)
-    print(line(found), spent.line(lasted_s), sep="\n", flush=True)
-    return found | {"thread_s": spent.threads, "launched_s": spent.launched_s, "card_busy_s": spent.busy_s}
+    print(line(found), spent.line(lasted_s), sep="\n")
+    print("     callers' processes:", ", ".join(f"{process_s / lasted_s:.1%}" for process_s in callers_s), flush=True)
+    spent_s = {"thread_s": spent.threads, "launched_s": spent.launched_s, "card_busy_s": spent.busy_s}
+    return found | spent_s | {"callers_s": callers_s}
 
 
 def main() -> None:

@@ -91,7 +91,8 @@ class Deadlines:
         ]
         per_char = self._estimates.tokens_per_char.value
         stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in running.chars_ahead]
-        ready, durations = playback.windows(self.machine, stretches)
+        machine = self.machine
+        ready, durations = playback.windows(machine, playback.foreseen(machine, stretches))
         elapsed_s = (now - running.first_chunk_ns) / NS_PER_S
         made = running.samples_sent + running.tokens_in_vocoder * timing.samples_per_token
         lasts_s = made / timing.sample_rate - elapsed_s  # from now, had it begun at once

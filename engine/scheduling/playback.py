@@ -19,7 +19,8 @@ from engine.scheduling import sizes
 
 ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this is as good; costs are not known better
 REMEMBERED = 5000  # answers of `reserve` that a machine keeps
-AHEAD = 0.5  # of real time
+AHEAD = 0.5  # of real time: a stage that needs no more is much faster than speech
+NEAR, FAR = 40, 100  # tokens
 CUSHION_S = 0.01  # that a first sound may come later, for more of it
 
 
@@ -43,6 +44,10 @@ class Stretch(NamedTuple):
     waiting: int  # tokens drawn and not spoken
     coming: int  # tokens that T3 has yet to draw
     begun: bool = False  # some of it was spoken
+
+    @property
+    def total(self) -> int:
+        return self.waiting + self.coming
 
 
 Reserves = dict[tuple[Stretch, int, float], tuple[float, float]]
@@ -97,11 +102,12 @@ class Machine:
         return known
 
     @cached_property
-    def keeps_up(self) -> bool:
-        """Whether every stage is so much faster than speech that who is ahead of a listener only gets further ahead."""
+    def foresight(self) -> int:
+        """Coming tokens that a forecast depends on. Where every stage is much faster than speech, whoever is ahead of
+        his listener only gets further ahead."""
         pace_s = AHEAD * self.audio_s
-        windows = all(self.window_s(tokens) <= tokens * pace_s for tokens in range(1, self.largest + 1))
-        return windows and self.token_s <= pace_s
+        keeps_up = self.token_s <= pace_s and self.window_s(self.largest) <= self.largest * pace_s
+        return NEAR if keeps_up else FAR
 
     @cached_property
     def _lasting(self) -> dict[float, int]:
@@ -141,6 +147,19 @@ def _least_from(costs: Sequence[float]) -> list[float]:
 
 def _ratio(a: float, b: float) -> float:
     return a / b if b > 0 else math.inf
+
+
+def foreseen(machine: Machine, stretches: Sequence[Stretch]) -> list[Stretch]:
+    """As much of it as matters where the machine is much faster than speech; else all."""
+    if machine.foresight == FAR:
+        return list(stretches)
+    left, seen = machine.foresight, list[Stretch]()
+    for stretch in stretches:
+        if left <= 0:
+            break
+        seen.append(stretch._replace(coming=min(stretch.coming, max(0, left - stretch.waiting))))
+        left -= stretch.total
+    return seen
 
 
 def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> tuple[list[float], list[float]]:
@@ -196,8 +215,6 @@ def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> 
     stop_s = (coming + 1) * token_s if coming else 0.0
     free_s = done_s = 0.0
     first_s, needed_s, lasts_s = 0.0, -math.inf, 0.0 if stretch.begun else -machine.held_back_s
-    # Where every stage keeps up, so much audio in hand is never used up: what T3 still waits for, and a window.
-    safe_s = slack_s + (lookahead + 2) * token_s + machine.window_s(largest) if machine.keeps_up else math.inf
     while spoken < total:
         needed = spoken + least + lookahead - waiting
         at = stop_s if needed > coming else needed * token_s if needed > 0 else 0.0
@@ -215,8 +232,6 @@ def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> 
         spoken += size
         lasts_s += size * audio_s
         least = 1
-        if lasts_s - done_s > safe_s:
-            break
     return first_s, needed_s
 
 

@@ -24,7 +24,6 @@ FAIRNESS = 1.5  # times the round of all who are short of time that a window sho
 ROUND_S = 0.05  # in which all who are short of time have a turn, if windows can be so small and keep up
 QUEUE_STEP_S, MOST_QUEUE_S = 0.02, 0.2  # as exactly, and as far, as a queue is foreseen
 WORTH_WAITING_S = 0.1  # a gap that is shorter is let be, where it comes
-FORESIGHT = 100  # tokens of a segment that its first window's size depends on: what comes later changes little
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +132,7 @@ def _first_size(segment: SegmentStatus, machine: Machine, least_first: int) -> i
     least = max(least_first, machine.least_lasting(FAIRNESS * (1 + segment.urgent))) if segment.urgent else least_first
     if segment.waiting - machine.least_lookahead < least:
         return least
-    coming = _about(min(segment.coming + segment.waiting, FORESIGHT))
+    coming = _about(min(segment.coming + segment.waiting, machine.foresight))
     queue_s = segment.urgent * machine.turn_s(least)  # that the next window may stand in
     slack_s = _slack_s(segment, machine) + QUEUE_STEP_S * math.ceil(min(queue_s, MOST_QUEUE_S) / QUEUE_STEP_S)
     return playback.first_window(machine, coming, least, slack_s)
@@ -184,5 +183,5 @@ def _deficit_s(segment: SegmentStatus, machine: Machine) -> float:
     """How late the rest of the segment would come if its next window were run now."""
     assert segment.lead_s is not None
     stretch = Stretch(segment.waiting, _about(segment.coming), not segment.fresh)
-    first_s, needed_s = playback.reserve(machine, stretch)
+    first_s, needed_s = playback.reserve(machine, playback.foreseen(machine, [stretch])[0])
     return max(0.0, needed_s - max(segment.lead_s, first_s))

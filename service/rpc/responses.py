@@ -89,7 +89,7 @@ def _copy_fields(source: object, message: Message) -> None:
 def _fields_of(source: type[Any], message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
     """(name, field of the message, whether it is a duration) of all that is copied."""
     known, found = message.fields_by_name, []
-    for name in source.__dataclass_fields__:  # type: ignore[attr-defined]
+    for name in source.__dataclass_fields__:
         stem = name.removesuffix("_ns")
         if f"{stem}_unix_nanos" in known:
             found.append((name, f"{stem}_unix_nanos", False))

@@ -7,8 +7,9 @@ from functools import partial
 
 import pytest
 
+from engine.scheduling import sizes
 from engine.scheduling.playback import Machine
-from engine.scheduling.windows import SLACK_S, SegmentStatus, Window, deadline_window, spare_lookahead
+from engine.scheduling.windows import COMFORT_S, SLACK_S, SegmentStatus, Window, deadline_window, spare_lookahead
 
 MACHINE = Machine(
     token_s=0.02, flow_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
@@ -91,8 +92,51 @@ def test_where_others_are_short_of_time_a_window_lasts_until_its_next_turn_and_n
     assert plan(replace(crowded, urgent=40), machine) == Window(n_new=25, lookahead=3, final=False), "hopeless anyway"
     spare = plan(replace(crowded, spare_s=machine.window_s(18)), machine)
     assert spare == Window(n_new=16, lookahead=3, final=False), "as much as nobody is late for"
-    first = replace(crowded, lead_s=None, fresh=True)
-    assert plan(replace(first, waiting=3 + window.n_new), machine) == replace(window, n_new=max(LEAST, window.n_new))
+    first = plan(replace(crowded, lead_s=None, fresh=True), machine)
+    assert isinstance(first, Window)
+    assert window.n_new <= first.n_new < 25, "no less than lasts until its next turn, and not all that is there"
+
+
+BATCHING = replace(MACHINE, flow_s=lambda tokens: 0.004 + 0.0001 * tokens, flow_batch=16.0)
+
+
+def test_a_batch_costs_less_than_its_windows_one_by_one() -> None:
+    """Thirty-two listeners were served together, and each was given a few tokens as if they took turns: more windows
+    than Python had time for, and all of them late."""
+    crowded = replace(RUNNING, waiting=40, lead_s=0.1, urgent=20, spare_s=0.0)
+    alone, together = plan(crowded, replace(BATCHING, flow_batch=1.0)), plan(crowded, BATCHING)
+    assert isinstance(alone, Window)
+    assert isinstance(together, Window)
+    assert alone.n_new < 10 < together.n_new
+    waits = replace(RUNNING, lead_s=0.2, others=30)
+    assert isinstance(plan(waits, replace(BATCHING, flow_batch=1.0)), Window)
+    assert isinstance(plan(waits, BATCHING), float)
+
+
+def test_who_has_audio_enough_lets_those_go_first_who_are_short_of_time() -> None:
+    """He was given windows of one token, so that nobody had to wait for him, with three seconds of audio in hand."""
+    in_hurry = replace(RUNNING, waiting=40, urgent=7, spare_s=MACHINE.window_s(25) / 2)
+    assert plan(replace(in_hurry, lead_s=3.0)) == pytest.approx(3.0 - COMFORT_S)
+    assert plan(replace(in_hurry, lead_s=3.0, spare_s=1.0)) == Window(n_new=25, lookahead=3, final=False)
+    assert isinstance(plan(replace(in_hurry, lead_s=0.1)), Window)
+    tail = replace(in_hurry, closed=True, waiting=5, lead_s=3.0)
+    assert plan(tail) == Window(n_new=5, lookahead=0, final=True), "small enough that nobody is late for it"
+
+
+def test_in_a_crowd_a_late_window_is_no_crumb() -> None:
+    """Windows of one token each were late again at once, and everybody with them."""
+    late = replace(RUNNING, lead_s=-0.05, urgent=20, spare_s=-1.0)
+    assert plan(replace(late, waiting=4), BATCHING) is None
+    assert isinstance(plan(replace(late, waiting=12), BATCHING), Window)
+    assert plan(replace(late, waiting=4, urgent=0), BATCHING) == Window(n_new=1, lookahead=3, final=False)
+
+
+@pytest.mark.parametrize("waiting", range(8, 28))
+def test_windows_have_few_sizes(waiting: int) -> None:
+    window = plan(replace(RUNNING, waiting=waiting, lead_s=0.0))
+    assert isinstance(window, Window)
+    assert window.n_new in sizes.sizes(25)
+    assert window.n_new <= waiting - 3 < 1.34 * window.n_new
 
 
 def _line(a: float, b: float, tokens: int) -> float:
