@@ -102,12 +102,15 @@ class Machine:
         return known
 
     @cached_property
-    def foresight(self) -> int:
-        """Coming tokens that a forecast depends on. Where every stage is much faster than speech, whoever is ahead of
-        his listener only gets further ahead."""
+    def is_fast(self) -> bool:
+        """Whether every stage is so much faster than speech that who is ahead of a listener only gets further ahead."""
         pace_s = AHEAD * self.audio_s
-        keeps_up = self.token_s <= pace_s and self.window_s(self.largest) <= self.largest * pace_s
-        return NEAR if keeps_up else FAR
+        return self.token_s <= pace_s and self.window_s(self.largest) <= self.largest * pace_s
+
+    @property
+    def foresight(self) -> int:
+        """Coming tokens that a forecast depends on: what comes later changes little."""
+        return NEAR if self.is_fast else FAR
 
     @cached_property
     def _lasting(self) -> dict[float, int]:
@@ -151,7 +154,7 @@ def _ratio(a: float, b: float) -> float:
 
 def foreseen(machine: Machine, stretches: Sequence[Stretch]) -> list[Stretch]:
     """As much of it as matters where the machine is much faster than speech; else all."""
-    if machine.foresight == FAR:
+    if not machine.is_fast:
         return list(stretches)
     left, seen = machine.foresight, list[Stretch]()
     for stretch in stretches:
@@ -215,6 +218,8 @@ def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> 
     stop_s = (coming + 1) * token_s if coming else 0.0
     free_s = done_s = 0.0
     first_s, needed_s, lasts_s = 0.0, -math.inf, 0.0 if stretch.begun else -machine.held_back_s
+    # So much audio in hand is never used up again on a fast machine: a wait for T3, and two windows.
+    safe_s = slack_s + (lookahead + 2) * token_s + 2 * machine.window_s(largest) if machine.is_fast else math.inf
     while spoken < total:
         needed = spoken + least + lookahead - waiting
         at = stop_s if needed > coming else needed * token_s if needed > 0 else 0.0
@@ -232,6 +237,8 @@ def _reserve(machine: Machine, stretch: Stretch, first: int, slack_s: float) -> 
         spoken += size
         lasts_s += size * audio_s
         least = 1
+        if lasts_s - done_s > safe_s:
+            break
     return first_s, needed_s
 
 

@@ -77,7 +77,7 @@ def _copy_fields(source: object, message: Message) -> None:
     """Numbers, words and switches that `message` has as well: under the same name, or `x_ns` as x_unix_nanos or as a
     duration x."""
     values = vars(source)
-    for name, field, is_duration in _fields_of(type(source), message.DESCRIPTOR):
+    for name, field, is_duration in _fields_of(tuple(values), message.DESCRIPTOR):
         value = values[name]
         if is_duration:
             getattr(message, field).FromNanoseconds(value)
@@ -86,10 +86,10 @@ def _copy_fields(source: object, message: Message) -> None:
 
 
 @cache
-def _fields_of(source: type[Any], message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
+def _fields_of(names: tuple[str, ...], message: Descriptor) -> tuple[tuple[str, str, bool], ...]:
     """(name, field of the message, whether it is a duration) of all that is copied."""
     known, found = message.fields_by_name, []
-    for name in source.__dataclass_fields__:
+    for name in names:
         stem = name.removesuffix("_ns")
         if f"{stem}_unix_nanos" in known:
             found.append((name, f"{stem}_unix_nanos", False))
