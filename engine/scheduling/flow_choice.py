@@ -79,7 +79,7 @@ class FlowChoice:
                 one.tokens_wanted = sys.maxsize
             else:
                 (first_ones if glance.lets_go_first(one, window, order) else others).append((one, head, window))
-                looks = min(looks, order + CANDIDATES * self.config.max_batch)
+                looks = min(looks, order + CANDIDATES * self.batch_of(window))
         return first_ones + others, wait_s
 
     def batch_of(self, window: Window) -> int:

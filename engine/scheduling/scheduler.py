@@ -31,6 +31,7 @@ from engine.scheduling.wakeups import Stage, Wakeups
 from engine.scheduling.windows import largest_peek
 
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
+SNAPSHOT_NS = 20_000_000  # that what is told of the whole may be old
 
 
 class Scheduler:
@@ -59,6 +60,8 @@ class Scheduler:
         self._low = max(needed, config.ledger_tokens - 2 * config.timing.largest)
         self._high = max(needed, config.ledger_tokens - config.timing.largest)
         self._filling = False
+        self._snapshot: EngineStats | None = None  # of what is told to whoever asks,
+        self._snapshot_ns = 0  # and when
 
     # ------------------------------------------------------------------------------------------ callers
 
@@ -72,6 +75,7 @@ class Scheduler:
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
             self._running[running.request.id] = running
+            self._snapshot = None
 
     def update(self, utterance_id: str, change: Callable[[RunningUtterance], None], *wakes: Stage) -> None:
         """Applies a caller's change and wakes who is concerned; does nothing for an utterance that has ended."""
@@ -100,6 +104,7 @@ class Scheduler:
             if running is None:
                 return None
             running.cancelled = True
+            self._snapshot = None
             self._done = total([self._done, running.usage])
             self._leaving.append(running)
             self.wakeups.wake(Stage.T3)
@@ -134,19 +139,28 @@ class Scheduler:
         return total([self._done, *(running.usage for running in self._running.values())])
 
     def stats(self) -> EngineStats:
-        with self.lock:
-            everyone = [*self._running.values(), *self._leaving]
-            return EngineStats(
-                utterances=len(self._running),
-                tokens_waiting=sum(running.ledger.waiting for running in everyone),
-                samples_unreleased=sum(self.choice.samples_ahead(running) for running in self._running.values()),
-                slots_in_use=sum(running.row is not None for running in everyone),
-                done=self._done_in_all(),
-                places=self.places.number,
-                places_reason=self.places.reason,
-                places_risen=self.places.risen,
-                places_fallen=self.places.fallen,
-            )
+        """As it was at most SNAPSHOT_NS ago, who runs as it is now: whoever asks again and again costs the workers
+        nothing."""
+        snapshot, now = self._snapshot, now_ns()
+        if snapshot is None or now - self._snapshot_ns > SNAPSHOT_NS:
+            with self.lock:
+                self._snapshot = snapshot = self._stats()
+                self._snapshot_ns = now
+        return snapshot
+
+    def _stats(self) -> EngineStats:
+        everyone = [*self._running.values(), *self._leaving]
+        return EngineStats(
+            utterances=len(self._running),
+            tokens_waiting=sum(running.ledger.waiting for running in everyone),
+            samples_unreleased=sum(self.choice.samples_ahead(running) for running in self._running.values()),
+            slots_in_use=sum(running.row is not None for running in everyone),
+            done=self._done_in_all(),
+            places=self.places.number,
+            places_reason=self.places.reason,
+            places_risen=self.places.risen,
+            places_fallen=self.places.fallen,
+        )
 
     # ------------------------------------------------------------------------------------------ text thread
 
@@ -230,11 +244,11 @@ class Scheduler:
         for running in self._running.values():
             if running.report is not None:
                 self.deadlines.hear(running)
-            entries = running.ledger.entries
-            if entries and not isinstance(entries[0], SegmentTokens):
-                self.pass_on(running)
-            if entries and isinstance(head := entries[0], SegmentTokens):
-                heads.append((running, head))
+            if entries := running.ledger.entries:
+                if not isinstance(entries[0], SegmentTokens):
+                    self.pass_on(running)
+                if entries and isinstance(head := entries[0], SegmentTokens):
+                    heads.append((running, head))
         return heads
 
     # ------------------------------------------------------------------------------------------ vocoder thread

@@ -97,7 +97,8 @@ def obvious_windows(scheduler: Scheduler, now: int) -> list[tuple[RunningUtteran
         if running.ledger.entries and isinstance(running.ledger.entries[0], SegmentTokens)
     ]
     horizon_ns = now + round(len(heads) * machine.turn_s(machine.largest) * NS_PER_S)
-    first, others_first = [], []
+    first: list[tuple[RunningUtterance, Window]] = []
+    others_first: list[tuple[RunningUtterance, Window]] = []
     for running, head in sorted(heads, key=lambda one: due_ns(one[0])):
         assert isinstance(head, SegmentTokens)
         others = [due_ns(other) for other, _ in heads if other is not running]
