@@ -69,6 +69,11 @@ class Turn:
         self._is_ended = True
         self._changed.set()
 
+    async def text_complete(self) -> None:
+        """Returns after `end`."""
+        while not self._is_ended:
+            await self._news()
+
     async def speak(self) -> AsyncGenerator[Spoken, None]:
         """Everything, in order; nothing at all if there is nothing but white space. `Chunk.data` is s16, mono. All
         texts of the TimedTexts together are the text. Raises ClientError."""

@@ -31,6 +31,7 @@ class _Context:
 
     turn: Turn
     task: asyncio.Task[None] | None = None
+    is_over: bool = False
     sounded_s: float = 0.0  # of the whole turn
     reopened_s: float = 0.0  # so much had sounded when pipecat began to count anew
 
@@ -126,6 +127,11 @@ class GaplessTTSService(TTSService):
         self._context(context_id).turn.push(text)
         yield None
 
+    async def on_turn_context_completed(self) -> None:
+        """The text of the turn is complete. Pipecat flushes only contexts that have not been quiet for long."""
+        await self.flush_audio(self._turn_context_id)
+        await super().on_turn_context_completed()
+
     async def flush_audio(self, context_id: str | None = None) -> None:
         """The text of the context is complete."""
         if context := self._contexts.get(context_id or ""):
@@ -141,16 +147,14 @@ class GaplessTTSService(TTSService):
         and counts time from its first sound."""
         await super().on_audio_context_completed(context_id)
         if context := self._contexts.get(context_id):
-            if context.task is None or context.task.done():
+            context.reopened_s = context.sounded_s
+            if context.is_over:
                 self._contexts.pop(context_id)
-            else:
-                context.reopened_s = context.sounded_s
 
     def _classify_error(self, exception: Exception) -> ErrorCategory | None:
         return category_of(exception) if isinstance(exception, ClientError) else None
 
     def _context(self, context_id: str) -> _Context:
-        """A turn that broke is kept until its text is complete, so that it breaks once."""
         if context_id not in self._contexts:
             options = self._settings.options(self.sample_rate)
             turn = Turn(self._connection, options, timeout_s=self._timeout_s, tries=TRIES)
@@ -172,8 +176,12 @@ class GaplessTTSService(TTSService):
                             await self._sound(context_id, context, silence)
         except ClientError as error:
             await self.push_error(str(error), exception=error)
+            await context.turn.text_complete()  # what follows goes nowhere, so that the turn breaks once
+        context.is_over = True
         if self.audio_context_available(context_id):
             await self.remove_audio_context(context_id)
+        else:
+            self._contexts.pop(context_id, None)
 
     async def _sound(self, context_id: str, context: _Context, data: bytes) -> None:
         frame = TTSAudioRawFrame(data, self.sample_rate, 1, context_id=context_id)

@@ -54,7 +54,7 @@ async def main():
     frames = [
         {
             "kind": type(frame).__name__,
-            "text": getattr(frame, "text", None),
+            "text": getattr(frame, "raw_text", None) or getattr(frame, "text", None),
             "context": getattr(frame, "context_id", None),
             "bytes": len(getattr(frame, "audio", b"")),
         }
