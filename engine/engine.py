@@ -79,11 +79,11 @@ class LocalEngine:
         self._model = model
         self._options = options
         self._lexicon = load_lexicon(options.pronunciations, model.text)
-        device = Device(model.device)
+        device = Device.of(model.device)
         threads = StageThreads(model, options, device)
         self._library = Library(model.voices, model.config, options.voices_dir)
         self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
-            model.prepare, options.voice_memory_bytes, threads.pin
+            model.prepare, options.voice_memory_bytes, threads.start_voices
         )
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
@@ -176,8 +176,13 @@ class LocalEngine:
 
     def _clone(self, voice: NewVoice) -> tuple[Conditionals, tuple[str, ...]]:
         model = self._model
+
+        def work() -> tuple[Conditionals, tuple[str, ...]]:
+            with Device.of(model.device).turn:
+                return clone(model.cloner, voice, model.config.name)
+
         try:
-            return self._prepared.run(lambda: clone(model.cloner, voice, model.config.name))
+            return self._prepared.run(work)
         except Exception as error:
             if is_out_of_memory(error):
                 raise OutOfMemory(f"cloning found no memory: {error}") from error

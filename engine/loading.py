@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 
+import torch
+
 from engine import checkpoints
 from engine.device import allocator
-from engine.device.device import find_device
+from engine.device.choice import find_device, warn_if_never_run
 from engine.device.precision import Precision
 from engine.engine import LocalEngine, Wrap
 from engine.messages import Utterance
@@ -30,7 +32,8 @@ def load(model: str = "embedded", options: EngineOptions | None = None, wrap: Wr
     options = options or EngineOptions()
     started = time.monotonic()
     allocator.keep_freed()
-    device = find_device(options.device)
+    device = _device(model, options)
+    warn_if_never_run(device)
     loaded = checkpoints.load(
         model,
         device=device,
@@ -55,9 +58,13 @@ def load(model: str = "embedded", options: EngineOptions | None = None, wrap: Wr
 
 def open_voices(model: str, options: EngineOptions) -> VoiceManager:
     """Opens the stored voices without an engine, to work on them alone. Raises ModelError."""
-    voices = checkpoints.load_voices(model, device=find_device(options.device), variant=options.variant)
+    voices = checkpoints.load_voices(model, device=_device(model, options), variant=options.variant)
     library = Library(voices.own, voices.config, options.voices_dir)
     return VoiceManager(library, voices.cloner, voices.config.text.languages, voices.config.name)
+
+
+def _device(model: str, options: EngineOptions) -> torch.device:
+    return find_device(options.device, needs_gpu=checkpoints.is_large(model))
 
 
 def warm_up(engine: LocalEngine, voice: str) -> None:

@@ -116,11 +116,15 @@ class Model:
 
     def prepare(self, voice: Conditionals) -> Voice:
         """What T3 and the flow compute of a voice once: seconds of work for a long prompt of a large model."""
+        with Device.of(self.device).turn:
+            return self._prepare(voice)
+
+    def _prepare(self, voice: Conditionals) -> Voice:
         device = self.device
         heard = T3Conditioning(speaker=voice.speaker.to(device), prompt=voice.t3_prompt.to(device))
         token, feat, embedding = (part.to(device) for part in (voice.prompt_token, voice.prompt_feat, voice.embedding))
         seed = noise.fold(0, *voice.name.encode())
         prompt = self.flow.prepare_prompt(token, feat, embedding, seed)
         prepared = Voice(t3=self.t3.conditioning(heard), flow=prompt, timbre=voice.timbre)
-        Device(device).synchronize()  # its readers have streams of their own
+        Device.of(device).finish()  # its readers have streams of their own
         return prepared

@@ -36,7 +36,7 @@ from benchmarks.support.machine import describe, machine
 from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS
-from engine.device.device import find_device
+from engine.device.choice import find_device
 from engine.device.precision import Precision
 from engine.engine import LocalEngine
 from engine.errors import GaplessError, InvalidConfig

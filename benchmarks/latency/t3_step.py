@@ -64,9 +64,8 @@ def build(variant: str, precision: str, device: torch.device) -> T3:
             parameter.normal_(std=STD)
         else:
             parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-    if device.type != "cpu":
-        t3.to(device, getattr(torch, precision))
-    if precision == "float32" or device.type != "cpu":
+    t3.to(device)
+    if precision == "float32":
         t3.tfmr.fuse()
     else:
         t3.quantize(precision)

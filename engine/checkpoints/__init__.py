@@ -23,7 +23,7 @@ from engine.networks.flow.flow import FORMS
 from engine.voices.cloning import Cloner
 from engine.voices.conditionals import Conditionals
 
-__all__ = ["Voices", "load", "load_voices"]
+__all__ = ["Voices", "is_large", "load", "load_voices"]
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def load(
     started = time.monotonic()
     if form is not None and form not in FORMS:
         raise InvalidConfig(f"form {form!r}; possible: {', '.join(FORMS)}")
+    precision.set_up(device)
     directories, found = _find(where, variant)
     if found is None:
         config = native.with_form(native.configuration(directories[0]), form)
@@ -64,6 +65,11 @@ def load(
     seconds = time.monotonic() - started
     log.info("%s from %s in %.1f s: %s", model.config.name, directories[0], seconds, _description(model))
     return model
+
+
+def is_large(where: str | Path) -> bool:
+    """Whether a model is too large to speak in real time on a few cores: all but those of the project's own layout."""
+    return str(where) != "embedded" and not (Path(where).is_dir() and native.is_native(Path(where)))
 
 
 def load_voices(where: str | Path = "embedded", *, device: torch.device = CPU, variant: str | None = None) -> Voices:

@@ -66,10 +66,10 @@ def load(directory: Path, config: ModelConfig, device: torch.device, precision: 
     flow_file = _checked(directory / "flow.safetensors", flow)
     vocoder_file = _checked(directory / ("vocoder.safetensors" if config.pulse else "hift.safetensors"), voiced)
     t3_file.fill_t3(t3, _AS_NAMED, device, precision.t3)
-    flow_file.fill(flow, _AS_NAMED, device, getattr(torch, precision.flow))
+    flow_file.fill(flow, _AS_NAMED, device, precision.flow_dtype)
     vocoder_file.fill(voiced, _AS_NAMED, device)
     flow.arrange()
-    voiced.arrange(getattr(torch, precision.vocoder))
+    voiced.arrange(precision.vocoder_dtype)
     return Model(
         config=config,
         t3=t3,

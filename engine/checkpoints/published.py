@@ -41,10 +41,10 @@ def load(layout: Layout, device: torch.device, precision: Precision) -> Model:
     WeightFile(layout.ve).check([(voice_encoder, names.VOICE_ENCODER)])
     voice = load_voice(layout)
     t3_file.fill_t3(t3, names.T3, device, precision.t3)
-    s3gen_file.fill(flow, names.FLOW, device, getattr(torch, precision.flow))
+    s3gen_file.fill(flow, names.FLOW, device, precision.flow_dtype)
     s3gen_file.fill(hift, names.VOCODER, device)
     flow.arrange()
-    hift.arrange(getattr(torch, precision.vocoder))
+    hift.arrange(precision.vocoder_dtype)
     return Model(
         config=config,
         t3=t3,

@@ -110,20 +110,25 @@ class WeightFile:
             kind = own[name].dtype
             loaded[name] = tensor.to(device, dtype if kind.is_floating_point else kind, copy=True)
         network.load_state_dict(loaded, strict=True, assign=True)
-        network.to(device).requires_grad_(False)
+        for module in network.modules():  # tables, which no file holds, follow the parameters
+            for name, table in list(module.named_buffers(recurse=False)):
+                setattr(module, name, table.to(device))
+        network.requires_grad_(False)
         self._release()
 
     def fill_t3(self, t3: T3, part: Part, device: torch.device, precision: str) -> None:
-        """The same for T3, made ready to step. On a CPU, matrices are rounded straight from the mapped file."""
-        if not Device(device).is_cpu or precision not in LOW_PRECISION:
+        """The same for T3, made ready to step. Matrices are rounded straight from the mapped file, nothing else is."""
+        if precision not in LOW_PRECISION:
             self.fill(t3, part, device, getattr(torch, precision))
             t3.tfmr.fuse()
             return
         loaded = {}
         for name, source in part.sources(t3.state_dict()).items():
             tensor = source.build([self[stored] for stored in source.names])
-            is_rounded = tensor.dim() == 2 and _DECODER_LAYER.match(name)
-            loaded[name] = tensor if is_rounded else tensor.to(torch.float32, copy=True)
+            if tensor.dim() == 2 and _DECODER_LAYER.match(name):
+                loaded[name] = tensor if Device.of(device).is_cpu else tensor.to(device)
+            else:
+                loaded[name] = tensor.to(device, torch.float32, copy=True)
         t3.load_state_dict(loaded, strict=True, assign=True)
         del loaded
         t3.requires_grad_(False).quantize(precision)

@@ -1,79 +1,121 @@
 """What the rest of the engine may ask of a device: its streams, its memory, its captures, and how it wants its work.
 
 A `torch.device` says where tensors are. A `Device` knows what follows from that, so that nobody else asks for the kind
-of a device. CUDA's work is asynchronous and ordered by streams; Apple's GPUs have no float64; a CPU has cores.
+of a device. There is one object for each device of the process: `Device.of`.
+
+Values cross between host and device in three ways, and in no other: `upload`, which nobody waits for; an `Exchange`,
+whose memory stays; and `download`, which waits until the device has worked off what this thread gave it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import mmap
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from enum import IntEnum
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.device.graphs import Capture, CudaCapture
+from engine.device import memory
+from engine.device.graphs import Capture
 from engine.device.traces import TraceCapture
-from engine.errors import InvalidConfig
 
 CPU = torch.device("cpu")
-MEMINFO = Path("/proc/meminfo")
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
-MAX_BATCH = {"cpu": 4, "cuda": 32}  # windows in one run of the flow or the vocoder
 
 
-@dataclass(frozen=True)
+class Lane(IntEnum):
+    """Whose work goes first where several threads give it to one device: the priorities of CUDA's streams, lowest
+    first. The short kernels of a step must not queue behind a window, nor a window behind a voice that is prepared."""
+
+    T3 = -3
+    FLOW = -2
+    VOCODER = -1
+    VOICES = 0
+
+
+class Exchange:
+    """Numbers that go to the device again and again: written to `host`, sent in one copy, read from `tensor`.
+
+    Whoever writes to `host` has waited, since the last `send`, for work that came after it."""
+
+    def __init__(self, host: Tensor, device: torch.device) -> None:
+        self._pinned = host
+        self.host: NDArray[np.int64] = host.numpy()
+        self.tensor = host.to(device, copy=True)
+
+    def send(self) -> Tensor:
+        return self.tensor.copy_(self._pinned, non_blocking=True)
+
+
 class Device:
-    at: torch.device
+    """What a CPU does, and what all kinds of device do unless they say otherwise."""
 
-    @property
-    def is_cpu(self) -> bool:
-        return self.at.type == "cpu"
+    kinds: ClassVar[dict[str, Callable[[torch.device], Device]]] = {}  # by the type of a torch.device
 
-    @property
-    def is_cuda(self) -> bool:
-        return self.at.type == "cuda"
+    kind = "cpu"  # whose arithmetic it offers: engine.device.precision
+    max_batch = 4  # windows in one run of the flow or the vocoder: how many are worth running together
+    is_cpu = True
+    has_bfloat16 = True  # computes in it at least as fast as in float32
+    never_run = ""  # what nobody who wrote this has seen run, if so
 
-    @property
-    def max_batch(self) -> int:
-        """How many windows are worth running together."""
-        return MAX_BATCH.get(self.at.type, 1)
+    def __init__(self, at: torch.device) -> None:
+        self.at = at
+
+    @staticmethod
+    @functools.cache
+    def of(at: torch.device) -> Device:
+        return Device.kinds[at.type](at)
 
     @property
     def float64(self) -> torch.device:
-        """Where float64 can be computed: Apple's GPUs cannot do that."""
-        return CPU if self.at.type == "mps" else self.at
+        """Where float64 can be computed."""
+        return self.at
 
-    def take_stream(self) -> None:
-        """Gives this thread a stream of its own whose kernels go ahead of other streams': the short kernels of a step
-        must not queue behind a window of the flow. Work that was begun before is over when this returns."""
-        if self.is_cuda:
-            torch.cuda.synchronize(self.at)
-            torch.cuda.set_stream(torch.cuda.Stream(self.at, priority=-1))
+    @property
+    def turn(self) -> AbstractContextManager[Any]:
+        """What a thread holds while it gives work to a device that takes it from one thread at a time."""
+        return contextlib.nullcontext()
 
-    def synchronize(self) -> None:
-        """Waits for this thread's work, so that threads with streams of their own may read what it wrote."""
-        if self.is_cuda:
-            torch.cuda.current_stream(self.at).synchronize()
+    # --- streams
+
+    def take_stream(self, lane: Lane) -> None:
+        """Gives this thread a stream of its own. Work that was begun before is over when this returns."""
+
+    def finish(self) -> None:
+        """Waits for this thread's work: it is done, so the clock tells how long it took, and other threads may read
+        what it wrote."""
 
     def keep_until_read(self, tensor: Tensor) -> None:
         """Keeps the memory of `tensor`, which another stream may have made, until this thread's work has read it."""
-        if self.is_cuda:
-            tensor.record_stream(torch.cuda.current_stream(self.at))
 
-    def host_zeros(self, *shape: int) -> Tensor:
-        """Returns int64 zeros in host memory from which a copy to the device need not be waited for."""
-        return torch.zeros(shape, dtype=torch.int64, pin_memory=self.is_cuda)
+    # --- values
+
+    def upload(self, values: Any) -> Tensor:
+        """Numbers, or a tensor on the host -> a tensor on the device; nobody waits for the copy."""
+        return values if isinstance(values, Tensor) else torch.tensor(values)
+
+    def download(self, *tensors: Tensor) -> list[NDArray[Any]]:
+        """Returns what the tensors hold, once this thread's work so far is done: one wait for all of them."""
+        return [tensor.numpy() for tensor in tensors]
+
+    def exchange(self, *shape: int) -> Exchange:
+        """Returns int64 zeros."""
+        return Exchange(torch.zeros(shape, dtype=torch.int64), self.at)
+
+    # --- memory and captures
 
     def reserve(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Returns zeros. On a CPU, pages that were never written to cost no memory."""
         n_bytes = math.prod(shape) * dtype.itemsize
-        if not self.is_cpu or not n_bytes:
-            return torch.zeros(tuple(shape), dtype=dtype, device=self.at)
+        if not n_bytes:
+            return torch.zeros(tuple(shape), dtype=dtype)
         private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
         pages = mmap.mmap(-1, n_bytes, **private)
         if hasattr(mmap, "MADV_NOHUGEPAGE"):  # of a cache, a huge page covers several heads: one write would commit all
@@ -82,43 +124,30 @@ class Device:
 
     def capture(self, packed: Sequence[Tensor] = ()) -> Capture | None:
         """Returns what captures repeated work as graphs or traces, or None. `packed`: see `TraceCapture`."""
-        if self.is_cuda:
-            return CudaCapture(self.at)
-        return TraceCapture(packed) if self.is_cpu else None
+        return TraceCapture(packed)
 
     def free_bytes(self) -> int:
-        """Free memory of a CUDA device; of this machine, or its container, for any other."""
-        if self.is_cuda:
-            return torch.cuda.mem_get_info(self.at)[0]
-        return min([_available(), *_container()])
+        """Memory that can be had: of the device, or where it has none of its own, of the machine or its container."""
+        return memory.free_bytes()
+
+    def held_bytes(self) -> int:
+        """Memory of the device that this process holds; 0 where it has none of its own."""
+        return 0
+
+    # --- arithmetic
+
+    def multiply(self, *, tf32: bool) -> None:
+        """Says how products of float32 matrices are computed, everywhere and from now on: in TF32, or exactly."""
 
 
-def find_device(name: str) -> torch.device:
-    """The device that `name` says: for "auto" a CUDA device, or else Apple's, or else the CPU.
+class Meta(Device):
+    """Tensors without data, for who asks about shapes."""
 
-    Raises InvalidConfig for one that is not here."""
-    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available()), "cpu": 1}
-    here = [kind for kind, count in counts.items() if count]
-    if name == "auto":
-        return torch.device(here[0])
-    kind, _, index = name.partition(":")
-    if kind not in here or (index and not (index.isdecimal() and int(index) < counts[kind])):
-        raise InvalidConfig(f"--device {name} is not available; on this machine: auto, {', '.join(here)}")
-    return torch.device(name)
+    def upload(self, values: Any) -> Tensor:
+        return super().upload(values).to(self.at)
+
+    def reserve(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        return torch.zeros(tuple(shape), dtype=dtype, device=self.at)
 
 
-def _available() -> int:
-    """Memory that can be had without swapping."""
-    try:
-        lines = MEMINFO.read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):  # not Linux
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _container() -> list[int]:
-    try:
-        text = CGROUP_LIMIT.read_text().strip()
-    except OSError:
-        return []
-    return [int(text)] if text.isdecimal() else []
+Device.kinds |= {"cpu": Device, "meta": Meta}

@@ -12,7 +12,7 @@ convolutions need no reordering of what they read and write.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -31,18 +31,41 @@ def padded(x: Tensor, left: int, right: int) -> Tensor:
     return F.pad(x.mT, (0, 0, left, right)).mT if left or right else x
 
 
-def batched(rows: Sequence[Tails]) -> Tails:
-    """Joins the tails of several batches, which are equal in shape, to those of one batch."""
-    return tuple(
-        None if parts[0] is None else torch.cat([cast(Tensor, part).mT for part in parts]).mT
-        for parts in zip(*rows, strict=True)
-    )
+@dataclass(frozen=True)
+class PackedTails:
+    """The tails of a batch in one piece of memory for each kind of number: a batch is joined and parted by a few
+    operations, however many layers there are."""
 
+    memory: tuple[Tensor, ...]  # [B, N] each
+    shapes: tuple[tuple[int, int, int] | None, ...]  # of each tail: which piece of memory, C and T
 
-def unbatched(tails: Tails, rows: int) -> list[Tails]:
-    """Returns the tails of each row. They are copies: a row does not keep the others in memory."""
-    parts = [[None] * rows if tail is None else [one.mT.clone().mT for one in tail.split(1)] for tail in tails]
-    return [tuple(row) for row in zip(*parts, strict=True)]
+    @staticmethod
+    def of(tails: Tails) -> PackedTails:
+        known = [tail for tail in tails if tail is not None]
+        kinds = list(dict.fromkeys(tail.dtype for tail in known))
+        memory = [torch.cat([tail.mT.flatten(1) for tail in known if tail.dtype == kind], 1) for kind in kinds]
+        shapes = [None if tail is None else (kinds.index(tail.dtype), *tail.shape[1:]) for tail in tails]
+        return PackedTails(tuple(memory), tuple(shapes))
+
+    @staticmethod
+    def joined(several: Sequence[PackedTails]) -> PackedTails:
+        memory = (torch.cat(pieces) for pieces in zip(*(one.memory for one in several), strict=True))
+        return PackedTails(tuple(memory), several[0].shapes)
+
+    def parted(self, rows: int) -> list[PackedTails]:
+        """Returns those of each row. They are copies: a row does not keep the others in memory."""
+        own = [tuple(piece[row : row + 1].clone() for piece in self.memory) for row in range(rows)]
+        return [PackedTails(memory, self.shapes) for memory in own]
+
+    def unpacked(self) -> Tails:
+        pieces = []
+        for kind, memory in enumerate(self.memory):
+            sizes = [shape[1] * shape[2] for shape in self.shapes if shape is not None and shape[0] == kind]
+            pieces.append(iter(memory.split(sizes, 1)))
+        return tuple(
+            None if shape is None else next(pieces[shape[0]]).unflatten(1, (shape[2], shape[1])).mT
+            for shape in self.shapes
+        )
 
 
 class Walk:
@@ -113,8 +136,10 @@ class StreamConv1d(nn.Conv1d):
 
     def arrange(self, dtype: torch.dtype) -> None:
         """Weights in `dtype`, which inputs are rounded to, and in memory as joined channels want them: by tap."""
-        self.to(dtype)
-        self.weight.data = self.weight.data.mT.contiguous().mT
+        weight = self.weight.detach().to(dtype).mT.contiguous().mT
+        self.weight = nn.Parameter(weight, requires_grad=self.weight.requires_grad)
+        if self.bias is not None:
+            self.bias = nn.Parameter(self.bias.detach().to(dtype), requires_grad=self.bias.requires_grad)
 
     def forward(self, x: Tensor, walk: Walk) -> Tensor:  # type: ignore[override]
         x = walk.extend(x.to(self.weight.dtype), self.left)

@@ -71,7 +71,8 @@ class BFloat16Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None, packed: bool | None = None) -> None:
         """`packed`: as oneDNN wants it; by default where that is fast."""
         super().__init__()
-        self.packed = bfloat16_is_fast() if packed is None else packed
+        on_cpu = Device.of(weight.device).is_cpu
+        self.packed = (on_cpu and bfloat16_is_fast()) if packed is None else packed
         self.n_weights = weight.numel()
         rounded = weight.detach().to(torch.bfloat16).contiguous()
         self.weight = torch.ops.mkldnn._reorder_linear_weight(rounded, STEP_ROWS) if self.packed else rounded
@@ -106,7 +107,7 @@ def pack(module: nn.Module, names: Collection[str]) -> None:
 
 
 def _is_faster_packed(weight: Tensor) -> bool:
-    if not Device(weight.device).is_cpu or not torch.backends.mkldnn.is_available():
+    if not Device.of(weight.device).is_cpu or not torch.backends.mkldnn.is_available():
         return False
     if weight.dtype == torch.float32:
         return weight.numel() >= LEAST_PACKED

@@ -14,6 +14,8 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from engine.device.device import Device
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX_1 = 0xBF58476D1CE4E5B9
 _MIX_2 = 0x94D049BB133111EB
@@ -67,13 +69,11 @@ def fold_all(keys: Tensor, part: Tensor) -> Tensor:
     return _mix((keys + signed(_GOLDEN)) ^ (part * signed(_MIX_1)))
 
 
-def as_tensor(keys: Sequence[int], device: torch.device | None = None) -> Tensor:
-    """[R] int64 of the same bits."""
-    return torch.tensor([signed(key) for key in keys], device=device)
-
-
-def _bits(key: int | Tensor, start: int, count: int, device: torch.device | None) -> Tensor:
-    index = torch.arange(start, start + count, dtype=torch.int64, device=device)
+def _bits(key: int | Tensor, start: int | Tensor, count: int, device: torch.device | None) -> Tensor:
+    first = start if isinstance(start, int) else 0
+    index = torch.arange(first, first + count, dtype=torch.int64, device=device)
+    if isinstance(start, Tensor):
+        index = index + start[:, None]
     return _mix(index * signed(_GOLDEN) + (signed(key) if isinstance(key, int) else key[:, None]))
 
 
@@ -89,12 +89,22 @@ def uniform(key: int | Tensor, start: int, count: int, device: torch.device | No
     return _open_unit(_bits(key, start, count, device))
 
 
-def normal(key: int, start: int, count: int, device: torch.device | None = None) -> Tensor:
-    """[count] float32, standard normal (Box-Muller over the two halves of one 64-bit word)."""
+def normal(key: int | Tensor, start: int | Tensor, count: int, device: torch.device | None = None) -> Tensor:
+    """[count] float32, standard normal (Box-Muller over the two halves of one 64-bit word).
+
+    With keys and starts [R] as tensors, a row for each: [R, count]."""
     bits = _bits(key, start, count, device)
     radius = _open_unit(bits)
     angle = (bits & 0xFFFFFF).to(torch.float32) * 2.0**-24
     return (-2.0 * radius.log()).sqrt() * (2.0 * math.pi * angle).cos()
+
+
+def normals(keys: Sequence[int], starts: Sequence[int], count: int, device: torch.device) -> Tensor:
+    """[R, count]: `normal` of each key from its own start on, all rows at once."""
+    if len(keys) == 1:
+        return normal(keys[0], starts[0], count, device)[None]
+    rows, begins = Device.of(device).upload([[signed(key) for key in keys], list(starts)])
+    return normal(rows, begins, count, device)
 
 
 def gumbel(key: int | Tensor, start: int, count: int, device: torch.device | None = None) -> Tensor:

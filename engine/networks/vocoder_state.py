@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from engine.networks.convs import Tails, batched, unbatched
+from engine.networks.convs import PackedTails, Tails
 from engine.networks.pulse.timbre import NATURAL, Timbre
 
 
@@ -24,14 +24,26 @@ class VocoderState:
     position: int = 0  # mel frames that a resampling has seen, modulo those after which it repeats
     unheard: int = 0  # samples of a warm-up that are still to be thrown away
     spectra: int = 0  # short-time spectra overlapped so far, as far as that matters
-    tails: Tails | None = None  # per layer, in calling order; None: nothing has come yet
+    tails: Tails | PackedTails | None = None  # per layer, in calling order; None: nothing has come yet
     ended: bool = False
 
     @property
     def batch_key(self) -> Hashable:
         """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
-        shapes = [None if tail is None else tail.shape[1:] for tail in self.tails or ()]
-        return self.timbre, self.position, self.unheard, self.spectra, self.ended, tuple(shapes)
+        if isinstance(self.tails, PackedTails):
+            shapes = tuple(shape and shape[1:] for shape in self.tails.shapes)
+        else:
+            shapes = tuple(None if tail is None else tuple(tail.shape[1:]) for tail in self.tails or ())
+        return self.timbre, self.position, self.unheard, self.spectra, self.ended, shapes
+
+    @property
+    def layers(self) -> Tails | None:
+        """The tails as the layers take them."""
+        return self.tails.unpacked() if isinstance(self.tails, PackedTails) else self.tails
+
+    @property
+    def _packed(self) -> PackedTails | None:
+        return PackedTails.of(self.tails) if isinstance(self.tails, tuple) else self.tails
 
     @staticmethod
     def joined(states: Sequence[VocoderState]) -> VocoderState:
@@ -47,7 +59,7 @@ class VocoderState:
             phase=torch.cat([state.phase for state in states]),
             frames=tuple(chain.from_iterable(state.frames for state in states)),
             offsets=torch.cat([state.offsets for state in states]),
-            tails=first.tails and batched([cast(Tails, state.tails) for state in states]),
+            tails=first.tails and PackedTails.joined([cast(PackedTails, state._packed) for state in states]),
         )
 
     def parted(self) -> list[VocoderState]:
@@ -55,7 +67,7 @@ class VocoderState:
         rows = len(self.seeds)
         if rows == 1:
             return [self]
-        tails: Sequence[Tails | None] = unbatched(self.tails, rows) if self.tails else [None] * rows
+        tails: Sequence[PackedTails | None] = self._packed.parted(rows) if self._packed else [None] * rows
         return [
             replace(
                 self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 from engine.device import cores
-from engine.device.device import Device
+from engine.device.device import Device, Lane
 from engine.model import Model
 from engine.networks.linears import count_weights
 from engine.options import EngineOptions
@@ -13,7 +15,8 @@ from engine.pipeline.flow import FlowRunner
 from engine.pipeline.t3 import T3Runner
 from engine.pipeline.text import TextRunner
 from engine.pipeline.vocoder import VocoderRunner
-from engine.pipeline.worker import Worker, Workers
+from engine.pipeline.worker import Runner, Worker, Workers
+from engine.scheduling.estimates import Load
 from engine.scheduling.jobs import Stages
 from engine.scheduling.scheduler import Scheduler
 
@@ -36,20 +39,29 @@ class StageThreads:
         vocoder, load = VocoderRunner(scheduler, stages.sound), scheduler.estimates.flow_load
         workers = [
             Worker("text", scheduler, [TextRunner(scheduler, stages.tokens)], self.pin, is_light=True),
-            Worker("t3", scheduler, [t3], self._start_t3),
-            Worker("flow", scheduler, [vocoder, flow] if self.is_small else [flow], self.pin, load),
+            self._worker("t3", scheduler, [t3], Lane.T3),
+            self._worker("flow", scheduler, [vocoder, flow] if self.is_small else [flow], Lane.FLOW, load),
         ]
         if not self.is_small:
-            workers.append(Worker("vocoder", scheduler, [vocoder], self.pin))
+            workers.append(self._worker("vocoder", scheduler, [vocoder], Lane.VOCODER))
         return Workers(workers, self._all_cores())
+
+    def _worker(
+        self, name: str, scheduler: Scheduler, runners: Sequence[Runner], lane: Lane, load: Load | None = None
+    ) -> Worker:
+        return Worker(name, scheduler, runners, partial(self._start, lane), load, turn=self._device.turn)
 
     def pin(self) -> None:
         """Gives the calling thread its own number of cores: the stages must not fight for them."""
         cores.pin(self._cores)
 
-    def _start_t3(self) -> None:
+    def start_voices(self) -> None:
+        """Makes the calling thread the one that prepares voices."""
+        self._start(Lane.VOICES)
+
+    def _start(self, lane: Lane) -> None:
         self.pin()
-        self._device.take_stream()
+        self._device.take_stream(lane)
 
     def _all_cores(self) -> Executor | None:
         """For a worker that works alone. Not where the workers have teams of their own; nor for small networks, whose

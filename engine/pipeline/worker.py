@@ -6,8 +6,9 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.clock import now_ns
 from engine.device.faults import is_device_fault
@@ -56,13 +57,16 @@ class Worker:
         load: Load | None = None,
         *,
         is_light: bool = False,
+        turn: AbstractContextManager[Any] | None = None,
     ) -> None:
-        """`load` learns how busy it is. `is_light`: its work needs no share of the cores worth counting."""
+        """`load` learns how busy it is. `is_light`: its work needs no share of the cores worth counting. `turn` is held
+        during each piece of work."""
         self._scheduler = scheduler
         self._duties = runners
         self._on_start = on_start
         self._load = load
         self._is_light = is_light
+        self._turn = turn or nullcontext()
         self._wakeup = scheduler.wakeups.of(runner.stage for runner in runners)
         self._busy = False
         self._place: Callable[[Work], Work] = _here
@@ -93,7 +97,8 @@ class Worker:
             while work := self._next():
                 began_ns = now_ns()
                 self.watched.begin()
-                work()
+                with self._turn:
+                    work()
                 self.watched.end()
                 self._busy = False
                 ended_ns = now_ns()

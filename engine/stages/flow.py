@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from engine.device.device import Device
 from engine.model import Model, Voice
 from engine.networks import noise
 from engine.networks.flow.state import FlowState
@@ -42,9 +43,11 @@ class FlowStage:
         """Returns the mel [1, F, T] of each window and the state that follows it. All windows must be alike."""
         model, first = self._model, works[0]
         rows = [[*work.tokens, *(self._closing if work.final else ())] for work in works]
-        tokens = torch.tensor(rows, dtype=torch.int64, device=model.device)
+        device = Device.of(model.device)
+        tokens = device.upload(torch.tensor(rows, dtype=torch.int64))
         begun = [self._begun(state, work) for state, work in zip(states, works, strict=True)]
         mel, following = model.flow.windows(tokens, self._n_new(first), begun, final=first.final)
+        device.finish()  # another thread reads the mel, and who waited for it is told how long it took
         after = [None if work.final else flow for work, flow in zip(works, following, strict=True)]
         return [
             (mel[row : row + 1], replace(state, flow=flow))

@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from engine.device.device import CPU
+from engine.device.device import CPU, Device
 from engine.networks import noise
 from engine.networks.t3.t3 import T3Config, combine_guidance
 from engine.sampling_params import SamplingParams
@@ -55,6 +55,7 @@ class Sampler:
         # The speech start is one of them, so that it makes no difference whether a penalty's history holds it: for
         # the Llama models it does, for Turbo and Nano before the first token only.
         self.device = device or CPU
+        self._device = Device.of(self.device)
         self._forbidden = torch.ones(config.speech_vocab, dtype=torch.bool, device=device)
         self._forbidden[: config.codes] = False
         self._forbidden[config.stop_speech] = False
@@ -68,10 +69,10 @@ class Sampler:
         """Returns the next token of each of `rows`, drawn from the logits [S, V] of all slots."""
         with_text, without = [row.slots[0] for row in rows], [row.slots[-1] for row in rows]
         if with_text != without:  # a row that guides itself stays as it is
-            weights = _column(logits, [row.params.cfg_weight for row in rows])
-            logits = combine_guidance(logits[with_text + without], weights)
+            weights = self._column([row.params.cfg_weight for row in rows])
+            logits = combine_guidance(logits[self._device.upload(with_text + without)], weights)
         elif with_text != list(range(len(logits))):
-            logits = logits[with_text]
+            logits = logits[self._device.upload(with_text)]
         return self.sample_rows(
             logits, [row.tokens for row in rows], [row.params for row in rows], [row.key for row in rows]
         )
@@ -87,7 +88,8 @@ class Sampler:
         last = params[0].penalty_last
         if any(p.penalty_last is not last for p in params):
             raise ValueError("rows of one batch come from one model: penalty_last differs")
-        return self.choose(logits, self._choice(logits, histories, params, keys), last).tolist()
+        (chosen,) = self._device.download(self.choose(logits, self._choice(logits, histories, params, keys), last))
+        return [int(token) for token in chosen]
 
     def choose(self, logits: Tensor, c: Choice, penalty_last: bool) -> Tensor:
         """[R] token ids from logits [R, V], which stay as they are."""
@@ -114,46 +116,42 @@ class Sampler:
         is_limited, has_counts = any(p.top_p < 1 for p in params), min(counts) < n_scores
         penalty, seen = None, None
         if any(p.repetition_penalty != 1.0 for p in params):
-            penalty = _column(logits, [p.repetition_penalty for p in params])
-            seen = self._seen(histories, params, logits.device)
+            penalty = self._column([p.repetition_penalty for p in params])
+            seen = self._seen(histories, params)
         addresses = [
             noise.fold(seed, noise.Stream.T3, segment, len(history))
             for (seed, segment), history in zip(keys, histories, strict=True)
         ]
         return Choice(
-            keys=noise.as_tensor(addresses, logits.device),
-            temperature=_column(logits, [p.temperature or 1.0 for p in params]),
-            loudness=_column(logits, [1.0 if p.temperature else 0.0 for p in params]),
+            keys=self._device.upload([noise.signed(key) for key in addresses]),
+            temperature=self._column([p.temperature or 1.0 for p in params]),
+            loudness=self._column([1.0 if p.temperature else 0.0 for p in params]),
             n_best=max(counts) if is_limited or has_counts else 1,
-            top_k=torch.tensor(counts, device=logits.device)[:, None] if has_counts else None,
-            top_p=_column(logits, [p.top_p for p in params]) if is_limited else None,
-            least_ratio=_column(logits, [least_ratio(p) for p in params]) if any(p.min_p > 0 for p in params) else None,
+            top_k=self._device.upload(counts)[:, None] if has_counts else None,
+            top_p=self._column([p.top_p for p in params]) if is_limited else None,
+            least_ratio=self._column([least_ratio(p) for p in params]) if any(p.min_p > 0 for p in params) else None,
             penalty=penalty,
             seen=seen,
         )
 
-    def _seen(
-        self, histories: Sequence[Sequence[int]], params: Sequence[SamplingParams], device: torch.device
-    ) -> Tensor:
+    def _seen(self, histories: Sequence[Sequence[int]], params: Sequence[SamplingParams]) -> Tensor:
         """[R, N]"""
         recent = [list(history[-p.penalty_window :]) for history, p in zip(histories, params, strict=True)]
         longest = max(map(len, recent))
-        return torch.tensor(
-            [tokens + [self.nothing] * (longest - len(tokens)) for tokens in recent], dtype=torch.int64, device=device
-        )
+        rows = [tokens + [self.nothing] * (longest - len(tokens)) for tokens in recent]
+        return self._device.upload(torch.tensor(rows, dtype=torch.int64))
+
+    def _column(self, values: Sequence[float]) -> Tensor | float:
+        """One value a row, as float32 [R, 1]; a plain number where all rows agree."""
+        if min(values) == max(values):
+            return values[0]
+        return self._device.upload(values)[:, None]
 
 
 def least_ratio(params: SamplingParams) -> float:
     """Returns the logarithm of the least share of the best token's probability that is kept."""
     is_on = params.min_p > 0 and not params.penalty_last
     return math.log(params.min_p) if is_on else -math.inf
-
-
-def _column(like: Tensor, values: Sequence[float]) -> Tensor | float:
-    """One value a row, as float32 [R, 1]; a plain number where all rows agree."""
-    if min(values) == max(values):
-        return values[0]
-    return torch.tensor(values, device=like.device)[:, None]
 
 
 def _penalise(scores: Tensor, c: Choice) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,20 +51,20 @@ class SlotSampler:
         """Captures graphs with and without the sorting that top-k and top-p need."""
         self._sampler, self._penalty_last = sampler, config.sampling.penalty_last
         self._max_tokens, vocab, device = config.text.max_tokens, config.t3.speech_vocab, sampler.device
-        self._host = Device(device).host_zeros(len(_Int) + len(_Float), slots)
-        self._ints = self._host[: len(_Int)].numpy()
-        self._floats = self._host[len(_Int) :].view(torch.float64).numpy()
+        self._device = Device.of(device)
+        self._told = self._device.exchange(len(_Int) + len(_Float), slots)
+        self._ints = self._told.host[: len(_Int)]
+        self._floats = self._told.host[len(_Int) :].view(np.float64)
         self._ints[_Int.TOP_K] = vocab
         self._floats[[_Float.TEMPERATURE, _Float.PENALTY]] = 1.0
-        self._block = self._host.to(device, copy=True)
-        self._block_floats = self._block[len(_Int) :].view(torch.float64)
+        block = self._told.send()
         self._logits = torch.zeros(slots, vocab, device=device)
         self._said = torch.zeros(
             slots, self._max_tokens + 1, dtype=torch.int64, device=device
         )  # and a place for no row's
         self._chosen = torch.zeros(slots, dtype=torch.int64, device=device)
         self._speaking: list[Speaking | None] = [None] * slots
-        memory = (self._block, self._block_floats, self._logits, self._said, self._chosen)
+        memory = (block, block[len(_Int) :].view(torch.float64), self._logits, self._said, self._chosen)
         self._graphs = {
             sorts: Sized(capture, partial(self._choose, sorts), [row_buckets(slots)], *memory)
             for sorts in (True, False)
@@ -78,12 +79,12 @@ class SlotSampler:
             if self._speaking[slot] is not row:
                 self._enter(slot, row)
             self._ints[_Int.COUNT, slot], self._ints[_Int.WITHOUT, slot] = len(row.tokens), row.slots[-1]
-        self._block.copy_(self._host, non_blocking=True)
+        self._told.send()
         self._logits[: len(logits)] = logits
         sorts = any(row.params.top_k > 0 or row.params.top_p < 1 for row in rows)
         self._graphs[sorts].run(len(logits))
-        chosen = self._chosen.tolist()  # what the step waits for
-        return [chosen[row.slots[0]] for row in rows]
+        (chosen,) = self._device.download(self._chosen)  # what the step waits for
+        return [int(chosen[row.slots[0]]) for row in rows]
 
     def _enter(self, slot: int, row: Speaking) -> None:
         """Notes a row that is new, or has moved to this slot. A row never moves back to a slot that it has left."""
@@ -106,7 +107,8 @@ class SlotSampler:
             self._ints[place, slot] = value
         for name, number in floats.items():
             self._floats[name, slot] = number
-        self._said[slot, : len(row.tokens)] = torch.tensor(row.tokens, dtype=torch.int64)
+        if row.tokens:
+            self._said[slot, : len(row.tokens)] = self._device.upload(row.tokens)
 
     @torch.inference_mode()
     def _choose(

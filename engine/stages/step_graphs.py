@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.device.device import Device
@@ -47,19 +49,20 @@ class StepGraphs:
         buckets = [row_buckets(cache.rows), position_buckets(cache.attention.capacity, bucket)]
         if one_shape:
             buckets = [sizes[-1:] for sizes in buckets]
-        self._host = Device(t3.device).host_zeros(3, cache.rows)
-        self._inputs = torch.zeros(3, cache.rows, dtype=torch.int64, device=t3.device)  # token, place, position
+        self._inputs = Device.of(t3.device).exchange(3, cache.rows)  # token, place, position
         self._logits = torch.zeros(cache.rows, t3.config.speech_vocab, device=t3.device)
         layers = sorted({layer for layer, _ in t3.config.aligned_heads})
         kv = cache.attention.kv
         self._queries = {layer: kv.new_zeros(cache.rows, kv.shape[3], 1, kv.shape[5]) for layer in layers}
-        self._graphs = Sized(capture, self._predict, buckets, self._inputs, kv, self._logits, *self._queries.values())
+        self._graphs = Sized(
+            capture, self._predict, buckets, self._inputs.tensor, kv, self._logits, *self._queries.values()
+        )
 
     def __len__(self) -> int:
         return len(self._graphs)
 
     @torch.inference_mode()
-    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
+    def step(self, tokens: Tensor | Sequence[int], cache: T3Cache) -> Tensor:
         """The first len(tokens) rows of its own cache each take one speech token [R]; logits [R, V] of the one after,
         good until the next step."""
         self._replay(tokens, cache)
@@ -67,13 +70,13 @@ class StepGraphs:
 
     @torch.inference_mode()
     def step_aligned(
-        self, tokens: Tensor, cache: T3Cache, rows: Sequence[int] | None = None
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, tokens: Tensor | Sequence[int], cache: T3Cache, rows: Sequence[int] | None = None
+    ) -> tuple[Tensor, list[NDArray[np.float32]]]:
         """`step`, and for each of `rows` (None: all) how the coming token is spread over its text: [N], sum 1."""
         self._replay(tokens, cache)
         return self._logits[: len(tokens)], self._t3.alignment(self._queries, cache, rows or range(len(tokens)))
 
-    def _replay(self, tokens: Tensor, cache: T3Cache) -> None:
+    def _replay(self, tokens: Tensor | Sequence[int], cache: T3Cache) -> None:
         if cache is not self._cache:
             raise ValueError("a graph reads and writes the cache that it was captured with")
         count, lengths = len(tokens), cache.attention.lengths
@@ -81,9 +84,9 @@ class StepGraphs:
         if longest > cache.attention.capacity:
             raise ValueError(f"cache of {cache.attention.capacity} positions is full")
         rows, _ = self._graphs.covering(count, longest)
-        self._host[0, :count] = tokens
-        self._host[1:, :rows] = torch.tensor([cache.spoken[:rows], lengths[:rows]])
-        self._inputs.copy_(self._host, non_blocking=True)  # the one copy of a step to the device
+        self._inputs.host[0, :count] = tokens
+        self._inputs.host[1:, :rows] = cache.spoken[:rows], lengths[:rows]
+        self._inputs.send()  # the one copy of a step to the device
         self._graphs.run(count, longest)
         cache.advance(count)
 

@@ -63,6 +63,7 @@ class T3Stage:
         """`capture`: what makes graphs of a step; None: its operations are launched one by one."""
         self._model = model
         self._t3 = model.t3
+        self._device = Device.of(model.device)
         self._cache = model.t3.init_cache(max_rows * (2 if model.t3.config.guidance else 1), positions(model.config))
         sampler = Sampler(model.t3.config, model.device)
         self._steps: T3 | StepGraphs = model.t3
@@ -86,7 +87,7 @@ class T3Stage:
     def begin(self, job: SegmentJob) -> Row:
         params = self._model.sampling(job.sampling)
         ids = self._model.text.encode(job.text, job.language)
-        text = self._t3.frame_text(torch.tensor([ids], device=self._model.device))
+        text = self._device.upload(self._t3.frame_text(torch.tensor([ids])))
         guided = self._t3.config.guidance and params.cfg_weight > 0
         slots = [len(self._owners) + part for part in range(2 if guided else 1)]
         x = self._t3.begin(job.voice.t3, text, self._cache, slots[0], guided=guided, emotion=params.exaggeration)
@@ -101,7 +102,7 @@ class T3Stage:
         """Alone on the machine a text is run at once, and on a GPU, where a short one costs no less; beside others in
         pieces that cost about as much as a step. Raises NotFinite."""
         alone = len(self._owners) == len(row.slots)
-        count = row.to_feed.shape[1] if alone or Device(self._model.device).is_cuda else self._feed
+        count = row.to_feed.shape[1] if alone or not self._device.is_cpu else self._feed
         started = now_ns()
         logits = self._t3.feed(row.to_feed[:, :count], self._cache, row.slots)
         seconds = (now_ns() - started) / 1e9
@@ -110,10 +111,12 @@ class T3Stage:
             self._feed = max(FIRST_FEED, 2 * self._feed if longer else self._feed // 2)
         row.to_feed = row.to_feed[:, count:]
         row.logits = logits
-        complete = not row.to_feed.shape[1]
-        if complete and not math.isfinite(logits.sum()):
+        if row.to_feed.shape[1]:
+            return False
+        (total,) = self._device.download(logits.float().sum())
+        if not math.isfinite(total):
             raise NotFinite("T3's output")
-        return complete
+        return True
 
     @torch.inference_mode()
     def step(self, rows: Sequence[Row]) -> list[int | None]:
@@ -150,18 +153,18 @@ class T3Stage:
         for row in rows:
             for slot in row.slots:
                 tokens[slot], still[slot] = row.tokens[-1], False
-        logits = self._advance(torch.tensor(tokens), [row for row in rows if row.aligned])
+        logits = self._advance(tokens, [row for row in rows if row.aligned])
         self._cache.take_back([slot for slot in range(count) if still[slot]])
         self._step_s = (now_ns() - started) / 1e9
         return logits
 
-    def _advance(self, tokens: torch.Tensor, aligned: Sequence[Row]) -> torch.Tensor:
+    def _advance(self, tokens: list[int], aligned: Sequence[Row]) -> torch.Tensor:
         """Returns logits of a step of all slots; `aligned` rows learn which text the coming token speaks."""
         if not aligned:
             return self._steps.step(tokens, self._cache)
         logits, attention = self._steps.step_aligned(tokens, self._cache, [row.slots[0] for row in aligned])
         for row, over_text in zip(aligned, attention, strict=True):
-            row.attention = over_text.cpu().numpy()
+            row.attention = over_text
         return logits
 
     def _draw(self, rows: Sequence[Row], logits: torch.Tensor | None) -> dict[Row, int]:
@@ -170,7 +173,8 @@ class T3Stage:
             if row.logits is not None:
                 if logits is None:
                     logits = row.logits.new_empty(len(self._owners), row.logits.shape[1])
-                logits[row.slots] = row.logits.to(logits.dtype)
+                for slot, own in zip(row.slots, row.logits, strict=True):
+                    logits[slot] = own
                 row.logits = None
         assert logits is not None
         drawn = {}

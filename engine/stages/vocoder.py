@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.device.device import Device
 from engine.errors import NotFinite
 from engine.model import Model, Voice
 from engine.networks import noise
@@ -69,16 +70,16 @@ class VocoderStage:
             state.vocoder or begun(vocoder, noise.fold(state.seed, work.segment), state.timbre) for state, work in pairs
         ]
         mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
-        total = mels.sum()  # a number unless one of them is none; read once the device is done, so that nobody waits
         wavs, after = vocoder(mels, VocoderState.joined(before), final=works[0].final)
-        wavs = wavs.float().cpu().numpy()
-        if not math.isfinite(total):
+        states_after = after.parted()
+        wavs, total = Device.of(self._model.device).download(wavs.float(), mels.sum())  # the one wait of a window
+        if not math.isfinite(total):  # a number unless one of the mels is none
             raise NotFinite("the mel")
         if not math.isfinite(wavs.sum()):
             raise NotFinite("the vocoder's audio")
         return [
             self._finish(state, work, wav, following)
-            for (state, work), wav, following in zip(pairs, wavs, after.parted(), strict=True)
+            for (state, work), wav, following in zip(pairs, wavs, states_after, strict=True)
         ]
 
     def _finish(

@@ -79,7 +79,7 @@ class RelativeBias:
     """Scores of relative positions for one call at one rate, shared by its layers."""
 
     def __init__(self, width: int, queries: int, keys: int, sight: Sight | None, like: Tensor) -> None:
-        wide = Device(like.device).float64
+        wide = Device.of(like.device).float64
         rate = torch.arange(0, width, 2, dtype=torch.float64, device=wide) * (-math.log(MAX_WAVELENGTH) / width)
         self.sight = sight
         dtype = torch.float32 if sight is None else torch.float64  # whole sequences may be long, a window is not

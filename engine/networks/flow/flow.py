@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.device.device import Device
 from engine.errors import ModelError
 from engine.networks import noise
 from engine.networks.flow.attention import Commit, Plan, Sight
@@ -115,7 +116,7 @@ class Flow(nn.Module):
         n_tokens, frames = token.shape[1], self.ratio * token.shape[1]
         if feat.shape[1] != frames:
             raise ModelError(f"a prompt of {n_tokens} tokens has {frames} mel frames, not {feat.shape[1]}")
-        values = self._noise(noise.fold(seed, noise.Stream.PROMPT), 0, frames, feat.device)
+        values = self._noise([noise.fold(seed, noise.Stream.PROMPT)], [0], frames, feat.device)
         whole = Context(token.long(), values, self.normalise(feat.float()))
         block = 0 if self.config.form == "cumulative" else max(0, n_tokens - self.lookahead)
         speaker = self.speaker(embedding.to(self.dtype))
@@ -161,7 +162,7 @@ class Flow(nn.Module):
         if n_new == 0:
             return self.spectrogram(context.mel[:, :0]), list(states)
         prompt, memory = Memory.joined([one.memory for one in prompts]), Memory.joined([one.memory for one in states])
-        own = joined([self._own_noise(state, n_new, tokens.device) for state in states], 0)
+        own = self._own_noise(states, n_new, tokens.device)
         run = torch.cat((context.tokens, tokens), 1)
         keep = self.config.history_tokens if self.config.form == "cached" else 0
         mu, encoder = self._mu(run, run.shape[1] - seen, memory.encoder, prompt.encoder, keep)
@@ -169,21 +170,24 @@ class Flow(nn.Module):
         x = torch.cat((context.noise, own), 1)
         x, solver = self._solve(x, static, prompts[0].shifts, memory.solver, prompt.solver, self.ratio * keep)
         mel = x[:, context.noise.shape[1] :]
-        spoken = Context(tokens[:, :n_new], own, mel).parted(len(states))
-        memories = Memory(encoder, solver).parted(len(states))
-        return self.spectrogram(mel), [self._following(*parts) for parts in zip(states, spoken, memories, strict=True)]
-
-    def _following(self, state: FlowState, new: Context, memory: Memory) -> FlowState:
-        """Returns the state after a window that made the mel of `new`. The three forms differ here and nowhere else."""
-        position = state.position + new.tokens.shape[1]
+        contexts = self._following(context, prompts[0].n_rest, Context(tokens[:, :n_new], own, mel)).parted(len(states))
+        memories = [state.memory for state in states]
         if self.config.form == "cached":
-            return replace(state, position=position, context=new.since(new.tokens.shape[1]), memory=memory)
+            memories = Memory(encoder, solver).parted(len(states))
+        return self.spectrogram(mel), [
+            replace(state, position=state.position + n_new, context=context, memory=memory)
+            for state, context, memory in zip(states, contexts, memories, strict=True)
+        ]
+
+    def _following(self, context: Context, n_rest: int, new: Context) -> Context:
+        """Returns what the next window runs in front of its new tokens, after one that made the mel of `new` behind
+        `context`, which began with `n_rest` tokens of the prompt."""
+        if self.config.form == "cached":
+            return new.since(new.tokens.shape[1])
         if self.config.form == "cumulative":  # only the prompt's mel is given; the segment's is made anew
-            return replace(state, position=position, context=state.context.then(replace(new, mel=new.mel[:, :0])))
-        rest = state.prompt.rest
-        spoken = state.context.since(rest.tokens.shape[1]).then(new)
-        history = spoken.since(max(0, spoken.tokens.shape[1] - self.config.history_tokens))
-        return replace(state, position=position, context=rest.then(history))
+            return context.then(replace(new, mel=new.mel[:, :0]))
+        spoken = context.since(n_rest).then(new)
+        return context.until(n_rest).then(spoken.since(max(0, spoken.tokens.shape[1] - self.config.history_tokens)))
 
     def offline(self, tokens: Tensor, prompt: FlowPrompt, seed: int) -> Tensor:
         """Runs a whole segment [1, T] -> [1, F, 2T] as one final window."""
@@ -202,7 +206,7 @@ class Flow(nn.Module):
         sequence = torch.cat((whole.tokens, tokens), 1)
         commits = [Commit(n_prompt + commit.end, commit.seen) for commit in record]
         plan = Plan.of([prompt.block], [commits], self.config.history_tokens, sequence.shape[1], tokens.device)
-        own = self._noise(noise.fold(seed, noise.Stream.FLOW), 0, ratio * tokens.shape[1], tokens.device)
+        own = self._noise([noise.fold(seed, noise.Stream.FLOW)], [0], ratio * tokens.shape[1], tokens.device)
         x = torch.cat((whole.noise, own), 1)
         static = self._conditions(self.masked_mu(sequence, plan), prompt.speaker, whole.mel)
         empty = (self.estimator.init_state(static),) * self.config.steps
@@ -268,7 +272,7 @@ class Flow(nn.Module):
         return grid if self.config.schedule == "linear" else [1.0 - math.cos(0.5 * math.pi * t) for t in grid]
 
     def _shifts(self, like: Tensor) -> tuple[tuple[Tensor, ...], ...]:
-        grid = torch.tensor(self.times(), device=like.device)
+        grid = Device.of(like.device).upload(self.times())
         stages = self.estimator.shifts(grid[:-1], grid[1:])
         return tuple(tuple(stage[step : step + 1] for stage in stages) for step in range(self.config.steps))
 
@@ -301,15 +305,15 @@ class Flow(nn.Module):
         """The estimator's output [R, T, F] for x [R, T, F] at `time`, with mu [R, T, F] -> velocity [R, T, F]."""
         return output if self.config.prediction == "velocity" else (mu + output - x) / (1.0 - time)
 
-    def _own_noise(self, state: FlowState, n_new: int, device: torch.device) -> Tensor:
-        key = noise.fold(state.seed, noise.Stream.FLOW)
-        return self._noise(key, self.ratio * state.position, self.ratio * n_new, device)
+    def _own_noise(self, states: Sequence[FlowState], n_new: int, device: torch.device) -> Tensor:
+        keys = [noise.fold(state.seed, noise.Stream.FLOW) for state in states]
+        return self._noise(keys, [self.ratio * state.position for state in states], self.ratio * n_new, device)
 
-    def _noise(self, key: int, start: int, frames: int, device: torch.device) -> Tensor:
-        """[1, frames, F] float32, addressed by (key, frame, bin)."""
+    def _noise(self, keys: Sequence[int], starts: Sequence[int], frames: int, device: torch.device) -> Tensor:
+        """[B, frames, F] float32, addressed by (key, frame, bin)."""
         bins = self.config.mel_bins
-        values = noise.normal(key, start * bins, frames * bins, device)
-        return self.config.temperature * values.view(1, frames, bins)
+        values = noise.normals(keys, [start * bins for start in starts], frames * bins, device)
+        return self.config.temperature * values.view(len(keys), frames, bins)
 
     def _no_memory(self, speaker: Tensor) -> Memory:
         rows = speaker.expand(1 + self._guided, -1)

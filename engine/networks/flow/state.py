@@ -27,6 +27,11 @@ class Context:
         frame = token * (self.noise.shape[1] // max(1, self.tokens.shape[1]))
         return Context(self.tokens[:, token:], self.noise[:, frame:], self.mel[:, frame:])
 
+    def until(self, token: int) -> Context:
+        """Returns the context of its first tokens."""
+        frame = token * (self.noise.shape[1] // max(1, self.tokens.shape[1]))
+        return Context(self.tokens[:, :token], self.noise[:, :frame], self.mel[:, :frame])
+
     def then(self, other: Context) -> Context:
         pairs = ((self.tokens, other.tokens), (self.noise, other.noise), (self.mel, other.mel))
         return Context(*(torch.cat(pair, 1) for pair in pairs))
@@ -90,6 +95,10 @@ class FlowPrompt:
         return self.whole.since(self.block)
 
     @property
+    def n_rest(self) -> int:
+        return self.whole.tokens.shape[1] - self.block
+
+    @property
     def nbytes(self) -> int:
         own = [self.speaker, *(tensor for step in self.shifts for tensor in step)]
         return self.whole.nbytes + nbytes(own) + self.memory.nbytes
@@ -107,9 +116,10 @@ class FlowState:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """What the shapes of this state's tensors follow from: prompt block, tokens and mel run again, frames held."""
+        """What the shapes of this state's tensors follow from: the prompt's tokens in its block and after it, tokens
+        and mel run again, frames held."""
         tokens, mel, held = self.context.tokens, self.context.mel, self.memory.solver[0].keys
-        return (self.prompt.block, tokens.shape[1], mel.shape[1], held.length)
+        return (self.prompt.block, self.prompt.n_rest, tokens.shape[1], mel.shape[1], held.length)
 
     @property
     def nbytes(self) -> int:

@@ -209,7 +209,7 @@ class HiFT(nn.Module):
             raise ValueError("the utterance of this state has had its final piece")
         if state.tails is None and mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
-        walk = Walk(state.tails, final)
+        walk = Walk(state.layers, final)
         mel = mel - self.config.mel_origin
         phase, made = state.phase, 0
         if source is None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.device.device import Device
-from engine.networks.noise import Stream, fold, normal, uniform
+from engine.networks.noise import Stream, fold, normals, uniform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class HarmonicSource(nn.Module):
         return (torch.stack(rows) - 0.5) * (self.orders > 1)
 
     def init_phase(self, rows: int) -> Tensor:
-        return torch.zeros(rows, dtype=torch.float64, device=Device(self.orders.device).float64)
+        return torch.zeros(rows, dtype=torch.float64, device=Device.of(self.orders.device).float64)
 
     def forward(
         self, f0: Tensor, seeds: Sequence[int], frames: Sequence[int], phase: Tensor, offsets: Tensor
@@ -93,9 +93,6 @@ class HarmonicSource(nn.Module):
 
     def _noise(self, seeds: Sequence[int], frames: Sequence[int], n_frames: int, channels: int) -> Tensor:
         """[B, T, hop, channels] standard normal, addressed by absolute sample and channel."""
-        size, device = self.hop * channels, self.orders.device
-        rows = [
-            normal(fold(seed, Stream.VOCODER), frame * size, n_frames * size, device)
-            for seed, frame in zip(seeds, frames, strict=True)
-        ]
-        return torch.stack(rows).view(len(seeds), n_frames, self.hop, channels)
+        size, keys = self.hop * channels, [fold(seed, Stream.VOCODER) for seed in seeds]
+        rows = normals(keys, [frame * size for frame in frames], n_frames * size, self.orders.device)
+        return rows.view(len(seeds), n_frames, self.hop, channels)

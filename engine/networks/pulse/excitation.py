@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from engine.device.device import Device
 from engine.networks.convs import Walk
-from engine.networks.noise import Stream, fold, normal
+from engine.networks.noise import Stream, fold, normals
 
 AHEAD = 2  # frames by which f0 comes before the filters: half a window
 VOICED_HZ = 40.0  # f0 below it is no voice
@@ -43,7 +43,7 @@ class Excitation(nn.Module):
         self.register_buffer("ramp", (torch.arange(hop, dtype=torch.float32) + 0.5) / hop, persistent=False)
 
     def init_phase(self, rows: int) -> Tensor:
-        return torch.zeros(rows, dtype=torch.float64, device=Device(self.window.device).float64)
+        return torch.zeros(rows, dtype=torch.float64, device=Device.of(self.window.device).float64)
 
     def pulses(self, f0: Tensor, phase: Tensor, walk: Walk) -> tuple[Tensor, Tensor]:
         """[B, J] -> spectra [B, J, bins], and the phase in turns after the last of its samples [B]."""
@@ -82,11 +82,8 @@ class Excitation(nn.Module):
         hop = self.hop
         if size == 0:
             return self._nothing(len(seeds))
-        rows = [
-            normal(fold(seed, Stream.VOCODER), frame * hop, size * hop, self.window.device)
-            for seed, frame in zip(seeds, frames, strict=True)
-        ]
-        bursts = torch.stack(rows).unflatten(1, (size, hop)) * self.burst
+        keys, starts = [fold(seed, Stream.VOCODER) for seed in seeds], [frame * hop for frame in frames]
+        bursts = normals(keys, starts, size * hop, self.window.device).unflatten(1, (size, hop)) * self.burst
         before = (self.n_fft - hop) // 2
         spectra: Tensor = torch.fft.rfft(F.pad(bursts, (before, self.n_fft - hop - before)))
         return spectra

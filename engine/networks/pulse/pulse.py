@@ -129,7 +129,7 @@ class PulseVocoder(nn.Module):
             raise ValueError("the utterance of this state has had its final piece")
         if state.tails is None and mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
-        walk = Walk(state.tails, final)
+        walk = Walk(state.layers, final)
         filters, position = self.describe(mel, state.position, walk, state.timbre)
         count = filters.pulses.shape[1]
         pitch = (filters.f0 if f0 is None else f0) * state.timbre.pitch

@@ -86,7 +86,7 @@ class Backbone(nn.Module):
         """Zeros for `rows` of `max_len` positions; on a CPU memory is committed as positions are filled."""
         c, parameter = self.config, next(self.parameters())
         shape = (c.layers, 2, rows, c.heads, max_len, c.head_width)
-        return KVCache(Device(parameter.device).reserve(shape, self.cache_dtype or parameter.dtype), [0] * rows)
+        return KVCache(Device.of(parameter.device).reserve(shape, self.cache_dtype or parameter.dtype), [0] * rows)
 
     def forward(
         self,

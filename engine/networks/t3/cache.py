@@ -26,7 +26,7 @@ class KVCache:
 
     def copy(self) -> KVCache:
         filled = max(self.lengths)
-        kv = Device(self.kv.device).reserve(self.kv.shape, self.kv.dtype)
+        kv = Device.of(self.kv.device).reserve(self.kv.shape, self.kv.dtype)
         kv[..., :filled, :] = self.kv[..., :filled, :]
         return KVCache(kv, list(self.lengths))
 
@@ -42,7 +42,7 @@ class KVCache:
             return Window(kv, lengths[0], n_new)
         if n_new != 1:
             raise ValueError(f"rows at different positions advance by one, not by {n_new}")
-        return RaggedWindow(kv, max(lengths) + 1, torch.tensor(lengths, device=kv.device) if at is None else at)
+        return RaggedWindow(kv, max(lengths) + 1, Device.of(kv.device).upload(lengths) if at is None else at)
 
     def advance(self, rows: slice, n_new: int) -> None:
         for row in range(*rows.indices(len(self.lengths))):

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.device.device import Device
@@ -175,7 +177,7 @@ class T3(nn.Module):
         return self.cond_enc.spkr_enc.weight.dtype
 
     def quantize(self, precision: str) -> None:
-        """Weights of a step in fewer bytes, for CPUs: "bfloat16" or "int8" (see linears.py). Matrices are replaced in
+        """Weights of a step in fewer bytes: "bfloat16" or "int8" (see linears.py). Matrices are replaced in
         place, one layer after the other; afterwards the module can neither be moved nor saved.
 
         Embeddings stay as they are stored, the stream between layers is float32, and so is the head of "bfloat16":
@@ -184,7 +186,8 @@ class T3(nn.Module):
         self.tfmr.fuse(build)
         if precision == "int8":
             self.speech_head = cast(nn.Linear, build(self.speech_head.weight, self.speech_head.bias))
-        self.tfmr.cache_dtype = torch.bfloat16 if bfloat16_is_fast() else torch.float32
+        halves = bfloat16_is_fast() if Device.of(self.device).is_cpu else precision == "bfloat16"
+        self.tfmr.cache_dtype = torch.bfloat16 if halves else torch.float32
         for module in self.modules():
             if not isinstance(module, nn.Embedding):
                 for parameter in module.parameters(recurse=False):
@@ -285,7 +288,7 @@ class T3(nn.Module):
         if prefix.length + x.shape[1] > cache.attention.capacity:
             raise ValueError(f"cache of {cache.attention.capacity} positions: {prefix.length} + {x.shape[1]} new")
         cache.attention.kv[:, :, rows, :, : prefix.length] = prefix.kv
-        Device(prefix.kv.device).keep_until_read(prefix.kv)
+        Device.of(prefix.kv.device).keep_until_read(prefix.kv)
         first = prefix.length + parts[0].shape[1]
         for r in range(row, row + n_rows):
             cache.attention.lengths[r] = prefix.length
@@ -302,28 +305,28 @@ class T3(nn.Module):
         return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]
 
     @torch.inference_mode()
-    def step(self, tokens: Tensor, cache: T3Cache) -> Tensor:
-        """The first len(tokens) rows each take one speech token [R]; logits [R, V] of the one after."""
+    def step(self, tokens: Tensor | Sequence[int], cache: T3Cache) -> Tensor:
+        """The first len(tokens) rows each take one speech token [R], on the host; logits [R, V] of the one after."""
         return self._advance(tokens, cache, None)
 
     @torch.inference_mode()
     def step_aligned(
-        self, tokens: Tensor, cache: T3Cache, rows: Sequence[int] | None = None
-    ) -> tuple[Tensor, list[Tensor]]:
+        self, tokens: Tensor | Sequence[int], cache: T3Cache, rows: Sequence[int] | None = None
+    ) -> tuple[Tensor, list[NDArray[np.float32]]]:
         """`step`, and for each of `rows` (None: all) how the coming token is spread over its text: [N], sum 1."""
         queries: list[Tensor] = []
         logits = self._advance(tokens, cache, queries)
         return logits, self.alignment(queries, cache, rows or range(len(tokens)))
 
-    def _advance(self, tokens: Tensor, cache: T3Cache, queries: list[Tensor] | None) -> Tensor:
-        n_rows = tokens.shape[0]
+    def _advance(self, tokens: Tensor | Sequence[int], cache: T3Cache, queries: list[Tensor] | None) -> Tensor:
+        n_rows, device = len(tokens), Device.of(self.device)
         spoken, lengths = cache.spoken[:n_rows], cache.attention.lengths[:n_rows]
         places: int | Tensor = spoken[0]
         at = None
         if min(spoken) < max(spoken) or min(lengths) < max(lengths):
-            places, at = torch.tensor([spoken, lengths], device=self.device)  # the one copy of a step to the device
+            places, at = device.upload([spoken, lengths])
         window = cache.attention.window(slice(0, n_rows), 1, at)
-        logits = self.predict(tokens.to(self.device), places, window, queries)
+        logits = self.predict(device.upload(tokens), places, window, queries)
         cache.advance(n_rows)
         return logits
 
@@ -336,22 +339,23 @@ class T3(nn.Module):
 
     def alignment(
         self, queries: Sequence[Tensor] | Mapping[int, Tensor], cache: T3Cache, rows: Sequence[int]
-    ) -> list[Tensor]:
+    ) -> list[NDArray[np.float32]]:
         """Mean over the aligned heads of their attention over each row's text only, from a step's queries by layer;
-        [N] on the CPU for each of `rows`."""
+        [N] for each of `rows`."""
         spans, last = [cache.text[row] for row in rows], max(rows) + 1
         begin, end = min(span.start for span in spans), max(span.stop for span in spans)
-        edges = torch.tensor([[span.start, span.stop] for span in spans], device=self.device)
+        device = Device.of(self.device)
+        wanted, *edges = device.upload([list(rows), [span.start for span in spans], [span.stop for span in spans]])
         positions = torch.arange(begin, end, device=self.device)
-        outside = (positions < edges[:, :1]) | (positions >= edges[:, 1:])
+        outside = (positions < edges[0][:, None]) | (positions >= edges[1][:, None])
         total = torch.zeros(outside.shape, device=self.device)
         for layer, head in self.config.aligned_heads:
             query = queries[layer][:last, head, -1]
             keys = cache.attention.kv[layer, 0, :last, head, begin:end]
-            scores = (keys @ query[:, :, None])[rows, :, 0].float() * query.shape[1] ** -0.5
+            scores = (keys @ query[:, :, None])[wanted, :, 0].float() * query.shape[1] ** -0.5
             total += scores.masked_fill(outside, -torch.inf).softmax(1)
-        total = (total / max(1, len(self.config.aligned_heads))).cpu()
-        return [row[span.start - begin : span.stop - begin] for row, span in zip(total, spans, strict=True)]
+        (mean,) = device.download(total / max(1, len(self.config.aligned_heads)))
+        return [row[span.start - begin : span.stop - begin] for row, span in zip(mean, spans, strict=True)]
 
 
 def combine_guidance(logits: Tensor, weight: Tensor | float) -> Tensor:

@@ -11,6 +11,13 @@ def test_a_value_depends_on_its_address_alone() -> None:
     assert torch.equal(noise.normal(key, 300, 100), whole[300:400])
 
 
+def test_rows_drawn_together_are_what_each_is_alone() -> None:
+    keys, starts = [noise.fold(seed) for seed in range(3)], [0, 2**40, 77]
+    rows = noise.normals(keys, starts, 101, torch.device("cpu"))
+    for row, key, start in zip(rows, keys, starts, strict=True):
+        assert torch.equal(row, noise.normal(key, start, 101))
+
+
 def test_seeds_and_streams_are_independent() -> None:
     draws = [noise.normal(noise.fold(seed, stream), 0, 20_000) for seed in (0, 1) for stream in noise.Stream]
     correlation = torch.corrcoef(torch.stack(draws)) - torch.eye(len(draws))
@@ -50,8 +57,8 @@ def test_large_seeds_and_positions_are_fine() -> None:
 
 def test_many_keys_at_once_draw_what_each_draws_alone() -> None:
     prefixes = [noise.fold(seed, noise.Stream.T3, 3) for seed in (0, 7, 2**63 + 5)]
-    keys = noise.fold_all(noise.as_tensor(prefixes), torch.tensor([0, 9, 400]))
+    keys = noise.fold_all(torch.tensor([noise.signed(key) for key in prefixes]), torch.tensor([0, 9, 400]))
     alone = [noise.fold(seed, noise.Stream.T3, 3, index) for seed, index in ((0, 0), (7, 9), (2**63 + 5, 400))]
-    assert torch.equal(keys, noise.as_tensor(alone))
+    assert keys.tolist() == [noise.signed(key) for key in alone]
     rows = noise.gumbel(keys, 4, 50)
     assert torch.equal(rows, torch.stack([noise.gumbel(key, 4, 50) for key in alone]))

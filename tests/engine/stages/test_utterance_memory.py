@@ -176,7 +176,7 @@ def test_waiting_audio_and_tokens_count(model: Model) -> None:
 
 
 def test_free_memory_is_known_here() -> None:
-    assert 2**20 < Device(torch.device("cpu")).free_bytes() < 2**50
+    assert 2**20 < Device.of(torch.device("cpu")).free_bytes() < 2**50
 
 
 def test_all_tensors_of_a_state_are_found() -> None:

@@ -12,7 +12,7 @@ from engine.device.device import Device
 from engine.networks.t3.cache import KVCache
 
 STATM = Path("/proc/self/statm")
-CPU = Device(torch.device("cpu"))
+CPU = Device.of(torch.device("cpu"))
 
 
 def resident_bytes() -> int:

@@ -201,7 +201,7 @@ def test_alignment_is_the_aligned_heads_attention_over_the_text(kind: str) -> No
     logits, (alignment,) = t3.step_aligned(torch.tensor([5]), cache)
     assert torch.equal(logits, t3.step(torch.tensor([5]), before))
     assert alignment.shape == text.shape[1:]
-    assert_close(alignment.sum(), torch.tensor(1.0))
+    assert alignment.sum() == pytest.approx(1.0)
     assert alignment.min() >= 0
 
 

@@ -1,0 +1,160 @@
+"""The published networks at full size, on a GPU that is not there (tests/engine/device/fake_gpu.py says what it finds).
+
+Everything that a stage gives to a GPU is on it, nothing waits for it but where a stage says so, and the operations that
+the host launches are within their budgets: launch_budgets.json holds them, as `launches` or, of a graph, as `kernels`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.checkpoints.names import Part
+from engine.checkpoints.weights import blank
+from engine.networks.cloning.campplus import CAMPPlus, CAMPPlusConfig
+from engine.networks.cloning.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
+from engine.networks.cloning.voice_encoder import VoiceEncoder, VoiceEncoderConfig
+from engine.scheduling.jobs import FlowWork, SegmentJob, VocoderWork
+from engine.stages.flow import FlowStage
+from engine.stages.t3 import Row, T3Stage
+from engine.stages.vocoder import SoundState, VocoderStage
+from engine.voices.cloning import Encoders, _run
+from tests.engine.device.fake_gpu import Counts
+from tests.engine.device.full_size import GPU, FakeFile, model, recorded, t3, voice
+
+BUDGETS = Path(__file__).parent / "launch_budgets.json"
+ROWS = 32
+WINDOW = 25  # tokens
+LOOKAHEAD = 3
+
+
+def within(name: str, counts: Counts, waits: int) -> None:
+    """Whether it kept to its budget, and waited so often."""
+    budget = json.loads(BUDGETS.read_text(encoding="utf-8"))[name]
+    found = {"launches": counts.launches, "kernels": counts.in_graphs.total()}
+    over = {what: (found[what], most) for what, most in budget.items() if found[what] > most}
+    assert not over, f"{name}: {over}; {counts}"
+    assert counts.waits == waits
+
+
+def begun(stage: T3Stage, variant: str, number: int) -> Row:
+    job = SegmentJob(
+        text="",
+        voice=voice(variant),
+        language="en",
+        sampling={},
+        seed=number,
+        segment=0,
+        aligned=variant == "embedded",
+    )
+    return stage.begin(job)
+
+
+@pytest.mark.parametrize("variant", ["base", "multilingual", "turbo", "nano"])
+def test_t3_reads_a_text_and_steps(variant: str) -> None:
+    own, _ = model(variant), voice(variant)
+    with GPU.running():
+        stage = T3Stage(own, ROWS, capture=GPU.capture())
+        with GPU.counting() as counts:
+            row = begun(stage, variant, 0)
+            assert stage.feed(row)
+        within(f"{variant}: a text", counts, waits=1)
+        stage.step([row])  # its first token, from what follows its text
+        with GPU.counting() as counts:
+            assert len(stage.step([row])) == 1
+        assert counts.graphs == 2
+        within(f"{variant}: a step", counts, waits=1)
+
+
+def test_t3_tells_the_alignment_too() -> None:
+    own, _ = model("embedded"), voice("embedded")
+    with GPU.running():
+        stage = T3Stage(own, ROWS, capture=GPU.capture())
+        rows = [begun(stage, "embedded", number) for number in range(2)]
+        assert all([stage.feed(row) for row in rows])
+        stage.step(rows)
+        with GPU.counting() as counts:
+            stage.step(rows)
+        within("embedded: a step with alignment", counts, waits=2)
+
+
+def windows(variant: str, rows: int) -> Callable[[int], Counts]:
+    """Of several utterances with one voice, one after the other."""
+    stage = FlowStage(model(variant))
+    states = [stage.open(voice(variant), seed) for seed in range(rows)]
+
+    def run(n_new: int) -> Counts:
+        nonlocal states
+        work = FlowWork(tokens=(5,) * (n_new + LOOKAHEAD), n_new=n_new, segment=0, final=False)
+        with GPU.counting() as counts:
+            done = stage.run(states, [work] * rows)
+        assert all(mel.shape == (1, 80, 2 * n_new) and mel.device == GPU.at for mel, _ in done)
+        states = [state for _, state in done]
+        return counts
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("variant", "rows"), [("base", ROWS), ("turbo", 1), ("turbo", ROWS), ("embedded", 1), ("embedded", ROWS)]
+)
+def test_the_flow_makes_windows(variant: str, rows: int) -> None:
+    run = windows(variant, rows)
+    with GPU.running():
+        run(WINDOW)
+        within(f"{variant}: a window of the flow, {rows} rows", run(WINDOW), waits=1)
+
+
+@pytest.mark.parametrize("variant", ["turbo", "embedded"])
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_the_vocoder_makes_samples(variant: str, rows: int) -> None:
+    stage = VocoderStage(model(variant))
+    states: Sequence[SoundState] = [stage.open(voice(variant), seed) for seed in range(rows)]
+    with GPU.running():
+        for window in range(2):
+            mels: list[Tensor] = [torch.zeros(1, 80, 2 * WINDOW, device=GPU.at) for _ in range(rows)]
+            works = [VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False, pause_s=0.0) for mel in mels]
+            with GPU.counting() as counts:
+                done = stage.run(states, works)
+            states = [state for _, state in done]
+            assert window == 0 or all(len(audio) == WINDOW * 960 for audio, _ in done)
+        within(f"{variant}: a window of the vocoder, {rows} rows", counts, waits=1)
+
+
+@pytest.mark.parametrize("variant", ["base", "turbo"])
+def test_a_voice_is_prepared(variant: str) -> None:
+    own = model(variant)
+    with GPU.running(), GPU.counting() as counts, GPU.free_to_cross():
+        prepared = own.prepare(recorded(variant))
+    assert {prepared.t3.kv.device, prepared.flow.speaker.device} == {GPU.at}
+    within(f"{variant}: a voice", counts, waits=1)
+
+
+def test_a_recording_is_heard() -> None:
+    networks = (
+        blank(lambda: VoiceEncoder(VoiceEncoderConfig())),
+        blank(lambda: CAMPPlus(CAMPPlusConfig())),
+        blank(lambda: SpeechTokenizer(SpeechTokenizerConfig())),
+    )
+    with GPU.running(), GPU.free_to_cross():
+        for network in networks:
+            FakeFile(network).fill(network, Part(""), GPU.at)
+        encoders = Encoders(voice_encoder=networks[0], x_vector=networks[1], speech_tokenizer=networks[2])
+        assert _run(encoders.voice_encoder, torch.zeros(1, 700, 40)).shape == (1, 256)
+        assert _run(encoders.x_vector, torch.zeros(1, 998, 80)).shape == (1, 192)
+        assert _run(encoders.speech_tokenizer, torch.zeros(1, 1000, 128)).shape == (1, 250)
+
+
+def test_t3_in_bfloat16_keeps_its_stream_and_its_logits_in_float32() -> None:
+    """They were rounded on a GPU, and not on a CPU, so that logits tied."""
+    network = t3("turbo")
+    assert network.dtype == network.speech_head.weight.dtype == torch.float32
+    with GPU.running():
+        cache = network.init_cache(1)
+        logits = network.prefill(voice("turbo").t3, torch.zeros(1, 9, dtype=torch.int64, device=GPU.at), cache)
+    assert (logits.dtype, cache.attention.kv.dtype) == (torch.float32, torch.bfloat16)
