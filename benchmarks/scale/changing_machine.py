@@ -91,6 +91,14 @@ def continuity(calls: Sequence[Call]) -> float:
     return simulated_listener.share_within(worst, AUDIBLE_S) if worst else float("nan")
 
 
+def broken(calls: Sequence[Call]) -> list[tuple[float, float]]:
+    """When each of those who heard a gap began, and how long it was."""
+    worst = [
+        (call, simulated_listener.listen(call.arrivals, follow_hints=True).worst_s) for call in calls if call.arrivals
+    ]
+    return [(round(call.began_s, 1), round(worst_s, 2)) for call, worst_s in worst if worst_s > AUDIBLE_S]
+
+
 def audio_per_s(calls: Sequence[Call], since_s: float, until_s: float) -> float:
     """Audio that arrived in a time."""
     arrivals = [(call.began_s + one.ready_s, one.audio_s) for call in calls for one in call.arrivals]
@@ -139,6 +147,7 @@ async def confined(arguments: argparse.Namespace) -> dict[str, Any]:
         "c100_before": continuity([call for call in calls if call.began_s < FULL_S and call not in under_way]),
         "c100_admitted_later": continuity(later),
         "admitted_later": len([call for call in later if call.arrivals]),
+        "broken_later": broken(later),
         "under_way": len(under_way),
         "under_way_broken_inside": sum(one.inside > AUDIBLE_S for one in heard),
         "back_after_s": round(regained[0], 1) if regained else None,
@@ -158,7 +167,8 @@ async def outside(arguments: argparse.Namespace) -> dict[str, Any]:
                 with busy_process():
                     await asyncio.sleep(chance.uniform(*BUSY_S))
     calls = speaking.result()
-    return {"c100": continuity(calls), "utterances": sum(bool(call.arrivals) for call in calls), **_told(places)}
+    utterances = sum(bool(call.arrivals) for call in calls)
+    return {"c100": continuity(calls), "utterances": utterances, "broken": broken(calls), **_told(places)}
 
 
 async def busy_start(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -34,8 +34,10 @@ class Admission:
         """Raises Overloaded where one more than those who run has no place."""
         if not self._has_place(running):
             self._asked = True
+            strained = ", which is what the machine can do just now" if len(running) < self._places.number else ""
             raise Overloaded(
-                f"{len(running)} of {self._places.number} utterances are running", self._retry_after_s(running)
+                f"{len(running)} of {self._places.number} utterances are running{strained}",
+                self._retry_after_s(running),
             )
 
     def is_time(self, now: int) -> bool:
@@ -59,11 +61,11 @@ class Admission:
 
     def _has_place(self, running: Sequence[RunningUtterance]) -> bool:
         """Who is about to end leaves a place free, as far as there is memory."""
-        if len(running) < self._places.number:
+        if len(running) < self._places.open:
             return True
         if len(running) >= self._places.most or not self._places.follows:
             return False
-        return sum(not self._is_ending(one) for one in running) < self._places.number
+        return sum(not self._is_ending(one) for one in running) < self._places.open
 
     def _is_ending(self, running: RunningUtterance) -> bool:
         rest = self._rest(running)

@@ -1,9 +1,10 @@
 """How many utterances are let in now: places follow what listeners get, and what the machine makes.
 
 A measurement at start is a first guess (fitting.py). From then on places go down when chunks are delivered later than
-they were planned for, to what the machine makes meanwhile: it makes all it can then. They go up while chunks are in
-time, places are asked for, and the threads have time to spare. Pure: what was seen goes in, a number and its reason
-come out. Instants and durations are seconds.
+they were planned for, or when less is made than is heard: to what the machine makes meanwhile, for it makes all it can
+then. They go up while chunks are in time, places are asked for, and the threads have time to spare. They do so seldom;
+how many of them are given at the moment follows at once. Pure: what was seen goes in, a number and its reason come out.
+Instants and durations are seconds.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ IN_DANGER = 0.15  # share of the chunks that may be: a text may be odd, and a th
 LEAST_LATE = 3  # chunks: fewer may be one listener's
 LEAST_CHUNKS = 8  # that are judged by, where so many came
 PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
-RISES_TO = 0.95  # of what it seems to make: few make less of it than many would, whose windows run together
-STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that,
-ENDING_S = 1.5  # as seen over so long
+RISES_TO = 0.85  # of what it seems to make: few make less of it than many would, whose windows run together
+STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that
 KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
+SATURATED = 0.9  # of its time the busiest thread works: the machine makes what it can
+HOLD_S, BEHIND_S = 1.0, 3.0  # looked back at, to see whether that is less than is heard: to let nobody in, and to fall
+RESERVE_S, POOR = 1.5, 0.25  # of audio: where all but so many listeners have more, making less is no danger
+MADE_S = 1.5  # looked back at, at least, to see what is made: audio leaves in bunches
+OPENED = 0.5  # of a place, from one look to the next: the first moments of an utterance cost most
 AT_ONCE_S = 0.5  # looked back at before places go down, or up to
 AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
@@ -32,7 +37,7 @@ MOST_REST_S = 60.0  # whose machine is taken away again and again had better not
 APART_S, LATE_MEMORY_S = 6.0, 180.0  # falls that are closer are one, and are forgotten after so long
 WORTH_IT = 1.15  # times the places: a smaller rise is none
 MOST_GROWTH = 2.0  # times the places, in one rise: beyond that nothing is known
-MOST_CHANGES, WITHIN_S = 6, 60.0  # of places; the last of them is kept for a fall
+MOST_CHANGES, MOST_BEFORE_A_RISE, WITHIN_S = 6, 4, 60.0  # of places; the last two are kept for falls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +53,25 @@ class Look:
 
 
 class Places:
-    """As many as there may be at `most`, whatever is seen, until a first guess was made."""
+    """As many as there may be at `most`, whatever is seen, until a first guess was made.
+
+    `number` is how many there are, and changes seldom; `open` is how many of them are given at the moment."""
 
     def __init__(self, most: int, reason: str) -> None:
         self.number = self.most = most
         self.reason = reason
         self.risen = self.fallen = 0  # how often
         self.follows = False  # what is seen
+        self._open = float(most)  # of them, so many are given
         self._looks: deque[Look] = deque()
         self._changes: deque[float] = deque(maxlen=MOST_CHANGES)  # when,
         self._falls: list[float] = []  # and when they began to fall
         self._fell_s = -math.inf  # when they last did,
         self._known = 0  # and how many there were before
+
+    @property
+    def open(self) -> int:
+        return int(self._open)
 
     def is_time(self, now_s: float) -> bool:
         """Whether to look again."""
@@ -68,6 +80,7 @@ class Places:
     def guess(self, number: int, reason: str) -> None:
         """What was measured while nobody was served. From here on they follow what is seen."""
         self.number, self.reason, self.follows = min(number, self.most), reason, True
+        self._open = float(self.number)
         self._looks.clear()
 
     def see(self, look: Look) -> bool:
@@ -75,7 +88,9 @@ class Places:
         self._looks.append(look)
         while look.at_s - self._looks[0].at_s > AT_LEISURE_S + LOOK_S:
             self._looks.popleft()
+        opened = self._opened(look.at_s)
         number, reason = self._fallen(look) or self._risen(look) or (self.number, self.reason)
+        self._open = min(opened, number)
         if number == self.number:
             return False
         if number < self.number:
@@ -88,28 +103,42 @@ class Places:
         self._changes.append(look.at_s)
         return True
 
+    def _opened(self, now_s: float) -> float:
+        """At once fewer, while less is made than is heard; and then one after the other again, once it is enough and
+        to spare."""
+        share = PROMISED if self._open < self.number else 1.0
+        if _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - HOLD_S), share):
+            return max(1.0, min(self._open, PROMISED * self._made(now_s)))
+        return self._open + OPENED
+
+    def _in_danger(self, now_s: float) -> bool:
+        return _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - BEHIND_S))
+
+    def _made(self, now_s: float) -> float:
+        """Seconds of audio that are made in a second."""
+        return _rate(max(self._recent(now_s), self._since(now_s - MADE_S), key=len))
+
     def _fallen(self, look: Look) -> tuple[int, str] | None:
-        recent = self._recent(look.at_s)
-        if not _in_danger(recent) or not self._rested(look.at_s, REST_DOWN_S, MOST_CHANGES):
+        if not self._in_danger(look.at_s) or not self._rested(look.at_s, REST_DOWN_S, MOST_CHANGES):
             return None
-        longer = self._since(look.at_s - ENDING_S)
-        are_ending = any(one.running > self.number for one in longer)
-        rate = _rate(max(recent, longer, key=len) if are_ending else recent)
+        rate = self._made(look.at_s)
         number = max(1, min(self.number - 1, int(PROMISED * rate)))
+        are_ending = any(one.running > self.number for one in self._since(look.at_s - MADE_S))
         if are_ending and number > STILL_ENDING * self.number:
             return None
-        late, chunks = _late(recent)
-        return number, f"{late} of {chunks} chunks were late for their plan at {rate:.1f} s of audio a second"
+        late, chunks = _late(self._recent(look.at_s))
+        made = f"{look.running} utterances got {rate:.1f} s of audio a second"
+        return number, f"{made}, and {late} of {chunks} chunks were late for their plan"
 
     def _risen(self, look: Look) -> tuple[int, str] | None:
         recent = self._since(look.at_s - AT_LEISURE_S)
-        if look.at_s - recent[0].at_s < AT_LEISURE_S - LOOK_S or _in_danger(recent):
+        if look.at_s - recent[0].at_s < AT_LEISURE_S - LOOK_S or _are_late(recent):
             return None
         if not any(one.asked or one.running >= self.number for one in recent):
             return None
         self._falls = [at_s for at_s in self._falls if look.at_s - at_s < LATE_MEMORY_S]
         rest_s = min(MOST_REST_S, REST_UP_S * 2 ** max(0, len(self._falls) - 1))
-        if not self._rested(look.at_s, rest_s, MOST_CHANGES - 1):
+        if not self._rested(look.at_s, rest_s, MOST_BEFORE_A_RISE):
             return None
         load, capacity = _load(recent), _capacity(recent)
         number = min(self.most, int(MOST_GROWTH * self.number), int(RISES_TO * capacity))
@@ -141,9 +170,18 @@ def _late(looks: Sequence[Look]) -> tuple[int, int]:
     return sum(slack_s < LATE_S for slack_s in slacks_s), len(slacks_s)
 
 
-def _in_danger(looks: Sequence[Look]) -> bool:
+def _are_late(looks: Sequence[Look]) -> bool:
     late, chunks = _late(looks)
     return late >= LEAST_LATE and late > IN_DANGER * chunks
+
+
+def _falls_behind(looks: Sequence[Look], share: float = 1.0) -> bool:
+    """Whether `share` of what is made is less than is heard, with little in reserve, though the machine does what it
+    can."""
+    slacks_s = sorted(slack_s for look in looks[1:] for slack_s in look.slacks_s)
+    if len(slacks_s) < LEAST_LATE or slacks_s[int(POOR * len(slacks_s))] > RESERVE_S:
+        return False
+    return _load(looks) >= SATURATED and share * _rate(looks) < min(look.running for look in looks)
 
 
 def _rate(looks: Sequence[Look]) -> float:

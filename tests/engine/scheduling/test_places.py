@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -18,9 +19,14 @@ MOST = 60
 TICK_S = 0.02
 QUIET = 20.0  # seconds of audio that the machine makes in a second for many, alone,
 SHARED = 10.0  # and beside somebody else
+SUSTAINED = 8.5  # of them, for as many as hear no gap
 HALF_AT = 4.0  # utterances at which it makes half of that: batches
 AHEAD_S = 6.0  # audio that a listener may be ahead
-CHUNK_S, FIRST_S = 0.4, 0.3
+CHUNK_S, FIRST_S = 0.4, 0.5
+BATCH = 3  # chunks that are made together, and so delivered together
+BEGIN_S = 0.06  # of the machine, at its full speed, before the first chunk of an utterance can be made
+ALL_THERE_S = 6.0  # callers come one after the other at first
+UNEVEN, EVERY_S = 0.2, 1.5  # the speed is so much more or less, and another one after so long
 FIRST_WITHIN_S = 0.2
 
 
@@ -29,7 +35,7 @@ class Listener:
     length_s: float
     begun_s: float
     made_s: float = 0.0
-    working_s: float = 0.0  # of the chunk that is being made
+    beginning_s: float = BEGIN_S  # left of it
     runs_out_s: float = 0.0  # 0: nothing came yet
     worst_s: float = 0.0  # the longest time without audio
 
@@ -58,6 +64,11 @@ class Machine:
     changes: list[tuple[float, int]] = field(default_factory=list)
     asked: bool = False
     refused: int = 0
+    working_s: float = 0.0  # on the batch that is being made
+    batch: list[Listener] = field(default_factory=list)
+    uneven: float = 1.0
+    uneven_until_s: float = 0.0
+    taken: int = 0  # utterances that wanted something when the batch was taken
 
     def run(self, for_s: float, speed: float) -> None:
         end_s = self.now_s + for_s
@@ -71,38 +82,52 @@ class Machine:
     def _arrive(self) -> None:
         """Each of the callers who are silent begins within a second or so."""
         listening = sum(one.runs_out_s > self.now_s for one in self.heard[-self.callers :])
-        for _ in range(max(0, self.callers - len(self.running) - listening)):
+        callers = min(self.callers, round(self.callers * self.now_s / ALL_THERE_S))
+        for _ in range(max(0, callers - len(self.running) - listening)):
             if self.chance.random() < TICK_S:
-                if len(self.running) >= self.places.number:
+                if len(self.running) >= self.places.open:
                     self.refused, self.asked = self.refused + 1, True
                 else:
                     self.running.append(Listener(self.chance.uniform(3.0, 15.0), self.now_s))
 
     def _make(self, speed: float) -> None:
-        hungry = [one for one in self.running if one.runs_out_s < self.now_s + AHEAD_S]
+        if self.now_s >= self.uneven_until_s:
+            self.uneven = self.chance.uniform(1 - UNEVEN, 1 + UNEVEN)
+            self.uneven_until_s = self.now_s + EVERY_S
         left_s = TICK_S
-        rate = speed * len(hungry) / (len(hungry) + HALF_AT) * (1 + HALF_AT / speed)
-        while hungry and left_s > 1e-9:
-            one = min(hungry, key=lambda listener: listener.due_s)
-            takes_s = min(left_s, (one.chunk_s - one.working_s) / rate)
-            one.working_s += takes_s * rate
+        while left_s > 1e-9 and (self.batch or self._take()):
+            rate = self.uneven * speed * (1 + HALF_AT / speed) * self.taken / (self.taken + HALF_AT)
+            needs_s = self._needs_s(speed)
+            takes_s = min(left_s, (needs_s - self.working_s) / rate)
+            self.working_s += takes_s * rate
             left_s -= takes_s
-            if one.working_s >= one.chunk_s - 1e-9:
-                self._deliver(one)
-                if one.made_s >= one.length_s - 1e-9:
-                    self.running.remove(one)
-                    self.heard.append(one)
-                hungry = [one for one in self.running if one.runs_out_s < self.now_s + AHEAD_S]
+            if self.working_s >= needs_s - 1e-9:
+                self._deliver()
         self.busy_s += TICK_S - left_s
 
-    def _deliver(self, one: Listener) -> None:
-        chunk_s, one.working_s = one.chunk_s, 0.0
-        if one.made_s:
-            self.slacks_s.append(one.runs_out_s - self.now_s)
-            one.worst_s = max(one.worst_s, self.now_s - one.runs_out_s)
-        one.runs_out_s = max(one.runs_out_s, self.now_s) + chunk_s
-        one.made_s += chunk_s
-        self.made_s += chunk_s
+    def _take(self) -> bool:
+        """The next batch: of those who run out first."""
+        hungry = [one for one in self.running if one.runs_out_s < self.now_s + AHEAD_S]
+        self.batch, self.taken = sorted(hungry, key=lambda listener: listener.due_s)[:BATCH], len(hungry)
+        self.working_s = 0.0
+        return bool(hungry)
+
+    def _needs_s(self, speed: float) -> float:
+        return sum(one.chunk_s + speed * one.beginning_s for one in self.batch)
+
+    def _deliver(self) -> None:
+        for one in self.batch:
+            chunk_s, one.beginning_s = one.chunk_s, 0.0
+            if one.made_s:
+                self.slacks_s.append(one.runs_out_s - self.now_s)
+                one.worst_s = max(one.worst_s, self.now_s - one.runs_out_s)
+            one.runs_out_s = max(one.runs_out_s, self.now_s) + chunk_s
+            one.made_s += chunk_s
+            self.made_s += chunk_s
+            if one.made_s >= one.length_s - 1e-9:
+                self.running.remove(one)
+                self.heard.append(one)
+        self.batch = []
 
     def _look(self) -> None:
         look = Look(
@@ -126,8 +151,8 @@ class Machine:
         return [number for at_s, number in self.changes if since_s <= at_s < until_s]
 
 
-def machine(places: int, callers: int = 40) -> Machine:
-    return Machine(following(places, MOST), callers)
+def machine(places: int, seed: int = 1, callers: int = 40) -> Machine:
+    return Machine(following(places, MOST), callers, random.Random(seed))
 
 
 def following(number: int, most: int) -> Places:
@@ -143,21 +168,24 @@ def swings(machine: Machine) -> int:
 
 
 def test_places_that_fit_stay() -> None:
-    fits = machine(18)
+    fits = machine(14)
     fits.run(120.0, QUIET)
     assert fits.continuity(0.0) >= 0.99
     assert not fits.changes
     assert fits.refused
 
 
-def test_half_the_machine_is_taken_away_and_given_back() -> None:
-    taken = machine(18)
+@pytest.mark.parametrize("seed", range(4))
+def test_half_the_machine_is_taken_away_and_given_back(seed: int) -> None:
+    """Those let in later than 2 s after the change hear no gap, though as many are as half the machine bears."""
+    taken = machine(14, seed)
     taken.run(60.0, QUIET)
+    before, made_s = taken.places.number, taken.made_s
     taken.run(30.0, SHARED)
     assert taken.continuity(62.0) >= 0.99
-    assert 0.65 * SHARED <= taken.places.number <= SHARED
+    assert (taken.made_s - made_s) / 30.0 >= 0.8 * SUSTAINED
     taken.run(15.0, QUIET)
-    assert taken.places.number == 18
+    assert taken.places.number >= 0.9 * before
     taken.run(45.0, QUIET)
     assert taken.continuity(62.0) >= 0.99
     assert swings(taken) <= MOST_CHANGES
@@ -165,23 +193,50 @@ def test_half_the_machine_is_taken_away_and_given_back() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_load_from_outside_that_comes_and_goes_makes_nothing_swing(seed: int) -> None:
-    """What half the machine is suddenly too little for breaks, for those who are under way; the next ones wait."""
-    outside, fixed, chance = machine(18), machine(18), random.Random(seed)
-    fixed.places = Places(18, "asked for")
+    """Ten minutes of it. Places that stay as they are break what is heard."""
+    outside, fixed, chance = machine(14, seed), machine(14, seed), random.Random(seed)
+    fixed.places = Places(14, "asked for")
     while outside.now_s < 600.0:
         for_s, speed = chance.uniform(3.0, 40.0), chance.choice([QUIET, 0.75 * QUIET, SHARED])
         outside.run(for_s, speed)
         fixed.run(for_s, speed)
+    assert outside.continuity(0.0) >= 0.98
     assert swings(outside) <= MOST_CHANGES
-    assert outside.continuity(0.0) >= 0.9
+    assert outside.made_s / 600.0 >= SUSTAINED
     assert fixed.continuity(0.0) < 0.8
+
+
+def test_while_less_is_made_than_is_heard_nobody_is_let_in() -> None:
+    """Places change seldom. Who was let in until they did broke, and with him those who ran."""
+    places, made_s = following(10, 20), 0.0
+    opened = []
+    for index in range(36):
+        made_s += LOOK_S * (7 if index < 6 else 11)
+        places.see(Look(at_s=index * LOOK_S, running=8, slacks_s=[0.4, 0.5], made_s=made_s, busy_s=[index * LOOK_S]))
+        opened.append(places.open)
+    assert places.number == 10
+    assert opened[0] == 10
+    assert opened[5] == 5
+    assert opened[-1] == 10
+    assert all(after - before <= 1 for before, after in pairwise(opened)), "one after the other"
+
+
+def test_a_reserve_or_a_machine_that_rests_is_no_danger() -> None:
+    """Writers pause, and listeners who are far ahead wait for nothing: then less is made than is heard."""
+    for slack_s, load in ((5.0, 1.0), (0.4, 0.5)):
+        places = following(10, 20)
+        for index in range(12):
+            at_s = index * LOOK_S
+            look = Look(at_s=at_s, running=8, slacks_s=[slack_s] * 2, made_s=5 * at_s, busy_s=[load * at_s])
+            assert not places.see(look)
+            assert places.open == 10
 
 
 def test_a_start_beside_a_busy_process_is_made_good() -> None:
     slow = machine(8)
     slow.run(60.0, QUIET)
-    assert slow.places.number >= 17
-    assert slow.continuity(0.0) >= 0.99
+    assert slow.places.number >= 13
+    assert slow.continuity(0.0) >= 0.98
 
 
 def test_without_demand_nothing_rises() -> None:
