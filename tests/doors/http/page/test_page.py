@@ -119,6 +119,8 @@ def test_a_connection_that_is_cut_is_said_and_comes_back(page: Page, door: LiveD
 def test_an_utterance_that_fails_is_said(page: Page) -> None:
     page.speak(TEXT, voice="broken")
     assert "The speech broke off" in page.verdict()
+    page.speak("...", voice="anna")
+    assert "It was not spoken" in page.verdict()
     page.speak(TEXT, voice="anna")
     assert UNBROKEN in page.verdict()
 
