@@ -8,6 +8,7 @@ from pathlib import Path
 
 def test_the_modules_do_what_they_say() -> None:
     file = Path(__file__).with_name("modules.test.mjs")
-    done = subprocess.run(["node", "--test", "--test-reporter=tap", str(file)], capture_output=True, text=True, timeout=60)
+    command = ["node", "--test", "--test-reporter=tap", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
     assert "# pass 8" in done.stdout
