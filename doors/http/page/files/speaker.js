@@ -32,7 +32,10 @@ export class Speaker {
   /** Opens the device, so that the first utterance does not have to. While the person touches the page. */
   wake() {
     if (!this.ready) return undefined;
-    this.opening ??= Player.open(this.ready.native_sample_rate);
+    this.opening ??= Player.open(this.ready.native_sample_rate).catch((error) => {
+      this.opening = undefined; // another touch tries again
+      throw error;
+    });
     return this.opening.then((player) => {
       this.player = player;
       return player.wake();

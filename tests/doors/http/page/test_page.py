@@ -27,7 +27,6 @@ pytestmark = [
 ]
 
 TABS = int(os.environ.get("GAPLESS_TABS", "2"))
-GAP_S = 0.005
 SILENT_S = 0.1
 QUIET = 1e-4
 TEXT = "Hello from this page."
