@@ -148,9 +148,9 @@ class Browser:
         for kind in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    def trust_scripts(self) -> None:
+    def trust_scripts(self, trusted: bool = True) -> None:
         """What a test evaluates may load what the page's own policy forbids; before the page is opened."""
-        self._call("Page.setBypassCSP", enabled=True)
+        self._call("Page.setBypassCSP", enabled=trusted)
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._pipe.call(method, self._session, **parameters)

@@ -15,6 +15,7 @@ from client.attribution.hops import Hop
 from client.attribution.verdict import Analysis, analyse
 from client.report.page import page
 from tests.client.utterances import Model, utter
+from tests.contrast import contrast
 
 _MAY_BE_MISSING = "CI" not in os.environ
 pytestmark = [
@@ -82,14 +83,3 @@ def test_words_and_bars_can_be_told_from_what_is_behind_them(browser: Browser, h
     for hop in Hop:
         assert contrast(hop.colour, "#ffffff") >= 4.5, hop
         assert contrast(hop.colour, colour["track"]) >= 2.8, hop
-
-
-def contrast(first: str, second: str) -> float:
-    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

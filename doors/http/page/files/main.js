@@ -31,7 +31,7 @@ function begin(write) {
   if (!speaker.connection.isReady) return;
   view.begin();
   speaker.speak(write, options(), byId("start").value).catch((error) => {
-    if (speaker.utterance) speaker.utterance.error = error;
+    showProblem(`No sound can be played here: ${error.message}`);
   });
 }
 
@@ -76,7 +76,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) speakText();
   if (event.target === byId("reading") && event.key.length === 1 && !event.ctrlKey && !event.metaKey) edit();
 });
-for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => speaker.wake(), { capture: true });
+for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => speaker.wake()?.catch(() => {}), { capture: true });
 
 byId("token").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -110,11 +110,16 @@ function showState({ state, detail }) {
   byId("state").className = state;
   const model = speaker.ready ? `${speaker.ready.model}, ready` : STATES.ready;
   byId("state").lastElementChild.textContent = state === "ready" ? model : STATES[state];
-  byId("state").title = state === "ready" ? "" : (detail?.message ?? "");
+  showProblem(state === "closed" ? detail?.message : "");
   byId("token").hidden = state !== "refused";
   if (state === "refused") byId("token").elements.token.focus();
   if (state === "ready") showReady(detail);
   for (const button of document.querySelectorAll("#speak, #prompts button")) button.disabled = state !== "ready";
+}
+
+function showProblem(message) {
+  byId("problem").textContent = message ?? "";
+  byId("problem").hidden = !message;
 }
 
 function showReady(ready) {

@@ -32,7 +32,10 @@ export class Speaker {
   /** Opens the device, so that the first utterance does not have to. While the person touches the page. */
   wake() {
     if (!this.ready) return undefined;
-    this.opening ??= Player.open(this.ready.native_sample_rate);
+    this.opening ??= Player.open(this.ready.native_sample_rate).catch((error) => {
+      this.opening = undefined; // another touch tries again
+      throw error;
+    });
     return this.opening.then((player) => {
       this.player = player;
       return player.wake();
@@ -45,8 +48,10 @@ export class Speaker {
    * @param {keyof RULES} rule when playback may begin
    */
   async speak(write, options, rule) {
-    this.stop();
+    const turn = (this.turn = (this.turn ?? 0) + 1);
     await this.wake();
+    if (turn !== this.turn) return; // another one was asked for meanwhile
+    this.stop();
     const utterance = (this.utterance = new Utterance());
     const { signal } = (this.#writing = new AbortController());
     this.rules ??= Object.fromEntries(Object.entries(RULES).map(([name, Rule]) => [name, new Rule()]));
@@ -71,7 +76,7 @@ export class Speaker {
     if (!this.speaks) return;
     this.#writing.abort();
     const position = this.player.stop();
-    if (!this.utterance.finished) this.connection.send("cancel", position);
+    if (!this.utterance.finished && !this.utterance.error) this.connection.send("cancel", position);
     this.utterance.over = { played: position.played_samples, atMs: nowMs(), stopped: true };
     this.#close();
   }

@@ -91,6 +91,15 @@ export function firstSoundMs(utterance) {
   return utterance.startedMs === undefined ? undefined : utterance.startedMs - utterance.originMs;
 }
 
+/** What the stages worked on it, one after the other, ms. They work at the same time, so it takes less. */
+export function workMs(utterance) {
+  return utterance.chunks.reduce((sum, { timings }) => {
+    const flow = (timings.flow_end_ms ?? 0) - (timings.flow_start_ms ?? 0);
+    const vocoder = (timings.vocoder_end_ms ?? 0) - (timings.vocoder_start_ms ?? timings.flow_end_ms ?? 0);
+    return sum + (timings.t3_busy_ms ?? 0) + flow + vocoder;
+  }, 0);
+}
+
 /** Times that the sound broke off, and for how long in all, ms. */
 export function breaks(utterance) {
   const heard = utterance.silences

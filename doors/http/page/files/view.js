@@ -3,10 +3,11 @@
 import { nowMs } from "./clock.js";
 import { Picture } from "./picture.js";
 import { Reading, count, place } from "./reading.js";
-import { bars, breaks, end, firstSoundMs } from "./timeline.js";
+import { bars, breaks, end, firstSoundMs, workMs } from "./timeline.js";
 
 const LEAST_MS = { beginning: 150, whole: 3000 }; // that a picture shows
 const AFTER_FIRST = 1.3; // the beginning is shown until so long after the first sound
+const LONG_WAIT_MS = 300; // that is worth a word
 const EASE = 0.2; // share of the way that the picture's edge moves in one frame
 
 const byId = (id) => document.getElementById(id);
@@ -23,7 +24,7 @@ export class View {
   begin() {
     this.edges = { ...LEAST_MS };
     byId("verdict").hidden = true;
-    byId("heard").textContent = "";
+    byId("now").textContent = "";
     byId("reading").classList.remove("stopped");
     this.writing(false);
   }
@@ -40,6 +41,8 @@ export class View {
     this.#pictures(utterance, now);
     this.#figures(utterance);
     if (!utterance) return;
+    const said = waiting(utterance, now);
+    if (byId("now").textContent !== said) byId("now").textContent = said;
     this.reading.show(utterance.text, this.#place(utterance, heard));
     if (utterance.over && (utterance.verdict || utterance.error || utterance.over.stopped)) this.#verdict(utterance);
   }
@@ -78,9 +81,7 @@ export class View {
     byId("breaks").classList.toggle("poor", Boolean(broken?.count));
     const seconds = utterance?.rate ? utterance.samples / utterance.rate : 0;
     byId("length").textContent = seconds ? `${seconds.toFixed(1)} s` : "-";
-    const made = seconds ? (utterance.chunks.at(-1).receivedMs - utterance.originMs) / seconds : 0;
-    byId("pace").textContent = made ? msWords(made) : "-";
-    byId("pace").classList.toggle("poor", made > 1000 && !utterance.isWritten);
+    byId("work").textContent = seconds ? msWords(workMs(utterance) / seconds) : "-";
   }
 
   #verdict(utterance) {
@@ -125,12 +126,23 @@ export class View {
 
 const NOTHING = bars({ sent: [], chunks: [], silences: [], originMs: 0 }, 0);
 
+/** What an utterance waits for, if it does. */
+function waiting(utterance, now) {
+  if (utterance.over || utterance.error) return "";
+  const leftMs = utterance.allowedMs - now;
+  if (utterance.startedMs === undefined && leftMs > LONG_WAIT_MS) {
+    return `It begins in ${(leftMs / 1e3).toFixed(1)} s, so that it does not break off.`;
+  }
+  const silent = utterance.silences.at(-1);
+  return silent && silent.untilMs === undefined ? "The next sound has not come." : "";
+}
+
 /** Mood, headline and details of an utterance that is over. */
 function words(utterance) {
   const { error, over, verdict } = utterance;
   if (error) {
-    const rest = utterance.chunks.length ? "What had come by then was played." : "";
-    return ["bad", `The speech broke off: ${error.message}`, rest];
+    if (!utterance.chunks.length) return ["bad", `It was not spoken: ${error.message}`];
+    return ["bad", `The speech broke off: ${error.message}`, "What had come by then was played."];
   }
   const { heard, all, last } = count(utterance, over.played);
   const where = `You stopped it after ${heard} of ${all} words${last ? `, with “${last}”` : ""}.`;

@@ -20,12 +20,12 @@ _EAR = """registerProcessor('ear', class extends AudioWorkletProcessor {
   }
 })"""
 _LISTEN = """(async () => {
+  window.heard = [];
   await gapless.wake();
   const {context, node} = gapless.player;
   const source = new Blob([EAR], {type: 'text/javascript'});
   await context.audioWorklet.addModule(URL.createObjectURL(source));
   const ear = new AudioWorkletNode(context, 'ear', {numberOfInputs: 1});
-  window.heard = [];
   ear.port.onmessage = ({data}) => heard.push(data);
   node.connect(ear).connect(context.destination);
   window.pressedFrame = 0;
@@ -52,9 +52,10 @@ class Page:
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
 
-    def visit(self, url: str, *, width: int = 1280, listen: bool = True) -> None:
-        self.browser.trust_scripts()
-        self.browser.open(url, width=width)
+    def visit(self, url: str, *, listen: bool = True) -> None:
+        """`listen`: with ears, for which the page's own policy is not in force."""
+        self.browser.trust_scripts(listen)
+        self.browser.open(url, width=1280)
         self.until("gapless.connection.isReady")
         if listen:
             self.evaluate(_LISTEN.replace("EAR", json.dumps(_EAR)))
@@ -77,7 +78,7 @@ class Page:
         values = "; ".join(
             f"document.getElementById({json.dumps(k)}).value = {json.dumps(v)}" for k, v in fields.items()
         )
-        self.evaluate(f"heard.length = 0; {values}")
+        self.evaluate(f"window.heard = []; {values}")
         self.browser.click("#speak")
 
     def verdict(self) -> str:

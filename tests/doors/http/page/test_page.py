@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from benchmarks.support.browser import Browser, chromium, executable
+from tests.contrast import contrast
 from tests.doors.http.page.ears import Page
 from tests.doors.http.page.live_door import LiveDoor, live_door
 from tests.fakes import SAMPLE_RATE, Script, speech_of_text
@@ -25,10 +27,14 @@ pytestmark = [
 ]
 
 TABS = int(os.environ.get("GAPLESS_TABS", "2"))
-GAP_S = 0.005
 SILENT_S = 0.1
 QUIET = 1e-4
 TEXT = "Hello from this page."
+WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth - innerWidth"
+HUES = ("text", "t3", "flow", "vocoder", "send", "receive", "play", "alarm")
+NAMES = (*HUES, "page", "card", "ink", "soft", "mark", "good-back", "fair-back", "bad-back", "track")
+COLOURS = f"""Object.fromEntries({list(NAMES)}
+  .map(name => [name, getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))"""
 UNBROKEN = "not break"  # part of both sentences that say so
 VOICES = {"anna": Script(), "slow": Script(token_s=0.05, window_tokens=2), "broken": Script(fail_at_chunk=2)}
 
@@ -119,17 +125,42 @@ def test_a_connection_that_is_cut_is_said_and_comes_back(page: Page, door: LiveD
 def test_an_utterance_that_fails_is_said(page: Page) -> None:
     page.speak(TEXT, voice="broken")
     assert "The speech broke off" in page.verdict()
+    page.speak("...", voice="anna")
+    assert "It was not spoken" in page.verdict()
     page.speak(TEXT, voice="anna")
     assert UNBROKEN in page.verdict()
 
 
 def test_a_scripted_model_writes_while_it_is_heard(page: Page) -> None:
-    page.evaluate("heard.length = 0; document.getElementById('voice').value = 'anna'")
+    page.evaluate("document.getElementById('voice').value = 'anna'")
     page.browser.click("#prompts button")
     page.until("gapless.player.played > 2400 && gapless.utterance.sent.length > 20")
     assert page.evaluate("gapless.utterance.sent.at(-1).characters") > 0  # it still writes
     page.browser.press("Escape")
     page.verdict()
+
+
+def test_it_works_under_its_own_policy_and_fits_every_window(browser: Browser, door: LiveDoor) -> None:
+    """After a long word and a verdict, in the dark and in the light, with everything open."""
+    page = Page(browser)
+    page.visit(door.url, listen=False)
+    page.evaluate("window.refused = 0; addEventListener('securitypolicyviolation', () => refused += 1)")
+    page.speak(f"Hello {'x' * 200}", voice="anna")
+    page.until("gapless.player.played > 4800")
+    page.browser.press("Escape")
+    assert "You stopped it" in page.verdict()
+    assert page.evaluate("refused") == 0
+    page.evaluate("document.getElementById('more').open = true")
+    for dark, width in product((False, True), (320, 375, 768, 1280, 2000)):
+        browser.resize(width, dark=dark)
+        assert page.evaluate(WIDER_THAN_THE_WINDOW) <= 0, width
+        colour = page.evaluate(COLOURS)
+        for ink, back in product(("ink", "soft"), ("page", "card")):
+            assert contrast(colour[ink], colour[back]) >= 4.5, (ink, back, dark)
+        for back in ("good-back", "fair-back", "bad-back", "mark"):
+            assert contrast(colour["ink"], colour[back]) >= 7, (back, dark)
+        for hue in HUES:
+            assert contrast(colour[hue], colour["track"]) >= 2.3, (hue, dark)
 
 
 def test_tabs_do_not_disturb_each_other(browser: Browser, door: LiveDoor) -> None:
