@@ -21,14 +21,14 @@ from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usa
 from engine.scheduling.admission import Admission
 from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.contention import due_ns
-from engine.scheduling.deadlines import Deadlines
+from engine.scheduling.deadlines import NS_PER_S, Deadlines
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.flow_choice import FlowChoice
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.places import Places
 from engine.scheduling.running import FlowJob, Report, RunningUtterance, VocoderJob
 from engine.scheduling.wakeups import Stage, Wakeups
-from engine.scheduling.windows import largest_peek
+from engine.scheduling.windows import COMFORT_S, largest_peek
 
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
 SNAPSHOT_NS = 20_000_000  # that what is told of the whole may be old
@@ -192,14 +192,13 @@ class Scheduler:
 
     def to_feed(self, stepping: Sequence[RunningUtterance]) -> RunningUtterance | None:
         """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first.
-        Who has heard something waits while one that steps has heard nothing yet and is due sooner: each of its steps
-        would wait for a text."""
+        Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a
+        text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
         first = min(feeding, key=due_ns, default=None)
-        if first is None or not first.runs_out_ns:
+        if first is None or first.runs_out_ns < now_ns() + COMFORT_S * NS_PER_S:
             return first
-        waiting = [running for running in stepping if not running.runs_out_ns]
-        return None if any(due_ns(one) < due_ns(first) for one in waiting) else first
+        return None if any(not one.runs_out_ns for one in stepping) else first
 
     def to_step(self) -> list[RunningUtterance]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many

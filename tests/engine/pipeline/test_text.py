@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from engine.clock import now_ns
 from engine.messages import AudioChunk, FlushDone, Utterance, Warned
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import FlushMark
@@ -124,7 +125,7 @@ def test_the_next_steps_of_one_who_has_heard_nothing_wait_for_nobodys_text() -> 
     for name in ("heard", "waits"):
         Caller(scheduler, name).update(lambda running: setattr(running, "row", object()))
     heard, waits = scheduler._running["heard"], scheduler._running["waits"]
-    heard.runs_out_ns, waits.begun_ns = 5_000_000_000, 1
+    heard.runs_out_ns, waits.begun_ns = now_ns() + 5_000_000_000, 1
     assert scheduler.to_feed([]) is waits
     waits.decoding = object()  # type: ignore[assignment]
     assert scheduler.to_feed([waits]) is None
@@ -135,6 +136,20 @@ def test_the_next_steps_of_one_who_has_heard_nothing_wait_for_nobodys_text() -> 
     del scheduler._running["new"]
     waits.runs_out_ns = 1_000_000_000
     assert scheduler.to_feed([waits]) is heard
+
+
+def test_whoever_runs_out_is_not_kept_waiting_for_those_who_have_heard_nothing() -> None:
+    """Among hundreds there is always one who has heard nothing. Second segments were begun when their listeners had
+    almost run out, and came a second late."""
+    scheduler = Scheduler(CONFIG)
+    for name in ("heard", "waits"):
+        Caller(scheduler, name).update(lambda running: setattr(running, "row", object()))
+    heard, waits = scheduler._running["heard"], scheduler._running["waits"]
+    waits.begun_ns, waits.decoding = now_ns() - 150_000_000, object()  # type: ignore[assignment]
+    heard.runs_out_ns = now_ns() + 300_000_000
+    assert scheduler.to_feed([waits]) is heard
+    heard.runs_out_ns = now_ns() + 1_000_000_000
+    assert scheduler.to_feed([waits]) is None
 
 
 def test_markup_is_read_and_what_was_dropped_is_told_before_the_end(pipeline: Pipeline) -> None:

@@ -155,7 +155,9 @@ def test_windows_are_those_that_a_slow_and_obvious_scheduler_would_run(
         with scheduler.lock:
             expected = obvious_jobs(scheduler, now)
             jobs = [(job.running.request.id, job.window) for job in scheduler.next_flow_jobs(now)[0]]
-            assert jobs == expected
+            assert jobs == expected[: len(jobs)]
+            enough = scheduler.choice.batch_of(expected[0][1]) if expected else 0
+            assert len(jobs) >= min(len(expected), enough)
         n_jobs += len(jobs)
     assert n_jobs > 50
 

@@ -28,11 +28,11 @@ def plan(head: SegmentStatus, machine: Machine = MACHINE) -> Window | float | No
 
 def test_a_window_waits_while_the_listener_has_enough() -> None:
     wait_s = plan(RUNNING)
-    assert wait_s == pytest.approx(1.0 - MACHINE.window_s(6) - SLACK_S)
+    assert wait_s == pytest.approx(1.0 - MACHINE.window_s(7) - SLACK_S)
 
 
 def test_a_window_runs_when_its_audio_would_come_late_otherwise() -> None:
-    assert plan(replace(RUNNING, lead_s=0.06)) == Window(n_new=6, lookahead=3, final=False), "7 is none of the sizes"
+    assert plan(replace(RUNNING, lead_s=0.06)) == Window(n_new=7, lookahead=3, final=False)
 
 
 def test_others_in_front_make_a_window_run_sooner() -> None:
@@ -108,7 +108,7 @@ def test_a_batch_costs_less_than_its_windows_one_by_one() -> None:
     assert isinstance(alone, Window)
     assert isinstance(together, Window)
     assert alone.n_new < 10 < together.n_new
-    waits = replace(RUNNING, lead_s=0.2, others=30)
+    waits = replace(RUNNING, lead_s=0.15, others=30)
     assert isinstance(plan(waits, replace(BATCHING, flow_batch=1.0)), Window)
     assert isinstance(plan(waits, BATCHING), float)
 
