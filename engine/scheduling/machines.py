@@ -13,12 +13,12 @@ from dataclasses import replace
 
 from engine.scheduling import windows
 from engine.scheduling.estimates import Estimates
-from engine.scheduling.playback import Machine, Reserves
+from engine.scheduling.playback import Machine
 from engine.scheduling.timing import Timing
 
-STEP = 0.06  # of a cost, from one rounded cost to the next
-ABOUT = 0.06  # of a rounded cost: so much more or less is still the same
+STEP, BATCH_STEP = 0.06, 0.25  # of a cost, and of the size of batches, from one rounded value to the next
 REMEMBERED = 64  # machines
+STEPS = (STEP,) * 6 + (BATCH_STEP,) * 2
 _LEAST_S = 1e-7  # of a cost: what is less is nothing
 
 
@@ -29,19 +29,17 @@ class Machines:
         self._costs: tuple[float, ...] = ()
         self._rounded: tuple[float, ...] = ()
         self._known: dict[tuple[tuple[float, ...], bool], Machine] = {}
-        self._reserves: dict[tuple[tuple[float, ...], bool], Reserves] = {}  # by what they depend on
 
     def now(self, *, rescues: bool) -> Machine:
         """`rescues`: whether windows may do without some of their lookahead."""
         costs = self._now()
         if costs != self._costs:
             before = self._rounded or (0.0,) * len(costs)
-            self._costs, self._rounded = costs, tuple(map(_rounded, costs, before))
+            self._costs, self._rounded = costs, tuple(map(_rounded, costs, before, STEPS))
         key = self._rounded, rescues
         if (machine := self._known.get(key)) is None:
             if len(self._known) == REMEMBERED:
                 self._known.clear()
-                self._reserves.clear()
             machine = self._known[key] = self._made(rescues)
         return machine
 
@@ -62,8 +60,7 @@ class Machines:
 
     def _made(self, rescues: bool) -> Machine:
         timing = self._timing
-        *alone, flow_batch, vocoder_batch = self._rounded
-        token_s, begin_s, flow_1, flow_n, vocoder_1, vocoder_n = alone
+        token_s, begin_s, flow_1, flow_n, vocoder_1, vocoder_n, flow_batch, vocoder_batch = self._rounded
         machine = Machine(
             token_s=token_s,
             begin_s=begin_s,
@@ -76,7 +73,6 @@ class Machines:
             held_back_s=timing.held_back_samples / timing.sample_rate,
             lookahead=timing.lookahead,
             largest=timing.largest,
-            reserves=self._reserves.setdefault((tuple(alone), rescues), {}),
         )
         return replace(machine, spare_lookahead=windows.spare_lookahead(machine)) if rescues else machine
 
@@ -88,7 +84,8 @@ def _table(of_one_s: float, of_largest_s: float, largest: int) -> Callable[[int]
     return [fixed_s + slope_s * tokens for tokens in range(largest + 1)].__getitem__
 
 
-def _rounded(cost: float, before: float) -> float:
-    if abs(cost - before) <= ABOUT * before and before:
+def _rounded(cost: float, before: float, step: float) -> float:
+    """A cost that has just left its step is still in it."""
+    if before and abs(cost - before) <= step * before:
         return before
-    return math.exp(round(math.log(cost) / STEP) * STEP) if cost > _LEAST_S else 0.0
+    return math.exp(round(math.log(cost) / step) * step) if cost > _LEAST_S else 0.0

@@ -72,7 +72,7 @@ class Machine:
     lookahead: int  # tokens
     largest: int  # window
     spare_lookahead: int = 0  # tokens of it that a window may do without, to be in time
-    reserves: Reserves = field(default_factory=dict, repr=False)
+    reserves: Reserves = field(default_factory=dict, init=False, repr=False)
 
     @property
     def least_lookahead(self) -> int:
