@@ -102,11 +102,16 @@ class FlowChoice:
         """How long the most urgent window may wait for others that could be run with it."""
         wait_s = COLLECT_S - (now - self.ran_ns) / NS_PER_S
         one, _, window = found[0]
-        if wait_s <= 0 or running == 1 or not self.config.by_deadline or self._estimates.flow_is_full:
+        if wait_s <= 0 or running == 1 or not self._gains_by_company or self._estimates.flow_is_full:
             return 0.0
         if not one.first_chunk_ns or one.runs_out_ns - now < IN_NO_HURRY_NS:
             return 0.0
         return wait_s if len(found) < self.batch_of(window) else 0.0
+
+    @property
+    def _gains_by_company(self) -> bool:
+        """Not a processor: what a run costs there is little beside its windows."""
+        return self.config.by_deadline and self.config.batch_tokens is None
 
     def _hurries(self, heads: Sequence[Head], now: int) -> bool:
         """Whether somebody's tokens have come for whom the others do not wait for company."""
