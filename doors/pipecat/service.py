@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
-from pipecat.frames.frames import CancelFrame, EndFrame, Frame, TTSAudioRawFrame
+from pipecat.frames.frames import (
+    AggregatedTextFrame,
+    CancelFrame,
+    EndFrame,
+    Frame,
+    TTSAudioRawFrame,
+    TTSTextFrame,
+)
 from pipecat.processors.frame_processor import FrameProcessorSetup
 from pipecat.services.tts_service import TextAggregationMode, TTSService
 from pipecat.transcriptions.language import Language
+from pipecat.utils.context.word_timestamp_tracker import WordTimestamp
 from pipecat.utils.errors import ErrorCategory
 from pipecat.utils.tracing.service_decorators import traced_tts
 
 from gapless.client import DEFAULT_ADDRESS, Chunk, ClientError, TimedText, Tls
 from gapless.doors.agents import Connection, Turn, Unsaid
 
+from .context import Context
 from .errors import category_of
 from .settings import GaplessTTSSettings
 
 TRIES = 3  # of a turn whose server is busy or gone, before it has sounded; as pipecat's own connections try
 QUIET_S = 10.0  # after which pipecat ends a context that gets nothing
-
-
-@dataclass
-class _Context:
-    """An audio context of pipecat: a turn, and the task that speaks it."""
-
-    turn: Turn
-    task: asyncio.Task[None] | None = None
-    is_over: bool = False
-    sounded_s: float = 0.0  # of the whole turn
-    reopened_s: float = 0.0  # so much had sounded when pipecat began to count anew
 
 
 class GaplessTTSService(TTSService):
@@ -85,7 +81,7 @@ class GaplessTTSService(TTSService):
         )
         self._connection = Connection(address, tls=tls, token=token)
         self._timeout_s = timeout_s
-        self._contexts: dict[str, _Context] = {}
+        self._contexts: dict[str, Context] = {}
 
     def can_generate_metrics(self) -> bool:
         """TTFB, TTFA and usage are measured."""
@@ -127,6 +123,14 @@ class GaplessTTSService(TTSService):
         self._context(context_id).turn.push(text)
         yield None
 
+    async def append_to_audio_context(self, context_id: str | None, frame: Frame | WordTimestamp | None) -> None:
+        """Words go behind the announcement of their sentence."""
+        await super().append_to_audio_context(context_id, frame)
+        if context_id and self.audio_context_available(context_id) and _is_announcement(frame):
+            context = self._context(context_id)
+            context.announce(frame.text)
+            await self._give_words(context_id, context)
+
     async def on_turn_context_completed(self) -> None:
         """The text of the turn is complete. Pipecat flushes only contexts that have not been quiet for long."""
         await self.flush_audio(self._turn_context_id)
@@ -136,6 +140,8 @@ class GaplessTTSService(TTSService):
         """The text of the context is complete."""
         if context := self._contexts.get(context_id or ""):
             context.turn.end()
+            context.announce(None)
+            await self._give_words(context_id or "", context)
 
     async def on_audio_context_interrupted(self, context_id: str) -> None:
         """Cancels the turn: the service is free within a token."""
@@ -154,15 +160,17 @@ class GaplessTTSService(TTSService):
     def _classify_error(self, exception: Exception) -> ErrorCategory | None:
         return category_of(exception) if isinstance(exception, ClientError) else None
 
-    def _context(self, context_id: str) -> _Context:
+    def _context(self, context_id: str) -> Context:
         if context_id not in self._contexts:
             options = self._settings.options(self.sample_rate)
             turn = Turn(self._connection, options, timeout_s=self._timeout_s, tries=TRIES)
-            context = self._contexts[context_id] = _Context(turn)
+            context = self._contexts[context_id] = Context(turn)
+            if not self._is_streaming_tokens:
+                context.announce(None)
             context.task = self.create_task(self._speak(context_id, context), f"gapless-turn-{context_id}")
         return self._contexts[context_id]
 
-    async def _speak(self, context_id: str, context: _Context) -> None:
+    async def _speak(self, context_id: str, context: Context) -> None:
         try:
             async with aclosing(context.turn.speak()) as spoken:
                 async for event in spoken:
@@ -170,7 +178,8 @@ class GaplessTTSService(TTSService):
                         case Chunk():
                             await self._sound(context_id, context, event.data)
                         case TimedText() if event.word:
-                            await self._say(context_id, context, event)
+                            context.say(event)
+                            await self._give_words(context_id, context)
                         case Unsaid():
                             silence = bytes(2 * round(event.duration_s * self.sample_rate))
                             await self._sound(context_id, context, silence)
@@ -183,18 +192,15 @@ class GaplessTTSService(TTSService):
         else:
             self._contexts.pop(context_id, None)
 
-    async def _sound(self, context_id: str, context: _Context, data: bytes) -> None:
+    async def _sound(self, context_id: str, context: Context, data: bytes) -> None:
         frame = TTSAudioRawFrame(data, self.sample_rate, 1, context_id=context_id)
         await self.append_to_audio_context(context_id, frame)
         context.sounded_s += frame.num_frames / self.sample_rate
 
-    async def _say(self, context_id: str, context: _Context, said: TimedText) -> None:
-        """What was rewritten as one, such as "3:45 p.m.", is several words to pipecat."""
-        words = said.word.split()
-        length_s = (said.end_s - said.start_s) / len(words)
-        start_s = said.start_s - context.reopened_s
-        times = [(word, start_s + n * length_s) for n, word in enumerate(words)]
-        await self.add_word_timestamps(times, context_id)
+    async def _give_words(self, context_id: str, context: Context) -> None:
+        async with context.adding:
+            if due := context.due():
+                await self.add_word_timestamps(due, context_id)
 
     async def _forget(self, context_id: str) -> None:
         context = self._contexts.pop(context_id, None)
@@ -205,3 +211,8 @@ class GaplessTTSService(TTSService):
         for context_id in list(self._contexts):
             await self._forget(context_id)
         await self._connection.close()
+
+
+def _is_announcement(frame: Frame | WordTimestamp | None) -> TypeGuard[AggregatedTextFrame]:
+    """Of a sentence that will be spoken."""
+    return isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame) and frame.will_be_spoken
