@@ -24,6 +24,7 @@ STOOD_STILL_S = 6.0
 GOES_ON = {"OK"}
 BROKEN = {"UNAVAILABLE ENGINE_BROKEN"}
 ITS_OWN = {"INTERNAL UTTERANCE_FAILED"}
+NO_MEMORY = {"RESOURCE_EXHAUSTED OUT_OF_MEMORY"}
 CUT = {"UNAVAILABLE", "CANCELLED"}  # nobody was left to say more
 
 
@@ -155,7 +156,12 @@ KINDS: dict[str, Kind] = {
     "flow_fails": Kind(strike=ordered("fail", "flow"), victims=ITS_OWN),
     "vocoder_fails": Kind(strike=ordered("fail", "vocoder"), victims=ITS_OWN),
     "flow_every_third": Kind(strike=ordered("fail", "flow", every=3, times=FOR_EVER), victims=ITS_OWN | GOES_ON),
-    "flow_out_of_memory": Kind(strike=ordered("memory", "flow"), victims={"RESOURCE_EXHAUSTED OUT_OF_MEMORY"}),
+    **{
+        f"{stage}_out_of_memory": Kind(strike=ordered("memory", stage, times=FOR_EVER), victims=NO_MEMORY)
+        for stage in ("text", "t3_prefill", "flow", "vocoder")
+    },
+    "t3_out_of_memory": Kind(strike=ordered("memory", "t3"), victims=NO_MEMORY, neighbour=NO_MEMORY | GOES_ON),
+    "flow_out_of_memory_once": Kind(strike=ordered("memory", "flow")),
     "flow_slow": Kind(strike=ordered("slow", "flow", seconds=1.5, times=2)),
     "t3_slow": Kind(strike=ordered("slow", "t3", seconds=0.05, times=60)),
     "vocoder_slow": Kind(strike=ordered("slow", "vocoder", seconds=1.0, times=2)),
@@ -172,8 +178,8 @@ KINDS: dict[str, Kind] = {
     ),
     "no_more_memory": Kind(
         strike=ordered("address_space", seconds=3.0),
-        victims={"OK", "RESOURCE_EXHAUSTED OUT_OF_MEMORY"},
-        neighbour={"OK", "RESOURCE_EXHAUSTED OUT_OF_MEMORY"},
+        victims=GOES_ON | NO_MEMORY,
+        neighbour=GOES_ON | NO_MEMORY,
         spoils=True,
     ),
     # ------------------------------------------------------------------ a stage's own: the process goes

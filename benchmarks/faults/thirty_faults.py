@@ -66,6 +66,7 @@ async def run(kind: Kind, name: str, running: Breakable) -> Seen:
             seen.gone_s = time.monotonic() - struck_s
         seen.neighbour = await neighbour
         if kind.exit_status is None:
+            running.order("forget")
             seen.later = await _later(running.address)
     seen.wrong = kind.wrong(seen.victims, seen.neighbour, seen.later, seen.exit_status, seen.gone_s)
     return seen

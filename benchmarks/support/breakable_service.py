@@ -160,6 +160,11 @@ def _seeds(first: Any) -> list[int]:
     return [one.key[0] if hasattr(one, "key") else one.seed for one in many]
 
 
+def _forget(orders: _Orders, order: _Order) -> None:
+    """No order that was given before strikes any more."""
+    orders.armed.clear()
+
+
 def _poison(orders: _Orders, order: _Order) -> None:
     """The weights of a network become values that are no numbers."""
     import torch
@@ -211,6 +216,7 @@ def _clock(orders: _Orders, order: _Order) -> None:
 
 
 _PROCESS: dict[str, Callable[[_Orders, _Order], None]] = {
+    "forget": _forget,
     "poison": _poison,
     "hang_voices": _hang_voices,
     "block_loop": _block_loop,

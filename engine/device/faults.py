@@ -5,17 +5,30 @@ torch has classes for some of these and only sentences for the others, as the al
 
 from __future__ import annotations
 
+import errno
+
 import torch
 
 from engine.errors import GaplessError, OutOfMemory, UtteranceFailed
 
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED")
+_NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "_STATUS_ALLOC_FAILED",
+    "could not create a memory",  # oneDNN, as the next one: what it creates is small, but for its scratchpad
+    "could not create a primitive",
+    "can't start new thread",  # whose stack finds no room
+)
 _DEVICE_GONE = ("CUDA error", "CUDA driver error", "device-side assert", "CUBLAS_STATUS_", "CUDNN_STATUS_", "MPS error")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """A smaller piece of work, or the same one later, may find room."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _says(error, _NO_MEMORY)
+    refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return refused or isinstance(error, MemoryError | torch.OutOfMemoryError) or _says(error, _NO_MEMORY)
 
 
 def is_device_fault(error: BaseException) -> bool:

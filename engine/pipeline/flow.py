@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from engine.clock import now_ns
-from engine.device.faults import reported
+from engine.device.faults import is_out_of_memory, reported
 from engine.messages import ChunkTimings
 from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work, together
@@ -69,14 +69,15 @@ class FlowRunner(Runner):
         running = job.running
         return running.flow or self._stage.open(running.voice, running.accepted.seed)
 
-    def _guard(self, jobs: list[FlowJob], work: Callable[[list[FlowJob]], None]) -> None:
-        """Catches what the stage raises, which ends one utterance. The windows of a failed batch are tried alone."""
+    def _guard(self, jobs: list[FlowJob], work: Callable[[list[FlowJob]], None], *, again: bool = True) -> None:
+        """Catches what the stage raises, which ends one utterance. The windows of a failed batch are tried alone, and
+        `again`, once, what found no memory."""
         try:
             work(jobs)
         except Exception as error:
-            if len(jobs) > 1:
+            if len(jobs) > 1 or (again and is_out_of_memory(error)):
                 for job in jobs:
-                    self._guard([job], work)
+                    self._guard([job], work, again=len(jobs) > 1)
                 return
             running = jobs[0].running
             log.exception("the flow failed on utterance %s", running.request.id)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from opentelemetry.context import Context
 
 from engine.clock import now_ns
-from engine.device.faults import reported
+from engine.device.faults import is_out_of_memory, reported
 from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
 from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work, together
@@ -69,16 +69,17 @@ class VocoderRunner(Runner):
         running = job.running
         return running.vocoder or self._stage.open(running.voice, running.accepted.seed)
 
-    def _speak(self, jobs: list[VocoderJob]) -> None:
-        """Catches what the stage raises, which ends one utterance. Each piece of a batch that failed is tried alone."""
+    def _speak(self, jobs: list[VocoderJob], *, again: bool = True) -> None:
+        """Catches what the stage raises, which ends one utterance. The pieces of a failed batch are tried alone, and
+        `again`, once, what found no memory."""
         try:
             done = self._run(jobs)
         except Exception as error:
-            if len(jobs) == 1:
+            if len(jobs) == 1 and not (again and is_out_of_memory(error)):
                 self._fail(jobs[0].running, error)
                 return
             for job in jobs:
-                self._speak([job])
+                self._speak([job], again=len(jobs) > 1)
             return
         for one in done:
             try:

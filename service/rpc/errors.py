@@ -206,6 +206,7 @@ _STORAGE_FULL = _Rule(
 _FILES_EXHAUSTED = _Rule(
     OSError, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_FILES", "this server has too many files and connections open; wait"
 )
+_MEMORY_EXHAUSTED = _Rule(OSError, code_pb2.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", _NO_MEMORY)
 _BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL", "internal error")
 
 
@@ -243,6 +244,8 @@ def _rule(error: Exception) -> _Rule:
         return _STORAGE_FULL
     if isinstance(cause, OSError) and cause.errno in _NO_DESCRIPTOR:
         return _FILES_EXHAUSTED
+    if isinstance(cause, OSError) and cause.errno == errno.ENOMEM:
+        return _MEMORY_EXHAUSTED
     return next((rule for rule in _RULES if isinstance(error, rule.error)), _BUG)
 
 

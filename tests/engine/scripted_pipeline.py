@@ -95,9 +95,14 @@ class Caller:
 
 class Pipeline:
     def __init__(
-        self, tokens: ScriptedTokens, mel: ScriptedMel, config: SchedulerConfig = CONFIG, together: bool = False
+        self,
+        tokens: ScriptedTokens,
+        mel: ScriptedMel,
+        config: SchedulerConfig = CONFIG,
+        together: bool = False,
+        sound: ScriptedSound | None = None,
     ) -> None:
-        self.tokens, self.mel, self.sound = tokens, mel, ScriptedSound()
+        self.tokens, self.mel, self.sound = tokens, mel, sound or ScriptedSound()
         self.scheduler = Scheduler(config)
         t3, flow = T3Runner(self.scheduler, tokens), FlowRunner(self.scheduler, mel)
         vocoder, text = VocoderRunner(self.scheduler, self.sound), TextRunner(self.scheduler, tokens)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 import torch
 
@@ -21,6 +23,18 @@ def test_what_the_allocator_of_a_cpu_says_is_out_of_memory() -> None:
 def test_memory_of_python_and_of_a_device(error: Exception) -> None:
     assert is_out_of_memory(error)
     assert not is_device_fault(error)
+
+
+def test_a_system_that_has_no_memory_says_so_in_many_ways() -> None:
+    """Some of them ended as a fault of the engine: INTERNAL, where the caller may come again."""
+    for error in (
+        RuntimeError("could not create a primitive"),
+        RuntimeError("could not create a memory object"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+    ):
+        assert isinstance(reported(error, "the text"), OutOfMemory), error
 
 
 @pytest.mark.parametrize(

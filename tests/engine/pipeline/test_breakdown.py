@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from engine.errors import EngineBroken, Fault, UtteranceFailed
+from engine.errors import EngineBroken, Fault, OutOfMemory, UtteranceFailed
 from engine.messages import Event, Failed, Finished
 from engine.pipeline import breakdown
 from engine.pipeline.breakdown import FAILURES_IN_A_ROW
 from engine.scheduling import running as changes
+from engine.scheduling.jobs import FlowWork, VocoderWork
 from engine.watchdog import Watchdog
-from tests.engine.scripted import ScriptedMel, ScriptedTokens
+from tests.engine.scripted import ScriptedMel, ScriptedSound, ScriptedTokens
 from tests.engine.scripted_pipeline import Caller, Pipeline
 
 BREAKS = {"T3's text": "It @ is.", "T3's step": "It # is.", "flow": "It ! is.", "vocoder": "It $ is."}
@@ -62,6 +65,49 @@ def test_a_stage_that_fails_now_and_then_goes_on(pipeline: Pipeline, stage: str)
         assert isinstance(said(pipeline, f"bad {index}", BREAKS[stage]), Failed)
         assert isinstance(said(pipeline, f"good {index}", "All is well."), Finished)
     assert not pipeline.scheduler.closed
+
+
+class ShortOfMemory(ScriptedMel):
+    """Finds none at its first `misses` windows."""
+
+    def __init__(self, misses: int) -> None:
+        super().__init__()
+        self.misses = misses
+
+    def run(self, states: Sequence[int], works: Sequence[FlowWork]) -> list[tuple[list[int], int]]:
+        self.misses -= 1
+        if self.misses >= 0:
+            raise RuntimeError("could not create a primitive")
+        return super().run(states, works)
+
+
+class SoundShortOfMemory(ScriptedSound):
+    """The same of a vocoder."""
+
+    def __init__(self, misses: int) -> None:
+        super().__init__()
+        self.misses = misses
+
+    def run(self, states: Sequence[int], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], int]]:
+        self.misses -= 1
+        if self.misses >= 0:
+            raise MemoryError
+        return super().run(states, works)
+
+
+@pytest.mark.parametrize("stage", ["flow", "vocoder"])
+@pytest.mark.parametrize(("misses", "end"), [(1, Finished), (2, Failed)])
+def test_work_that_finds_no_memory_is_tried_once_more(stage: str, misses: int, end: type[Event]) -> None:
+    """oneDNN remembers that it had no memory for a primitive: the first utterance after a shortage failed, too."""
+    mel = ShortOfMemory(misses) if stage == "flow" else ScriptedMel()
+    sound = SoundShortOfMemory(misses) if stage == "vocoder" else ScriptedSound()
+    pipeline = Pipeline(ScriptedTokens(), mel, sound=sound)
+    last = said(pipeline, "first", "Hello.")
+    assert isinstance(last, end)
+    if isinstance(last, Failed):
+        assert isinstance(last.error, OutOfMemory)
+    assert isinstance(said(pipeline, "second", "Hello."), Finished)
+    pipeline.close()
 
 
 class LostDevice(ScriptedMel):

@@ -75,6 +75,7 @@ KINDS = {
     "not writable": (storage_error(errno.EACCES), grpc.StatusCode.FAILED_PRECONDITION, "STORAGE_NOT_WRITABLE"),
     "no descriptors": (OSError(errno.EMFILE, SECRET), grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_FILES"),
     "out of memory": (MemoryError(SECRET), grpc.StatusCode.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY"),
+    "refused by the system": (OSError(errno.ENOMEM, SECRET), grpc.StatusCode.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY"),
     "device out of memory": (OutOfMemory(SECRET), grpc.StatusCode.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY"),
     "utterance": (UtteranceFailed(SECRET), grpc.StatusCode.INTERNAL, "UTTERANCE_FAILED"),
     "engine": (ModelError(SECRET), grpc.StatusCode.INTERNAL, "ENGINE_FAILED"),
