@@ -148,7 +148,12 @@ async def converse(tts: TTS, script: Sequence[Line] = SCRIPT) -> tuple[list[Said
     """All turns, one after the other."""
     output = FileOutput(tts.sample_rate)
     synchronizer = TranscriptSynchronizer(next_in_chain_audio=output, next_in_chain_text=Captions())
-    session = AgentSession(llm=ScriptedModel(script), tts=tts, use_tts_aligned_transcript=True)
+    session = AgentSession(
+        llm=ScriptedModel(script),
+        tts=tts,
+        use_tts_aligned_transcript=True,
+        turn_handling={"interruption": {"resume_false_interruption": False}},  # nobody listens to the user here
+    )
     session.output.audio, session.output.transcription = synchronizer.audio_output, synchronizer.text_output
     await session.start(Agent(instructions="You are the ship's computer."), record=False)
     said = []
