@@ -143,7 +143,7 @@ class FlowRunner(Runner):
             room_ns=running.room_ns,
             wanted_ns=running.wanted_ns,
         )
-        running.room_ns = running.wanted_ns = 0
+        running.room_ns = running.wanted_ns = running.look_again_ns = 0
         segment.advance(window.n_new)
         running.n_windows += 1
         running.segment_windows += 1

@@ -27,21 +27,23 @@ class Contention:
     Made in one pass; what it says of each of them is then a matter of looking it up."""
 
     urgent: int  # how many run out before each could have been given a full window: the first so many
-    _spares_before: list[float]  # the least spare time of the first 0, 1, 2, ... of them, if each takes a short turn
-    _spares_behind: list[float]  # the same of those from 0, 1, 2, ... on, if one of those before them takes none
+    _now: int
+    _turn_ns: int
+    _least_before: list[float]  # of the first 0, 1, 2, ... of them: the least deadline, less the turns before it
+    _least_behind: list[float]  # the same of those from 0, 1, 2, ... on
 
     @staticmethod
     def of(deadlines_ns: Sequence[int], now: int, machine: Machine, least: int) -> Contention:
         """`deadlines_ns`: by `due_ns`, in order. A short turn is a window of `least` tokens."""
-        turn_s = machine.turn_s(least)
+        turn_ns = round(machine.turn_s(least) * NS_PER_S)
         horizon_ns = now + round(len(deadlines_ns) * machine.turn_s(machine.largest) * NS_PER_S)
-        left_s = [(due - now) / NS_PER_S for due in deadlines_ns]
-        before = [left - turn * turn_s for turn, left in enumerate(left_s, 1)]
-        behind = [left - turn * turn_s for turn, left in enumerate(left_s)]
+        left = [due - turns * turn_ns for turns, due in enumerate(deadlines_ns)]
         return Contention(
             urgent=bisect_left(deadlines_ns, horizon_ns),
-            _spares_before=list(accumulate(before, min, initial=math.inf)),
-            _spares_behind=list(accumulate(reversed(behind), min, initial=math.inf))[::-1],
+            _now=now,
+            _turn_ns=turn_ns,
+            _least_before=list(accumulate(left, min, initial=math.inf)),
+            _least_behind=list(accumulate(reversed(left), min, initial=math.inf))[::-1],
         )
 
     def urgent_besides(self, order: int) -> int:
@@ -49,5 +51,7 @@ class Contention:
         return self.urgent - (order < self.urgent)
 
     def spare_s(self, order: int) -> float:
-        """How long the one at place `order` may take before another is late, if all others take short turns then."""
-        return min(self._spares_before[order], self._spares_behind[order + 1])
+        """How long the one at place `order` may take before another is late, if all others take short turns then: those
+        in front of it first, and those behind it a turn sooner than if it took one."""
+        before, behind = self._least_before[order] - self._turn_ns, self._least_behind[order + 1]
+        return (min(before, behind) - self._now) / NS_PER_S

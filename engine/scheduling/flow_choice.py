@@ -68,13 +68,18 @@ class FlowChoice:
         for order, (_, _, one, head) in enumerate(ordered):
             if order > looks:
                 break
+            if now < one.look_again_ns and head.waiting < one.tokens_wanted and not head.closed:
+                wait_s = min(wait_s, (one.look_again_ns - now) / NS_PER_S)
+                continue
             window = self._window(one, head, order, glance)
             if window is None:
                 continue
             if isinstance(window, float):
-                wait_s = min(wait_s, window if head.closed else min(window, LOOK_AGAIN_S))
+                again_s = window if head.closed else min(window, LOOK_AGAIN_S)
+                wait_s = min(wait_s, again_s)
                 one.tokens_wanted = glance.full
                 one.wanted_ns = now + round(window * NS_PER_S)
+                one.look_again_ns = now + round(again_s * NS_PER_S)
             elif not self._finds_room(one, window):
                 one.tokens_wanted = sys.maxsize
             else:

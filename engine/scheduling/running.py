@@ -89,6 +89,7 @@ class RunningUtterance:
     report: Report | None = None  # the listener's latest, not yet looked at; the caller's thread writes it
     listener_reports: bool = False
     tokens_wanted: int = 0  # waiting in the segment at the ledger's head, for the flow to look at it again
+    look_again_ns: int = 0  # until then the flow need not look at it again, unless it has these
     t3_ns: int = 0
     flow_ns: int = 0  # of flow and vocoder
     vocoder_ns: int = 0  # of the vocoder alone
