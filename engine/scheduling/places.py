@@ -21,23 +21,25 @@ LEAST_LATE = 3  # chunks: fewer may be one listener's
 LEAST_CHUNKS = 8  # that are judged by, where so many came
 PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
 RISES_TO = 0.85  # of what it seems to make: few make less of it than many would, whose windows run together
+FALLS_TO = 0.75  # of the places at most: a smaller fall is none
 STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that
 KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
 SATURATED = 0.9  # of its time the busiest thread works: the machine makes what it can
-HOLD_S, BEHIND_S = 1.0, 3.0  # looked back at, to see whether that is less than is heard: to let nobody in, and to fall
+HOLD_S = 1.0  # looked back at, to see whether that is less than is heard, before somebody is let in,
+BEHIND_S = 3.0  # and before places go down: a dip is over by then
 RESERVE_S, POOR = 1.5, 0.25  # of audio: where all but so many listeners have more, making less is no danger
 MADE_S = 1.5  # looked back at, at least, to see what is made: audio leaves in bunches
 OPENED = 0.5  # of a place, from one look to the next: the first moments of an utterance cost most
 AT_ONCE_S = 0.5  # looked back at before places go down, or up to
 AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
-REST_DOWN_S = 1.5  # from any change to the next one down: the last one has to show first
+REST_DOWN_S = 3.0  # from any change to the next one down: the last one has to show first
 REST_UP_S = 4.0  # and to the next one up; twice as long for each time that they fell of late:
 MOST_REST_S = 60.0  # whose machine is taken away again and again had better not count on all of it
 APART_S, LATE_MEMORY_S = 6.0, 180.0  # falls that are closer are one, and are forgotten after so long
-WORTH_IT = 1.15  # times the places: a smaller rise is none
+WORTH_IT = 1.25  # times the places: a smaller rise is none
 MOST_GROWTH = 2.0  # times the places, in one rise: beyond that nothing is known
-MOST_CHANGES, MOST_BEFORE_A_RISE, WITHIN_S = 6, 4, 60.0  # of places; the last two are kept for falls
+MOST_CHANGES, MOST_BEFORE_A_RISE, WITHIN_S = 6, 5, 60.0  # of places; the last one is kept for a fall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,10 @@ class Places:
         return self._open + OPENED
 
     def _in_danger(self, now_s: float) -> bool:
-        return _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - BEHIND_S))
+        if now_s - self._looks[0].at_s < BEHIND_S - LOOK_S:
+            return False
+        looks = self._since(now_s - BEHIND_S)
+        return _are_late(looks) or _falls_behind(looks)
 
     def _made(self, now_s: float) -> float:
         """Seconds of audio that are made in a second."""
@@ -124,9 +129,9 @@ class Places:
         rate = self._made(look.at_s)
         number = max(1, min(self.number - 1, int(PROMISED * rate)))
         are_ending = any(one.running > self.number for one in self._since(look.at_s - MADE_S))
-        if are_ending and number > STILL_ENDING * self.number:
+        if number > (STILL_ENDING if are_ending else FALLS_TO) * self.number:
             return None
-        late, chunks = _late(self._recent(look.at_s))
+        late, chunks = _late(self._since(look.at_s - BEHIND_S))
         made = f"{look.running} utterances got {rate:.1f} s of audio a second"
         return number, f"{made}, and {late} of {chunks} chunks were late for their plan"
 
