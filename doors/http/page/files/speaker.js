@@ -83,7 +83,7 @@ export class Speaker {
 
   #onState(state, detail) {
     if (state === "ready") this.ready = detail;
-    if (state === "closed" && this.speaks && !this.utterance.finished) {
+    if (state !== "ready" && this.speaks && !this.utterance.finished && !this.utterance.error) {
       this.#break({ message: "The connection to the service was lost." });
     }
     this.tell("state", { state, detail });
