@@ -79,7 +79,7 @@ lock: $(VENV)/.dev  ## pin what the image and the tests install, newest versions
 sequences: $(VENV)/.dev  ## play 100,000 random sequences of calls against a scripted engine and 2,000 against the embedded voice
 	GAPLESS_SEQUENCES=100000 $(BIN)/python -m pytest -s tests/service/test_sequences.py
 
-page: $(VENV)/.dev  ## hear the page in eight tabs of a browser at once, and look at it after a good, a slow and a broken utterance
+page: $(VENV)/.dev  ## hear the page in eight tabs of a browser at once, and take pictures of it in four sizes
 	GAPLESS_TABS=8 $(BIN)/python -m pytest -s tests/doors/http/page
 	$(BIN)/python -m benchmarks.attribution.browser_page --out out/browser
 

@@ -1,10 +1,11 @@
-"""What does the door's page look like after a good, a slow and a broken utterance?
+"""What does the door's page look like while it speaks, and after a good, a slow and a broken utterance?
 
 A real service speaks them, the page plays them in headless Chromium, and its pictures are taken.
 
     python -m benchmarks.attribution.browser_page --out out/browser       # all of them, in four sizes, light and dark
-    python -m benchmarks.attribution.browser_page --images docs/images    # the good one, for README and docs
+    python -m benchmarks.attribution.browser_page --images docs/images    # the one that speaks, for README and docs
 
+    speaking   a scripted language model writes its answer, which is heard already
     good       the embedded voice as it is
     throttled  T3 gives a token every 52 ms, 1.3 times as slowly as it is spoken
     broken     the server's event loop stands still for 1 s, soon after the speech began
@@ -15,11 +16,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from benchmarks.support.browser import Browser, chromium
 from benchmarks.support.door_process import http_door
-from benchmarks.support.faulty_service import LOOP, Service, faulty_service
+from benchmarks.support.faulty_service import LOOP, faulty_service
 from benchmarks.support.open_page import OpenPage
 from benchmarks.support.throttle import Throttle
 
@@ -28,42 +30,52 @@ TEXT = (
 )
 SIZES = {"phone": 375, "tablet": 768, "desktop": 1280, "wide": 1920}
 LOOKS = {"light": False, "dark": True}
-CASES = ("good", "throttled", "broken")
+SPEAKING = "speaking"
+CASES = (SPEAKING, "good", "throttled", "broken")
 SLOW = Throttle(token_s=0.052)
-BLOCK_AFTER_S, BLOCK_S = 0.15, 1.0
+SPOKEN_S = 3.5  # of the answer that is under way
+BLOCK_AFTER_S, BLOCK_S = 0.1, 1.0
 TRIES = 5
 CLEAN = "Nothing was late"
 
 
 @contextmanager
-def served(case: str) -> Iterator[tuple[Service, str]]:
-    """The service, and the URL of the door in front of it."""
+def shown(browser: Browser, case: str) -> Iterator[str]:
+    """The page during the utterance, or after it; yields what it says. Tried again where the machine was busy."""
     throttle = SLOW if case == "throttled" else None
     with faulty_service(embedded=True, throttle=throttle) as service, http_door(service.address) as url:
-        yield service, url
-
-
-def spoken(browser: Browser, case: str) -> str:
-    """Leaves the page as it is after an utterance like the case; gives its verdict. Tried again where the machine was
-    busy."""
-    with served(case) as (service, url):
         page = OpenPage(browser, url)
+        if case == SPEAKING:
+            page.ask(1)
+            page.until(f"gapless.player.played > {SPOKEN_S} * gapless.player.rate")
+            yield "under way"
+            return
         for _ in range(TRIES):
+            page.speak(TEXT, voice="anna", seed="7")
             if case == "broken":
                 service.arm(LOOP, after_s=BLOCK_AFTER_S, for_s=BLOCK_S)
-            page.speak(TEXT, voice="anna", seed="7")
             words = page.verdict()
             if case != "good" or CLEAN in words:
                 break
-        return words
+        yield words
 
 
 def picture(browser: Browser, width: int, dark: bool, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     browser.resize(width, dark=dark)
     browser.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     shot = browser.shoot()
     path.write_bytes(shot.png)
     print(f"{path}" + (f": {shot.overflow_px} px too wide" if shot.overflow_px > 0 else ""))
+
+
+def photograph(browser: Browser, case: str, out: Path | None, images: Path | None) -> None:
+    for look, dark in LOOKS.items():
+        if images and case == SPEAKING:
+            picture(browser, SIZES["desktop"], dark, images / f"page-{look}.png")
+    for (size, width), (look, dark) in product(SIZES.items() if out else (), LOOKS.items()):
+        assert out is not None
+        picture(browser, width, dark, out / f"{case}-{size}-{look}.png")
 
 
 def main() -> None:
@@ -73,14 +85,9 @@ def main() -> None:
     arguments = parser.parse_args()
     with chromium() as browser:
         for case in CASES if arguments.out else CASES[:1]:
-            print(f"{case}: {' '.join(spoken(browser, case).split())}")
-            for look, dark in LOOKS.items():
-                if arguments.out:
-                    arguments.out.mkdir(parents=True, exist_ok=True)
-                    for size, width in SIZES.items():
-                        picture(browser, width, dark, arguments.out / f"{case}-{size}-{look}.png")
-                if arguments.images and case == "good":
-                    picture(browser, SIZES["desktop"], dark, arguments.images / f"page-{look}.png")
+            with shown(browser, case) as words:
+                print(f"{case}: {' '.join(words.split())}")
+                photograph(browser, case, arguments.out, arguments.images)
 
 
 if __name__ == "__main__":

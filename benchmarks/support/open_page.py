@@ -26,6 +26,10 @@ class OpenPage:
         self.browser.evaluate("; ".join(put))
         self.browser.click("#speak")
 
+    def ask(self, number: int) -> None:
+        """Has the scripted language model write its answer to the question of this number, from 1 on."""
+        self.browser.click(f"#prompts button:nth-of-type({number})")
+
     def until(self, condition: str, patience_s: float = PATIENCE_S) -> Any:
         """What a JavaScript expression is worth as soon as it is true. Raises TimeoutError."""
         deadline_s = time.monotonic() + patience_s

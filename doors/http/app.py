@@ -46,10 +46,11 @@ class Door:
 
     async def converse(self, request: web.Request) -> web.StreamResponse:
         """A WebSocket."""
-        with self._places.one():
+        assert request.transport is not None
+        with self._places.one(request.transport.abort) as greeted:
             ws = conversation.socket()
             await ws.prepare(request)
-            held = Conversation(ws, self._client, self._aliases, self._strangers)
+            held = Conversation(ws, self._client, self._aliases, self._strangers, greeted)
             self._conversations.add(held)
             try:
                 await held.run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -50,15 +51,17 @@ class Conversation:
         client: Client,
         aliases: Aliases,
         strangers: Strangers,
+        on_greeted: Callable[[], None],
         *,
         hello_s: float = HELLO_S,
         idle_s: float = IDLE_S,
     ) -> None:
-        """`ws`: open. `client`: without a token."""
+        """`ws`: open. `client`: without a token. `on_greeted` is called when the service took that of the hello."""
         self._ws = ws
         self._anybody = client
         self._aliases = aliases
         self._strangers = strangers
+        self._on_greeted = on_greeted
         self._hello_s = hello_s
         self._idle_s = idle_s
         self._speech: Speech | None = None  # the last one
@@ -101,6 +104,7 @@ class Conversation:
             with self._strangers.request(message.token) as recognised:
                 info, voices = await asyncio.gather(self._client.info(), self._client.voices())
                 recognised()
+            self._on_greeted()
         except BadRequest as error:
             await self._refuse(error, WSCloseCode.POLICY_VIOLATION)
         except ClientError as error:

@@ -76,7 +76,9 @@ addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) speakText();
   if (event.target === byId("reading") && event.key.length === 1 && !event.ctrlKey && !event.metaKey) edit();
 });
-for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, () => speaker.wake()?.catch(() => {}), { capture: true });
+for (const touch of ["pointerdown", "keydown"]) {
+  addEventListener(touch, () => speaker.wake()?.catch(() => {}), { capture: true });
+}
 
 byId("token").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -83,7 +83,7 @@ export class Speaker {
 
   #onState(state, detail) {
     if (state === "ready") this.ready = detail;
-    if (state === "closed" && this.speaks && !this.utterance.finished) {
+    if (state !== "ready" && this.speaks && !this.utterance.finished && !this.utterance.error) {
       this.#break({ message: "The connection to the service was lost." });
     }
     this.tell("state", { state, detail });
@@ -119,7 +119,7 @@ export class Speaker {
     if (utterance !== this.utterance) return;
     if (what === "started") utterance.startedMs = atMs;
     if (what === "silence") utterance.noteSilence(played, atMs);
-    if (what === "resumed") utterance.noteResumed(missing, atMs);
+    if (what === "resumed") utterance.noteResumed(missing);
     if (what === "over" && !utterance.over) {
       utterance.over = { played, atMs, stopped: false };
       this.#close();
@@ -149,7 +149,7 @@ export class Speaker {
   }
 
   #report() {
-    if (this.player.sounding && !this.utterance.finished) this.connection.send("playback", this.player.position());
+    if (!this.utterance.finished && !this.utterance.error) this.connection.send("playback", this.player.position());
   }
 }
 

@@ -68,9 +68,12 @@ export class Utterance {
     this.silences.push({ position, atMs, untilMs: undefined, missing: 0 });
   }
 
-  noteResumed(missing, atMs) {
-    const before = this.silences.slice(0, -1).reduce((sum, one) => sum + one.missing, 0);
-    Object.assign(this.silences.at(-1) ?? {}, { untilMs: atMs, missing: missing - before });
+  /** @param {number} missing samples, in all silences so far */
+  noteResumed(missing) {
+    const silence = this.silences.at(-1);
+    if (!silence) return;
+    silence.missing = missing - this.silences.reduce((sum, one) => sum + one.missing, 0);
+    silence.untilMs = silence.atMs + (1e3 * silence.missing) / this.rate;
   }
 
   /** When a sample sounds, or should: silences before it count. */

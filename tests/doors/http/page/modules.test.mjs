@@ -40,7 +40,7 @@ function utterance() {
   made.allowedMs = 1100;
   made.startedMs = 1200;
   made.noteSilence(9600, 1600);
-  made.noteResumed(4800, 1800);
+  made.noteResumed(4800);
   made.words.push({ word: "Two", start_sample: 0, end_sample: 4800, text_begin: 0, text_end: 3 });
   made.words.push({ word: "words.", start_sample: 9600, end_sample: 19200, text_begin: 6, text_end: 12 });
   return made;

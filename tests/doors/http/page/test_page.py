@@ -5,19 +5,25 @@ GAPLESS_TABS=8 opens so many tabs at once in place of two; `make page` does.
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from benchmarks.support.browser import Browser, chromium, executable
+from service.access import tokens
+from service.access.access import Access, AccessConfig
+from service.access.caller import Caller
 from tests.contrast import contrast
 from tests.doors.http.page.ears import Page
 from tests.doors.http.page.live_door import LiveDoor, live_door
 from tests.fakes import SAMPLE_RATE, Script, speech_of_text
+from tests.recordings import recording
 
 _MAY_BE_MISSING = "CI" not in os.environ
 pytestmark = [
@@ -140,13 +146,50 @@ def test_a_scripted_model_writes_while_it_is_heard(page: Page) -> None:
     page.verdict()
 
 
+def test_a_voice_is_made_of_a_recording_and_forgotten(page: Page, door: LiveDoor) -> None:
+    content = base64.b64encode(recording()).decode()
+    page.evaluate(f"""more.open = true;
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(atob('{content}'), (one) => one.charCodeAt(0))], 'mary.wav'));
+      clone.elements.audio_sample.files = data.files;
+      clone.elements.name.value = 'mary';""")
+    page.browser.click("#clone button")
+    page.until("voice.value === 'mary' && gapless.connection.isReady")
+    assert "is there" in page.evaluate("cloned.textContent")
+    page.speak(TEXT)
+    assert UNBROKEN in page.verdict()
+    page.browser.click("#forget")
+    page.until("gapless.connection.isReady && ![...voice.options].some(({value}) => value === 'mary')")
+    assert door.engine.deleted == ["mary"]
+
+
+def test_a_token_is_asked_for_where_one_is_wanted_and_kept_nowhere(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.toml"
+    token = tokens.create(file, Caller(name="page"))
+    access = Access.of(AccessConfig(token_file=file), "127.0.0.1:0")
+    with live_door(voices=VOICES, access=access) as guarded:
+        browser.open(guarded.url, width=1280)
+        page = Page(browser)
+        for given, state in (("gapless_wrong", "refused"), (token, "ready")):
+            page.until("!document.getElementById('token').hidden")
+            page.evaluate(
+                f"document.getElementById('token').elements.token.value = '{given}'; gapless.connection.state = ''"
+            )
+            browser.click("#token button")
+            page.until(f"gapless.connection.state === '{state}'")
+        page.speak(TEXT, voice="anna")
+        assert UNBROKEN in page.verdict()
+        assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") == 0
+        assert token not in page.evaluate("location.href")
+
+
 def test_it_works_under_its_own_policy_and_fits_every_window(browser: Browser, door: LiveDoor) -> None:
     """After a long word and a verdict, in the dark and in the light, with everything open."""
     page = Page(browser)
     page.visit(door.url, listen=False)
     page.evaluate("window.refused = 0; addEventListener('securitypolicyviolation', () => refused += 1)")
     page.speak(f"Hello {'x' * 200}", voice="anna")
-    page.until("gapless.player.played > 4800")
+    page.until("gapless.player?.played > 4800")
     page.browser.press("Escape")
     assert "You stopped it" in page.verdict()
     assert page.evaluate("refused") == 0

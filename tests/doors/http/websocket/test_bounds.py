@@ -73,35 +73,45 @@ async def test_a_page_that_reads_nothing_slows_only_itself() -> None:
 
 
 async def test_so_many_sockets_and_the_neighbours_go_on(door: Open) -> None:
+    """1,000 that say nothing keep nobody out; 200 that are pages are as many as there may be."""
     async with AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(limit=0)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
-        opened = [
-            await stack.enter_async_context(session.ws_connect(f"{door.url}/v1/websocket")) for _ in range(MAX_SOCKETS)
-        ]
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.ws_connect(f"{door.url}/v1/websocket")
-        assert refused.value.status == 429
+        url = f"{door.url}/v1/websocket"
+        for _ in range(5):
+            opened = await asyncio.gather(*(session.ws_connect(url, timeout=AT_ONCE) for _ in range(MAX_SOCKETS)))
+            for ws in opened:
+                stack.push_async_callback(ws.close)
+        async with connected(door) as socket:
+            assert (await socket.say("Hello."))[-1]["type"] == "finished"
         async with door.speak() as response:
             assert response.status == 200
             assert await response.read()
-        await opened[0].close()
-        async with asyncio.timeout(5):
-            while True:
-                try:
-                    async with connected(door) as socket:
-                        assert (await socket.say("Hello."))[-1]["type"] == "finished"
-                    break
-                except aiohttp.WSServerHandshakeError:
-                    await asyncio.sleep(0.01)
 
 
-def test_places_come_back() -> None:
-    places = Places(1)
-    with places.one(), pytest.raises(ServerBusy), places.one():
+def test_places_are_those_of_pages_and_come_back() -> None:
+    places = Places(2)
+    left: list[str] = []
+    with places.one(lambda: left.append("first")), places.one(lambda: left.append("second")) as greeted:
+        greeted()
+        with places.one(lambda: left.append("third")) as also_greeted:
+            assert left == ["first"]
+            also_greeted()
+            with pytest.raises(ServerBusy), places.one(lambda: None):
+                pass
+    with places.one(lambda: None), places.one(lambda: None):
         pass
-    with places.one():
-        pass
+
+
+async def test_more_pages_than_places_are_refused(door: Open) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_SOCKETS):
+            await stack.enter_async_context(connected(door, timeout=AT_ONCE))
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await door.session.ws_connect(f"{door.url}/v1/websocket")
+        assert refused.value.status == 429
+        async with door.speak() as response:
+            assert await response.read()
 
 
 async def test_who_says_nothing_is_sent_away(door: Open) -> None:
@@ -111,7 +121,7 @@ async def test_who_says_nothing_is_sent_away(door: Open) -> None:
         ws = conversation.socket()
         await ws.prepare(request)
         async with Client(door.served.address) as client:
-            await Conversation(ws, client, Aliases(), Strangers(), hello_s=0.2, idle_s=0.3).run()
+            await Conversation(ws, client, Aliases(), Strangers(), lambda: None, hello_s=0.2, idle_s=0.3).run()
         return ws
 
     server = aiohttp.web.Server(handle)
