@@ -29,7 +29,7 @@ serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 test: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready tests/node/node_modules/.ready  ## set up and run all tests
 	$(BIN)/python -m pytest
 
-peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready  ## speak with OpenAI's and NVIDIA's clients and with pipecat and LiveKit, in environments of their own
+peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready $(PEERS)/ffmpeg/.ready  ## speak with OpenAI's and NVIDIA's clients, with pipecat, LiveKit and ffmpeg, in environments of their own
 	$(BIN)/python -m pytest -s tests/peers
 
 reference: $(REFERENCE)/.ready  ## install the reference implementation in an environment of its own

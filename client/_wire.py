@@ -15,6 +15,7 @@ from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
 
 from ._clock import Exchange, Span
+from ._opus import PacketDecoder, opuslib, split
 from .audio import Encoding
 from .errors import InvalidArgument, Unsupported
 from .types import (
@@ -53,6 +54,7 @@ _ENCODINGS = {
     pb.AUDIO_ENCODING_PCM_F32LE: Encoding.F32,
     pb.AUDIO_ENCODING_MULAW: Encoding.MULAW,
     pb.AUDIO_ENCODING_ALAW: Encoding.ALAW,
+    pb.AUDIO_ENCODING_OPUS: Encoding.OPUS,
 }
 _TEXT_FORMATS = {
     "auto": pb.TEXT_FORMAT_AUTO,
@@ -107,7 +109,9 @@ def config_to(options: Options) -> pb.SynthesisConfig:
 
 
 def opening_to(options: Options) -> pb.SynthesizeRequest:
-    """The first message of an utterance. Raises InvalidArgument."""
+    """The first message of an utterance. Raises InvalidArgument; Unsupported for Opus where libopus is missing."""
+    if options.get("encoding") == Encoding.OPUS:
+        opuslib()
     return pb.SynthesizeRequest(config=config_to(options))
 
 
@@ -188,6 +192,7 @@ class Decoder:
     def __init__(self) -> None:
         self._encoding = Encoding.S16
         self._sample_rate = 0  # Hz
+        self._opus: PacketDecoder | None = None
 
     def __call__(self, response: pb.SynthesizeResponse, received_ns: int) -> Event | None:
         """None for events that this client does not know."""
@@ -197,6 +202,9 @@ class Decoder:
             case "started":
                 started = started_from(response.started, received_ns)
                 self._encoding, self._sample_rate = started.encoding, started.sample_rate
+                if started.encoding is Encoding.OPUS:
+                    self._opus = PacketDecoder(started.sample_rate, started.pre_skip_samples)
+                    self._encoding = Encoding.S16
                 return started
             case "flush_done":
                 done = response.flush_done
@@ -218,6 +226,10 @@ class Decoder:
             "timings": Timings(**_fields(Timings, audio.timings)),
             "prebuffer_hint_s": hint_s,
         }
+        if self._opus:
+            packets = split(audio.data, audio.packet_bytes)
+            known["data"] = self._opus.decode(packets, audio.num_samples, audio.end_of_segment)
+            known["packets"] = packets
         return Chunk(
             **known,
             seq=audio.chunk_seq,
@@ -292,6 +304,7 @@ def started_from(started: pb.Started, received_ns: int) -> Started:
         limits=limits_from(started.limits),
         traceparent=started.traceparent,
         received_ns=received_ns,
+        pre_skip_samples=started.pre_skip_samples,
     )
 
 

@@ -22,12 +22,13 @@ AUDIBLE = 10 ** (-50 / 20)  # -50 dBFS: where sound begins
 
 
 class Encoding(enum.StrEnum):
-    """Raw audio encodings of the wire."""
+    """Audio encodings of the wire. Chunks of OPUS come decoded, as S16, with the packets beside the samples."""
 
     S16 = "pcm_s16le"
     F32 = "pcm_f32le"
     MULAW = "mulaw"
     ALAW = "alaw"
+    OPUS = "opus"
 
 
 _SUBTYPES = {Encoding.S16: "PCM_16", Encoding.F32: "FLOAT", Encoding.MULAW: "ULAW", Encoding.ALAW: "ALAW"}

@@ -54,6 +54,7 @@ class Started:
     limits: Limits
     traceparent: str
     received_ns: int
+    pre_skip_samples: int = 0  # that a decoder of Opus puts out before each segment, and that are no part of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,8 @@ class Chunk(ChunkInfo):
     """A piece of audio."""
 
     data: bytes
-    encoding: Encoding
+    encoding: Encoding  # of `data`
+    packets: tuple[bytes, ...] = ()  # of an utterance in Opus: what `data` was decoded from
     sample_rate: int
 
     @property

@@ -4,6 +4,7 @@ The resampler (soxr, HQ) is stateful: its output does not depend on how a segmen
 24 kHz input (75 ms at 8 kHz out) and gives that back at the end of the segment, where there is silence. After n samples
 at rate a, ending a segment, exactly round(n * b / a) samples at rate b were given, half up.
 Without resampling samples pass through: f32le is then bit for bit what the engine made.
+Opus holds less than a packet back, and its look-ahead, which the end of a segment gives too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from gapless.doors.encoders.opus import PacketEncoder
+
 Samples = NDArray[np.float32]
 
 SAMPLE_RATES = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)  # Hz
@@ -30,6 +33,7 @@ class Encoding(enum.Enum):
     PCM_F32LE = "FLOAT"
     MULAW = "ULAW"
     ALAW = "ALAW"
+    OPUS = "OPUS"  # packets without a container
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,7 @@ class AudioFormat:
 class Encoded:
     data: bytes
     num_samples: int
+    packet_bytes: tuple[int, ...] = ()  # of the packets in `data`
 
 
 class AudioEncoder:
@@ -51,7 +56,9 @@ class AudioEncoder:
         self._format = audio_format
         self._native_rate = native_rate
         self._taken = 0  # samples at the native rate
+        self._made = 0  # samples at the output's rate, of which packets hold some back
         self.position = 0
+        self._packets = PacketEncoder(audio_format.sample_rate) if audio_format.encoding is Encoding.OPUS else None
         same = audio_format.sample_rate == native_rate
         self._resampler = (
             None if same else soxr.ResampleStream(native_rate, audio_format.sample_rate, 1, "float32", "HQ")
@@ -65,13 +72,33 @@ class AudioEncoder:
             if end_of_segment:
                 self._resampler.clear()
                 samples = self._fitted(samples)
-        self.position += len(samples)
-        return Encoded(data=encode_samples(samples, self._format.encoding), num_samples=len(samples))
+        self._made += len(samples)
+        if self._packets:
+            encoded = self._packed(self._packets, samples, end_of_segment)
+        else:
+            encoded = Encoded(data=encode_samples(samples, self._format.encoding), num_samples=len(samples))
+        self.position += encoded.num_samples
+        return encoded
+
+    def _packed(self, encoder: PacketEncoder, samples: Samples, end_of_segment: bool) -> Encoded:
+        packets = encoder.encode(samples)
+        if end_of_segment:
+            packets += encoder.finish()
+        return Encoded(
+            data=b"".join(packets),
+            num_samples=self._made - encoder.held - self.position,
+            packet_bytes=tuple(map(len, packets)),
+        )
 
     def _fitted(self, samples: Samples) -> Samples:
         """Segments are rounded one by one: at most a sample more or less keeps the sum right."""
-        missing = self.to_output(self._taken) - self.position
+        missing = self.to_output(self._taken) - self._made
         return np.pad(samples[:missing], (0, max(0, missing - len(samples))))
+
+    @property
+    def pre_skip(self) -> int:
+        """Samples that decoders put out before a segment's first."""
+        return self._packets.pre_skip if self._packets else 0
 
     @property
     def held_s(self) -> float:

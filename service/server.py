@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from gapless.doors.encoders import opus
 from gapless.doors.listening.reloading import keep_fresh
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
@@ -32,6 +34,8 @@ from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
+
+_log = logging.getLogger(__name__)
 
 
 class AddressError(Exception):
@@ -76,6 +80,8 @@ class Server:
         """Serves. The engine of `dependencies` is warm."""
         if not self._is_open:
             await self.open()
+        if missing := await asyncio.to_thread(opus.why_not):
+            _log.info("no Opus: %s", missing)
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
         running = cast(grpc.aio.Server, _Running(self._server))

@@ -49,7 +49,7 @@ class _Outgoing:
 
 
 class _LibsndfileEncoder:
-    takes_long = True
+    takes_long = False
 
     def __init__(self, sample_rate: int, container: str, subtype: str, level: float | None) -> None:
         self._bytes = _Outgoing()
@@ -75,6 +75,8 @@ class FlacEncoder(_LibsndfileEncoder):
 
 
 class LibsndfileOpusEncoder(_LibsndfileEncoder):
+    takes_long = True  # 40 ms for a second of speech
+
     """`sample_rate`: one of `opus.RATES`."""
 
     def __init__(self, sample_rate: int) -> None:

@@ -36,24 +36,29 @@ class PacketEncoder:
         self.packet_samples = sample_rate // PACKETS_PER_S
         self.pre_skip: int = self._encoder.lookahead  # samples
         self._waiting = _NO_SAMPLES
-        self._owes = False  # decoders lack samples that went in
+        self._taken = 0  # samples since the beginning, or the last finish
+
+    @property
+    def held(self) -> int:
+        """Samples that went in, and that decoders of all packets so far lack."""
+        return min(self._taken, len(self._waiting) + self.pre_skip)
 
     def encode(self, samples: NDArray[np.float32]) -> list[bytes]:
         waiting = np.concatenate((self._waiting, samples))
         whole = len(waiting) - len(waiting) % self.packet_samples
         self._waiting = waiting[whole:].copy()
-        self._owes = self._owes or len(samples) > 0
+        self._taken += len(samples)
         return [self._packet(frame) for frame in waiting[:whole].reshape(-1, self.packet_samples)]
 
     def finish(self) -> list[bytes]:
         """The rest, with so much silence behind it that decoders have put out every sample. What is encoded later
         begins with a packet of its own: decoders put `pre_skip` samples out before it, again."""
-        if not self._owes:
+        if not self.held:
             return []
         missing = len(self._waiting) + self.pre_skip
         silence = self.pre_skip + -missing % self.packet_samples
         packets = self.encode(np.zeros(silence, np.float32))
-        self._owes = False
+        self._taken = 0
         return packets
 
     def _packet(self, frame: NDArray[np.float32]) -> bytes:

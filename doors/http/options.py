@@ -9,16 +9,15 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gapless.client import DEFAULT_ADDRESS, Tls
 
 from ..aliases import OPENAI_VOICES, Aliases
+from ..command_line import add_service, address, file, service_tls, set_defaults, switch
 from ..listening.certificates import TlsFiles
 from ..listening.errors import ListeningError
 
 DEFAULT_HTTP_ADDRESS = "127.0.0.1:8880"
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Option
         anonymous=given.anonymous,
         hosts=tuple(given.host or ()),
         service=given.service,
-        service_tls=_service_tls(given),
+        service_tls=service_tls(given),
         aliases=Aliases().with_(dict(given.voice or ())),
         log_level=given.log_level,
     )
@@ -54,13 +53,6 @@ def _own_tls(certificate: Path | None, key: Path | None) -> TlsFiles | None:
     if (certificate is None) != (key is None):
         raise ListeningError("--tls-cert and --tls-key come together: a certificate, and the key that belongs to it")
     return None if certificate is None or key is None else TlsFiles(certificate=certificate, key=key)
-
-
-def _service_tls(given: argparse.Namespace) -> Tls | None:
-    files = given.service_tls_ca, given.service_tls_cert, given.service_tls_key
-    if not given.service_tls and not any(files):
-        return None
-    return Tls(ca=files[0], certificate=files[1], key=files[2])
 
 
 def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -73,15 +65,15 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     here = parser.add_argument_group("where")
     here.add_argument(
-        "--address", type=_address, metavar="HOST:PORT", help="to listen on; port 0 takes a free one [127.0.0.1:8880]"
+        "--address", type=address, metavar="HOST:PORT", help="to listen on; port 0 takes a free one [127.0.0.1:8880]"
     )
-    here.add_argument("--tls-cert", type=_file, metavar="FILE", help="certificate (PEM); read again when it changes")
-    here.add_argument("--tls-key", type=_file, metavar="FILE", help="its key (PEM, no passphrase)")
+    here.add_argument("--tls-cert", type=file, metavar="FILE", help="certificate (PEM); read again when it changes")
+    here.add_argument("--tls-key", type=file, metavar="FILE", help="its key (PEM, no passphrase)")
     here.add_argument(
-        "--insecure", **_switch(), help="listen beyond loopback without TLS: something in front of the door ends it"
+        "--insecure", **switch(), help="listen beyond loopback without TLS: something in front of the door ends it"
     )
     here.add_argument(
-        "--anonymous", **_switch(), help="listen beyond loopback although the service asks nobody for a token"
+        "--anonymous", **switch(), help="listen beyond loopback although the service asks nobody for a token"
     )
     here.add_argument(
         "--host",
@@ -91,12 +83,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help="a name that browsers call the door by, for example of a proxy in front; may come again [numbers and "
         "names without a public domain; any name where the door is reached from other machines and wants tokens]",
     )
-    behind = parser.add_argument_group("the service behind")
-    behind.add_argument("--service", metavar="HOST:PORT", help=f"where it listens [{DEFAULT_ADDRESS}]")
-    behind.add_argument("--service-tls", **_switch(), help="it speaks TLS, with a certificate that is trusted anyway")
-    behind.add_argument("--service-tls-ca", type=_file, metavar="FILE", help="TLS, and who signs its certificate (PEM)")
-    behind.add_argument("--service-tls-cert", type=_file, metavar="FILE", help="the door's own certificate (PEM)")
-    behind.add_argument("--service-tls-key", type=_file, metavar="FILE", help="its key")
+    add_service(parser)
     names = parser.add_argument_group("names")
     names.add_argument(
         "--voice",
@@ -106,25 +93,16 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         help=f"a name that means a voice of the service; may come again [{', '.join(OPENAI_VOICES)} mean its default "
         "voice]",
     )
-    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="[info]")
-    parser.set_defaults(**_defaults(parser, environ))
+    set_defaults(
+        parser,
+        environ,
+        "GAPLESS_HTTP",
+        {"voice": _alias, "host": _host},
+        address=DEFAULT_HTTP_ADDRESS,
+        insecure=False,
+        anonymous=False,
+    )
     return parser
-
-
-def _switch() -> dict[str, Any]:
-    """A flag without a value; its variable has one."""
-    return {"nargs": "?", "const": True, "type": _is_on, "metavar": ""}
-
-
-def _defaults(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> dict[str, Any]:
-    """argparse reads defaults that are strings as it reads arguments."""
-    defaults: dict[str, Any] = {"address": DEFAULT_HTTP_ADDRESS, "service": DEFAULT_ADDRESS, "log_level": "info"}
-    defaults |= dict.fromkeys(("insecure", "anonymous", "service_tls"), False)
-    for action in parser._actions:
-        if text := environ.get(f"GAPLESS_HTTP_{action.dest.upper()}"):
-            several = {"voice": _alias, "host": _host}.get(action.dest)
-            defaults[action.dest] = [several(part) for part in text.split(",")] if several else text
-    return defaults
 
 
 def _alias(text: str) -> tuple[str, str]:
@@ -139,20 +117,3 @@ def _host(text: str) -> str:
     if not name or set(name) & set("/:@ "):
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a host, for example speech.example.org")
     return name
-
-
-def _address(text: str) -> str:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535 or (":" in host and not host.startswith("[")):
-        raise argparse.ArgumentTypeError(f"{text!r} is not host:port, for example 127.0.0.1:8880 or [::1]:8880")
-    return text
-
-
-def _file(text: str) -> Path:
-    return Path(text).expanduser()
-
-
-def _is_on(text: str) -> bool:
-    if text.lower() not in (*_TRUE, *_FALSE):
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join((*_TRUE, *_FALSE))}")
-    return text.lower() in _TRUE

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gapless.client import AccessDenied, Client, ClientError
 
+from ..encoders import opus
 from ..listening import certificates, exposure
 from ..listening.certificates import Certificates, TlsFiles
 from ..listening.errors import ListeningError
@@ -32,6 +33,8 @@ async def serving(options: Options) -> AsyncIterator[int]:
     client = Client(options.service, tls=options.service_tls or False)
     await client.open()
     try:
+        if missing := await asyncio.to_thread(opus.why_not):
+            _log.info("Ogg Opus comes in pages of 60 ms: %s", missing)
         await _check_exposure(options, client)
         async with _listening(options, client) as port:
             yield port

@@ -94,8 +94,8 @@ def check_same(request: Any, first: Any) -> None:
 def in_their_words(error: Exception) -> None:
     """Names Riva's field where the error names ours."""
     field = getattr(error, "field", "")
-    if field in _FIELDS:
-        theirs = _FIELDS[field]
+    theirs = _FIELDS.get(field.partition("[")[0])  # of a list: Riva's dictionary is one string
+    if theirs:
         error.args = (str(error).replace(field, theirs, 1),)
         error.field = theirs  # type: ignore[attr-defined]
 

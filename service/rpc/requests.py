@@ -19,12 +19,13 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from engine import messages
 from engine.errors import GaplessError, InvalidRequest
 from engine.sampling_params import ABOVE_LEAST, SAMPLING_RANGES
+from gapless.doors.encoders import opus
 from gapless.tts.v1 import tts_pb2
-from service.audio import AudioEncoder, AudioFormat
+from service.audio import AudioEncoder, AudioFormat, Encoding
 from service.config import ServiceConfig
 from service.observability.tracing import is_valid_traceparent
 from service.rpc.errors import UnsupportedField
-from service.rpc.responses import CODE_BLOCKS, ENCODINGS, TEXT_FORMATS, sample_rates
+from service.rpc.responses import CODE_BLOCKS, TEXT_FORMATS, encodings, sample_rates
 
 _NS_PER_S = 1_000_000_000
 _MAX_DURATION_S = 3600.0
@@ -166,11 +167,16 @@ def _read_sampling(wire: Message) -> dict[str, float]:
 
 
 def _read_audio_format(wire: tts_pb2.AudioFormat, native_rate: int) -> AudioFormat:
-    encoding = _choice(wire.encoding, ENCODINGS, "config.audio_format.encoding", tts_pb2.AudioEncoding)
+    if wire.encoding == tts_pb2.AUDIO_ENCODING_OPUS and (missing := opus.why_not()):
+        raise UnsupportedField("config.audio_format.encoding", f"AUDIO_ENCODING_OPUS is not available: {missing}")
+    encoding = _choice(wire.encoding, encodings(), "config.audio_format.encoding", tts_pb2.AudioEncoding)
     rate = wire.sample_rate_hertz or native_rate
     if rate not in sample_rates(native_rate):
         rates = ", ".join(map(str, sample_rates(native_rate)))
         raise InvalidRequest("config.audio_format.sample_rate_hertz", f"{rate} Hz is not available; available: {rates}")
+    if encoding is Encoding.OPUS and rate not in opus.RATES:
+        rates = ", ".join(map(str, opus.RATES))
+        raise InvalidRequest("config.audio_format.sample_rate_hertz", f"Opus has no {rate} Hz; available: {rates}")
     return AudioFormat(encoding=encoding, sample_rate=rate)
 
 

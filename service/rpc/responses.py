@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from engine import messages
 from engine.clock import now_ns
+from gapless.doors.encoders import opus
 from gapless.tts.v1 import tts_pb2
 from service.audio import SAMPLE_RATES, AudioEncoder, AudioFormat, Encoded, Encoding
 from service.config import ServiceConfig
@@ -25,9 +26,8 @@ ENCODINGS = {
     Encoding.PCM_F32LE: tts_pb2.AUDIO_ENCODING_PCM_F32LE,
     Encoding.MULAW: tts_pb2.AUDIO_ENCODING_MULAW,
     Encoding.ALAW: tts_pb2.AUDIO_ENCODING_ALAW,
+    Encoding.OPUS: tts_pb2.AUDIO_ENCODING_OPUS,  # where libopus is installed
 }
-
-
 TEXT_FORMATS = {  # the first is the default
     messages.TextFormat.AUTO: tts_pb2.TEXT_FORMAT_AUTO,
     messages.TextFormat.PLAIN: tts_pb2.TEXT_FORMAT_PLAIN,
@@ -47,6 +47,7 @@ def to_started(
     utterance: messages.Utterance,
     accepted: messages.Accepted,
     limits: tts_pb2.Limits,
+    pre_skip: int,
 ) -> tts_pb2.Started:
     return tts_pb2.Started(
         utterance_id=utterance.id,
@@ -62,12 +63,13 @@ def to_started(
         limits=limits,
         traceparent=utterance.traceparent,
         language_code=accepted.language,
+        pre_skip_samples=pre_skip,
     )
 
 
 def to_audio(chunk: messages.AudioChunk, encoded: Encoded) -> tts_pb2.Audio:
     """Without what is known only when it is sent: `chunk_seq`, `first_sample` and the service's own timings."""
-    audio = tts_pb2.Audio(num_samples=encoded.num_samples, data=encoded.data)
+    audio = tts_pb2.Audio(num_samples=encoded.num_samples, data=encoded.data, packet_bytes=encoded.packet_bytes)
     _copy_fields(chunk, audio)
     _copy_fields(chunk.timings, audio.timings)
     return audio
@@ -144,7 +146,7 @@ def to_server_info(
         variant=info.variant,
         native_sample_rate_hertz=info.sample_rate,
         sample_rates_hertz=sample_rates(info.sample_rate),
-        encodings=list(ENCODINGS.values()),
+        encodings=list(encodings().values()),
         limits=to_limits(info, config, stats.places),
         default_sampling=to_sampling(info.default_sampling),
         default_streaming=tts_pb2.StreamingConfig(
@@ -247,6 +249,11 @@ def to_duration(seconds: float) -> Duration:
     duration = Duration()
     duration.FromNanoseconds(round(seconds * _NS_PER_S))
     return duration
+
+
+def encodings() -> dict[Encoding, tts_pb2.AudioEncoding]:
+    """Those that this installation can make."""
+    return {ours: wire for ours, wire in ENCODINGS.items() if ours is not Encoding.OPUS or not opus.why_not()}
 
 
 def sample_rates(native_rate: int) -> list[int]:

@@ -106,7 +106,12 @@ class Session:
         try:
             request = self._request
             started = responses.to_started(
-                request.audio_format, request.max_lead_s, request.utterance, accepted, self._limits
+                request.audio_format,
+                request.max_lead_s,
+                request.utterance,
+                accepted,
+                self._limits,
+                self._encoder.pre_skip,
             )
             await self._write(started=started)
             for warned in request.warnings:

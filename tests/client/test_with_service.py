@@ -38,7 +38,7 @@ async def test_every_encoding_and_rate_is_decoded(encoding: Encoding) -> None:
     async with serve_scripted() as served, Client(served.address) as client:
         chunks = [chunk async for chunk in client.say("Hello.", encoding=encoding, sample_rate=8000)]
     samples = np.concatenate([chunk.samples for chunk in chunks])
-    assert {chunk.encoding for chunk in chunks} == {encoding}
+    assert {chunk.encoding for chunk in chunks} == {Encoding.S16 if encoding is Encoding.OPUS else encoding}
     assert {chunk.sample_rate for chunk in chunks} == {8000}
     assert 0.2 < np.abs(samples).max() <= 0.5
 

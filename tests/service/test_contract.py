@@ -20,7 +20,6 @@ NOT_ACTING = [
         "config.pronunciations[0].phonemes",
     ),
     (config(resume=pb.Resume(token=b"x", from_sample=5)), "config.resume"),
-    (config(audio_format=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_OPUS)), "config.audio_format.encoding"),
 ]
 INVALID = [
     (config(speaking_rate=float("nan")), "config.speaking_rate"),
@@ -86,7 +85,6 @@ async def test_the_server_says_what_does_not_act(served: Served) -> None:
     features = info.features
     assert not any([features.speaking_rate, features.phonemes, features.resume])
     assert features.pronunciations
-    assert pb.AUDIO_ENCODING_OPUS not in info.encodings
 
 
 async def test_every_chunk_tells_the_text_of_its_segment(served: Served) -> None:

@@ -248,6 +248,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "a weight out of range": (asked(configuration={"cfg_weight": "99"}), "custom_configuration[cfg_weight]"),
     "a dictionary without phonemes": (asked(custom_dictionary="tomato"), "custom_dictionary"),
+    "a dictionary with two words for one": (asked(custom_dictionary="two words  x"), "custom_dictionary"),
+    "a dictionary with an endless word": (asked(custom_dictionary=f"{'a' * 65}  x"), "custom_dictionary"),
+    "an endless voice": (asked(voice_name="x" * 5000), "voice_name"),
+    "an encoding below all": (asked(encoding=-1), "encoding"),
     "a recording that is none": (
         asked(zero_shot_data={"audio_prompt": b"no audio"}),
         "zero_shot_data.audio_prompt",

@@ -1,0 +1,69 @@
+"""What the command lines of doors have in common: flags with variables, an address, and the service behind the door."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gapless.client import DEFAULT_ADDRESS, Tls
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def add_service(parser: argparse.ArgumentParser) -> None:
+    """The flags that `service_tls` reads, --service and --log-level."""
+    behind = parser.add_argument_group("the service behind")
+    behind.add_argument("--service", metavar="HOST:PORT", help=f"where it listens [{DEFAULT_ADDRESS}]")
+    behind.add_argument("--service-tls", **switch(), help="it speaks TLS, with a certificate that is trusted anyway")
+    behind.add_argument("--service-tls-ca", type=file, metavar="FILE", help="TLS, and who signs its certificate (PEM)")
+    behind.add_argument("--service-tls-cert", type=file, metavar="FILE", help="the door's own certificate (PEM)")
+    behind.add_argument("--service-tls-key", type=file, metavar="FILE", help="its key")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="[info]")
+
+
+def service_tls(given: argparse.Namespace) -> Tls | None:
+    files = given.service_tls_ca, given.service_tls_cert, given.service_tls_key
+    if not given.service_tls and not any(files):
+        return None
+    return Tls(ca=files[0], certificate=files[1], key=files[2])
+
+
+def set_defaults(
+    parser: argparse.ArgumentParser,
+    environ: Mapping[str, str],
+    prefix: str,
+    several: Mapping[str, Callable[[str], Any]] | None = None,
+    **defaults: Any,
+) -> None:
+    """--flag is PREFIX_FLAG of `environ`; argparse reads defaults that are strings as it reads arguments. `several`:
+    flags that may come again, whose variable has commas."""
+    defaults = {"service": DEFAULT_ADDRESS, "log_level": "info", "service_tls": False} | defaults
+    for action in parser._actions:
+        if text := environ.get(f"{prefix}_{action.dest.upper()}"):
+            read = (several or {}).get(action.dest)
+            defaults[action.dest] = [read(part) for part in text.split(",")] if read else text
+    parser.set_defaults(**defaults)
+
+
+def switch() -> dict[str, Any]:
+    """A flag without a value; its variable has one."""
+    return {"nargs": "?", "const": True, "type": _is_on, "metavar": ""}
+
+
+def address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535 or (":" in host and not host.startswith("[")):
+        raise argparse.ArgumentTypeError(f"{text!r} is not host:port, for example 127.0.0.1:8880 or [::1]:8880")
+    return text
+
+
+def file(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def _is_on(text: str) -> bool:
+    if text.lower() not in (*_TRUE, *_FALSE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join((*_TRUE, *_FALSE))}")
+    return text.lower() in _TRUE

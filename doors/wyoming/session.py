@@ -1,0 +1,148 @@
+"""One connection: text of one utterance after the other comes in, audio goes out while the text still comes.
+
+Two forms: `synthesize` brings a whole text; `synthesize-start`, `-chunk` and `-stop` bring one in pieces, with a
+`synthesize` of all of it among them for servers that do not stream, which is passed over. The answer is `audio-start`,
+`audio-chunk`s, `audio-stop` and, to text in pieces, `synthesize-stopped`. After an `error` the connection is closed:
+Home Assistant would wait for ever. Whoever closes the connection stops the speech.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Describe
+from wyoming.server import AsyncEventHandler
+from wyoming.tts import (
+    Synthesize,
+    SynthesizeChunk,
+    SynthesizeStart,
+    SynthesizeStop,
+    SynthesizeStopped,
+    SynthesizeTextFormat,
+)
+
+from gapless.client import Client, ClientError, Options, Utterance
+
+from ..refusals import Kind, kind_of
+from .reader import BoundedReader
+from .voices import describe
+
+_WIDTH, _CHANNELS = 2, 1  # bytes of a sample; mono
+
+_log = logging.getLogger(__name__)
+
+
+class WrongEvent(Exception):
+    """An event that cannot be understood, or that comes at the wrong time."""
+
+
+class Session(AsyncEventHandler):
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client) -> None:
+        super().__init__(BoundedReader(reader, self._is_speaking), writer)
+        self._client = client
+        self._utterance: Utterance | None = None  # that still takes text
+        self._open = contextlib.AsyncExitStack()  # of the last utterance
+        self._speaking: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Until the connection ends. Nothing that it sends breaks more than itself."""
+        try:
+            await super().run()
+        except ConnectionError:
+            pass  # the client left
+        except Exception as error:  # the border: `wyoming` takes events apart without looking what they are
+            _log.info("a connection broke: %r", error)
+
+    async def handle_event(self, event: Event) -> bool:
+        try:
+            await self._take(event)
+        except ClientError as error:
+            await self._refuse(kind_of(error), str(error))
+            return False
+        except (WrongEvent, KeyError, TypeError, AttributeError) as error:
+            await self._refuse(Kind.WRONG_REQUEST, f"{event.type}: {error}")
+            return False
+        return True
+
+    async def disconnect(self) -> None:
+        if self._speaking:
+            self._speaking.cancel()
+            await asyncio.wait([self._speaking])
+        await self._open.aclose()
+
+    def _is_speaking(self) -> bool:
+        return self._speaking is not None and not self._speaking.done()
+
+    async def _take(self, event: Event) -> None:
+        """Raises ClientError, WrongEvent. Events of other services mean nothing here."""
+        if Describe.is_type(event.type):
+            await self.write_event((await describe(self._client)).event())
+        elif Synthesize.is_type(event.type):
+            if self._utterance is None:
+                await self._begin(Synthesize.from_event(event), in_pieces=False)
+                await self._push(event)
+                await self._end()
+        elif SynthesizeStart.is_type(event.type):
+            await self._begin(SynthesizeStart.from_event(event), in_pieces=True)
+        elif SynthesizeChunk.is_type(event.type):
+            await self._push(event)
+        elif SynthesizeStop.is_type(event.type):
+            await self._end()
+
+    async def _begin(self, asked: Synthesize | SynthesizeStart, *, in_pieces: bool) -> None:
+        if self._is_speaking():
+            raise WrongEvent("the text before is still being spoken; open another connection")
+        await self._open.aclose()
+        utterance = await self._open.enter_async_context(self._client.utterance(**await self._options(asked)))
+        self._utterance = utterance
+        self._speaking = asyncio.create_task(self._speak(utterance, in_pieces), name="wyoming-speech")
+
+    async def _options(self, asked: Synthesize | SynthesizeStart) -> Options:
+        options = Options(encoding="pcm_s16le", max_lead=0.0)
+        if asked.voice:
+            options["voice"] = asked.voice.name
+            if asked.voice.language and (await self._client.info()).languages:
+                options["language"] = asked.voice.language
+        if asked.text_format is not None and asked.text_format is not SynthesizeTextFormat.TEXT:
+            options["text_format"] = str(getattr(asked.text_format, "value", asked.text_format))
+        return options
+
+    async def _push(self, event: Event) -> None:
+        text = event.data["text"]
+        if self._utterance is None:
+            raise WrongEvent("comes without a synthesize-start")
+        if not isinstance(text, str):
+            raise WrongEvent("its text is no text")
+        await self._utterance.push(text)
+
+    async def _end(self) -> None:
+        if self._utterance is None:
+            raise WrongEvent("comes without a synthesize-start")
+        utterance, self._utterance = self._utterance, None
+        await utterance.end()
+
+    async def _speak(self, utterance: Utterance, in_pieces: bool) -> None:
+        try:
+            async for chunk in utterance:
+                form = {"rate": chunk.sample_rate, "width": _WIDTH, "channels": _CHANNELS}
+                if chunk.seq == 0:
+                    await self.write_event(AudioStart(**form).event())
+                await self.write_event(AudioChunk(audio=chunk.data, **form).event())
+            await self.write_event(AudioStop().event())
+            if in_pieces:
+                await self.write_event(SynthesizeStopped().event())
+        except ClientError as error:
+            await self._refuse(kind_of(error), str(error))
+            self.writer.close()
+        except ConnectionError:
+            pass  # the client left; whoever reads sees it too
+
+    async def _refuse(self, kind: Kind, message: str) -> None:
+        _log.info("refused: %s", message)
+        with contextlib.suppress(ConnectionError):
+            await self.write_event(Error(text=message, code=kind.name.lower().replace("_", "-")).event())
