@@ -14,9 +14,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.rpc.errors import TooManyCalls
+from service.rpc.receive import Context
 
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
 _REMEMBERED = 1_024  # connections, the last ones that called
+
+
+def connection(context: Context) -> str:
+    """What tells the connection of a call from others; "" where nothing does."""
+    peer = context.peer()
+    return "" if peer in _UNCOUNTED else peer
 
 
 class CallCount:
