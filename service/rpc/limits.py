@@ -102,6 +102,7 @@ class CallLimits:
     """What every call is held to, whatever its method."""
 
     count: CallCount
+    bursts: ConnectionRate  # calls that come at once are begun one after the other, and others' between them
     calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
     refusals: ConnectionRate  # wrong tokens that are answered
 
@@ -109,5 +110,6 @@ class CallLimits:
     async def call(self, peer: str) -> AsyncIterator[None]:
         """Raises TooManyCalls."""
         with self.count.call(peer):
+            await self.bursts.wait(peer)
             await self.calls.wait(peer)
             yield
