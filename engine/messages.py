@@ -69,6 +69,7 @@ class Utterance:
     """One request to speak. Fields left at None take the model's defaults."""
 
     id: str
+    caller: str = ""  # whose it is, for fairness among callers; "" = nobody's in particular
     voice: str = ""  # "" = the default voice
     language: str = ""  # one of EngineInfo.languages; "" = the first of them
     sampling: Mapping[str, float] = field(default_factory=dict)  # by the wire's names

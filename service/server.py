@@ -33,6 +33,8 @@ from service.rpc.limits import CallCount, CallLimits, ConnectionRate
 from service.rpc.session import Dependencies
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+BEGUN_PER_S = 500.0  # calls of one connection: each takes the loop a millisecond or less,
+BEGUN_AT_ONCE = 16  # and so many are begun before the first waits
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
 
 _log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Server:
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
         limits = CallLimits(
             count,
+            bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
             calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
             refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
         )

@@ -37,5 +37,5 @@ async def attack(kind: str, address: str, seconds: float) -> Outcomes:
 
 
 if __name__ == "__main__":
-    os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
+    os.nice(LOWEST_PRIORITY)
     print(json.dumps(asyncio.run(attack(sys.argv[1], sys.argv[2], float(sys.argv[3])))))

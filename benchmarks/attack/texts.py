@@ -14,6 +14,7 @@ def _filled(pattern: str) -> str:
 
 
 TEXTS = {
+    "ordinary sentences": _filled("This is a sentence like many others, and nobody minds it. "),
     "ideographs, each a sentence": _filled("好。"),
     "'Hi! ' again and again": _filled("Hi! "),
     "letters and dots": _filled("a."),

@@ -1,10 +1,10 @@
 """The text's runner: text as it was sent -> segments -> pieces that T3 can speak.
 
-Callers only append to the segmenter's input. This runner cuts it, a bounded number of characters in each turn, and
-prepares the next segment (numbers become words, and so on) while T3 still speaks the one before it. Utterances take
-turns, so one long text delays nobody else's; and what nobody waits for yet (text behind a speakable piece, or behind
-much that cannot be spoken) is done with rests, since this is Python, whose lock the other threads need at each of their
-operations. Nothing of this is done with the scheduler's lock held.
+Callers only append to the segmenter's input. This runner cuts it, a bounded number of characters in each turn and a
+bounded number of segments ahead of T3, and prepares the next segment (numbers become words, and so on) while T3 still
+speaks the one before it. Utterances take turns, so one long text delays nobody else's; and what nobody waits for yet
+(text behind a speakable piece, or behind much that cannot be spoken) is done with rests, since this is Python, whose
+lock the other threads need at each of their operations. Nothing of this is done with the scheduler's lock held.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 TURN_S = 0.001  # of preparing
-TURN_CHARS = 500  # of cutting
+TURN_CHARS = 160  # of cutting: a segment or two
 TURN_SEGMENTS = 64
 REST = 4  # times as long as a turn that nobody waits for, the thread lets the others have Python's lock
 
@@ -74,15 +74,17 @@ class TextRunner(Runner):
 
     def _cut(self, running: RunningUtterance) -> None:
         """Not before what has been cut is speakable, if somebody waits for that."""
-        if running.texts and not running.pieces:
+        now = now_ns()
+        if (running.texts and not running.pieces) or not running.may_cut(now):
             return
-        taken = running.segmenter.take(now_ns(), TURN_CHARS)
+        taken = running.segmenter.take(now, TURN_CHARS)
         for dropped, what in running.segmenter.take_dropped():
             shown = f", first: {what[:_SHOWN]!r}" if what else ""
             emit(running, Warned(reason=dropped.reason, message=dropped.message + shown))
         with self._scheduler.lock:
             take_cut(running, taken)
-            self._scheduler.wakeups.wake(Stage.VOCODER)
+            if running.input_ended:
+                self._scheduler.wakeups.wake(Stage.VOCODER)
 
     def _prepare(self, running: RunningUtterance) -> None:
         """Passes flush marks on, and makes the next segment speakable, once all pieces before them are in the ledger.
@@ -95,7 +97,7 @@ class TextRunner(Runner):
             while running.texts and isinstance(mark := running.texts[0], FlushMark):
                 running.texts.popleft()
                 running.ledger.entries.append(mark)
-            self._scheduler.wakeups.wake(Stage.VOCODER)
+                self._scheduler.wakeups.wake(Stage.VOCODER)
             coming = list(islice(running.texts, TURN_SEGMENTS))
         done, pieces = self._first_speakable(running, coming)
         with self._scheduler.lock:
@@ -103,7 +105,10 @@ class TextRunner(Runner):
                 running.texts.popleft()
             running.pieces += pieces
             running.barren = done > 0 and not pieces
-            self._scheduler.wakeups.wake(Stage.T3, Stage.VOCODER)
+            if pieces:
+                self._scheduler.wakeups.wake(Stage.T3)
+            elif running.idle:
+                self._scheduler.wakeups.wake(Stage.VOCODER)
 
     def _first_speakable(
         self, running: RunningUtterance, coming: Sequence[TextSegment | FlushMark]

@@ -79,9 +79,9 @@ class Admission:
 
     def _rest(self, running: RunningUtterance) -> fitting.Rest:
         drawing = self._deadlines.coming(running.decoding) if running.decoding else 0
-        text = self._estimates.tokens_per_char.value * sum(running.chars_ahead)
+        text = self._estimates.tokens_per_char.value * (sum(running.chars_ahead) + running.segmenter.chars_waiting)
         return fitting.Rest(
             tokens=running.ledger.waiting + running.tokens_in_vocoder + drawing + text,
-            is_open=not running.input_ended,
+            is_open=not running.input_complete,
             in_real_time=running.channel_full,
         )

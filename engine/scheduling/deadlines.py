@@ -90,7 +90,8 @@ class Deadlines:
             for index, segment in enumerate(segments)
         ]
         per_char = self._estimates.tokens_per_char.value
-        stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in running.chars_ahead]
+        chars_ahead = [*running.chars_ahead, running.segmenter.chars_waiting]
+        stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in chars_ahead if chars]
         machine = self.machine
         ready, durations = playback.windows(machine, playback.foreseen(machine, stretches))
         elapsed_s = (now - running.first_chunk_ns) / NS_PER_S

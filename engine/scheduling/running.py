@@ -25,6 +25,8 @@ from engine.text.segmenter import FlushPoint, Segmenter, TextSegment
 from engine.text.words import WrittenWord
 from engine.tracing import UtteranceTrace
 
+SEGMENTS_AHEAD = 16  # of T3, that are cut: text may be given up, and who is spoken to needs no more of it
+
 
 @dataclass(frozen=True)
 class SpeakablePiece:
@@ -62,13 +64,15 @@ class RunningUtterance:
     barren: bool = False  # that turn found nothing that can be spoken
     decoding: SegmentTokens | None = None
     row: Row | None = None
+    turn_ns: int = 0  # when its first sound has its turn among those of other callers
     begun_ns: int = 0  # when T3 took up the segment that it is fed
     feeding_ns: int = 0  # T3's work on the text of the segment that it feeds
     flow: Any = None  # the mel stage's state
     proposal: Proposal | None = None
     mels: deque[VocoderJob | FlushMark | Failure] = field(default_factory=deque)  # committed, not yet audio
     vocoder: Any = None  # the sound stage's state
-    input_ended: bool = False
+    input_complete: bool = False  # no more text will come
+    input_ended: bool = False  # and all of it has been cut
     cancelled: bool = False
     failed: bool = False  # nothing more is begun; what was drawn before is spoken
     n_characters: int = 0
@@ -96,10 +100,18 @@ class RunningUtterance:
 
     def has_text_work(self, now: int) -> bool:
         """Whether text waits to be cut, now that it came or that a pause is over, or a segment to be prepared."""
-        if self.segmenter.has_input or (self.texts and not self.pieces):
-            return True
-        deadline_ns = self.segmenter.deadline_ns
-        return deadline_ns is not None and now >= deadline_ns
+        return bool(self.texts and not self.pieces) or self.may_cut(now)
+
+    def may_cut(self, now: int) -> bool:
+        """Whether text waits to be cut, and not enough has been cut for now; or a pause is over."""
+        if self.segmenter.has_input:
+            return len(self.texts) < SEGMENTS_AHEAD
+        return self.pause_ends_ns is not None and now >= self.pause_ends_ns
+
+    @property
+    def pause_ends_ns(self) -> int | None:
+        """When a pause will have decided where to cut, if nothing comes until then."""
+        return None if self.segmenter.has_input else self.segmenter.deadline_ns
 
     @property
     def text_can_wait(self) -> bool:
@@ -123,7 +135,7 @@ class RunningUtterance:
 
     @property
     def chars_ahead(self) -> list[int]:
-        """How many characters each segment has that T3 has not begun."""
+        """How many characters each segment has that was cut and that T3 has not begun."""
         texts = [len(text.text) for text in self.texts if isinstance(text, TextSegment)]
         return [len(piece.text) for piece in self.pieces] + texts
 
@@ -193,6 +205,7 @@ def flush(running: RunningUtterance, flush_id: int) -> None:
 
 
 def end_input(running: RunningUtterance) -> None:
+    running.input_complete = True
     running.segmenter.end(now_ns())
 
 

@@ -27,6 +27,7 @@ from engine.scheduling.flow_choice import FlowChoice
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.places import Places
 from engine.scheduling.running import FlowJob, Report, RunningUtterance, VocoderJob
+from engine.scheduling.turns import Turns
 from engine.scheduling.wakeups import Stage, Wakeups
 from engine.scheduling.windows import COMFORT_S, largest_peek
 
@@ -52,6 +53,7 @@ class Scheduler:
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
         self.places = Places(config.max_utterances, "as many as were asked for, or as memory has room for")
         self.admission = Admission(self.places, self.deadlines, self.estimates, vocoder_apart=config.vocoder_apart)
+        self._turns = Turns()
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
         self._running: dict[str, RunningUtterance] = {}
@@ -74,6 +76,7 @@ class Scheduler:
             self.admission.check(list(self._running.values()))
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
+            running.turn_ns = self._turns.take(running.request.caller, now_ns())
             self._running[running.request.id] = running
             self._snapshot = None
 
@@ -171,7 +174,7 @@ class Scheduler:
         return min(waiting, key=lambda running: (running.text_can_wait, running.prepared_ns), default=None)
 
     def next_cut_ns(self) -> int | None:
-        deadlines = (running.segmenter.deadline_ns for running in self._running.values() if not running.failed)
+        deadlines = (running.pause_ends_ns for running in self._running.values() if not running.failed)
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # ------------------------------------------------------------------------------------------ t3 thread
@@ -188,17 +191,34 @@ class Scheduler:
             if running.voice is not None and running.row is None and not running.failed
             and running.pieces and running.ledger.has_room
         ]  # fmt: skip
-        return min(waiting, key=due_ns, default=None)
+        return min(waiting, key=lambda running: (due_ns(running), running.turn_ns), default=None)
 
     def to_feed(self, stepping: Sequence[RunningUtterance]) -> RunningUtterance | None:
-        """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first.
-        Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a
-        text."""
+        """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first;
+        of those that have heard nothing, whose turn it is.
+
+        Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a text.
+        So does who has begun more than its share."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
-        first = min(feeding, key=due_ns, default=None)
-        if first is None or first.runs_out_ns < now_ns() + COMFORT_S * NS_PER_S:
-            return first
-        return None if any(not one.runs_out_ns for one in stepping) else first
+        waiting = [running for running in stepping if not running.runs_out_ns]
+        first, now = min(feeding, key=due_ns, default=None), now_ns()
+        if first is None:
+            return None
+        if not first.runs_out_ns:
+            first = min((one for one in feeding if not one.runs_out_ns), key=lambda one: one.turn_ns)
+            too_soon = first.turn_ns > now and any(one.turn_ns < first.turn_ns for one in waiting)
+        else:
+            too_soon = bool(waiting) and first.runs_out_ns >= now + COMFORT_S * NS_PER_S
+        return None if too_soon else first
+
+    def can_wait(self, stepping: Sequence[RunningUtterance]) -> bool:
+        """Whether the listeners of all of these have so much ahead that a first sound of another may go before."""
+        audio_s, now = self.deadlines.machine.audio_s, now_ns()
+        ahead = (
+            (one.runs_out_ns - now) / NS_PER_S + one.ledger.waiting * audio_s if one.runs_out_ns else 0.0
+            for one in stepping
+        )
+        return min(ahead, default=0.0) > COMFORT_S
 
     def to_step(self) -> list[RunningUtterance]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from time import thread_time
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.clock import now_ns
 from engine.device.device import Device
 from engine.device.graphs import Capture
 from engine.errors import NotFinite
@@ -26,6 +26,7 @@ from engine.text.words import WrittenWord
 
 FRAMING = 2  # T3's start and stop around the text
 FIRST_FEED = 16  # positions of a text that are run at once beside other rows, until it is known what they cost
+SHORT_S = 0.01  # of work: a feed may take so long where a step is shorter still, since each has a cost of its own
 
 
 @dataclass(eq=False)
@@ -74,7 +75,7 @@ class T3Stage:
         self._owners: list[Row] = []  # of each slot in use
         self._fixed_batch = fixed_batch
         self._feed = FIRST_FEED  # positions that take about as long as a step
-        self._step_s = 0.0
+        self._step_s = 0.0  # of this thread's work: what it waited for others does not count
 
     def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         return self._model.text.pieces(text, language, pronunciations)
@@ -103,11 +104,10 @@ class T3Stage:
         pieces that cost about as much as a step. Raises NotFinite."""
         alone = len(self._owners) == len(row.slots)
         count = row.to_feed.shape[1] if alone or not self._device.is_cpu else self._feed
-        started = now_ns()
+        started_s = thread_time()
         logits = self._t3.feed(row.to_feed[:, :count], self._cache, row.slots)
-        seconds = (now_ns() - started) / 1e9
         if not alone and self._step_s:
-            longer = seconds < self._step_s
+            longer = thread_time() - started_s < max(self._step_s, SHORT_S)
             self._feed = max(FIRST_FEED, 2 * self._feed if longer else self._feed // 2)
         row.to_feed = row.to_feed[:, count:]
         row.logits = logits
@@ -147,7 +147,7 @@ class T3Stage:
 
     def _run(self, rows: Sequence[Row]) -> torch.Tensor:
         """Runs the last token of `rows` through T3; all other slots stand still. Returns logits [S, V] of all slots."""
-        started = now_ns()
+        started_s = thread_time()
         count = self._cache.rows if self._fixed_batch else len(self._owners)
         tokens, still = [0] * count, [True] * count
         for row in rows:
@@ -155,7 +155,7 @@ class T3Stage:
                 tokens[slot], still[slot] = row.tokens[-1], False
         logits = self._advance(tokens, [row for row in rows if row.aligned])
         self._cache.take_back([slot for slot in range(count) if still[slot]])
-        self._step_s = (now_ns() - started) / 1e9
+        self._step_s = thread_time() - started_s
         return logits
 
     def _advance(self, tokens: list[int], aligned: Sequence[Row]) -> torch.Tensor:

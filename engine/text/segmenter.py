@@ -104,6 +104,7 @@ class Segmenter:
         self._max_delay_ns = max_delay_ns
         self._input: deque[tuple[str, int] | tuple[FlushPoint, int]] = deque()  # with the instant of its arrival
         self._used = 0  # characters of the first of them that are in the buffer
+        self._pushed = self._taken = 0  # characters in all; each is counted by one thread
         self._buffer = ""  # what markup has left of the text
         self._offset = 0  # index of the buffer's first character in all that markup has left
         self._begin = 0  # where the next segment begins, in the buffer
@@ -119,12 +120,18 @@ class Segmenter:
         return bool(self._input)
 
     @property
+    def chars_waiting(self) -> int:
+        """That `take` has not looked at yet."""
+        return self._pushed - self._taken
+
+    @property
     def deadline_ns(self) -> int | None:
         """None while there is nothing that a pause would make speakable. Of the text that `take` has seen."""
         return None if self._pause is None else self._pause[0]
 
     def push(self, text: str, now_ns: int) -> None:
         if text:
+            self._pushed += len(text)
             self._input.append((text, now_ns))
 
     def flush(self, flush_id: int | None, now_ns: int) -> None:
@@ -157,6 +164,7 @@ class Segmenter:
             self._append(self._markup.read(part))
             self._cut_complete(now_ns, taken, final=False)
             self._used += len(part)
+            self._taken += len(part)
             if self._used == len(item):
                 self._input.popleft()
                 self._used = 0

@@ -20,6 +20,7 @@ from service.observability.loop_lag import LoopLag
 from service.rpc import errors, requests, responses
 from service.rpc.drain import Drain
 from service.rpc.interceptor import CallIdentity, current_call
+from service.rpc.limits import connection
 from service.rpc.receive import Context, read
 from service.rpc.session import Dependencies, Receive, Session
 from service.rpc.voices import VoiceCalls
@@ -103,7 +104,7 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
         async with self._drain.call():
             info, who = self._dependencies.info, caller.current()
             utterance_request = requests.read_config(
-                first, utterance_id, tracing.traceparent_of(span), info, self._config
+                first, utterance_id, who.name or connection(context), tracing.traceparent_of(span), info, self._config
             )
             span.set_attributes(
                 tracing.utterance_attributes(info.model, utterance_request.utterance.voice or info.default_voice)

@@ -14,9 +14,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from service.rpc.errors import TooManyCalls
+from service.rpc.receive import Context
 
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
 _REMEMBERED = 1_024  # connections, the last ones that called
+
+
+def connection(context: Context) -> str:
+    """What tells the connection of a call from others; "" where nothing does."""
+    peer = context.peer()
+    return "" if peer in _UNCOUNTED else peer
 
 
 class CallCount:
@@ -95,6 +102,7 @@ class CallLimits:
     """What every call is held to, whatever its method."""
 
     count: CallCount
+    bursts: ConnectionRate  # calls that come at once are begun one after the other, and others' between them
     calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
     refusals: ConnectionRate  # wrong tokens that are answered
 
@@ -102,5 +110,6 @@ class CallLimits:
     async def call(self, peer: str) -> AsyncIterator[None]:
         """Raises TooManyCalls."""
         with self.count.call(peer):
+            await self.bursts.wait(peer)
             await self.calls.wait(peer)
             yield

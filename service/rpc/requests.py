@@ -66,11 +66,12 @@ class UtteranceRequest:
 def read_config(
     wire: tts_pb2.SynthesisConfig,
     utterance_id: str,
+    caller: str,
     traceparent: str,
     info: messages.EngineInfo,
     config: ServiceConfig,
 ) -> UtteranceRequest:
-    """`traceparent` is the span that the engine's spans will be children of."""
+    """`caller`: whose turn its first sound takes. `traceparent`: a span that the engine's spans will be children of."""
     _refuse_what_does_not_act(wire, info)
     sampling = _read_sampling(wire.sampling)
     streaming = wire.streaming
@@ -79,6 +80,7 @@ def read_config(
     return UtteranceRequest(
         utterance=messages.Utterance(
             id=utterance_id,
+            caller=caller,
             voice=wire.voice,
             language=wire.language_code,
             sampling={name: value for name, value in sampling.items() if name not in ignored},

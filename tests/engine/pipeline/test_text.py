@@ -9,6 +9,7 @@ from engine.clock import now_ns
 from engine.messages import AudioChunk, FlushDone, Utterance, Warned
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import FlushMark
+from engine.scheduling.running import SEGMENTS_AHEAD
 from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
 from engine.text.markup import Style
 from engine.text.pronunciations import NONE, Pronunciations
@@ -150,6 +151,48 @@ def test_whoever_runs_out_is_not_kept_waiting_for_those_who_have_heard_nothing()
     assert scheduler.to_feed([waits]) is heard
     heard.runs_out_ns = now_ns() + 1_000_000_000
     assert scheduler.to_feed([waits]) is None
+
+
+def test_first_sounds_of_different_callers_take_turns() -> None:
+    """Who had begun three utterances went before a neighbour three times."""
+    scheduler = Scheduler(CONFIG)
+    for name in ("flood", "neighbour", "begun"):
+        Caller(scheduler, name).update(lambda running: setattr(running, "row", object()))
+    flood, neighbour, begun = (scheduler._running[name] for name in ("flood", "neighbour", "begun"))
+    now = now_ns()
+    flood.turn_ns, neighbour.turn_ns, neighbour.begun_ns = now + 10**9, now - 1, 5
+    begun.turn_ns, begun.decoding = now - 2, object()  # type: ignore[assignment]
+    assert scheduler.to_feed([begun]) is neighbour, "although the flood's utterance came before it"
+    neighbour.decoding = object()  # type: ignore[assignment]
+    assert scheduler.to_feed([begun, neighbour]) is None, "first those steps whose turn it is"
+    assert scheduler.to_feed([]) is flood
+
+
+def test_who_has_much_ahead_lets_a_first_sound_go_before() -> None:
+    scheduler = Scheduler(CONFIG)
+    Caller(scheduler, "a")
+    (running,) = scheduler._running.values()
+    assert not scheduler.can_wait([])
+    assert not scheduler.can_wait([running]), "it has heard nothing"
+    running.runs_out_ns = now_ns() + 200_000_000
+    assert not scheduler.can_wait([running])
+    running.runs_out_ns = now_ns() + 2_000_000_000
+    assert scheduler.can_wait([running])
+
+
+def test_of_a_long_text_only_what_comes_next_is_cut(pipeline: Pipeline) -> None:
+    """Twenty thousand characters were cut at once, again and again for a caller that gave them up again and again."""
+    caller = Caller(pipeline.scheduler, "a", reads=False)
+    caller.update(changes.push_text, "Hi! " * 5000)
+    caller.update(changes.end_input)
+    caller.wait_until(lambda running: len(running.texts) >= SEGMENTS_AHEAD)
+    time.sleep(0.05)
+    (running,) = pipeline.scheduler._running.values()
+    assert running.segmenter.chars_waiting > 15_000
+    assert running.input_complete
+    assert not running.input_ended
+    pipeline.scheduler.cancel("a")
+    assert pipeline.settles()
 
 
 def test_markup_is_read_and_what_was_dropped_is_told_before_the_end(pipeline: Pipeline) -> None:

@@ -25,7 +25,7 @@ from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import CallCount, ConnectionRate, Rate
+from service.rpc.limits import CallCount, CallLimits, ConnectionRate, Rate
 from service.rpc.recording import check_recording
 from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, detail, end, playback, say, seeded, text
@@ -250,3 +250,19 @@ async def test_calls_of_one_connection_are_held_back(serve: Serve) -> None:
         for _ in range(20):
             await served.stub.GetServerInfo(pb.GetServerInfoRequest())
         assert time.monotonic() - began_s > 0.4
+
+
+async def test_calls_that_come_at_once_are_begun_one_after_the_other() -> None:
+    """Two hundred calls that a connection opened at once kept the loop for a third of a second."""
+    count, free = CallCount(in_all=100, per_connection=100), ConnectionRate(per_s=1e6, burst=100)
+    limits = CallLimits(count, bursts=ConnectionRate(per_s=100, burst=2), calls=free, refusals=free)
+    began = list[tuple[str, float]]()
+
+    async def call(peer: str) -> None:
+        async with limits.call(peer):
+            began.append((peer, time.monotonic()))
+
+    await asyncio.gather(*(call("ipv4:127.0.0.1:1") for _ in range(6)), call("ipv4:127.0.0.1:2"))
+    peers = [peer for peer, _ in began]
+    assert peers.index("ipv4:127.0.0.1:2") == 2, "between them, and not behind them"
+    assert began[-1][1] - began[0][1] >= 0.035  # four at a hundred a second
