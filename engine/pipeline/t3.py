@@ -39,6 +39,8 @@ class T3Runner(Runner):
         leaving, starting = scheduler.take_leaving(), scheduler.to_speak()
         stepping = scheduler.to_step()
         feeding = scheduler.to_feed(stepping)
+        if feeding is None and starting is not None and not starting.runs_out_ns:
+            feeding = starting  # nobody has heard anything of it: no step comes between its beginning and its text
         if leaving or starting or feeding or stepping:
             return partial(self._do, leaving, starting, feeding, stepping)
         self._stepped_ns = 0
@@ -60,7 +62,7 @@ class T3Runner(Runner):
             running.on_leave()
         if starting is not None:
             self._guard(starting, self._begin)
-        if feeding is not None:
+        if feeding is not None and feeding.row is not None:
             self._guard(feeding, self._feed)
         if stepping:
             self._step(stepping)
