@@ -38,7 +38,7 @@ class T3Runner(Runner):
         scheduler = self._scheduler
         leaving, starting = scheduler.take_leaving(), scheduler.to_speak()
         stepping = scheduler.to_step()
-        feeding = scheduler.to_feed(stepping)
+        feeding = scheduler.to_feed(stepping, starting)
         if feeding is not None and not feeding.runs_out_ns and scheduler.can_wait(stepping):
             stepping, self._stepped_ns = [], 0
         if leaving or starting or feeding or stepping:
@@ -62,7 +62,7 @@ class T3Runner(Runner):
             running.on_leave()
         if starting is not None:
             self._guard(starting, self._begin)
-        if feeding is not None:
+        if feeding is not None and feeding.row is not None:
             self._guard(feeding, self._feed)
         if stepping:
             self._step(stepping)
@@ -127,8 +127,6 @@ class T3Runner(Runner):
             self._scheduler.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
             running.n_segments += 1
             running.ledger.entries.append(running.decoding)
-            if len(running.ledger.entries) == 1:
-                running.tokens_wanted = 1
             self._scheduler.wakeups.wake(Stage.TEXT)
 
     def _step(self, stepping: list[RunningUtterance]) -> None:
