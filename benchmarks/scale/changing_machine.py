@@ -41,7 +41,7 @@ AUDIBLE_S = 0.1
 WITHIN_S = 60.0
 BACK = 0.9  # of the places there were before
 QUIET_S, BUSY_S = (3.0, 40.0), (3.0, 40.0)  # of an outside load, at random
-FULL_S = 20.0  # that the callers need to fill the service
+AFTERWARDS_S = 40.0  # on all cores again
 
 
 @dataclass
@@ -123,28 +123,28 @@ def busy_process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 async def confined(arguments: argparse.Namespace) -> dict[str, Any]:
-    cores, for_s = sorted(os.sched_getaffinity(0)), arguments.seconds
+    cores, full_s, for_s = sorted(os.sched_getaffinity(0)), arguments.before, arguments.seconds
     with process("--model", arguments.model) as (address, running):
         async with Client(address) as client, watched(client) as places, asyncio.TaskGroup() as group:
-            end_s = FULL_S + for_s + 2 * FULL_S
+            end_s = full_s + for_s + AFTERWARDS_S
             speaking = group.create_task(
                 generate_load(OverWire(client), arguments.callers, end_s, TEXTS, arguments.seed)
             )
-            await asyncio.sleep(FULL_S)
+            await asyncio.sleep(full_s)
             confine(running.pid, cores[:1])
             await asyncio.sleep(for_s)
             confine(running.pid, cores)
-    calls, back_s = speaking.result(), FULL_S + for_s
-    before = places.between(FULL_S - 5.0, FULL_S)[-1]
-    later = [call for call in calls if FULL_S + SETTLES_S <= call.began_s < back_s]
-    under_way = [call for call in calls if call.arrivals and call.began_s < FULL_S < call.began_s + _made_s(call)]
+    calls, back_s = speaking.result(), full_s + for_s
+    before = places.between(full_s - 5.0, full_s)[-1]
+    later = [call for call in calls if full_s + SETTLES_S <= call.began_s < back_s]
+    under_way = [call for call in calls if call.arrivals and call.began_s < full_s < call.began_s + _made_s(call)]
     heard = [simulated_listener.listen(call.arrivals, follow_hints=True) for call in under_way]
     regained = [at - back_s for at, number, _, _ in places.seen if at >= back_s and number >= BACK * before]
     return {
         "places_before": before,
-        "places_confined": places.between(FULL_S + SETTLES_S, back_s),
-        "audio_per_s_confined": round(audio_per_s(calls, FULL_S + SETTLES_S, back_s), 1),
-        "c100_before": continuity([call for call in calls if call.began_s < FULL_S and call not in under_way]),
+        "places_confined": places.between(full_s + SETTLES_S, back_s),
+        "audio_per_s_confined": round(audio_per_s(calls, full_s + SETTLES_S, back_s), 1),
+        "c100_before": continuity([call for call in calls if call.began_s < full_s and call not in under_way]),
         "c100_admitted_later": continuity(later),
         "admitted_later": len([call for call in later if call.arrivals]),
         "broken_later": broken(later),
@@ -205,6 +205,7 @@ def main() -> None:
     parser.add_argument("--scene", choices=SCENES, default="confined")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--callers", type=int, default=40, help="more than fit")
+    parser.add_argument("--before", type=float, default=60.0, help="seconds on all cores, for places to settle")
     parser.add_argument("--seconds", type=float, default=30.0, help="on one core")
     parser.add_argument("--minutes", type=float, default=10.0, help="of random load")
     parser.add_argument("--seed", type=int, default=0)
