@@ -20,6 +20,7 @@ from service.process_end import CODES, STOPPED
 SOON_S = 10.0  # from the fault to the end of a process that has to go
 IN_A_ROW = 6  # utterances: one more than a stage may fail in a row
 STOOD_STILL_S = 6.0
+SHORTAGE_S = 3.0  # without memory
 
 GOES_ON = {"OK"}
 BROKEN = {"UNAVAILABLE ENGINE_BROKEN"}
@@ -81,6 +82,15 @@ def ordered(do: str, stage: str = "", **more: Any) -> Strike:
         await asyncio.sleep(0.2)  # for the order to be read
 
     return strike
+
+
+def over(after_s: float) -> Strike:
+    """Waits until what lasts so long is over."""
+
+    async def wait(trial: Trial) -> None:
+        await asyncio.sleep(after_s)
+
+    return wait
 
 
 def signalled(*numbers: int, every_s: float = 0.3) -> Strike:
@@ -158,8 +168,9 @@ KINDS: dict[str, Kind] = {
     "flow_every_third": Kind(strike=ordered("fail", "flow", every=3, times=FOR_EVER), victims=ITS_OWN | GOES_ON),
     **{
         f"{stage}_out_of_memory": Kind(strike=ordered("memory", stage, times=FOR_EVER), victims=NO_MEMORY)
-        for stage in ("text", "t3_prefill", "flow", "vocoder")
+        for stage in ("t3_prefill", "flow", "vocoder")
     },
+    "text_out_of_memory": Kind(strike=ordered("memory", "text"), victims=NO_MEMORY),
     "t3_out_of_memory": Kind(strike=ordered("memory", "t3"), victims=NO_MEMORY, neighbour=NO_MEMORY | GOES_ON),
     "flow_out_of_memory_once": Kind(strike=ordered("memory", "flow")),
     "flow_slow": Kind(strike=ordered("slow", "flow", seconds=1.5, times=2)),
@@ -177,9 +188,10 @@ KINDS: dict[str, Kind] = {
         strike=ordered("descriptors", seconds=4.0), victim=newcomer, victims={"OK", "DEADLINE_EXCEEDED", *CUT}
     ),
     "no_more_memory": Kind(
-        strike=ordered("address_space", seconds=3.0),
+        strike=ordered("address_space", seconds=SHORTAGE_S),
         victims=GOES_ON | NO_MEMORY,
         neighbour=GOES_ON | NO_MEMORY,
+        then=over(SHORTAGE_S),
         spoils=True,
     ),
     # ------------------------------------------------------------------ a stage's own: the process goes

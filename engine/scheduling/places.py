@@ -29,7 +29,7 @@ HOLD_S = 1.0  # looked back at, to see whether that is less than is heard, befor
 BEHIND_S = 3.0  # and before places go down: a dip is over by then
 RESERVE_S, POOR = 1.5, 0.25  # of audio: where all but so many listeners have more, making less is no danger
 MADE_S = 1.5  # looked back at, at least, to see what is made: audio leaves in bunches
-OPENED = 0.5  # of a place, from one look to the next: the first moments of an utterance cost most
+OPENED_PER_S = 1.5  # places, one after the other: the first moments of an utterance cost most
 AT_ONCE_S = 0.5  # looked back at before places go down, or up to
 AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
@@ -87,10 +87,11 @@ class Places:
 
     def see(self, look: Look) -> bool:
         """Whether places changed."""
+        passed_s = look.at_s - self._looks[-1].at_s if self._looks else 0.0
         self._looks.append(look)
         while look.at_s - self._looks[0].at_s > AT_LEISURE_S + LOOK_S:
             self._looks.popleft()
-        opened = self._opened(look.at_s)
+        opened = self._opened(look.at_s, passed_s)
         number, reason = self._fallen(look) or self._risen(look) or (self.number, self.reason)
         self._open = min(opened, number)
         if number == self.number:
@@ -105,13 +106,13 @@ class Places:
         self._changes.append(look.at_s)
         return True
 
-    def _opened(self, now_s: float) -> float:
+    def _opened(self, now_s: float, passed_s: float) -> float:
         """At once fewer, while less is made than is heard; and then one after the other again, once it is enough and
         to spare."""
         share = PROMISED if self._open < self.number else 1.0
         if _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - HOLD_S), share):
             return max(1.0, min(self._open, PROMISED * self._made(now_s)))
-        return self._open + OPENED
+        return self._open + OPENED_PER_S * passed_s
 
     def _in_danger(self, now_s: float) -> bool:
         if now_s - self._looks[0].at_s < BEHIND_S - LOOK_S:

@@ -222,6 +222,17 @@ def test_while_less_is_made_than_is_heard_nobody_is_let_in() -> None:
     assert all(after - before <= 1 for before, after in pairwise(opened)), "one after the other"
 
 
+def test_a_shortage_is_forgotten_while_nobody_speaks() -> None:
+    """The next ten who came together were let in one after the other."""
+    places = following(10, 20)
+    for index in range(6):
+        at_s = index * LOOK_S
+        places.see(Look(at_s=at_s, running=8, slacks_s=[0.4, 0.5], made_s=7 * at_s, busy_s=[at_s]))
+    assert places.open < 10
+    places.see(Look(at_s=60.0, running=0, slacks_s=[], made_s=10.0, busy_s=[2.0]))
+    assert places.open == 10
+
+
 def test_a_reserve_or_a_machine_that_rests_is_no_danger() -> None:
     """Writers pause, and listeners who are far ahead wait for nothing: then less is made than is heard."""
     for slack_s, load in ((5.0, 1.0), (0.4, 0.5)):
