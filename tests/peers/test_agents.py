@@ -13,7 +13,7 @@ import pytest
 from engine.messages import Word
 from tests.peers.conftest import Doors, Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.plug_ins, pytest.mark.real_time, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.plug_ins, pytest.mark.timeout(600)]
 
 ANSWER = "Number {}: there is a lot to say about this, and most of it has been said before, by people who know better."
 TURNS = 50
