@@ -88,7 +88,8 @@ class Turn:
             except InvalidArgument as error:
                 if error.reason != _NOTHING_TO_SAY:
                     raise
-                yield Unsaid()
+                yield (silence := Unsaid())
+                yield TimedText(text="".join(self._texts), word="", start_s=0.0, end_s=silence.duration_s)
                 return
             except _WORTH_ANOTHER_TRY as error:
                 if self._has_sounded or attempt == self._tries:

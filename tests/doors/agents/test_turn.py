@@ -112,6 +112,7 @@ async def test_what_cannot_be_spoken_is_a_silence(serve: Serve, connect: Callabl
     async with serve() as served:
         spoken = await spoken_of(Turn(connect(served.address), {}), ["🙂", " ..."])
     assert [event for event in spoken if not isinstance(event, Started | TimedText)] == [Unsaid()]
+    assert text(spoken) == "🙂 ..."
 
 
 async def test_an_interruption_frees_the_engine_at_once(serve: Serve, connect: Callable[[str], Connection]) -> None:

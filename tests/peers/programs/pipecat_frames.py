@@ -50,7 +50,8 @@ async def main():
         *turn("And another turn."),
         *turn("🙂"),
     ]
-    down, up = await run_test(tts, frames_to_send=sent, pipeline_params=PipelineParams(enable_metrics=True))
+    params = PipelineParams(enable_metrics=True, enable_usage_metrics=True)
+    down, up = await run_test(tts, frames_to_send=sent, pipeline_params=params)
     frames = [
         {
             "kind": type(frame).__name__,
@@ -60,7 +61,8 @@ async def main():
         }
         for frame in down
     ]
-    metrics = [type(one).__name__ for frame in down if isinstance(frame, MetricsFrame) for one in frame.data]
+    measured = [one for frame in down if isinstance(frame, MetricsFrame) for one in frame.data]
+    metrics = [type(one).__name__ for one in measured if one.value]  # pipelines begin with zeros
     print(json.dumps({"frames": frames, "up": [str(frame) for frame in up], "metrics": metrics}))
 
 
