@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import sys
@@ -174,7 +175,8 @@ async def test_bytes_that_are_no_events_end_their_connection_only(what: str, mon
         stream, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(BYTES[what])
         async with asyncio.timeout(5):
-            assert b"audio" not in await stream.read()
+            with contextlib.suppress(ConnectionError):
+                assert b"audio" not in await stream.read()
         writer.close()
         async with connected(port) as client:
             await client.write_event(Synthesize(text=TEXT, voice=KARL).event())
