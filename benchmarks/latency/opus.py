@@ -27,6 +27,7 @@ from tests.doors.decoding import spectral_distance_db
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 CHUNK_S = 0.5
 ROUNDS = 7
+FULL_SCALE = 32_768
 Samples = NDArray[np.float32]
 
 
@@ -50,7 +51,8 @@ def spoken_once(samples: Samples, rate: int, encoding: Encoding) -> dict[str, fl
             for chunk in chunks
         )
         figures["decoding_ms_per_s"] = 1000 * (time.thread_time() - encoded) / seconds
-        figures["distance_db"] = spectral_distance_db(np.frombuffer(pcm, "<i2").astype(np.float32) / 32768, samples)
+        heard = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        figures["distance_db"] = spectral_distance_db(heard, samples)
     return figures
 
 

@@ -95,6 +95,14 @@ def test_where_libopus_is_missing_opus_comes_in_larger_pages(monkeypatch: pytest
     assert isinstance(ogg.ogg_opus(RATE), LibsndfileOpusEncoder)
 
 
+def test_packets_are_those_that_the_binding_makes() -> None:
+    """The call that encodes is our own, because it keeps Python's lock."""
+    theirs, ours = opuslib_next.Encoder(RATE, 1, "restricted_lowdelay"), opus.PacketEncoder(RATE, 32_000, 3)
+    theirs.bitrate, theirs.complexity = 32_000, 3
+    frames = recorded(RATE)[:RATE].reshape(-1, RATE // 50)
+    assert ours.encode(frames.ravel()) == [theirs.encode_float(frame.tobytes(), len(frame)) for frame in frames]
+
+
 @pytest.mark.parametrize("rate", opus.RATES)
 def test_finished_packets_give_every_sample_and_more_may_follow(rate: int) -> None:
     """Two sentences of one utterance: each is whole when it ends, wherever a packet would end."""

@@ -29,9 +29,10 @@ def ffmpeg() -> Path:
 
 def decoded(file: bytes) -> NDArray[np.int16]:
     form = ["-f", "s16le", "-ar", str(SAMPLE_RATE), "-ac", "1"]
-    command = [ffmpeg(), "-v", "error", "-i", "pipe:0", *form, "pipe:1"]
+    command = [str(ffmpeg()), "-v", "error", "-i", "pipe:0", *form, "pipe:1"]
     done = subprocess.run(command, input=file, capture_output=True, check=True)
-    return np.frombuffer(done.stdout, "<i2")
+    samples: NDArray[np.int16] = np.frombuffer(done.stdout, "<i2")
+    return samples
 
 
 @pytest.mark.parametrize(
