@@ -38,6 +38,9 @@ export class Picture {
    */
   draw(lanes, endMs, cursorMs) {
     const { context: pen } = this;
+    const shown = this.#signature(lanes, endMs, cursorMs);
+    if (shown === this.shown) return;
+    this.shown = shown;
     this.#fit();
     this.hits = [];
     const left = this.#narrow ? 0 : NAMES;
@@ -66,9 +69,18 @@ export class Picture {
   /** Forgets the colours, because the page got others. */
   recolour() {
     this.colours = new Map();
+    this.shown = undefined;
   }
 
   colours = new Map();
+
+  /** The same for two drawings that look the same. */
+  #signature(lanes, endMs, cursorMs) {
+    const inside = Object.values(lanes).flatMap((bars) => bars.filter(({ from }) => from < endMs));
+    const looks = inside.map(({ tip, kind, until }) => [tip, kind, Math.min(until, endMs)]);
+    const cursor = cursorMs < endMs ? cursorMs : null;
+    return JSON.stringify([this.canvas.clientWidth, devicePixelRatio, endMs, cursor, looks]);
+  }
 
   #colour(name) {
     if (!this.colours.has(name)) {
