@@ -34,7 +34,7 @@ SPEAKING, GOOD = "speaking", "good"
 CASES = (SPEAKING, GOOD, "throttled", "broken")
 SLOW = Throttle(token_s=0.052)
 SPOKEN_S = 3.5  # of the answer that is under way
-BLOCK_AFTER_S, BLOCK_S = 0.1, 1.0
+BLOCK_AFTER_S, BLOCK_S = 0.3, 1.0
 TRIES = 5
 CLEAN = "Nothing was late"
 
