@@ -49,7 +49,7 @@ async def test_packets_of_opus_are_passed_on_as_they_came(door: Open) -> None:
             sent += len(one["data"])
             packets = split(one["data"], one["packet_bytes"])
             decoded += decoder.decode(packets, one["num_samples"], one["end_of_segment"])
-    samples = np.frombuffer(decoded, np.int16).astype(np.float32) / 32768
+    samples = (np.frombuffer(decoded, np.int16) / 32768).astype(np.float32)
     assert len(samples) == len(spoken)
     assert delay(samples, spoken, 480) == 0
     assert spectral_distance_db(samples, spoken) < 6.0
