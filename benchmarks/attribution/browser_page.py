@@ -3,7 +3,7 @@
 A real service speaks them, the page plays them in headless Chromium, and its pictures are taken.
 
     python -m benchmarks.attribution.browser_page --out out/browser       # all of them, in four sizes, light and dark
-    python -m benchmarks.attribution.browser_page --images docs/images    # the one that speaks, for README and docs
+    python -m benchmarks.attribution.browser_page --images docs/images    # two of them, for README and docs
 
     speaking   a scripted language model writes its answer, which is heard already
     good       the embedded voice as it is
@@ -30,11 +30,12 @@ TEXT = (
 )
 SIZES = {"phone": 375, "tablet": 768, "desktop": 1280, "wide": 1920}
 LOOKS = {"light": False, "dark": True}
-SPEAKING = "speaking"
-CASES = (SPEAKING, "good", "throttled", "broken")
+SPEAKING, GOOD = "speaking", "good"
+CASES = (SPEAKING, GOOD, "throttled", "broken")
+IMAGES = {SPEAKING: "page", GOOD: "page-verdict"}
 SLOW = Throttle(token_s=0.052)
 SPOKEN_S = 3.5  # of the answer that is under way
-BLOCK_AFTER_S, BLOCK_S = 0.1, 1.0
+BLOCK_AFTER_S, BLOCK_S = 0.3, 1.0
 TRIES = 5
 CLEAN = "Nothing was late"
 
@@ -46,18 +47,30 @@ def shown(browser: Browser, case: str) -> Iterator[str]:
     with faulty_service(embedded=True, throttle=throttle) as service, http_door(service.address) as url:
         page = OpenPage(browser, url)
         if case == SPEAKING:
-            page.ask(1)
-            page.until(f"gapless.player.played > {SPOKEN_S} * gapless.player.rate")
-            yield "under way"
+            yield under_way(page)
             return
         for _ in range(TRIES):
             page.speak(TEXT, voice="anna", seed="7")
             if case == "broken":
                 service.arm(LOOP, after_s=BLOCK_AFTER_S, for_s=BLOCK_S)
             words = page.verdict()
-            if case != "good" or CLEAN in words:
+            if case != GOOD or CLEAN in words:
                 break
         yield words
+
+
+def under_way(page: OpenPage) -> str:
+    """A language model's answer that is heard; gives how long it took to its first sound. Begun again where the machine
+    was busy and the sound broke off."""
+    for _ in range(TRIES):
+        page.ask(1)
+        page.until(f"gapless.player.played > {SPOKEN_S} * gapless.player.rate")
+        breaks: int = page.browser.evaluate("gapless.utterance.silences.length")
+        if not breaks:
+            break
+        page.browser.press("Escape")
+        page.until("gapless.utterance.finished")
+    return f"heard after {page.browser.evaluate('first.textContent')}, {breaks} breaks"
 
 
 def picture(browser: Browser, width: int, dark: bool, path: Path) -> None:
@@ -71,8 +84,8 @@ def picture(browser: Browser, width: int, dark: bool, path: Path) -> None:
 
 def photograph(browser: Browser, case: str, out: Path | None, images: Path | None) -> None:
     for look, dark in LOOKS.items():
-        if images and case == SPEAKING:
-            picture(browser, SIZES["desktop"], dark, images / f"page-{look}.png")
+        if images and case in IMAGES:
+            picture(browser, SIZES["desktop"], dark, images / f"{IMAGES[case]}-{look}.png")
     for (size, width), (look, dark) in product(SIZES.items() if out else (), LOOKS.items()):
         assert out is not None
         picture(browser, width, dark, out / f"{case}-{size}-{look}.png")
@@ -84,7 +97,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, metavar="DIR", help="for those that README and docs show")
     arguments = parser.parse_args()
     with chromium() as browser:
-        for case in CASES if arguments.out else CASES[:1]:
+        for case in CASES if arguments.out else IMAGES:
             with shown(browser, case) as words:
                 print(f"{case}: {' '.join(words.split())}")
                 photograph(browser, case, arguments.out, arguments.images)

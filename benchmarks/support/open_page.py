@@ -41,5 +41,5 @@ class OpenPage:
 
     def verdict(self) -> str:
         """The sentence, and what explains it, when all is over."""
-        words: str = self.until("gapless.utterance.over && !verdict.hidden && verdict.innerText")
+        words: str = self.until("gapless.utterance?.over && !verdict.hidden && verdict.innerText")
         return words

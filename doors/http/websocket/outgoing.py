@@ -2,7 +2,7 @@
 
 Durations and instants are milliseconds, instants since the unix epoch on the service's clock; what did not take place
 is left out. A chunk of audio is one binary message: the length of its head in bytes (32 bits, little endian), the head
-(JSON, filled up with spaces to a multiple of 4 bytes), and the samples.
+(JSON, filled up with spaces to a multiple of 4 bytes), and the samples, or the packets of Opus.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def started(event: Started) -> Message:
         "language": event.language,
         "encoding": event.encoding.value,
         "sample_rate": event.sample_rate,
+        "pre_skip_samples": event.pre_skip_samples,
         "seed": str(event.seed),  # 64 bits, which a number of JavaScript does not hold
         "sampling": dict(event.sampling),
         "max_lead_ms": 1e3 * event.max_lead_s,
@@ -95,9 +96,11 @@ def audio(chunk: Chunk, utterance: int) -> bytes:
         "prebuffer_hint_ms": None if chunk.prebuffer_hint_s is None else 1e3 * chunk.prebuffer_hint_s,
         "timings": _timings(chunk.timings),
     }
+    if chunk.packets:
+        head["packet_bytes"] = [len(packet) for packet in chunk.packets]
     encoded = json.dumps(head, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 4)
-    return struct.pack("<I", len(encoded)) + encoded + chunk.data
+    return struct.pack("<I", len(encoded)) + encoded + (b"".join(chunk.packets) or chunk.data)
 
 
 def _timings(timings: Timings) -> Message:

@@ -3,7 +3,7 @@
 import { LANES } from "./timeline.js";
 
 const TRACK = 22; // CSS pixels, as all below
-const BAR = 16;
+const BAR = 17;
 const GAP = 6;
 const AXIS = 24;
 const NAMES = 196; // width of the names beside the lanes
@@ -38,6 +38,9 @@ export class Picture {
    */
   draw(lanes, endMs, cursorMs) {
     const { context: pen } = this;
+    const shown = this.#signature(lanes, endMs, cursorMs);
+    if (shown === this.shown) return;
+    this.shown = shown;
     this.#fit();
     this.hits = [];
     const left = this.#narrow ? 0 : NAMES;
@@ -66,9 +69,18 @@ export class Picture {
   /** Forgets the colours, because the page got others. */
   recolour() {
     this.colours = new Map();
+    this.shown = undefined;
   }
 
   colours = new Map();
+
+  /** The same for two drawings that look the same. */
+  #signature(lanes, endMs, cursorMs) {
+    const inside = Object.values(lanes).flatMap((bars) => bars.filter(({ from }) => from < endMs));
+    const looks = inside.map(({ tip, kind, until }) => [tip, kind, Math.min(until, endMs)]);
+    const cursor = cursorMs < endMs ? cursorMs : null;
+    return JSON.stringify([this.canvas.clientWidth, devicePixelRatio, endMs, cursor, looks]);
+  }
 
   #colour(name) {
     if (!this.colours.has(name)) {
@@ -126,14 +138,15 @@ export class Picture {
     const width = Math.max(this.scale(bar.until) - x - 1, LEAST);
     if (x > edge) return;
     const gap = bar.kind === "gap";
-    const [y, height] = gap ? [top, TRACK] : [top + (TRACK - BAR) / 2, BAR];
+    const high = BAR / bar.rows;
+    const [y, height] = gap ? [top, TRACK] : [top + (TRACK - BAR) / 2 + bar.row * high, Math.max(high - 1, 2)];
     const shown = Math.min(width, edge - x);
     this.context.globalAlpha = bar.kind === "ahead" ? 0.32 : 1;
     this.#box(x, y, shown, height, gap ? this.#colour("--alarm") : hue, gap ? 0 : 2);
     this.context.globalAlpha = 1;
     if (bar.kind === "work" && bar.chunk % 2 === 1 && width > 5) this.#box(x, y, shown, height, "#0003", 2);
     if (bar.kind === "guess") this.#box(x, y, shown, height, "#fff4", 2);
-    this.#label(bar, x, top, width);
+    if (bar.rows === 1) this.#label(bar, x, top, width);
     this.hits.push({ x, y: top, width, tip: bar.tip });
   }
 

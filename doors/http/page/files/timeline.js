@@ -9,6 +9,7 @@ export const LANES = [
   { key: "receive", name: "receive", caption: "on its way here", hue: "--receive" },
   { key: "play", name: "play", caption: "what you hear", hue: "--play" },
 ];
+const TOUCHING_MS = 1; // bars that overlap by less only touch
 const AUDIBLE_MS = 5; // a shorter silence is not heard as a break
 
 /**
@@ -18,6 +19,8 @@ const AUDIBLE_MS = 5; // a shorter silence is not heard as a break
  * @property {"work" | "guess" | "ahead" | "gap"} kind
  * @property {number} [chunk]
  * @property {string} tip
+ * @property {number} row and
+ * @property {number} rows that share the lane's height there: bars that overlap lie one below the other
  */
 
 /** @returns {Record<string, Bar[]>} by the keys of LANES, as far as one knows at `now` */
@@ -27,7 +30,7 @@ export function bars(utterance, now) {
   const put = (lane, fromMs, untilMs, more) => {
     if (!(untilMs >= fromMs)) return;
     const [from, until] = [fromMs - origin, untilMs - origin];
-    lanes[lane].push({ kind: "work", from, until, ...more, tip: `${more.tip}: ${span(from, until)}` });
+    lanes[lane].push({ kind: "work", row: 0, rows: 1, from, until, ...more, tip: `${more.tip}: ${span(from, until)}` });
   };
   for (const { atMs, characters } of utterance.sent) {
     if (characters) put("text", atMs, atMs, { tip: `${characters} characters sent` });
@@ -44,7 +47,31 @@ export function bars(utterance, now) {
       put("play", silence.atMs, untilMs, { kind: "gap", tip: "the sound broke off" });
     }
   }
+  for (const [name, lane] of Object.entries(lanes)) {
+    if (name !== "play") stacked(lane); // what is heard does not overlap
+  }
   return lanes;
+}
+
+/** Puts those that overlap into rows. */
+function stacked(lane) {
+  let together = [];
+  let until = -Infinity;
+  const close = () => {
+    const rows = Math.max(1, ...together.map(({ row }) => row + 1));
+    for (const bar of together) bar.rows = rows;
+  };
+  for (const bar of [...lane].sort((one, other) => one.from - other.from)) {
+    if (bar.from >= until - TOUCHING_MS) {
+      close();
+      together = [];
+    }
+    const taken = together.filter((other) => other.until > bar.from + TOUCHING_MS).map(({ row }) => row);
+    bar.row = [...together.keys(), together.length].find((row) => !taken.includes(row));
+    together.push(bar);
+    until = Math.max(until, bar.until);
+  }
+  close();
 }
 
 function stages(utterance, chunk, tokensMs, put) {

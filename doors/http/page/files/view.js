@@ -8,9 +8,11 @@ import { bars, breaks, end, firstSoundMs, workMs } from "./timeline.js";
 const LEAST_MS = { beginning: 150, whole: 3000 }; // that a picture shows
 const AFTER_FIRST = 1.3; // the beginning is shown until so long after the first sound
 const LONG_WAIT_MS = 300; // that is worth a word
-const EASE = 0.2; // share of the way that the picture's edge moves in one frame
+const EASE = 0.5; // share of the way that the picture's edge moves from one drawing to the next
+const DRAW_MS = 80; // between two drawings: who speaks and who listens may share a processor
 
 const byId = (id) => document.getElementById(id);
+const say = (id, text) => byId(id).textContent !== text && (byId(id).textContent = text);
 const msWords = (ms) => (ms >= 999.5 ? `${(ms / 1e3).toFixed(2)} s` : `${Math.round(ms)} ms`);
 
 export class View {
@@ -18,6 +20,7 @@ export class View {
     this.reading = new Reading(byId("reading"));
     this.pictures = { beginning: new Picture(byId("beginning")), whole: new Picture(byId("whole")) };
     this.edges = { ...LEAST_MS };
+    this.drawnMs = 0;
     for (const picture of Object.values(this.pictures)) this.#tips(picture);
   }
 
@@ -38,11 +41,13 @@ export class View {
   /** @param {number} heard samples that are audible by now; of an utterance that is over all that were */
   show(utterance, heard) {
     const now = nowMs();
-    this.#pictures(utterance, now);
-    this.#figures(utterance);
+    if (now - this.drawnMs > DRAW_MS || !utterance || utterance.over) {
+      this.drawnMs = now;
+      this.#pictures(utterance, now);
+      this.#figures(utterance);
+    }
     if (!utterance) return;
-    const said = waiting(utterance, now);
-    if (byId("now").textContent !== said) byId("now").textContent = said;
+    say("now", waiting(utterance, now));
     this.reading.show(utterance.text, this.#place(utterance, heard));
     if (utterance.over && (utterance.verdict || utterance.error || utterance.over.stopped)) this.#verdict(utterance);
   }
@@ -68,20 +73,21 @@ export class View {
     };
     for (const [name, picture] of Object.entries(this.pictures)) {
       const over = !utterance || utterance.over;
-      this.edges[name] += (wanted[name] - this.edges[name]) * (over ? 1 : EASE);
-      picture.draw(lanes, this.edges[name], utterance && !utterance.over ? now - utterance.originMs : undefined);
+      const left = wanted[name] - this.edges[name];
+      this.edges[name] += over || Math.abs(left) < 1 ? left : left * EASE;
+      picture.draw(lanes, this.edges[name], over ? undefined : now - utterance.originMs);
     }
   }
 
   #figures(utterance) {
     const first = utterance && firstSoundMs(utterance);
-    byId("first").textContent = first === undefined || first === null ? "-" : msWords(first);
+    say("first", typeof first === "number" ? msWords(first) : "-");
     const broken = utterance && first !== undefined ? breaks(utterance) : undefined;
-    byId("breaks").textContent = broken ? (broken.count ? `${broken.count}, ${msWords(broken.ms)}` : "0") : "-";
+    say("breaks", broken ? (broken.count ? `${broken.count}, ${msWords(broken.ms)}` : "0") : "-");
     byId("breaks").classList.toggle("poor", Boolean(broken?.count));
     const seconds = utterance?.rate ? utterance.samples / utterance.rate : 0;
-    byId("length").textContent = seconds ? `${seconds.toFixed(1)} s` : "-";
-    byId("work").textContent = seconds ? msWords(workMs(utterance) / seconds) : "-";
+    say("length", seconds ? `${seconds.toFixed(1)} s` : "-");
+    say("work", seconds ? msWords(workMs(utterance) / seconds) : "-");
   }
 
   #verdict(utterance) {

@@ -83,12 +83,12 @@ class Page:
 
     def verdict(self) -> str:
         """Of the utterance that was spoken, when it is there."""
-        words: str = self.until("gapless.utterance.over && !verdict.hidden && verdict.innerText")
+        words: str = self.until("gapless.utterance?.over && !verdict.hidden && verdict.innerText")
         return words
 
     def headline(self) -> str:
         """The same of a tab that nobody looks at, and that shows nothing therefore."""
-        words: str = self.until("gapless.utterance.verdict?.verdict.headline")
+        words: str = self.until("gapless.utterance?.verdict?.verdict.headline")
         return words
 
     def heard(self) -> tuple[NDArray[np.float32], int, int]:

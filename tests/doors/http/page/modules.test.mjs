@@ -71,6 +71,14 @@ test("a break stands where sound was missing, and what follows is later by it", 
   assert.equal(workMs(utterance()), 2 * (30 + 20 + 10));
 });
 
+test("bars that overlap lie in rows, others do not", () => {
+  const made = utterance();
+  made.chunks[1].timings.vocoder_end_ms = made.chunks[0].timings.vocoder_end_ms;
+  const lanes = bars(made, 3000);
+  assert.deepEqual(lanes.send.map(({ row, rows }) => [row, rows]), [[0, 2], [1, 2]]);
+  assert.deepEqual(lanes.play.map(({ row, rows }) => [row, rows]), [[0, 1], [0, 1], [0, 1]]);
+});
+
 test("what has not sounded yet waits", () => {
   const lanes = bars(utterance(), 1300);
   assert.deepEqual(lanes.play.slice(0, 2).map(({ kind, from, until }) => [kind, from, until]), [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -105,8 +106,10 @@ def test_places_are_those_of_pages_and_come_back() -> None:
 
 async def test_more_pages_than_places_are_refused(door: Open) -> None:
     async with AsyncExitStack() as stack:
+        connector = aiohttp.TCPConnector(limit=0)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         for _ in range(MAX_SOCKETS):
-            await stack.enter_async_context(connected(door, timeout=AT_ONCE))
+            await stack.enter_async_context(connected(replace(door, session=session), timeout=AT_ONCE))
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await door.session.ws_connect(f"{door.url}/v1/websocket")
         assert refused.value.status == 429

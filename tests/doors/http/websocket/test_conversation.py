@@ -11,7 +11,9 @@ import aiohttp
 import numpy as np
 import pytest
 
+from client._opus import PacketDecoder, split
 from gapless.doors.http.websocket.incoming import MAX_MESSAGE_BYTES
+from tests.doors.decoding import delay, spectral_distance_db
 from tests.doors.http.conftest import Open, open_door
 from tests.doors.http.websocket.conftest import Socket, connected, samples_of
 from tests.fakes import speech_of_text
@@ -34,6 +36,24 @@ async def test_text_in_pieces_is_spoken_and_told_in_order() -> None:
     words = [word for one in heard if one["type"] == "words" for word in one["words"]]
     assert [word["word"] for word in words] == ["Hello", "there,", "world."]
     assert all(one["utterance"] == 1 for one in heard)
+
+
+async def test_packets_of_opus_are_passed_on_as_they_came(door: Open) -> None:
+    async with connected(door) as socket:
+        heard = await socket.say("Hello there.", voice="anna", seed=7, encoding="opus", sample_rate=24_000)
+    started, spoken = heard[0], speech_of_text("Hello there.", seed=7, voice="anna")
+    assert started["encoding"] == "opus"
+    decoder, decoded, sent = PacketDecoder(24_000, started["pre_skip_samples"]), b"", 0
+    for one in heard:
+        if one["type"] == "audio":
+            sent += len(one["data"])
+            packets = split(one["data"], one["packet_bytes"])
+            decoded += decoder.decode(packets, one["num_samples"], one["end_of_segment"])
+    samples = (np.frombuffer(decoded, np.int16) / 32768).astype(np.float32)
+    assert len(samples) == len(spoken)
+    assert delay(samples, spoken, 480) == 0
+    assert spectral_distance_db(samples, spoken) < 6.0
+    assert sent < 2 * len(samples) / 6
 
 
 async def test_stage_timings_are_instants_in_order(door: Open) -> None:
