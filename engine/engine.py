@@ -82,8 +82,10 @@ class LocalEngine:
         device = Device.of(model.device)
         threads = StageThreads(model, options, device)
         self._library = Library(model.voices, model.config, options.voices_dir)
+        self._device = device
+        voice_bytes = device.voice_bytes() if options.voice_memory_bytes is None else options.voice_memory_bytes
         self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
-            model.prepare, options.voice_memory_bytes, threads.start_voices
+            model.prepare, voice_bytes, threads.start_voices
         )
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
@@ -178,7 +180,7 @@ class LocalEngine:
         model = self._model
 
         def work() -> tuple[Conditionals, tuple[str, ...]]:
-            with Device.of(model.device).turn:
+            with self._device.turn:
                 return clone(model.cloner, voice, model.config.name)
 
         try:
@@ -192,7 +194,7 @@ class LocalEngine:
         self._prepared.drop(self._library.remove(name))
 
     def stats(self) -> EngineStats:
-        return self._scheduler.stats()
+        return replace(self._scheduler.stats(), device_bytes=self._device.held_bytes())
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
         config = self._model.config

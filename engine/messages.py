@@ -278,6 +278,7 @@ class EngineStats:
     places_reason: str = field(default="", compare=False)  # why so many
     places_risen: int = field(default=0, compare=False)  # how often they did,
     places_fallen: int = field(default=0, compare=False)  # and how often they fell
+    device_bytes: int = field(default=0, compare=False)  # a GPU's memory in this process's hands; 0 on a CPU
 
 
 class Engine(Protocol):

@@ -25,7 +25,7 @@ class EngineOptions:
     graphs: bool = True  # T3's steps are captured and replayed; False: for debugging
     threads: int | None = None  # torch threads of each worker on a CPU; None: what suits model and machine
     voices_dir: Path | None = None  # where created voices are stored; None: none can be created
-    voice_memory_bytes: int = 4 << 30  # for prepared voices
+    voice_memory_bytes: int | None = None  # for prepared voices; None: the device's share for them
     max_text_delay_s: float = 1.0
     channel_s: float = 2.0  # audio that may wait for its listener, per utterance
 

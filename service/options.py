@@ -102,12 +102,12 @@ class EngineSettings:
         "where created voices are stored [$XDG_DATA_HOME/gapless/voices or ~/.local/share/gapless/voices]",
         flags.path,
     )
-    voice_memory_bytes: int = flag(
+    voice_memory_bytes: int | None = flag(
         "voices",
         "--voice-memory GIB",
-        "memory for prepared voices; those that nobody uses leave it, the least recently used first",
+        "memory for prepared voices; those that nobody uses leave it, the least recently used first [4, or on a GPU a "
+        "quarter of what is free once the model is loaded]",
         flags.gib,
-        default="4",
     )
     max_utterances: int | None = flag(
         "limits",

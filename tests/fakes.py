@@ -57,6 +57,7 @@ from tests.recordings import CLONING, Cloning
 SAMPLE_RATE = 24_000  # Hz
 TOKEN_SAMPLES = 960  # 40 ms
 UTTERANCE_BYTES = 1_000_000
+DEVICE_BYTES = 3 << 30
 LANGUAGES = ("en", "de")
 DEFAULT_SAMPLING = {"temperature": 0.8, "top_p": 0.95, "min_p": 0.0, "top_k": 0.0, "repetition_penalty": 1.2}
 
@@ -348,6 +349,7 @@ class ScriptedEngine:
             done=self._done,
             places=self._max_utterances,
             places_reason="scripted",
+            device_bytes=DEVICE_BYTES,
         )
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:

@@ -1,10 +1,12 @@
 """How fast are the published model sizes on a GPU, and how many streams fit?
 
-It measures a step of T3 beside the least time that it could take, and the first audio of many streams at once.
+It compares the device with the CPU, stage by stage; measures a step of T3 beside the least time that it could take,
+windows of the flow and the vocoder, alone and together, and the first audio of many streams at once. It begins nothing
+new after `--limit` minutes, so that one command is one visit to a machine that is paid by the minute.
 
     python -m benchmarks.latency.gpu --json gpu.json --svg gpu.svg
     python -m benchmarks.latency.gpu --variants turbo --streams 1 8 --find 0
-    python -m benchmarks.latency.gpu --device cpu --size tiny --streams 1 2 --seconds 2 --find 0
+    python -m benchmarks.latency.gpu --device cpu --size tiny --streams 1 2 --seconds 2 --find 0  # a rehearsal
 
 Weights are random, of the true shapes, in the published file layout; missing directories are written first (2 to 3 GB
 each). They never say stop: every segment has `--tokens` speech tokens. Streams are callers of the engine in this
@@ -20,6 +22,7 @@ import asyncio
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +30,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.latency import t3_step
+from benchmarks.latency import gpu_agreement, gpu_windows, t3_step
 from benchmarks.latency.reported_elsewhere import PEERS
 from benchmarks.scale import concurrency
 from benchmarks.support import charts, random_checkpoint
@@ -36,7 +39,8 @@ from benchmarks.support.machine import describe, machine
 from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS
-from engine.device.choice import find_device
+from engine.device.choice import find_device, warn_if_never_run
+from engine.device.device import CPU
 from engine.device.precision import Precision
 from engine.engine import LocalEngine
 from engine.errors import GaplessError, InvalidConfig
@@ -61,12 +65,12 @@ def endless(model: Model, tokens: int) -> Model:
     return replace(model, config=replace(model.config, text=text))
 
 
-def opened(variant: str, arguments: argparse.Namespace, device: torch.device) -> Model:
+def opened(variant: str, arguments: argparse.Namespace, device: torch.device, dtype: str) -> Model:
     name = variant if arguments.size == "full" else f"{arguments.size}-{variant}"
     directory = arguments.checkpoints / name
     if not directory.exists():
         random_checkpoint.write(VARIANTS[variant], directory, arguments.size)
-    model = load(str(directory), device=device, precision=Precision.parse(arguments.dtype, device))
+    model = load(str(directory), device=device, precision=Precision.parse(dtype, device))
     return endless(model, arguments.tokens)
 
 
@@ -95,23 +99,60 @@ def stream(model: Model, count: int, arguments: argparse.Namespace) -> dict[str,
     return found
 
 
-def measure(variant: str, arguments: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    model = opened(variant, arguments, device)
+class Clock:
+    """The time that the whole command has."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._end_s = time.monotonic() + limit_s
+
+    def allows(self, what: str) -> bool:
+        is_left = time.monotonic() < self._end_s
+        if not is_left:
+            print(f"{what}: left out, the time is up", flush=True)
+        return is_left
+
+
+def compared(model: Model, variant: str, arguments: argparse.Namespace) -> dict[str, float]:
+    found = gpu_agreement.agreement(model, opened(variant, arguments, CPU, "float32"))
+    model.precision.set_up(model.device)
+    print(f"{variant:>7} beside the CPU: {found}", flush=True)
+    return asdict(found)
+
+
+def measure(variant: str, arguments: argparse.Namespace, device: torch.device, clock: Clock) -> dict[str, Any]:
+    model = opened(variant, arguments, device, arguments.dtype)
+    found = compared(model, variant, arguments) if clock.allows(f"{variant} beside the CPU") else None
+    windows = []
+    for one in gpu_windows.windows(model, arguments.windows) if clock.allows(f"{variant}, windows") else ():
+        print(f"{variant:>7} {one}", flush=True)
+        windows.append(asdict(one))
     most, guided = max(arguments.streams), model.config.t3.guidance
     rows = sorted({1, most} | {2 * count if guided else count for count in arguments.streams})
-    stepped = [asdict(figures) for figures in steps(model, rows)]
-    by_count = {count: stream(model, count, arguments) for count in arguments.streams}
+    stepped = [asdict(figures) for figures in steps(model, rows if clock.allows(f"{variant}, steps") else ())]
+    by_count: dict[int, dict[str, Any]] = {}
+    for count in arguments.streams:
+        if clock.allows(f"{variant}, {count} streams"):
+            by_count[count] = stream(model, count, arguments)
 
     def fits(count: int) -> bool:
         if count > arguments.find:
             return False
         if count not in by_count:
+            if not clock.allows(f"{variant}, {count} streams"):
+                return False
             by_count[count] = stream(model, count, arguments)
         return bool(by_count[count]["c100"] >= concurrency.CONTINUOUS)
 
     begin = max((count for count in by_count if fits(count)), default=1)
     fitting = concurrency.largest(fits, begin) if arguments.find else None
-    return {"variant": variant, "steps": stepped, "streams": list(by_count.values()), "largest": fitting}
+    return {
+        "variant": variant,
+        "agreement": found,
+        "windows": windows,
+        "steps": stepped,
+        "streams": list(by_count.values()),
+        "largest": fitting,
+    }
 
 
 def verdicts(found: Sequence[dict[str, Any]]) -> list[str]:
@@ -123,6 +164,8 @@ def verdicts(found: Sequence[dict[str, Any]]) -> list[str]:
         if alone is not None:
             aim = f", the aim is {AIMS_MS[name]:.0f}" if name in AIMS_MS else ""
             lines.append(f"{name}: first audio of one stream p50 {1e3 * alone['ttfa_s']['p50']:.0f} ms{aim}")
+        if not one["steps"]:
+            continue
         best = min(one["steps"], key=lambda step: (step["rows"], step["step_ms"]))
         times = best["step_ms"] / best["floor_ms"]
         lines.append(f"{name}: a step takes {times:.1f} x its floor at {best['rows']} rows, the aim is {AIM_FLOOR:.0f}")
@@ -185,7 +228,9 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 8, 32, 64, 128])
     parser.add_argument("--find", type=int, default=512, metavar="N", help="look for the largest number up to N; 0: no")
     parser.add_argument("--tokens", type=int, default=125, help="of every segment: 25 are a second")
-    parser.add_argument("--seconds", type=float, default=30.0, help="callers begin no new utterance after that")
+    parser.add_argument("--seconds", type=float, default=10.0, help="callers begin no new utterance after that")
+    parser.add_argument("--windows", type=int, nargs="+", default=[1, 8, 32], help="of the flow, at once")
+    parser.add_argument("--limit", type=float, default=7.0, metavar="MINUTES", help="begin nothing new after that")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-graphs", action="store_true", help="launch every operation of a step by itself")
     parser.add_argument("--json", type=Path)
@@ -198,7 +243,9 @@ def main(given: Sequence[str] | None = None) -> None:
     gpu = facts(device)
     subtitle = f"random weights of {arguments.size} size, on {gpu.get('gpu', 'no GPU')}, {describe()}"
     print(subtitle, flush=True)
-    found = [measure(variant, arguments, device) for variant in arguments.variants]
+    warn_if_never_run(device)
+    clock = Clock(60 * arguments.limit)
+    found = [measure(variant, arguments, device, clock) for variant in arguments.variants]
     print("\n".join([*verdicts(found), *peers()]))
     if arguments.json:
         report = {"machine": gpu, "tokens": arguments.tokens, "variants": found, "peers": [asdict(p) for p in PEERS]}

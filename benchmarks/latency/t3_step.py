@@ -133,7 +133,7 @@ def speak(t3: T3, utterance: Utterance, told: Sequence[int] | None) -> tuple[Ten
     seen, tokens = [logits], list[int]()
     for n in range(STEPS - 1):
         tokens.append(int(seen[-1].argmax()) if told is None else told[n])
-        seen.append(t3.step(torch.tensor(tokens[-1:], device=t3.device), cache))
+        seen.append(t3.step(tokens[-1:], cache))
     return torch.cat(seen).float().cpu(), tokens
 
 

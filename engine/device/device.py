@@ -126,6 +126,10 @@ class Device:
         """Returns what captures repeated work as graphs or traces, or None. `packed`: see `TraceCapture`."""
         return TraceCapture(packed)
 
+    def voice_bytes(self) -> int:
+        """How much of the memory that is free now prepared voices may take, unless the operator says it."""
+        return memory.VOICES_BYTES
+
     def free_bytes(self) -> int:
         """Memory that can be had: of the device, or where it has none of its own, of the machine or its container."""
         return memory.free_bytes()

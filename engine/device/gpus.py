@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.device import memory
 from engine.device.device import CPU, Device, Exchange, Lane
 from engine.device.graphs import Capture, CudaCapture
 
@@ -36,6 +37,9 @@ class Gpu(Device):
 
     def capture(self, packed: Sequence[Tensor] = ()) -> Capture | None:
         return None
+
+    def voice_bytes(self) -> int:
+        return round(memory.VOICES * self.free_bytes())
 
 
 class Cuda(Gpu):

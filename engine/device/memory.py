@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Shares of the memory that is free once the weights are loaded. What is left is for the work of steps and windows.
+UTTERANCES = 0.5
+VOICES = 0.25  # of a GPU's,
+VOICES_BYTES = 4 << 30  # of a machine's, whose pages that nobody uses can be swapped
+
 MEMINFO = Path("/proc/meminfo")
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 

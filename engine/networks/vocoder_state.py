@@ -30,11 +30,12 @@ class VocoderState:
     @property
     def batch_key(self) -> Hashable:
         """Rows whose keys are equal, and whose mels are equally long and end alike, may run together."""
+        shapes: list[tuple[int, ...] | None]
         if isinstance(self.tails, PackedTails):
-            shapes = tuple(shape and shape[1:] for shape in self.tails.shapes)
+            shapes = [shape and shape[1:] for shape in self.tails.shapes]
         else:
-            shapes = tuple(None if tail is None else tuple(tail.shape[1:]) for tail in self.tails or ())
-        return self.timbre, self.position, self.unheard, self.spectra, self.ended, shapes
+            shapes = [None if tail is None else tuple(tail.shape[1:]) for tail in self.tails or ()]
+        return self.timbre, self.position, self.unheard, self.spectra, self.ended, tuple(shapes)
 
     @property
     def layers(self) -> Tails | None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.device import memory
 from engine.device.device import Device
 from engine.errors import ModelError
 from engine.model import Model
@@ -26,7 +27,6 @@ from engine.stages.watermark import Watermark
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
 FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
 MOST_UTTERANCES = 128  # that are measured for
-FREE_SHARE = 0.5  # of the memory that is free: the rest is for voices, windows and the system
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def places(options: EngineOptions, one: UtteranceMemory, device: Device) -> tupl
     if limit is None and options.max_utterances is not None:
         limit = wanted * one.total
     if limit is None:
-        limit = max(one.total, round(FREE_SHARE * device.free_bytes()))
+        limit = max(one.total, round(memory.UTTERANCES * device.free_bytes()))
     if one.total > limit:
         needed, given = one.total / 2**20, limit / 2**20
         raise ModelError(f"one utterance holds up to {needed:.1f} MiB; --utterance-memory gives all {given:.1f} MiB")

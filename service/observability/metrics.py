@@ -118,6 +118,7 @@ class _EngineCollector:
             ("admitted_memory_bytes", "What those that run may hold.", stats.utterances * info.utterance_bytes),
             ("memory_limit_bytes", "What all utterances may hold together.", info.utterance_memory_bytes),
             ("voices_memory_bytes", "Prepared voices.", sum(one.bytes_held for one in self._engine.voices())),
+            ("device_memory_bytes", "Memory of the GPU in this process's hands; 0 on a CPU.", stats.device_bytes),
         ):
             yield GaugeMetricFamily(f"gapless_{name}", meaning, value)
         for name, meaning, total in (

@@ -87,7 +87,7 @@ def _is_launched(operation: Any, given: Sequence[Tensor], made: Sequence[Tensor]
 
 
 def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)
 
 
 class FakeCapture:
@@ -98,7 +98,7 @@ class FakeCapture:
     def __init__(self, gpu: FakeGpu) -> None:
         self._gpu = gpu
 
-    def __call__(self, work: Callable[..., None], *memory: Tensor) -> Callable[[], None]:
+    def __call__(self, work: Callable[..., object], *memory: Tensor) -> Callable[[], None]:
         def replay() -> None:
             self._gpu.counts.graphs += 1
             with self._gpu.inside_a_graph():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -76,7 +77,7 @@ def test_what_was_never_run_is_said(caplog: pytest.LogCaptureFixture) -> None:
 
 
 class Turing(Cuda):
-    has_bfloat16 = False  # type: ignore[assignment]
+    has_bfloat16 = False
 
 
 def test_a_gpu_that_imitates_bfloat16_gets_float32() -> None:
@@ -92,7 +93,7 @@ def test_a_gpu_that_imitates_bfloat16_gets_float32() -> None:
 
 def test_one_place_says_how_matrices_are_multiplied() -> None:
     """Nothing did: the flow's products were slow float32, and the pitch's convolutions were rounded to TF32."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    matmul, cudnn = torch.backends.cuda.matmul, cast(Any, torch.backends.cudnn)
     kinds = [(matmul, "fp32_precision"), (cudnn.conv, "fp32_precision"), (cudnn.rnn, "fp32_precision")]
     kinds.append((matmul, "allow_bf16_reduced_precision_reduction"))
     before = [getattr(*kind) for kind in kinds]

@@ -11,7 +11,7 @@ import pytest
 
 from gapless.tts.v1 import tts_pb2 as pb
 from service.observability.metrics import Exposition, Metrics
-from tests.fakes import UTTERANCE_BYTES, Script
+from tests.fakes import DEVICE_BYTES, UTTERANCE_BYTES, Script
 from tests.service.conftest import Serve, Served
 from tests.service.talk import end, playback, say, seeded, text
 
@@ -57,6 +57,7 @@ async def test_work_and_memory_show_while_they_last(served: Served) -> None:
     assert value(metrics, "gapless_admitted_memory_bytes") == UTTERANCE_BYTES
     assert value(metrics, "gapless_memory_limit_bytes") == 4 * UTTERANCE_BYTES
     assert (value(metrics, "gapless_voices_memory_bytes") or 0) > 0
+    assert value(metrics, "gapless_device_memory_bytes") == DEVICE_BYTES
     call.cancel()
     await becomes_idle(served)
     assert value(metrics, "gapless_admitted_memory_bytes") == 0
