@@ -1,7 +1,5 @@
 """How do the calls of one attacker end?
 
-It attacks for some seconds, in a process of its own.
-
     python -m benchmarks.attack.attacker 'flushes' 127.0.0.1:50051 10
 
 It attacks for some seconds, in a process of its own, at the lowest priority: an attacker on another machine

@@ -54,7 +54,7 @@ async def hear(address: str, seconds: float) -> Heard:
 
 
 async def _again(ends_s: float, heard: Heard, speak: Callable[[str], Awaitable[None]]) -> None:
-    for text in cycle(TEXTS):
+    for text in cycle(sorted(TEXTS, key=len)):
         if time.monotonic() >= ends_s:
             return
         pause_s = BETWEEN_S

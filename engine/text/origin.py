@@ -6,6 +6,7 @@ of another one, all of it stands for all of its span, which is empty where somet
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -77,8 +78,4 @@ class Origin:
 
     def _index(self, at: int) -> int:
         """Of the run that character `at` belongs to."""
-        return bisect_right(self._runs, at, key=_at) - 1 if len(self._runs) > 1 else 0
-
-
-def _at(run: _Run) -> int:
-    return run.at
+        return bisect_right(self._runs, (at, math.inf)) - 1 if len(self._runs) > 1 else 0

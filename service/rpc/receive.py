@@ -14,7 +14,8 @@ from engine.errors import InvalidRequest
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
-_READ_REST_S = 0.03  # at most, in all: who asks elsewhere is not to wait
+_READ_REST_S = 0.03  # at most, in all: who asks elsewhere is not to wait,
+_READ_REST_BYTES = 1 << 18  # nor are others, for the loop to read an upload that was refused
 
 M = TypeVar("M", bound=Message)
 
@@ -35,7 +36,8 @@ async def read_rest(context: Context) -> None:
     """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
     with contextlib.suppress(TimeoutError, DecodeError):
         loop = asyncio.get_running_loop()
-        end_s = loop.time() + _READ_REST_S
+        end_s, left = loop.time() + _READ_REST_S, _READ_REST_BYTES
         async with asyncio.timeout(_QUIET_S) as limit:
-            while await context.read() is not grpc.aio.EOF:
+            while left > 0 and isinstance(message := await context.read(), Message):
+                left -= message.ByteSize()
                 limit.reschedule(min(loop.time() + _QUIET_S, end_s))

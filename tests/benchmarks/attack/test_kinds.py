@@ -47,6 +47,6 @@ async def test_calls_end_with_a_canonical_code(kind: str, served: Served) -> Non
 @pytest.mark.timeout(240)
 def test_a_neighbour_notices_nothing_of_the_worst_kinds() -> None:
     """With slack: what was mended here took seconds, and the machine of a test is not quiet."""
-    command = [sys.executable, "-m", "benchmarks.attack", "--short", "--seconds", "3", "--slack", "10"]
+    command = [sys.executable, "-m", "benchmarks.attack", "--short", "--seconds", "1.5", "--slack", "10"]
     done = subprocess.run([*command, "--", "--max-utterances", "8"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -183,7 +183,7 @@ def test_who_has_much_ahead_lets_a_first_sound_go_before() -> None:
 def test_of_a_long_text_only_what_comes_next_is_cut(pipeline: Pipeline) -> None:
     """Twenty thousand characters were cut at once, again and again for a caller that gave them up again and again."""
     caller = Caller(pipeline.scheduler, "a", reads=False)
-    caller.update(changes.push_text, "Hi! " * 5000)
+    caller.update(changes.push_text, "Yes. " * 4000)
     caller.update(changes.end_input)
     caller.wait_until(lambda running: len(running.texts) >= SEGMENTS_AHEAD)
     time.sleep(0.05)
