@@ -151,7 +151,7 @@ class FlowRunner(Runner):
         if window.final:
             self._failures.worked()
             running.ledger.entries.popleft()
-            running.segment_windows = 0
+            running.segment_windows = running.tokens_wanted = 0
         self._scheduler.pass_on(running)
 
 

@@ -127,8 +127,6 @@ class T3Runner(Runner):
             self._scheduler.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
             running.n_segments += 1
             running.ledger.entries.append(running.decoding)
-            if len(running.ledger.entries) == 1:
-                running.tokens_wanted = 1
             self._scheduler.wakeups.wake(Stage.TEXT)
 
     def _step(self, stepping: list[RunningUtterance]) -> None:

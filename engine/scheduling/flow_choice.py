@@ -83,8 +83,9 @@ class FlowChoice:
             elif not self._finds_room(one, window):
                 one.tokens_wanted = sys.maxsize
             else:
+                if not (first_ones or others):
+                    looks = order + CANDIDATES * self.batch_of(window)
                 (first_ones if glance.lets_go_first(one, window, order) else others).append((one, head, window))
-                looks = min(looks, order + CANDIDATES * self.batch_of(window))
         return first_ones + others, wait_s
 
     def batch_of(self, window: Window) -> int:

@@ -98,6 +98,13 @@ class RunningUtterance:
     flow_ns: int = 0  # of flow and vocoder
     vocoder_ns: int = 0  # of the vocoder alone
 
+    @property
+    def has_text(self) -> bool:
+        """Whether any text is not prepared yet, now or after a pause, and will be."""
+        if self.cancelled or self.failed:
+            return False
+        return self.segmenter.has_input or bool(self.texts) or self.segmenter.deadline_ns is not None
+
     def has_text_work(self, now: int) -> bool:
         """Whether text waits to be cut, now that it came or that a pause is over, or a segment to be prepared."""
         return bool(self.texts and not self.pieces) or self.may_cut(now)

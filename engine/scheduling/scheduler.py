@@ -57,6 +57,7 @@ class Scheduler:
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
         self._running: dict[str, RunningUtterance] = {}
+        self._with_text: dict[str, RunningUtterance] = {}  # of which not all may be prepared yet
         self._leaving: list[RunningUtterance] = []  # cancelled, their row not yet given back
         # Tokens that an utterance may wait with: below `low` T3 begins to fill, and it fills all up to `high` at least.
         self._low = max(needed, config.ledger_tokens - 2 * config.timing.largest)
@@ -85,6 +86,7 @@ class Scheduler:
         with self.lock:
             if running := self._running.get(utterance_id):
                 change(running)
+                self._with_text[utterance_id] = running
                 self.wakeups.wake(*wakes)
 
     def release(self, utterance_id: str, num_samples: int) -> None:
@@ -170,11 +172,12 @@ class Scheduler:
     def to_prepare(self, now: int) -> RunningUtterance | None:
         """An utterance whose text can be cut, or whose next segment can be made speakable; they take turns, those
         first that somebody waits for."""
-        waiting = [running for running in self._running.values() if not running.failed and running.has_text_work(now)]
+        self._with_text = {name: running for name, running in self._with_text.items() if running.has_text}
+        waiting = [running for running in self._with_text.values() if running.has_text_work(now)]
         return min(waiting, key=lambda running: (running.text_can_wait, running.prepared_ns), default=None)
 
     def next_cut_ns(self) -> int | None:
-        deadlines = (running.pause_ends_ns for running in self._running.values() if not running.failed)
+        deadlines = (running.pause_ends_ns for running in self._with_text.values())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # ------------------------------------------------------------------------------------------ t3 thread

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.scheduling.playback import Machine, Stretch, first_window, lateness, least_prebuffer, windows
@@ -87,7 +89,7 @@ def test_every_segment_costs_a_beginning_and_its_lookahead_anew() -> None:
 
 def test_a_pause_between_segments_is_time_won() -> None:
     stretches = [Stretch(3, 30, begun=True), Stretch(0, 30)]
-    silent, spoken = machine(0.05), Machine(**{**vars(machine(0.05)), "pause_s": 0.1})
+    silent, spoken = machine(0.05), replace(machine(0.05), pause_s=0.1)
     assert sum(windows(spoken, stretches)[1]) == pytest.approx(sum(windows(silent, stretches)[1]) + 0.1)
     won = lateness(*windows(silent, stretches), 0.2) - lateness(*windows(spoken, stretches), 0.2)
     assert won == pytest.approx(0.1, abs=0.01)
