@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import gc
 import logging
 import os
 import sys
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
+from engine import interpreter
 from engine.errors import Fault, GaplessError, InvalidRequest
 from engine.messages import Engine
 from engine.watchdog import Watchdog, Watched
@@ -187,9 +187,7 @@ def _load(settings: EngineSettings) -> Engine:
 
     _log.info("loading model %s", settings.model)
     engine = load(settings.model, _engine_options(settings))
-    # What is there now stays. A garbage collection that went over it would stop everybody for a tenth of a second.
-    gc.collect()
-    gc.freeze()
+    interpreter.prepare()
     return engine
 
 
