@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-SWITCH_INTERVAL_S = 0.001  # Python's own is 5 ms: each of T3's steps waited so long for whoever held Python's lock
+SWITCH_INTERVAL_S = 0.0005  # Python's own is 5 ms: each of T3's steps waited so long for whoever held Python's lock
 
 
 def prepare() -> None:

@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from engine.options import EngineOptions
 
 TELLS_S = 1.0  # that a server whose engine broke tells so
-SWITCH_S = (
-    0.0005  # after which a thread that waits for Python's lock asks for it: the loop must not wait for others long
-)
 END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
 
 _log = logging.getLogger("service")
@@ -60,7 +57,6 @@ def main() -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    sys.setswitchinterval(SWITCH_S)
     try:
         if options.voice is None:
             return asyncio.run(_serve(options))
