@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import gc
 import logging
 import os
 import sys
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 
+from engine import interpreter
 from engine.errors import Fault, GaplessError, InvalidRequest
 from engine.messages import Engine
 from engine.watchdog import Watchdog, Watched
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from engine.options import EngineOptions
 
 TELLS_S = 1.0  # that a server whose engine broke tells so
-SWITCH_S = (
-    0.0005  # after which a thread that waits for Python's lock asks for it: the loop must not wait for others long
-)
 END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
 
 _log = logging.getLogger("service")
@@ -60,7 +57,6 @@ def main() -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    sys.setswitchinterval(SWITCH_S)
     try:
         if options.voice is None:
             return asyncio.run(_serve(options))
@@ -187,9 +183,7 @@ def _load(settings: EngineSettings) -> Engine:
 
     _log.info("loading model %s", settings.model)
     engine = load(settings.model, _engine_options(settings))
-    # What is there now stays. A garbage collection that went over it would stop everybody for a tenth of a second.
-    gc.collect()
-    gc.freeze()
+    interpreter.prepare()
     return engine
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import json
 import multiprocessing
 import os
@@ -35,6 +34,7 @@ from benchmarks.support.machine import describe, machine
 from benchmarks.support.scripted_card import CARDS, Clock
 from benchmarks.support.thread_profiles import ThreadProfiles
 from client import Client
+from engine import interpreter
 from engine.checkpoints import load
 from engine.engine import LocalEngine
 from engine.options import EngineOptions
@@ -97,8 +97,7 @@ def _main(commands: Connection, card: str, streams: int, functions: int) -> None
         else:
             commands.send(profiles.table(functions, ("MainThread", *STAGES).__contains__))
 
-    gc.collect()
-    gc.freeze()  # as the service does
+    interpreter.prepare()
     asyncio.run(serve(engine, commands, carry_out))
 
 
