@@ -215,7 +215,7 @@ class Training:
         self._log("DONE " + self._validate())
 
     def _step(self, batch: Batch) -> tuple[float, float, float]:
-        scale = self.args.rate * rate(self.progress, self.run.step)
+        scale = rate(self.progress, self.run.step)
         for optimiser, full in zip(self.optimisers, (MUON_RATE, ADAM_RATE), strict=True):
             optimiser.param_groups[0]["lr"] = full * scale
         with torch.autocast(self.args.device, torch.bfloat16):
@@ -284,9 +284,6 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=95.0, help="training time; the schedule is stretched to it")
     parser.add_argument("--steps", type=int, default=0, help="train for so many steps instead (exactly repeatable)")
     parser.add_argument("--positions", type=int, default=POSITIONS, help="positions in a batch")
-    parser.add_argument(
-        "--rate", type=float, default=1.0, help="of the full learning rates; less for a trained network"
-    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fuse by torch.compile")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")

@@ -69,7 +69,6 @@ def arguments(work: Path, steps: int) -> argparse.Namespace:
         "minutes": 1.0,
         "positions": 128,
         "seed": 1,
-        "rate": 1.0,
         "device": "cpu",
         "also": [],
     }
