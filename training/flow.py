@@ -93,7 +93,7 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.config = build(FlowConfig, json.loads(Path(args.config).read_text()), str(args.config))
         self.dataset = Dataset(args.dataset or Path(args.work) / "dataset")
-        self.model = Trainer(self.config, len(VOICES))
+        self.model = Trainer(self.config, len(VOICES)).to(args.device)
         self.train = Corpus(self.dataset, balanced(self.dataset.split("train")), self.config)
         self.valid = self._held_out()
         parameters = self.model.parameters()
@@ -149,10 +149,11 @@ class Training:
     def _step(self, batch: Batch) -> tuple[float, float]:
         self.optimiser.param_groups[0]["lr"] = self.args.rate * self.rate()
         generator = torch.Generator().manual_seed(self.args.seed * 1_000_003 + self.run.step)
-        noise = torch.randn(batch.mel.shape, generator=generator)
-        times = torch.rand(batch.mel.shape[0], generator=generator) ** TIME_POWER
-        with torch.autocast("cpu", torch.bfloat16):
-            l1, cfm = self.model(batch, noise, times)
+        device = self.args.device
+        noise = torch.randn(batch.mel.shape, generator=generator).to(device)
+        times = (torch.rand(batch.mel.shape[0], generator=generator) ** TIME_POWER).to(device)
+        with torch.autocast(device, torch.bfloat16):
+            l1, cfm = self.model(batch.to(device), noise, times)
         (l1 + cfm).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
         self.optimiser.step()
@@ -184,7 +185,7 @@ class Training:
     def _prompt(self, flow: Flow, voice: int) -> FlowPrompt:
         utterance = self.dataset.prompt(self.dataset.voices[voice])
         tokens, mel = self.dataset.tokens(utterance), self.dataset.mel(utterance)
-        embedding = self.model.speakers[voice : voice + 1]
+        embedding = self.model.speakers[voice : voice + 1].cpu()
         return flow.prepare_prompt(torch.from_numpy(tokens)[None], torch.from_numpy(mel)[None], embedding)
 
     def _error(self, flow: Flow, prompt: FlowPrompt, utterance: Utterance) -> float:
@@ -229,7 +230,7 @@ class Training:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.args.device)
         self.run = Run(**state["run"])
         self.model.flow.load_state_dict(state["flow"])
         self.average = state["average"]
@@ -247,6 +248,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=TOKENS, help="target tokens in a batch")
     parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda; validation is on the CPU")
     parser.add_argument("--export", action="store_true", help="write the averaged weights as the served asset")
     args = parser.parse_args()
     torch.set_num_threads(1)

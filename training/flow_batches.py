@@ -8,7 +8,7 @@ longer later ones, the full lookahead mostly and sometimes less.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,10 @@ class Batch:
     weight: Tensor  # [B, 2T, 1] of a frame in the losses
     voice: Tensor  # [B]
     plan: Plan
+
+    def to(self, device: str) -> Batch:
+        tensors = {part.name: getattr(self, part.name).to(device) for part in fields(self) if part.name != "plan"}
+        return Batch(**tensors, plan=Plan(*(getattr(self.plan, part.name).to(device) for part in fields(self.plan))))
 
 
 @dataclass(frozen=True)

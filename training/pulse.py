@@ -7,7 +7,7 @@
 Where the flow's mels are there (`flow_mels.py`), half of what the network sees is theirs.
 
 Every stage starts with the last checkpoint; the learning rate falls on a cosine over the stage's minutes. The weights
-that are kept are a running mean. `--device cuda` trains on a GPU. `--export` writes the float16 weights.
+that are kept are a running mean. `--device cuda` trains on a GPU. `training/sharpening.py` exports.
 """
 
 from __future__ import annotations
@@ -213,7 +213,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--groups", type=int, default=20, help="length of a segment in tenths of a second")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--export", action="store_true", help="write the checkpoint's weights to engine/assets")
     return parser.parse_args()
 
 
@@ -227,9 +226,6 @@ def main() -> None:
     trainer = Trainer(config, options.work, run, options.stage, options.device)
     if trainer.checkpoint.exists():
         trainer.resume()
-    if options.export:
-        export(trainer.mean, ASSET)
-        return
     seed = options.seed + 1000 * STAGES.index(options.stage)
     batches = Segments(options.work, options.batch, options.groups, seed)
     trainer.run(batches, options.minutes * 60)

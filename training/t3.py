@@ -63,7 +63,7 @@ def _layer(layer: LlamaLayer, x: Tensor, rotation: Tensor, future: Tensor) -> tu
 def _guide(scores: Tensor, future: Tensor, focus: Tensor, text_end: Tensor) -> Tensor:
     """Mean over speech positions of -ln(attention near the spoken character)."""
     scores = scores.float()  # [B, T, T]
-    at = torch.arange(scores.shape[2])
+    at = torch.arange(scores.shape[2], device=scores.device)
     total = (scores + future).logsumexp(-1)
     distance = (at - focus[:, :, None]).float()
     near = scores - 0.5 * (distance / GUIDE_WIDTH).square()
@@ -117,7 +117,7 @@ class Trainer(nn.Module):
         x = torch.cat([t3.cond_enc.spkr_enc(self.speakers[batch.voice]).float()[:, None], stream], 1)
         assert isinstance(t3.tfmr, Llama)
         rotation = t3.tfmr.rotary[:, : x.shape[1]]
-        future = torch.full((x.shape[1], x.shape[1]), MASKED).triu(1)  # added to scores
+        future = x.new_full((x.shape[1], x.shape[1]), MASKED).triu(1)  # added to scores
         guide = x.new_zeros(())
         for index, layer in enumerate(t3.tfmr.blocks()):
             x, scores = self.layer(layer, x, rotation, future)
@@ -163,6 +163,7 @@ class Training:
         dataset = Dataset(Path(args.work) / "dataset")
         self.model = Trainer(config, len(VOICES), args.compile)
         self.model.initialise(torch.from_numpy(dataset.codebook()))
+        self.model.to(args.device)
         self.train = Corpus(dataset, balanced(dataset.split("train")), config)
         for name in args.also:
             more = Dataset(Path(args.work) / name)
@@ -217,8 +218,8 @@ class Training:
         scale = rate(self.progress, self.run.step)
         for optimiser, full in zip(self.optimisers, (MUON_RATE, ADAM_RATE), strict=True):
             optimiser.param_groups[0]["lr"] = full * scale
-        with torch.autocast("cpu", torch.bfloat16):
-            loss, guide, right = self.model(batch)
+        with torch.autocast(self.args.device, torch.bfloat16):
+            loss, guide, right = self.model(batch.to(self.args.device))
         weight = GUIDE_EARLY if self.progress < GUIDE_TURN else GUIDE_LATE
         (loss + weight * guide).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
@@ -236,13 +237,13 @@ class Training:
     def _validate(self) -> str:
         """Cross entropy, guided loss and accuracy on the same held-out rows, with current and averaged weights."""
         rows = np.random.default_rng(0).permutation(len(self.valid))[:VALIDATION_ROWS]
-        batches = self.valid.undisturbed(rows, self.args.positions)
+        batches = [batch.to(self.args.device) for batch in self.valid.undisturbed(rows, self.args.positions)]
         lines = []
         for label, weights in (("now", None), ("mean", self.average)):
             kept = {name: p.detach().clone() for name, p in self.model.t3.named_parameters()}
             if weights is not None:
                 self.model.t3.load_state_dict(weights)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast(self.args.device, torch.bfloat16):
                 figures = np.mean([[float(x) for x in self.model(batch)] for batch in batches], axis=0)
             self.model.t3.load_state_dict(kept)
             lines.append(f"{label}: ce {figures[0]:.3f} guide {figures[1]:.3f} acc {figures[2]:.3f}")
@@ -266,7 +267,7 @@ class Training:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location=self.args.device)
         self.run = Run(**state["run"])
         self.model.t3.load_state_dict(state["t3"])
         self.average = state["average"]
@@ -285,6 +286,7 @@ def main() -> None:
     parser.add_argument("--positions", type=int, default=POSITIONS, help="positions in a batch")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="fuse by torch.compile")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--export", action="store_true", help="write the averaged weights as the served asset")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -7,7 +7,7 @@ needs no padding inside. All arrays int64 [B, T] unless said otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,9 @@ class Batch:
     target: Tensor  # [B, T] speech token after this position, -100 where none
     focus: Tensor  # [B, T] position in the stream of the character that target belongs to; 0 where none
     text_end: Tensor  # [B] first position after the text
+
+    def to(self, device: str) -> Batch:
+        return Batch(*(getattr(self, part.name).to(device) for part in fields(self)))
 
 
 class Corpus:

@@ -69,6 +69,7 @@ def arguments(work: Path, steps: int) -> argparse.Namespace:
         "minutes": 1.0,
         "positions": 128,
         "seed": 1,
+        "device": "cpu",
         "also": [],
     }
     return argparse.Namespace(**values, steps=steps, compile=False)
