@@ -74,7 +74,7 @@ class PacketEncoder:
         length = self._encode(state, frame.ctypes.data, size, self._packet_bytes, _MAX_PACKET_BYTES)
         if length < 0:
             raise _opuslib().OpusError(length)
-        return self._packet_bytes[:length]
+        return ctypes.string_at(self._packet_bytes, length)
 
 
 @cache
