@@ -109,6 +109,7 @@ class Scheduler:
             if running is None:
                 return None
             running.cancelled = True
+            self._with_text.pop(utterance_id, None)
             self._snapshot = None
             self._done = total([self._done, running.usage])
             self._leaving.append(running)
