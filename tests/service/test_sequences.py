@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import os
 import resource
@@ -53,7 +54,7 @@ READ_S = 0.1  # a reader that waits longer gives the call up: the server may hav
 HANGS_S = 600.0 if LONG else 30.0  # a long run may be stopped for minutes while something is measured
 BATCH = 500  # scenes of one seed; between two of them memory is looked at, and hypothesis forgets what it tried
 WARM_BATCHES = 3  # until caches are full; memory counts from then on
-MEMORY_GROWTH_MIB = 32
+MEMORY_GROWTH_MIB = 32  # the client is in this process, and grpc.aio keeps some 150 bytes of a call that it gave up
 POOL_THREADS = 1 + min(32, (os.cpu_count() or 1) + 4)  # of CreateVoice, and of asyncio.to_thread: started when needed
 
 Stub = tts_pb2_grpc.TextToSpeechServiceStub
@@ -116,6 +117,9 @@ class Held:
 
     def __init__(self, engine: Engine) -> None:
         gc.collect()
+        if hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+            # What gRPC freed, of calls that were given up above all, stays with glibc otherwise, and looks like a leak.
+            libc.malloc_trim(0)
         stats = engine.stats()
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         self.in_engine = stats.utterances, stats.slots_in_use
