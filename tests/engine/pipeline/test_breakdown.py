@@ -98,7 +98,7 @@ class SoundShortOfMemory(ScriptedSound):
 @pytest.mark.parametrize("stage", ["flow", "vocoder"])
 @pytest.mark.parametrize(("misses", "end"), [(1, Finished), (2, Failed)])
 def test_work_that_finds_no_memory_is_tried_once_more(stage: str, misses: int, end: type[Event]) -> None:
-    """oneDNN remembers that it had no memory for a primitive: the first utterance after a shortage failed, too."""
+    """Another window may just have given some back."""
     mel = ShortOfMemory(misses) if stage == "flow" else ScriptedMel()
     sound = SoundShortOfMemory(misses) if stage == "vocoder" else ScriptedSound()
     pipeline = Pipeline(ScriptedTokens(), mel, sound=sound)
