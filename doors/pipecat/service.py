@@ -186,6 +186,7 @@ class GaplessTTSService(TTSService):
         except ClientError as error:
             await self.push_error(str(error), exception=error)
             await context.turn.text_complete()  # what follows goes nowhere, so that the turn breaks once
+            self._forget_words(context_id)
         context.is_over = True
         if self.audio_context_available(context_id):
             await self.remove_audio_context(context_id)
@@ -201,6 +202,10 @@ class GaplessTTSService(TTSService):
         async with context.adding:
             if due := context.due():
                 await self.add_word_timestamps(due, context_id)
+
+    def _forget_words(self, context_id: str) -> None:
+        """Pipecat takes text without words for spoken when its context ends; that of a turn that broke was not."""
+        self._aggregated_frame_sequencer.clear(keep_contexts=set(self._contexts) - {context_id})
 
     async def _forget(self, context_id: str) -> None:
         context = self._contexts.pop(context_id, None)

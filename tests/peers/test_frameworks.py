@@ -142,6 +142,7 @@ async def test_what_pipecat_is_told(run: Run, servers: list[tuple[str, str, str 
     }
     assert {case for case, one in told.items() if one["sounded"]} == {"killed"}
     assert {one["stopped"] for one in told.values()} == {1}
+    assert {one["said"] for one in told.values()} == {0}, "what was not spoken is not remembered"
 
 
 ERRORS = {

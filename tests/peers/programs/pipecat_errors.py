@@ -16,6 +16,7 @@ from pipecat.frames.frames import (
     LLMTextFrame,
     TTSAudioRawFrame,
     TTSStoppedFrame,
+    TTSTextFrame,
 )
 from pipecat.tests.utils import run_test
 
@@ -33,6 +34,7 @@ async def told(address, token, voice):
         "categories": [error.category.value for error in errors],
         "usable": tts.is_usable,
         "sounded": any(isinstance(frame, TTSAudioRawFrame) for frame in down),
+        "said": sum(isinstance(frame, TTSTextFrame) for frame in down),
         "stopped": sum(isinstance(frame, TTSStoppedFrame) for frame in down),
     }
 
