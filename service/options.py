@@ -44,14 +44,14 @@ class EngineSettings:
     device: str = flag(
         "what is served",
         "--device DEVICE",
-        "auto, cpu, cuda, cuda:N or mps; auto takes the fastest there is",
+        "auto, cpu, cuda, cuda:N or mps; auto takes an NVIDIA GPU for models that need one, and the CPU otherwise",
         flags.device,
         default="auto",
     )
     dtype: str = flag(
         "what is served",
         "--dtype DTYPE",
-        "arithmetic: float32, bfloat16 or int8 for all stages that offer it, or by stage: t3=int8,flow=bfloat16 "
+        "arithmetic: float32, tf32, bfloat16 or int8 for all stages that offer it, or by stage: t3=int8,flow=bfloat16 "
         "[safe defaults of the device]",
         default="",
     )
