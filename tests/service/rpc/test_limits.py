@@ -24,6 +24,7 @@ from client._wire import limits_from
 from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
+from gapless.tts.v1 import tts_pb2_grpc
 from service.rpc.errors import _RULES, TooManyCalls
 from service.rpc.limits import CallCount, CallLimits, ConnectionRate, Rate
 from service.rpc.recording import check_recording
@@ -266,3 +267,15 @@ async def test_calls_that_come_at_once_are_begun_one_after_the_other() -> None:
     peers = [peer for peer, _ in began]
     assert peers.index("ipv4:127.0.0.1:2") == 2, "between them, and not behind them"
     assert began[-1][1] - began[0][1] >= 0.035  # four at a hundred a second
+
+
+async def test_the_engine_is_told_whose_an_utterance_is(served: Served) -> None:
+    """A connection's, so that its first sounds take turns with those of others; a token's name comes before that."""
+    hello = [seeded(), text("Hello."), end()]
+    async with grpc.aio.insecure_channel(served.address, [("grpc.use_local_subchannel_pool", 1)]) as other:
+        for stub in (served.stub, served.stub, tts_pb2_grpc.TextToSpeechServiceStub(other)):
+            await say(stub, hello)
+    first, second, third = (utterance.caller for utterance in served.engine.submitted)
+    assert first == second
+    assert first != third
+    assert all((first, third))
