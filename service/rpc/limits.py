@@ -108,8 +108,9 @@ class CallLimits:
 
     @asynccontextmanager
     async def call(self, peer: str) -> AsyncIterator[None]:
-        """Raises TooManyCalls."""
+        """Raises TooManyCalls. To refuse takes the loop as long as to begin, so that refusals do not come at once
+        either."""
+        await self.bursts.wait(peer)
         with self.count.call(peer):
-            await self.bursts.wait(peer)
             await self.calls.wait(peer)
             yield

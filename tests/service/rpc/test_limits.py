@@ -279,3 +279,23 @@ async def test_the_engine_is_told_whose_an_utterance_is(served: Served) -> None:
     assert first == second
     assert first != third
     assert all((first, third))
+
+
+async def test_refusals_of_calls_that_come_at_once_do_not_come_at_once() -> None:
+    free = ConnectionRate(per_s=1e6, burst=100)
+    bursts = ConnectionRate(per_s=100, burst=2)
+    limits = CallLimits(CallCount(in_all=1, per_connection=1), bursts=bursts, calls=free, refusals=free)
+    refused = list[float]()
+
+    async def call() -> None:
+        with contextlib.suppress(TooManyCalls):
+            async with limits.call("ipv4:127.0.0.1:1"):
+                await asyncio.sleep(0.1)
+                return
+        refused.append(time.monotonic())
+
+    began = time.monotonic()
+    await asyncio.gather(*(call() for _ in range(5)))
+    assert len(refused) == 4
+    assert refused[0] - began < 0.05
+    assert refused[-1] - refused[0] >= 0.025  # three at a hundred a second
