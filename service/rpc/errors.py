@@ -269,7 +269,7 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
 
 def _shortened(text: str) -> str:
     """Callers' own words are in it, and whoever receives more than 8 KB of trailing metadata refuses all of it."""
-    return text.encode()[:_MAX_TEXT_BYTES].decode(errors="ignore")
+    return text.encode(errors="replace")[:_MAX_TEXT_BYTES].decode(errors="ignore")
 
 
 def _details(error: Exception) -> list[Message]:
