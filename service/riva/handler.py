@@ -151,6 +151,7 @@ class Outgoing:
 
     def __init__(self, context: Context, answers: Answers, texts: Texts) -> None:
         self.invocation_metadata = context.invocation_metadata
+        self.peer = context.peer
         self._answers = answers
         self._texts = texts
 

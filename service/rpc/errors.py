@@ -207,6 +207,7 @@ _FILES_EXHAUSTED = _Rule(
     OSError, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_FILES", "this server has too many files and connections open; wait"
 )
 _MEMORY_EXHAUSTED = _Rule(OSError, code_pb2.RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", _NO_MEMORY)
+_MAX_TEXT_BYTES = 1_000  # of a message; it goes out twice, in percent encoding and in base64
 _BUG = _Rule(Exception, code_pb2.INTERNAL, "INTERNAL", "internal error")
 
 
@@ -253,7 +254,7 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
     """What `context.abort` takes: code, message, and details in the trailing metadata. `kind`: "utterance", "call"."""
     rule = _rule(error)
     message = f"{rule.message}; the server's log tells more ({kind} {call_id})" if rule.message else str(error)
-    status = status_pb2.Status(code=rule.code, message=message)
+    status = status_pb2.Status(code=rule.code, message=_shortened(message))
     info = error_details_pb2.ErrorInfo(reason=reason_of(error), domain=DOMAIN, metadata={f"{kind}_id": call_id})
     if isinstance(error, EngineBroken):
         info.metadata["fault"] = error.fault
@@ -266,9 +267,16 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
     return Status(made.code, made.details, trailers)
 
 
+def _shortened(text: str) -> str:
+    """Callers' own words are in it, and whoever receives more than 8 KB of trailing metadata refuses all of it."""
+    return text.encode(errors="replace")[:_MAX_TEXT_BYTES].decode(errors="ignore")
+
+
 def _details(error: Exception) -> list[Message]:
     if isinstance(error, InvalidRequest | UnsupportedField):
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.description)
+        violation = error_details_pb2.BadRequest.FieldViolation(
+            field=_shortened(error.field), description=_shortened(error.description)
+        )
         return [error_details_pb2.BadRequest(field_violations=[violation])]
     if isinstance(error, Overloaded | StillLoading):
         delay = duration_pb2.Duration()
