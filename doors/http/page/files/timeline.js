@@ -101,7 +101,7 @@ function play(utterance, chunk, now, put) {
   const from = utterance.soundsMs(first);
   const until = from + (1e3 * (last - first)) / utterance.rate;
   const more = { chunk: chunk.seq, tip: `chunk ${chunk.seq}` };
-  put("play", from, Math.min(until, Math.max(now, from)), more);
+  if (now > from) put("play", from, Math.min(until, now), more);
   if (until > now) put("play", Math.max(from, now), until, { ...more, kind: "ahead" });
 }
 
