@@ -37,7 +37,7 @@ class InvalidRequest(GaplessError):
 
 class UnknownVoice(InvalidRequest):
     def __init__(self, name: str, available: list[str], field: str = "config.voice") -> None:
-        super().__init__(field, f"unknown voice {name!r}; available: {', '.join(available)}")
+        super().__init__(field, f"unknown voice {name[:64]!r}; available: {', '.join(available)}")
 
 
 class VoiceExists(InvalidRequest):
