@@ -62,7 +62,7 @@ async def main():
         for frame in down
     ]
     measured = [one for frame in down if isinstance(frame, MetricsFrame) for one in frame.data]
-    metrics = [type(one).__name__ for one in measured if one.value]  # pipelines begin with zeros
+    metrics = [type(one).__name__ for one in measured if getattr(one, "value", 1)]  # pipelines begin with zeros
     print(json.dumps({"frames": frames, "up": [str(frame) for frame in up], "metrics": metrics}))
 
 
