@@ -21,7 +21,6 @@ FREE_S = 0.05
 RATE = 24_000  # Hz
 STRADDLES_S = 0.12  # a word so near to the moment may go either way: blocks of the output, and a machine that is busy
 LATER_S = 0.05
-MAY_BE_WRONG = {"pipecat": 0, "livekit": 4}  # LiveKit shows words by the rate of speech, and may be a word behind
 
 
 def script() -> list[tuple[str, float | None]]:
@@ -33,12 +32,16 @@ def letters(text: str) -> str:
     return re.sub(r"\W+", "", text).lower()
 
 
-def may_be_remembered(words: list[Word], heard: int) -> set[str]:
-    """Every text that a conversation may hold after so many samples."""
+def may_be_remembered(words: list[Word], heard: int, spare: int = 0) -> set[str]:
+    """Every text that a conversation may hold after so many samples. `spare`: words that it may be ahead or behind, by
+    the clocks of the frameworks, which are not those of their outputs."""
     slack = round(STRADDLES_S * RATE)
     least = sum(word.end_sample <= heard - slack for word in words)
     most = sum(word.start_sample < heard + slack for word in words)
-    return {letters("".join(word.word for word in words[:count])) for count in range(least, most + 1)}
+    return {
+        letters("".join(word.word for word in words[:count]))
+        for count in range(max(0, least - spare), most + spare + 1)
+    }
 
 
 @pytest.mark.parametrize("framework", ["pipecat", "livekit"])
@@ -50,15 +53,16 @@ async def test_the_conversation_remembers_what_was_heard(
     doors.engine.settle()
     spoken = list(doors.engine.spoken.values())
     assert [letters(one.text)[:8] for one in spoken] == [letters(answer)[:8] for answer, _ in turns]
-    wrong = []
+    wrong, inexact = [], 0
     for number, ((answer, interrupted_s), turn, one) in enumerate(zip(turns, told, spoken, strict=True)):
         heard = len((tmp_path / f"{number}.pcm").read_bytes()) // 2
         remembered = letters(turn["remembered"])
         if interrupted_s is None:
             assert remembered == letters(answer), turn["remembered"]
-        elif remembered not in may_be_remembered(one.words, heard):
+        elif remembered not in may_be_remembered(one.words, heard, spare=1):
             wrong.append((number, heard / RATE, turn["remembered"]))
-    assert len(wrong) <= MAY_BE_WRONG[framework], wrong
+        inexact += interrupted_s is not None and remembered not in may_be_remembered(one.words, heard)
+    assert wrong == []
     freed = [one.freed_s for one in spoken if one.freed_s is not None]
     assert max(freed, default=0) < FREE_S, freed
     after = [turn["first_sound_s"] for turn, (_, cut) in zip(told[1:], turns, strict=False) if cut is not None]
@@ -66,7 +70,7 @@ async def test_the_conversation_remembers_what_was_heard(
     assert statistics.median(after) < statistics.median(others) + LATER_S
     figures = {
         "interrupted": sum(cut is not None for _, cut in turns),
-        "remembered otherwise than heard": wrong,
+        "a word ahead or behind": inexact,
         "cancelled in the middle": len(freed),
         "free after, worst, ms": round(1000 * max(freed, default=0), 1),
         "first sound after an interruption, median, ms": round(1000 * statistics.median(after)),
