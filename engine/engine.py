@@ -133,6 +133,11 @@ class LocalEngine:
             on_gone=partial(breakdown.on_gone, self._scheduler),
         )
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the networks run on this machine's processors."""
+        return self._device.is_cpu
+
     def info(self) -> EngineInfo:
         config, model = self._model.config, self._model
         return EngineInfo(

@@ -183,7 +183,7 @@ def _load(settings: EngineSettings) -> Engine:
 
     _log.info("loading model %s", settings.model)
     engine = load(settings.model, _engine_options(settings))
-    interpreter.prepare()
+    interpreter.prepare(on_cpu=engine.on_cpu)
     return engine
 
 

@@ -97,7 +97,7 @@ def _main(commands: Connection, card: str, streams: int, functions: int) -> None
         else:
             commands.send(profiles.table(functions, ("MainThread", *STAGES).__contains__))
 
-    interpreter.prepare()
+    interpreter.prepare(on_cpu=False)
     asyncio.run(serve(engine, commands, carry_out))
 
 
