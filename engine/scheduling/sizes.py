@@ -9,27 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from functools import cache
 
-SIZES = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    10,
-    12,
-    16,
-    20,
-    25,
-    32,
-    40,
-    50,
-    64,
-    80,
-    100,
-)  # tokens; a step costs a fifth or a quarter
+# Tokens; a step costs a fifth or a quarter.
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 25, 32, 40, 50, 64, 80, 100)
 
 
 @cache
