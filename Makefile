@@ -15,7 +15,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test peers reference parity serve check lock stubs sequences attack page screenshot replacements faults soak baseline bench clean
+.PHONY: help demo environments test peers reference parity serve check lock stubs sequences attack page screenshot replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,7 +26,9 @@ demo: $(VENV)/.service  ## set up, start the service, speak, write out/demo.wav,
 serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 	$(BIN)/python -m service
 
-test: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready tests/node/node_modules/.ready  ## set up and run all tests
+environments: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready tests/node/node_modules/.ready  ## set up what the tests run in; with -j2 side by side
+
+test: environments  ## set up and run all tests
 	$(BIN)/python -m pytest
 
 peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready $(PEERS)/ffmpeg/.ready  ## speak with OpenAI's and NVIDIA's clients, with pipecat, LiveKit and ffmpeg, in environments of their own

@@ -55,5 +55,5 @@ _CONNECTIONS: dict[str, Round] = {
 
 KINDS: dict[str, Round] = {name: odd_text(said) for name, said in TEXTS.items()} | _FLOODS | _CALLS | _CONNECTIONS
 
-SHORT = ("ideographs, each a sentence", "'Hi! ' again and again", "flushes", "2,000 silent calls", "playback reports")
+SHORT = ("'Hi! ' again and again", "flushes", "2,000 silent calls")
 """What a change is tried with: the worst of each sort."""
