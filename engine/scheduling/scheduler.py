@@ -204,20 +204,18 @@ class Scheduler:
         of those that have heard nothing, whose turn it is. Among these is the one that is starting: no step comes
         between its beginning and its text.
 
-        Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a text.
-        So does who has begun more than its share."""
+        Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a
+        text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
         if starting is not None and not starting.runs_out_ns:
             feeding.append(starting)
-        waiting = [running for running in stepping if not running.runs_out_ns]
-        first, now = min(feeding, key=due_ns, default=None), now_ns()
+        first = min(feeding, key=due_ns, default=None)
         if first is None:
             return None
         if not first.runs_out_ns:
-            first = min((one for one in feeding if not one.runs_out_ns), key=lambda one: one.turn_ns)
-            too_soon = first.turn_ns > now and any(one.turn_ns < first.turn_ns for one in waiting)
-        else:
-            too_soon = bool(waiting) and first.runs_out_ns >= now + COMFORT_S * NS_PER_S
+            return min((one for one in feeding if not one.runs_out_ns), key=lambda one: one.turn_ns)
+        others_wait = any(not running.runs_out_ns for running in stepping)
+        too_soon = others_wait and first.runs_out_ns >= now_ns() + COMFORT_S * NS_PER_S
         return None if too_soon else first
 
     def can_wait(self, stepping: Sequence[RunningUtterance]) -> bool:
