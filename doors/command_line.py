@@ -1,15 +1,73 @@
-"""What the command lines of doors have in common: flags with variables, an address, and the service behind the door."""
+"""What the command lines of doors have in common: flags with variables, an address, the service behind the door, and
+that the door serves until it is told to stop."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from gapless.client import DEFAULT_ADDRESS, Tls
+from gapless.client import DEFAULT_ADDRESS, ClientError, Tls
+
+from .listening.errors import ListeningError
+
+
+class DoorOptions(Protocol):
+    @property
+    def address(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def log_level(self) -> str: ...
+
+
+Options = TypeVar("Options", bound=DoorOptions)
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def run(
+    name: str,
+    read_options: Callable[[Sequence[str], Mapping[str, str]], Options],
+    serving: Callable[[Options], AbstractAsyncContextManager[int]],
+    url: Callable[[Options, str, int], str],
+) -> int:
+    """Serves until SIGTERM or SIGINT. Returns the exit status: 1, after one line, where it cannot.
+
+    `url`: of the door at a host and a port."""
+    try:
+        options = read_options(sys.argv[1:], os.environ)
+        logging.basicConfig(
+            level=options.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        asyncio.run(_serve(name, options, serving, url))
+    except (ClientError, ListeningError) as error:
+        sys.stderr.write(f"{name}: {' '.join(str(error).split())}\n")
+        return 1
+    return 0
+
+
+async def _serve(
+    name: str,
+    options: Options,
+    serving: Callable[[Options], AbstractAsyncContextManager[int]],
+    url: Callable[[Options, str, int], str],
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(options) as port:
+        host = options.address.rpartition(":")[0]
+        sys.stdout.write(f"{name}: {url(options, host, port)} speaks for {options.service}\n")
+        sys.stdout.flush()
+        await stop.wait()
 
 
 def add_service(parser: argparse.ArgumentParser) -> None:
