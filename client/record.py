@@ -108,6 +108,31 @@ class Record:
         return _last(piece.sent_ns for piece in self.sent if piece.characters)
 
 
+class Recorded:
+    """What is known so far of an utterance."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @property
+    def started(self) -> Started | None:
+        """What the server resolved; None before iteration has seen it."""
+        return self.record.started
+
+    @property
+    def finished(self) -> Finished | None:
+        return self.record.finished
+
+    @property
+    def warnings(self) -> list[ServerWarning]:
+        return self.record.warnings
+
+    @property
+    def words(self) -> list[Word]:
+        """Where the words so far are in the audio: with the option `want_alignment`, of servers that know it."""
+        return self.record.words
+
+
 def _receipt(chunk: Chunk, taken_ns: int, awaited_ns: int, buffered_ns: int) -> Receipt:
     known = {field.name: getattr(chunk, field.name) for field in fields(ChunkInfo)}
     return Receipt(**known, taken_ns=taken_ns, awaited_ns=awaited_ns, buffered_ns=buffered_ns)

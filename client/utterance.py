@@ -15,15 +15,15 @@ from ._transport.loop_thread import LoopThread
 from ._transport.reader import Call
 from ._wire import Decoder, Request, end_to, flush_to, playback_to, text_to
 from .errors import ClientClosed, UtteranceClosed
-from .record import Record, Sent
-from .types import Chunk, Event, Finished, ServerWarning, Started, Word
+from .record import Record, Recorded, Sent
+from .types import Chunk, Event
 
 
-class Utterance:
+class Utterance(Recorded):
     """Made by `Client.utterance`, used inside `async with`; leaving the block cancels what still runs."""
 
     def __init__(self, reader: LoopThread, call: Call, opening: Request, tracer: Tracer) -> None:
-        self.record = Record()
+        super().__init__(Record())
         self._reader = reader
         self._call = call
         self._opening = opening
@@ -32,26 +32,6 @@ class Utterance:
         self._flushes = 0
         self._input_ended = False
         self._over = False
-
-    # What is known so far
-
-    @property
-    def started(self) -> Started | None:
-        """What the server resolved; None before iteration has seen it."""
-        return self.record.started
-
-    @property
-    def finished(self) -> Finished | None:
-        return self.record.finished
-
-    @property
-    def warnings(self) -> list[ServerWarning]:
-        return self.record.warnings
-
-    @property
-    def words(self) -> list[Word]:
-        """Where the words so far are in the audio: with the option `want_alignment`, of servers that know it."""
-        return self.record.words
 
     # Text in
 

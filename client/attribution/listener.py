@@ -16,15 +16,6 @@ TICK_S = 0.05  # of the probe of the listener's event loop
 
 
 @dataclass(frozen=True, kw_only=True)
-class Silence:
-    """Sound was missing."""
-
-    position: int  # samples played before it
-    at_ns: int
-    missing_samples: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Heard:
     """What the listener saw. Instants on his own clock, nanoseconds since any epoch after 0."""
 
@@ -34,7 +25,7 @@ class Heard:
     allowed_ns: int | None  # playback might begin
     started_ns: int | None  # the first sample sounded; None: none did
     output_latency_s: float = 0.0
-    silences: tuple[Silence, ...] = ()
+    silences: tuple[Underrun, ...] = ()  # sound was missing
     blocks_ns: tuple[tuple[int, int], ...] = ()  # his event loop, which reads, stood still
     stalls_ns: tuple[tuple[int, int], ...] = ()  # his audio device did
 
@@ -66,9 +57,6 @@ def _device(record: Record, heard: Heard) -> DeviceLog:
         started_ns=heard.started_ns,
         allowed_ns=heard.allowed_ns,
         latency_s=heard.output_latency_s,
-        underruns=tuple(
-            Underrun(position=one.position, at_ns=one.at_ns, missing_samples=one.missing_samples)
-            for one in heard.silences
-        ),
+        underruns=heard.silences,
         stalls=tuple(Span(*stall) for stall in heard.stalls_ns),
     )

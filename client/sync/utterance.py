@@ -7,41 +7,20 @@ from types import TracebackType
 from typing import TypeVar
 
 from .._transport.loop_thread import LoopThread
-from ..record import Record
-from ..types import Chunk, Event, Finished, ServerWarning, Started, Word
+from ..record import Recorded
+from ..types import Chunk, Event
 from ..utterance import Utterance as AsyncUtterance
 
 T = TypeVar("T")
 
 
-class Utterance:
+class Utterance(Recorded):
     """Made by `Client.utterance`, used inside `with`; leaving the block cancels what still runs."""
 
     def __init__(self, thread: LoopThread, utterance: AsyncUtterance) -> None:
+        super().__init__(utterance.record)
         self._thread = thread
         self._utterance = utterance
-
-    @property
-    def record(self) -> Record:
-        return self._utterance.record
-
-    @property
-    def started(self) -> Started | None:
-        """What the server resolved; None before iteration has seen it."""
-        return self.record.started
-
-    @property
-    def finished(self) -> Finished | None:
-        return self.record.finished
-
-    @property
-    def warnings(self) -> list[ServerWarning]:
-        return self.record.warnings
-
-    @property
-    def words(self) -> list[Word]:
-        """Where the words so far are in the audio: with the option `want_alignment`, of servers that know it."""
-        return self.record.words
 
     def push(self, text: str, *, flush: bool = False) -> None:
         """Sends a piece of text, verbatim. `flush`: speak what has arrived, without waiting for a sentence's end."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gapless.client import Options
-from gapless.client.attribution.listener import Heard, Silence
+from gapless.client.attribution.listener import Heard
+from gapless.client.record import Underrun
 
 from ...aliases import Aliases
 from .. import fields
@@ -165,10 +166,10 @@ _HEARD = frozenset(
 )
 
 
-def _silence(given: Any) -> Silence:
+def _silence(given: Any) -> Underrun:
     if not isinstance(given, dict):
         raise BadRequest("must be objects", "silences")
-    return Silence(
+    return Underrun(
         position=fields.count(given, "position"),
         at_ns=_instant(given, "at_ms"),
         missing_samples=fields.count(given, "missing_samples"),

@@ -8,8 +8,9 @@ import pytest
 
 from client._clock import Span
 from client.attribution.hops import Hop
-from client.attribution.listener import Heard, Silence, heard_elsewhere
+from client.attribution.listener import Heard, heard_elsewhere
 from client.attribution.verdict import analyse
+from client.record import Underrun
 from tests.client.conftest import MS
 from tests.client.utterances import Model, Seen, utter
 
@@ -29,7 +30,7 @@ def heard_of(seen: Seen, model: Model) -> Heard:
         allowed_ns=device.allowed_ns + AHEAD_NS,
         started_ns=device.started_ns + AHEAD_NS,
         silences=tuple(
-            Silence(position=gap.position, at_ns=gap.at_ns + AHEAD_NS, missing_samples=gap.missing_samples)
+            Underrun(position=gap.position, at_ns=gap.at_ns + AHEAD_NS, missing_samples=gap.missing_samples)
             for gap in device.underruns
         ),
         blocks_ns=tuple((b.start_ns * MS + AHEAD_NS, b.end_ns * MS + AHEAD_NS) for b in model.reader_blocked),
