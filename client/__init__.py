@@ -12,7 +12,7 @@ plays sound, `attribution` tells where the time went, and `report` draws it.
 """
 
 from ._clock import ClockOffset, now_ns
-from ._transport.channels import Tls
+from ._transport.channels import Tls, read_token
 from ._wire import Options, Sampling
 from .audio import Encoding
 from .client import DEFAULT_ADDRESS, Client
@@ -93,5 +93,6 @@ __all__ = [
     "Word",
     "WordsHeard",
     "now_ns",
+    "read_token",
     "words_heard",
 ]

@@ -45,6 +45,17 @@ class Tls:
         return grpc.ssl_channel_credentials(_read(self.ca), _read(self.key), _read(self.certificate))
 
 
+def read_token(path: Path) -> str:
+    """What is in a file that holds one token. Raises ClientError."""
+    try:
+        words = path.read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClientError(f"cannot read a token from {path}: {error}") from error
+    if len(words) != 1:
+        raise ClientError(f"{path} must hold one token and nothing else; the service's list of tokens is another file")
+    return words[0]
+
+
 class Access(TypedDict, total=False):
     """What `Client` is given to be let in."""
 

@@ -6,9 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
-from .._transport.channels import Tls
+from .._transport.channels import Tls, read_token
 from ..client import DEFAULT_ADDRESS, Client
-from ..errors import ClientError
 
 _FILES = {
     "--tls-ca": "speak TLS, with a server whose certificate is signed by this one",
@@ -44,16 +43,5 @@ def connection(arguments: argparse.Namespace) -> Client:
     """Not open yet. Raises ClientError for files that cannot be read or do not fit together."""
     files = arguments.tls_ca, arguments.tls_cert, arguments.tls_key
     tls = Tls(ca=files[0], certificate=files[1], key=files[2]) if arguments.tls or any(files) else False
-    return Client(arguments.address, tls=tls, token=_token(arguments.token_file))
-
-
-def _token(path: Path | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        words = path.read_text(encoding="ascii").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ClientError(f"cannot read a token from {path}: {error}") from error
-    if len(words) != 1:
-        raise ClientError(f"{path} must hold one token and nothing else; the service's list of tokens is another file")
-    return words[0]
+    token = read_token(arguments.token_file) if arguments.token_file else None
+    return Client(arguments.address, tls=tls, token=token)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gapless.client import DEFAULT_ADDRESS, Tls
+from gapless.client import DEFAULT_ADDRESS, ClientError, Tls, read_token
 
 from ..command_line import add_service, address, file, service_tls, set_defaults, switch
 from ..listening.errors import ListeningError
@@ -42,15 +42,10 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Option
 
 
 def _token(path: Path | None) -> str | None:
-    if path is None:
-        return None
     try:
-        words = path.read_text(encoding="ascii").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ListeningError(f"cannot read a token from {path}: {error}") from None
-    if len(words) != 1:
-        raise ListeningError(f"{path} must hold one token and nothing else")
-    return words[0]
+        return read_token(path) if path else None
+    except ClientError as error:
+        raise ListeningError(str(error)) from None
 
 
 def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
