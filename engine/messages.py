@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,41 @@ class CodeBlocks(StrEnum):
     SPEAK = "speak"  # the code
 
 
+class SpokenWindow(NamedTuple):
+    """A flow window that was committed: how much it spoke, and of what it knew."""
+
+    tokens: int
+    lookahead: int
+    final: bool  # the last of its segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A segment of an utterance, and how far it was spoken: what an engine with the same model, voice and seed needs
+    to go on from there. An utterance has no state but its segment's, so that one record is enough.
+
+    Places in text count what markup has left of it, from the beginning of the utterance."""
+
+    segment: int = 0  # its index in the utterance; T3 speaks one at a time
+    first_sample: int = 0  # of its audio, the pause before it included
+    text_begin: int = 0  # of the text that was cut out in one piece, which may have several segments
+    text_end: int | None = None  # where it was cut; None: it has not been
+    piece: int = 0  # index of the segment in that text
+    settled: tuple[int, ...] = ()  # places in all text sent where markup was read as if nothing followed
+    windows: tuple[SpokenWindow, ...] = ()  # that its audio so far was made of, in order
+    tokens: tuple[int, ...] = ()  # speech tokens that these windows spoke or saw; only where they were asked for
+    speech_samples: int = 0  # of the utterance before it, pauses not counted
+    owed_pause: int = 0  # samples of silence that the segment before it asks for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Goes on with an utterance that another engine began. All of its text is pushed again, from the beginning."""
+
+    place: Place
+    from_sample: int  # the first that is wanted, at the model's rate; not before the place's first
+
+
 @dataclass(frozen=True, kw_only=True)
 class Utterance:
     """One request to speak. Fields left at None take the model's defaults."""
@@ -80,6 +115,8 @@ class Utterance:
     want_alignment: bool = False
     pronunciations: tuple[Pronunciation, ...] = ()  # before those that the engine was started with
     speaking_rate: float = 1.0  # relative to the model's own
+    resume: Resume | None = None  # needs the seed that was accepted at first
+    want_tokens: bool = False  # in each `Place`
     traceparent: str = ""  # W3C parent of the engine's spans; "" = none
 
 
@@ -137,6 +174,7 @@ class AudioChunk:
     text_begin: int = 0  # the range of its segment in all text that was sent,
     text_end: int = 0  # in Unicode characters
     prebuffer_hint_s: float | None = None  # None: playback has started, or nothing is known
+    place: Place | None = None  # from which to go on behind this chunk
 
     @property
     def num_samples(self) -> int:

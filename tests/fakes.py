@@ -43,8 +43,10 @@ from engine.messages import (
     Finished,
     FlushDone,
     NewVoice,
+    Place,
     Playback,
     Sink,
+    SpokenWindow,
     Usage,
     Utterance,
     VoiceInfo,
@@ -132,13 +134,22 @@ class _Running:
     unreleased: int = 0
     counts: _Counts = field(default_factory=_Counts)
 
+    def __post_init__(self) -> None:
+        if resume := self.utterance.resume:
+            self.counts.words, self.counts.samples = resume.place.segment, resume.place.first_sample
+
+    @property
+    def resumes_at(self) -> int:
+        """Words that begin before this place in the text were spoken elsewhere."""
+        return self.utterance.resume.place.text_begin if self.utterance.resume else 0
+
     def push(self, text: str) -> None:
         self.counts.characters += len(text)
         text = self.unfinished_word + text
         begin = self.counts.characters - len(text)
         *complete, self.unfinished_word = _split_keeping_open_word(text)
         for word, match in zip(complete, re.finditer(r"\S+", text), strict=False):
-            if is_speakable(word):
+            if is_speakable(word) and begin + match.start() >= self.resumes_at:
                 self.items.append(_Word(word, begin + match.start(), now_ns()))
 
     def close_word(self) -> None:
@@ -169,26 +180,40 @@ class _Running:
         for start in range(0, len(samples), window):
             piece = samples[start : start + window]
             timings = self._work(word, len(piece) // TOKEN_SAMPLES)
-            self._wait_for_room(len(piece))
-            counts = self.counts
-            yield AudioChunk(
-                seq=counts.chunks,
-                first_sample=counts.samples,
-                samples=piece,
-                timings=timings,
-                segment=counts.words,
-                end_of_segment=start + window >= len(samples),
-                text_begin=word.begin,
-                text_end=word.begin + len(word.text),
-                prebuffer_hint_s=0.0 if counts.chunks == 0 else None,
-            )
-            counts.chunks += 1
+            counts, end_of_word = self.counts, start + window >= len(samples)
             counts.samples += len(piece)
+            wanted = piece[max(0, self._from_sample - counts.samples + len(piece)) :]
+            if len(wanted):
+                self._wait_for_room(len(wanted))
+                yield AudioChunk(
+                    seq=counts.chunks,
+                    first_sample=counts.samples - len(wanted),
+                    samples=wanted,
+                    timings=timings,
+                    segment=counts.words,
+                    end_of_segment=end_of_word,
+                    text_begin=word.begin,
+                    text_end=word.begin + len(word.text),
+                    prebuffer_hint_s=0.0 if counts.chunks == 0 else None,
+                    place=self._place(word, first, start // window + 1, end_of_word),
+                )
+                counts.chunks += 1
         self.counts.words += 1
         if self.utterance.want_alignment:
-            yield Aligned(words=(self._place(word, first),))
+            yield Aligned(words=(self._timed(word, first),))
 
-    def _place(self, word: _Word, first: int) -> Word:
+    @property
+    def _from_sample(self) -> int:
+        return self.utterance.resume.from_sample if self.utterance.resume else 0
+
+    def _place(self, word: _Word, first: int, windows: int, end_of_word: bool) -> Place:
+        end = word.begin + len(word.text)
+        if end_of_word:
+            return Place(segment=self.counts.words + 1, first_sample=self.counts.samples, text_begin=end)
+        spoken = (SpokenWindow(self.script.window_tokens, 0, False),) * windows
+        return Place(segment=self.counts.words, first_sample=first, text_begin=word.begin, text_end=end, windows=spoken)
+
+    def _timed(self, word: _Word, first: int) -> Word:
         end = first + len(word.text) * TOKEN_SAMPLES
         stop = word.begin + len(word.text)
         return Word(word=word.text, start_sample=first, end_sample=end, text_begin=word.begin, text_end=stop)
