@@ -19,12 +19,9 @@ _TICK_S = 0.002
 
 
 class Standstills:
-    """The longest time for which a thread that only sleeps was not let run, or somebody else saw that nothing ran."""
-
-    _watching: Standstills | None = None
+    """The longest time for which a thread that only sleeps was not let run."""
 
     def __enter__(self) -> Standstills:
-        Standstills._watching = self
         self.longest_s = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="standstills", daemon=True)
@@ -36,13 +33,6 @@ class Standstills:
     ) -> None:
         self._over.set()
         self._thread.join()
-        Standstills._watching = None
-
-    @classmethod
-    def note(cls, seconds: float) -> None:
-        """What the test saw itself, of another process for example."""
-        if watching := cls._watching:
-            watching.longest_s = max(watching.longest_s, seconds)
 
     def _watch(self) -> None:
         due_s = time.monotonic() + _TICK_S

@@ -55,7 +55,8 @@ class PacketEncoder:
         whole = len(waiting) - len(waiting) % self.packet_samples
         self._waiting = waiting[whole:].copy()
         self._taken += len(samples)
-        return [self._packet(frame) for frame in waiting[:whole].reshape(-1, self.packet_samples)]
+        address = waiting.ctypes.data
+        return [self._packet(address + at * waiting.itemsize) for at in range(0, whole, self.packet_samples)]
 
     def finish(self) -> list[bytes]:
         """The rest, with so much silence behind it that decoders have put out every sample. What is encoded later
@@ -68,10 +69,10 @@ class PacketEncoder:
         self._taken = 0
         return packets
 
-    def _packet(self, frame: NDArray[np.float32]) -> bytes:
-        """`frame`: contiguous."""
+    def _packet(self, address: int) -> bytes:
+        """Of the samples there."""
         state, size = self._encoder.encoder_state, self.packet_samples
-        length = self._encode(state, frame.ctypes.data, size, self._packet_bytes, _MAX_PACKET_BYTES)
+        length = self._encode(state, address, size, self._packet_bytes, _MAX_PACKET_BYTES)
         if length < 0:
             raise _opuslib().OpusError(length)
         return ctypes.string_at(self._packet_bytes, length)

@@ -21,7 +21,7 @@ from ..errors import BadRequest
 MAX_MESSAGE_BYTES = 1 << 20
 _MAX_HEARD = 100_000  # numbers in a list of `heard`
 _STARTING = fields.SPEAKING.union({"sample_rate", "encoding", "words", "max_lead", "max_text_delay"})
-_ENCODINGS = ("pcm_s16le", "pcm_f32le", "opus")  # the first where none is named
+ENCODINGS = ("pcm_s16le", "pcm_f32le", "opus")  # the first where none is named
 _NS_PER_MS = 1e6
 
 
@@ -103,9 +103,9 @@ def _hello(given: _Fields, aliases: Aliases) -> Hello:
 
 def _start(given: _Fields, aliases: Aliases) -> Start:
     options = fields.options(given, aliases)
-    encoding = fields.text(given, "encoding") or _ENCODINGS[0]
-    if encoding not in _ENCODINGS:
-        raise BadRequest(f"{encoding[:40]!r} is not available; available: {', '.join(_ENCODINGS)}", "encoding")
+    encoding = fields.text(given, "encoding") or ENCODINGS[0]
+    if encoding not in ENCODINGS:
+        raise BadRequest(f"{encoding[:40]!r} is not available; available: {', '.join(ENCODINGS)}", "encoding")
     options["encoding"] = encoding
     options["sample_rate"] = fields.count(given, "sample_rate") or None
     options["want_alignment"] = fields.flag(given, "words")

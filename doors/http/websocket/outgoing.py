@@ -16,6 +16,7 @@ from typing import Any
 from gapless.client import (
     Chunk,
     ClientError,
+    Encoding,
     Finished,
     FlushDone,
     ServerInfo,
@@ -26,7 +27,9 @@ from gapless.client import (
     Word,
 )
 
+from ...encoders import opus
 from ..errors import BadRequest, body_of
+from .incoming import ENCODINGS
 
 Message = dict[str, Any]
 
@@ -44,6 +47,7 @@ def ready(info: ServerInfo, voices: Iterable[Voice]) -> Message:
         "model": info.model,
         "native_sample_rate": info.native_sample_rate,
         "sample_rates": info.sample_rates,
+        "encodings": _encodings(info),
         "languages": info.languages,
         "text_formats": info.text_formats,
         "features": dict(info.features),
@@ -55,6 +59,12 @@ def ready(info: ServerInfo, voices: Iterable[Voice]) -> Message:
         "max_lead_ms": 1e3 * info.default_max_lead_s,
         "voices": [_voice(voice) for voice in voices],
     }
+
+
+def _encodings(info: ServerInfo) -> list[str]:
+    """Those that the service makes; packets of Opus pass only where this door has libopus too."""
+    missing = {Encoding.OPUS} if opus.why_not() else set()
+    return [one for one in ENCODINGS if one in info.encodings and one not in missing]
 
 
 def _voice(voice: Voice) -> Message:

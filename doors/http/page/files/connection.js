@@ -5,11 +5,11 @@ import { nowMs } from "./clock.js";
 const RETRY_MS = [250, 8000]; // before the second attempt, and at most
 const WRONG_TOKEN = "invalid_api_key";
 
-/** @returns {{head: object, samples: Int16Array}} of one binary message */
+/** @returns {{head: object, payload: Uint8Array}} of one binary message */
 export function readAudio(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  return { head, samples: new Int16Array(buffer, 4 + length) };
+  return { head, payload: new Uint8Array(buffer, 4 + length) };
 }
 
 export class Connection {
@@ -20,7 +20,7 @@ export class Connection {
    * @param {object} told
    * @param {(state: string, detail?: object) => void} told.state
    * @param {(message: object) => void} told.message of JSON
-   * @param {(chunk: {head: object, samples: Int16Array, receivedMs: number}) => void} told.audio
+   * @param {(chunk: {head: object, payload: Uint8Array, receivedMs: number}) => void} told.audio
    */
   constructor(told) {
     this.told = told;

@@ -1,5 +1,7 @@
 /** The page: what a person does, and what is shown. */
 
+import { decodesOpus } from "./decoding.js";
+import * as defaults from "./defaults.js";
 import { Speaker } from "./speaker.js";
 import { View } from "./view.js";
 import { create, forget, offer } from "./voices.js";
@@ -46,7 +48,7 @@ function ask(prompt) {
 }
 
 function options() {
-  const chosen = { voice: byId("voice").value };
+  const chosen = { voice: byId("voice").value, encoding: byId("encoding").value };
   if (byId("language").value) chosen.language = byId("language").value;
   if (Number(byId("speed").value) !== 1) chosen.speed = Number(byId("speed").value);
   if (byId("seed").value) chosen.seed = Number(byId("seed").value);
@@ -130,6 +132,9 @@ function showReady(ready) {
   showForget();
   byId("clone").hidden = !ready.features.voice_cloning;
   byId("speed").parentElement.hidden = !ready.features.speaking_rate;
+  const canChoose = browserDecodesOpus && ready.encodings.includes("opus");
+  byId("encoding").parentElement.hidden = !canChoose;
+  if (!canChoose) byId("encoding").value = "pcm_s16le";
   const [language, { languages }] = [byId("language"), ready];
   language.parentElement.hidden = languages.length < 2;
   if (language.length !== languages.length) language.replaceChildren(...languages.map((one) => new Option(one)));
@@ -166,8 +171,9 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   draw();
 });
 
-const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-byId("start").value = isHere ? "hint" : "adaptive";
+byId("start").value = defaults.rule(location);
+byId("encoding").value = defaults.encoding(location);
 byId("text").value = HELLO;
+const browserDecodesOpus = await decodesOpus();
 speaker.connection.open();
 draw();

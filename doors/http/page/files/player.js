@@ -2,8 +2,6 @@
 
 import { nowMs, ofPerformance } from "./clock.js";
 
-const SCALE = 1 / 32768;
-
 export class Player {
   /** Opens the device at `rate`, in Hz. It sounds only after the person has touched the page. */
   static async open(rate) {
@@ -47,14 +45,13 @@ export class Player {
     this.#order({ do: "begin" });
   }
 
-  /** @param {{samples: Int16Array, receivedMs: number, sentMs?: number, hintMs: number | null}} chunk */
+  /** @param {{samples: Float32Array, receivedMs: number, sentMs?: number, hintMs: number | null}} chunk */
   put({ samples, receivedMs, sentMs, hintMs }) {
     this.firstMs ??= receivedMs;
     const waitMs = this.rule.prebufferMs({ receivedMs, sentMs, hintMs, audioMs: (1e3 * samples.length) / this.rate });
     if (this.startedMs === undefined) this.#allow(this.firstMs + waitMs);
-    const converted = Float32Array.from(samples, (sample) => sample * SCALE);
-    this.written += converted.length;
-    this.#order({ do: "put", samples: converted }, [converted.buffer]);
+    this.written += samples.length;
+    this.#order({ do: "put", samples }, [samples.buffer]);
   }
 
   /** No more samples: `over` is told when the last one was given to the device. */

@@ -1,7 +1,8 @@
-/** Speaks one utterance after the other: text to the door, its audio to the player, what happened to `Utterance`. */
+/** Speaks one utterance after the other: text to the door, its audio through a decoder to the player, what happened to `Utterance`. */
 
 import { LoopMonitor, nowMs } from "./clock.js";
 import { Connection } from "./connection.js";
+import { decoder } from "./decoding.js";
 import { Player } from "./player.js";
 import { RULES } from "./start.js";
 import { Utterance } from "./utterance.js";
@@ -53,6 +54,7 @@ export class Speaker {
     if (turn !== this.turn) return; // another one was asked for meanwhile
     this.stop();
     const utterance = (this.utterance = new Utterance());
+    this.decoder = undefined; // until the service has told how it sends
     const { signal } = (this.#writing = new AbortController());
     this.rules ??= Object.fromEntries(Object.entries(RULES).map(([name, Rule]) => [name, new Rule()]));
     this.player.begin(this.rules[rule], (what, said) => this.#onPlayer(utterance, what, said));
@@ -92,27 +94,51 @@ export class Speaker {
   #onMessage(message) {
     const { utterance } = this;
     if (!utterance || (message.utterance ?? this.connection.utterance) !== this.connection.utterance) return;
-    if (message.type === "started") utterance.started = message;
+    if (message.type === "started") this.#begin(message);
     if (message.type === "words") utterance.words.push(...message.words);
     if (message.type === "verdict") utterance.verdict = message;
     if (message.type === "error" && utterance.finished) utterance.verdict = null;
     else if (message.type === "error") this.#break(message.error);
     if (message.type === "finished") {
       utterance.finished = message;
-      this.player.end();
+      this.#end();
       this.#judge();
     }
     this.tell("changed");
   }
 
-  #onAudio({ head, samples, receivedMs }) {
+  #begin(started) {
     const { utterance } = this;
-    if (head.utterance !== this.connection.utterance || utterance.over) return;
-    utterance.noteChunk(head, receivedMs);
+    utterance.started = started;
+    const put = (chunk, samples) => utterance === this.utterance && this.#put(chunk, samples);
+    this.decoder = decoder(started, put, (error) => utterance === this.utterance && this.#giveUp(error));
+  }
+
+  #onAudio(chunk) {
+    if (chunk.head.utterance !== this.connection.utterance || this.utterance.over || this.utterance.error) return;
+    this.utterance.noteChunk(chunk.head, chunk.receivedMs);
+    this.decoder.decode(chunk);
+    this.tell("changed");
+  }
+
+  #put({ head, receivedMs }, samples) {
+    if (this.utterance.over) return;
     const { write_start_ms: sentMs } = head.timings;
     this.player.put({ samples, receivedMs, sentMs, hintMs: head.prebuffer_hint_ms });
-    utterance.allowedMs = this.player.allowedMs;
-    this.tell("changed");
+    this.utterance.allowedMs = this.player.allowedMs;
+  }
+
+  /** The audio cannot be read here, so the service need not make more of it. */
+  #giveUp(error) {
+    if (!this.utterance.finished) this.connection.send("cancel", this.player.position());
+    this.#break(error);
+  }
+
+  /** No more audio will come: what has come is heard. */
+  async #end() {
+    const { utterance } = this;
+    await this.decoder?.end();
+    if (utterance === this.utterance) this.player.end();
   }
 
   #onPlayer(utterance, what, { atMs, played, missing }) {
@@ -131,11 +157,12 @@ export class Speaker {
   #break(error) {
     this.#writing.abort();
     this.utterance.error = error;
-    this.player.end();
+    this.#end();
   }
 
   #close() {
     clearInterval(this.reports);
+    this.decoder?.close();
     this.#loop.stop();
     this.#judge();
     this.tell("over");

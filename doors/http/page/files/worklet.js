@@ -63,6 +63,7 @@ class Player extends AudioWorkletProcessor {
   constructor() {
     super();
     this.fade = new Fade(sampleRate);
+    this.frame = 0;
     this.over = true;
     this.#begin(0);
     this.over = true;
@@ -97,6 +98,8 @@ class Player extends AudioWorkletProcessor {
   }
 
   process(_, [[out]]) {
+    // `currentFrame` stays as it was in a block during which the page's main thread holds the graph.
+    this.frame = Math.max(currentFrame, this.frame + out.length);
     let filled = this.fade.fadeOut(out);
     if (this.over || !(this.started || this.#begins())) return true;
     if (this.silent) this.missing += filled;
@@ -108,7 +111,7 @@ class Player extends AudioWorkletProcessor {
   }
 
   #begins() {
-    if (!(this.pieces.length || this.ended || this.stopped) || currentFrame < this.startFrame) return false;
+    if (!(this.pieces.length || this.ended || this.stopped) || this.frame < this.startFrame) return false;
     this.started = true;
     if (this.pieces.length) this.#say("started");
     return true;
@@ -160,8 +163,8 @@ class Player extends AudioWorkletProcessor {
   }
 
   #say(what) {
-    const { utterance, played, missing } = this;
-    this.port.postMessage({ said: what, utterance, played, missing, frame: currentFrame });
+    const { utterance, played, missing, frame } = this;
+    this.port.postMessage({ said: what, utterance, played, missing, frame });
   }
 }
 

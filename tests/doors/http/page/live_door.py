@@ -14,7 +14,13 @@ from tests.fakes import ScriptedEngine
 T = TypeVar("T")
 
 
+_MOST_BYTES = 1 << 16
+_SLICES_PER_S = 50  # in which a line with a limit carries
+
+
 class LiveDoor:
+    line_bytes_per_s = 0.0  # that the network carries to the browser; 0: no limit
+
     def __init__(self, door: Open, loop: asyncio.AbstractEventLoop) -> None:
         self._door = door
         self._loop = loop
@@ -23,6 +29,11 @@ class LiveDoor:
     @property
     def engine(self) -> ScriptedEngine:
         return self._door.engine
+
+    @property
+    def service(self) -> str:
+        """Address of the service behind it."""
+        return self._door.served.address
 
     async def plug_in(self) -> None:
         """What the browser talks to is a relay in front of the door."""
@@ -47,11 +58,21 @@ class LiveDoor:
         both = {writer, far_writer}
         self._cables |= both
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(_pump(reader, far_writer), self._down(far_reader, writer))
         finally:
             self._cables -= both
             for one in both:
                 one.transport.abort()
+
+    async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As a slow line: a little at a time, and nothing is taken that could not be carried yet."""
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(round(self.line_bytes_per_s / _SLICES_PER_S) or _MOST_BYTES):
+                if self.line_bytes_per_s:
+                    await asyncio.sleep(len(data) / self.line_bytes_per_s)
+                writer.write(data)
+                await writer.drain()
+            writer.close()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -59,7 +80,7 @@ class LiveDoor:
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
+        while data := await reader.read(_MOST_BYTES):
             writer.write(data)
             await writer.drain()
         writer.close()

@@ -7,6 +7,8 @@ const FILES = new URL("../../../../doors/http/page/files/", import.meta.url);
 const { Utterance } = await import(new URL("utterance.js", FILES));
 const { bars, breaks, firstSoundMs, workMs } = await import(new URL("timeline.js", FILES));
 const { place, count } = await import(new URL("reading.js", FILES));
+const { decodesOpus } = await import(new URL("decoding.js", FILES));
+const { encoding, rule } = await import(new URL("defaults.js", FILES));
 const { tokens, ANSWERS } = await import(new URL("writer.js", FILES));
 
 const AHEAD = 5_000_000; // ms that the service's clock is ahead of the page's
@@ -117,4 +119,22 @@ test("the scripted model writes all of its answer, in short tokens", () => {
     assert.equal(tokens(answer).join(""), answer);
     assert.ok(tokens(answer).every((token) => token.length <= 6));
   }
+});
+
+test("audio from afar comes as Opus, and from this machine as PCM, unless the address says otherwise", () => {
+  for (const hostname of ["localhost", "gapless.localhost", "127.0.0.1", "127.1.2.3", "[::1]"]) {
+    assert.equal(encoding({ hostname, search: "" }), "pcm_s16le", hostname);
+    assert.equal(encoding({ hostname, search: "?encoding=opus" }), "opus", hostname);
+    assert.equal(rule({ hostname }), "hint", hostname);
+  }
+  for (const hostname of ["speech.example.org", "192.168.1.20", "localhost.example.org"]) {
+    assert.equal(encoding({ hostname, search: "" }), "opus", hostname);
+    assert.equal(encoding({ hostname, search: "?encoding=mp3" }), "opus", hostname);
+    assert.equal(encoding({ hostname, search: "?encoding=pcm_s16le" }), "pcm_s16le", hostname);
+    assert.equal(rule({ hostname }), "adaptive", hostname);
+  }
+});
+
+test("what has no WebCodecs decodes no Opus", async () => {
+  assert.equal(await decodesOpus(), false);
 });

@@ -13,28 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from benchmarks.support.browser import Browser, chromium, executable
+from benchmarks.support.browser import Browser
 from service.access import tokens
 from service.access.access import Access, AccessConfig
 from service.access.caller import Caller
 from tests.contrast import contrast
-from tests.doors.http.page.ears import Page
+from tests.doors.http.page.ears import IN_A_BROWSER, QUIET, Page, found_in
 from tests.doors.http.page.live_door import LiveDoor, live_door
 from tests.fakes import SAMPLE_RATE, Script, speech_of_text
 from tests.recordings import recording
 
-_MAY_BE_MISSING = "CI" not in os.environ
-pytestmark = [
-    pytest.mark.hardware,
-    pytest.mark.real_time,
-    pytest.mark.skipif(executable() is None and _MAY_BE_MISSING, reason="no Chromium here"),
-]
-
+pytestmark = IN_A_BROWSER
 TABS = int(os.environ.get("GAPLESS_TABS", "2"))
 SILENT_S = 0.1
-QUIET = 1e-4
 TEXT = "Hello from this page."
 WIDER_THAN_THE_WINDOW = "document.documentElement.scrollWidth - innerWidth"
 HUES = ("text", "t3", "flow", "vocoder", "send", "receive", "play", "alarm")
@@ -43,12 +35,6 @@ COLOURS = f"""Object.fromEntries({list(NAMES)}
   .map(name => [name, getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))"""
 UNBROKEN = "not break"  # part of both sentences that say so
 VOICES = {"anna": Script(), "slow": Script(token_s=0.05, window_tokens=2), "broken": Script(fail_at_chunk=2)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +48,6 @@ def page(browser: Browser, door: LiveDoor) -> Page:
     visited = Page(browser)
     visited.visit(door.url)
     return visited
-
-
-def found_in(heard: NDArray[np.float32], spoken: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The part of what was heard that should be `spoken`, from its first sample on."""
-    first = int(np.flatnonzero(np.abs(spoken) > QUIET)[0])
-    begin = int(np.flatnonzero(np.abs(heard) > QUIET)[0]) - first
-    return heard[begin : begin + len(spoken)]
 
 
 def test_what_is_heard_is_what_was_sent(page: Page) -> None:

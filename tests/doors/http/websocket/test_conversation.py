@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from client._opus import PacketDecoder, split
+from gapless.doors.encoders import opus
 from gapless.doors.http.websocket.incoming import MAX_MESSAGE_BYTES
 from tests.doors.decoding import delay, spectral_distance_db
 from tests.doors.http.conftest import Open, open_door
@@ -74,9 +75,18 @@ async def test_ready_tells_what_there_is(door: Open) -> None:
         await socket.send("hello")
         ready = await socket.hear()
     assert ready["native_sample_rate"] == 24_000
+    assert ready["encodings"] == ["pcm_s16le", "pcm_f32le", "opus"]
     assert {"name": "anna", "is_default": True}.items() <= next(v for v in ready["voices"] if v["is_default"]).items()
     assert ready["features"]["voice_cloning"] is True
     assert ready["limits"]["max_text_chars"] > 0
+
+
+async def test_a_door_without_libopus_says_so(door: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opus, "why_not", lambda: "libopus is not installed on this machine")
+    async with door.session.ws_connect(f"{door.url}/v1/websocket") as ws:
+        socket = Socket(ws)
+        await socket.send("hello")
+        assert (await socket.hear())["encodings"] == ["pcm_s16le", "pcm_f32le"]
 
 
 async def test_one_utterance_after_the_other(door: Open) -> None:
