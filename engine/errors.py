@@ -15,10 +15,13 @@ GaplessError
 │   └── InvalidConfig
 └── EngineClosed            the engine is draining or gone
     └── EngineBroken        it broke as a whole: `fault` says how
+
+`told` and `from_told` take an error to another process: it is the same there, word for word.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -110,3 +113,50 @@ class EngineBroken(EngineClosed):
     def __init__(self, fault: Fault, description: str) -> None:
         super().__init__(description)
         self.fault = fault
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldError:
+    """An error as another process is told of it. Fields that its class does not have are empty."""
+
+    kind: str  # the name of its class
+    message: str
+    field: str = ""  # of an InvalidRequest, as its description
+    description: str = ""
+    retry_after_s: float = 0.0  # of an Overloaded
+    fault: str = ""  # of an EngineBroken
+
+
+def told(error: GaplessError) -> ToldError:
+    """An error of a class from elsewhere is told as the one above it that is known here."""
+    kind = next(one for one in type(error).__mro__ if one.__module__ == __name__)
+    return ToldError(
+        kind=kind.__name__,
+        message=str(error),
+        field=error.field if isinstance(error, InvalidRequest) else "",
+        description=error.description if isinstance(error, InvalidRequest) else "",
+        retry_after_s=error.retry_after_s if isinstance(error, Overloaded) else 0.0,
+        fault=error.fault if isinstance(error, EngineBroken) else "",
+    )
+
+
+def from_told(what: ToldError) -> GaplessError:
+    """The same error. What another version calls by a name that is unknown here is an UtteranceFailed, and a fault
+    that is unknown here an EngineClosed."""
+    kind = _kinds(GaplessError).get(what.kind, UtteranceFailed)
+    if issubclass(kind, EngineBroken) and what.fault not in set(Fault):
+        kind = EngineClosed
+    error = kind.__new__(kind, what.message)  # constructors make the message of other things, which it holds already
+    if isinstance(error, InvalidRequest):
+        error.field, error.description = what.field, what.description
+    if isinstance(error, Overloaded):
+        error.retry_after_s = what.retry_after_s
+    if isinstance(error, EngineBroken):
+        error.fault = Fault(what.fault)
+    return error
+
+
+def _kinds(base: type[GaplessError]) -> dict[str, type[GaplessError]]:
+    """The classes of this file, by name."""
+    below = [kind for kind in base.__subclasses__() if kind.__module__ == __name__]
+    return {base.__name__: base} | {name: kind for one in below for name, kind in _kinds(one).items()}
