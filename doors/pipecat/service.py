@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, TypeGuard
 
 from pipecat.frames.frames import (
     AggregatedTextFrame,
+    AggregatedTextProgressFrame,
     CancelFrame,
     EndFrame,
     Frame,
+    TextType,
     TTSAudioRawFrame,
     TTSTextFrame,
 )
-from pipecat.processors.frame_processor import FrameProcessorSetup
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessorSetup
 from pipecat.services.tts_service import TextAggregationMode, TTSService
 from pipecat.transcriptions.language import Language
 from pipecat.utils.context.word_timestamp_tracker import WordTimestamp
 from pipecat.utils.errors import ErrorCategory
+from pipecat.utils.time import nanoseconds_to_seconds, seconds_to_nanoseconds
 from pipecat.utils.tracing.service_decorators import traced_tts
 
 from gapless.client import DEFAULT_ADDRESS, Chunk, ClientError, TimedText, Tls
@@ -81,7 +86,10 @@ class GaplessTTSService(TTSService):
         )
         self._connection = Connection(address, tls=tls, token=token)
         self._timeout_s = timeout_s
+        self._takes_tokens = text_aggregation_mode is TextAggregationMode.TOKEN
         self._contexts: dict[str, Context] = {}
+        self._written = deque[str](maxlen=2)  # contexts whose text comes: a turn, and a speaking frame in its middle
+        self._last_word_s = 0.0  # by pipecat's clock; times of a context count from the last word before it, if later
 
     def can_generate_metrics(self) -> bool:
         """TTFB, TTFA and usage are measured."""
@@ -123,6 +131,23 @@ class GaplessTTSService(TTSService):
         self._context(context_id).turn.push(text)
         yield None
 
+    async def start_word_timestamps(self) -> None:
+        """The context that plays sounds: times of its words count from now."""
+        await super().start_word_timestamps()
+        context_id = self.get_active_audio_context_id()
+        if context := self._contexts.get(context_id or ""):
+            context.begun_s = max(self._now_s, self._last_word_s)
+            await self._give_words(context_id or "", context)
+
+    async def push_frame(self, frame: Frame, direction: FrameDirection = FrameDirection.DOWNSTREAM) -> None:
+        """Each word once, and none that was not spoken."""
+        if isinstance(frame, TTSTextFrame | AggregatedTextProgressFrame):
+            context = self._contexts.get(frame.context_id or "")
+            if context and context.is_too_much(frame):
+                return
+            self._last_word_s = nanoseconds_to_seconds(frame.pts or 0)
+        await super().push_frame(frame, direction)
+
     async def append_to_audio_context(self, context_id: str | None, frame: Frame | WordTimestamp | None) -> None:
         """Words go behind the announcement of their sentence."""
         await super().append_to_audio_context(context_id, frame)
@@ -131,9 +156,15 @@ class GaplessTTSService(TTSService):
             context.announce(frame.text)
             await self._give_words(context_id, context)
 
+    async def on_turn_context_created(self, context_id: str) -> None:
+        """Text of the context comes."""
+        await super().on_turn_context_created(context_id)
+        self._written.append(context_id)
+
     async def on_turn_context_completed(self) -> None:
         """The text of the turn is complete. Pipecat flushes only contexts that have not been quiet for long."""
-        await self.flush_audio(self._turn_context_id)
+        if self._written:
+            await self.flush_audio(self._written.pop())
         await super().on_turn_context_completed()
 
     async def flush_audio(self, context_id: str | None = None) -> None:
@@ -146,6 +177,7 @@ class GaplessTTSService(TTSService):
     async def on_audio_context_interrupted(self, context_id: str) -> None:
         """Cancels the turn: the service is free within a token."""
         await super().on_audio_context_interrupted(context_id)
+        self._last_word_s = 0.0
         await self._forget(context_id)
 
     async def on_audio_context_completed(self, context_id: str) -> None:
@@ -153,7 +185,7 @@ class GaplessTTSService(TTSService):
         and counts time from its first sound."""
         await super().on_audio_context_completed(context_id)
         if context := self._contexts.get(context_id):
-            context.reopened_s = context.sounded_s
+            context.reopened_s, context.begun_s = context.sounded_s, None
             if context.is_over:
                 self._contexts.pop(context_id)
 
@@ -165,7 +197,7 @@ class GaplessTTSService(TTSService):
             options = self._settings.options(self.sample_rate)
             turn = Turn(self._connection, options, timeout_s=self._timeout_s, tries=TRIES)
             context = self._contexts[context_id] = Context(turn)
-            if not self._is_streaming_tokens:
+            if not self._takes_tokens:
                 context.announce(None)
             context.task = self.create_task(self._speak(context_id, context), f"gapless-turn-{context_id}")
         return self._contexts[context_id]
@@ -184,9 +216,9 @@ class GaplessTTSService(TTSService):
                             silence = bytes(2 * round(event.duration_s * self.sample_rate))
                             await self._sound(context_id, context, silence)
         except ClientError as error:
+            context.fail()
             await self.push_error(str(error), exception=error)
             await context.turn.text_complete()  # what follows goes nowhere, so that the turn breaks once
-            self._forget_words(context_id)
         context.is_over = True
         if self.audio_context_available(context_id):
             await self.remove_audio_context(context_id)
@@ -201,16 +233,35 @@ class GaplessTTSService(TTSService):
     async def _give_words(self, context_id: str, context: Context) -> None:
         async with context.adding:
             if due := context.due():
-                await self.add_word_timestamps(due, context_id)
+                words = [(word.word, word.at_s - context.reopened_s) for word in due]
+                await self.add_word_timestamps(words, context_id)
+        if context.next_unannounced() and context.begun_s is not None and (not context.ahead or context.ahead.done()):
+            context.ahead = self.create_task(self._say_ahead(context_id, context), f"gapless-ahead-{context_id}")
 
-    def _forget_words(self, context_id: str) -> None:
-        """Pipecat takes text without words for spoken when its context ends; that of a turn that broke was not."""
-        self._aggregated_frame_sequencer.clear(keep_contexts=set(self._contexts) - {context_id})
+    async def _say_ahead(self, context_id: str, context: Context) -> None:
+        """Says words at their time, while pipecat waits for the end of their sentence."""
+        while (word := context.next_unannounced()) and context.begun_s is not None:
+            due_s = context.begun_s + word.at_s - context.reopened_s
+            await asyncio.sleep(due_s - self._now_s)
+            async with context.adding:
+                if not self.audio_context_available(context_id):
+                    return
+                if word is context.next_unannounced():
+                    word.is_said = True
+                    frame = TTSTextFrame(word.text, TextType.WORD)
+                    frame.pts, frame.context_id = seconds_to_nanoseconds(due_s), context_id
+                    await self.append_to_audio_context(context_id, frame)
+
+    @property
+    def _now_s(self) -> float:
+        now_s: float = nanoseconds_to_seconds(self.get_clock().get_time())
+        return now_s
 
     async def _forget(self, context_id: str) -> None:
         context = self._contexts.pop(context_id, None)
-        if context and context.task:
-            await self.cancel_task(context.task)
+        for task in (context.task, context.ahead) if context else ():
+            if task and not task.done():
+                await self.cancel_task(task)
 
     async def _close(self) -> None:
         for context_id in list(self._contexts):

@@ -1,4 +1,4 @@
-"""The embedded voice behind both doors in this process, the environments of other people's clients, and an ear on the
+"""An engine behind both doors in this process, the environments of other people's clients, and an ear on the
 engine that keeps what it spoke."""
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from service.audio import AudioEncoder, AudioFormat, Encoding
 from service.config import ServiceConfig
 from service.rpc.session import Dependencies
 from service.server import Server
+from tests.fakes import Script, ScriptedEngine
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-peers"
@@ -111,14 +113,30 @@ class Doors:
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Engine]:
-    engine = load("embedded", EngineOptions(max_utterances=4, deterministic=True))
+    engine = load("embedded", EngineOptions(max_utterances=6, deterministic=True))
     yield engine
     engine.close()
 
 
 @pytest.fixture
 async def doors(embedded: Engine) -> AsyncIterator[Doors]:
-    engine = Overheard(embedded)
+    """The embedded voice."""
+    async with doors_of(embedded) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def scripted_doors() -> AsyncIterator[Doors]:
+    """A tone for each word, without a model: what is timed is not how busy the machine is."""
+    engine = ScriptedEngine({"karl": Script(token_s=0.02)}, has_alignment=True)
+    async with doors_of(engine) as opened:
+        yield opened
+    engine.close()
+
+
+@asynccontextmanager
+async def doors_of(spoken_by: Engine) -> AsyncIterator[Doors]:
+    engine = Overheard(spoken_by)
     config = ServiceConfig(address="127.0.0.1:0", version="test", has_riva=True)
     server = Server(config)
     await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
