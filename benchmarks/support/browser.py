@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "chrome-headless-shell")
+_CONTROL = 2  # of the modifiers of a key
 PHONE_PX = 500  # narrower is shown as a phone would
 # Puts the ends of the pipes where the browser looks for them, and becomes the browser.
 _PLUMB = """import fcntl, os, sys
@@ -137,10 +138,15 @@ class Browser:
             raise RuntimeError(f"the page's script failed: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, *, control: bool = False) -> None:
         """A key of the keyboard, by its name in JavaScript."""
         for kind in ("rawKeyDown", "keyUp"):
-            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            held = _CONTROL if control else 0
+            self._call("Input.dispatchKeyEvent", type=kind, key=key, code=key, modifiers=held)
+
+    def type(self, text: str) -> None:
+        """Into what has the focus."""
+        self._call("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
         """In the middle of the first element that a CSS selector finds."""

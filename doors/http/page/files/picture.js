@@ -146,7 +146,7 @@ export class Picture {
     this.context.globalAlpha = 1;
     if (bar.kind === "work" && bar.chunk % 2 === 1 && width > 5) this.#box(x, y, shown, height, "#0003", 2);
     if (bar.kind === "guess") this.#box(x, y, shown, height, "#fff4", 2);
-    if (bar.rows === 1) this.#label(bar, x, top, width);
+    if (bar.rows === 1) this.#label(bar, x, top, shown);
     this.hits.push({ x, y: top, width, tip: bar.tip });
   }
 

@@ -66,10 +66,13 @@ class LiveDoor:
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """As a slow line: a little at a time, and nothing is taken that could not be carried yet."""
+        loop = asyncio.get_running_loop()
+        free_s = 0.0  # when the line has carried what was taken
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(round(self.line_bytes_per_s / _SLICES_PER_S) or _MOST_BYTES):
                 if self.line_bytes_per_s:
-                    await asyncio.sleep(len(data) / self.line_bytes_per_s)
+                    free_s = max(free_s, loop.time() - 1 / _SLICES_PER_S) + len(data) / self.line_bytes_per_s
+                    await asyncio.sleep(free_s - loop.time())
                 writer.write(data)
                 await writer.drain()
             writer.close()

@@ -52,7 +52,11 @@ def page(browser: Browser, door: LiveDoor) -> Page:
 
 def test_what_is_heard_is_what_was_sent(page: Page) -> None:
     """Sample by sample: no gap, nothing missing, nothing else."""
-    page.speak(TEXT, voice="anna")
+    page.speak("", voice="anna")  # no text, no speech
+    assert page.evaluate("gapless.utterance") is None
+    page.browser.click("#text")
+    page.browser.type(TEXT)
+    page.browser.press("Enter", control=True)
     assert UNBROKEN in page.verdict()
     heard, _, _ = page.heard()
     spoken = speech_of_text(TEXT, seed=7, voice="anna")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import time
 from typing import Any
 
@@ -226,6 +227,16 @@ async def test_a_message_too_large_ends_its_socket_and_no_other(door: Open) -> N
     async with connected(door) as neighbour, connected(door) as socket:
         await socket.send("start")
         await socket.send("text", text="x" * MAX_MESSAGE_BYTES)
+        assert await socket.closed() == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        assert (await neighbour.say("Hello."))[-1]["type"] == "finished"
+
+
+async def test_a_message_of_100_mb_is_refused_before_it_is_read(door: Open) -> None:
+    async with connected(door) as neighbour, connected(door) as socket:
+        connection = socket.ws._response.connection
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.write(struct.pack("!BBQI", 0x81, 0xFF, 100_000_000, 0))  # the head of its frame
         assert await socket.closed() == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
         assert (await neighbour.say("Hello."))[-1]["type"] == "finished"
 
