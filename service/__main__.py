@@ -31,11 +31,12 @@ from service.access import token_command
 from service.access.access import Access
 from service.access.errors import AccessError
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
+from service.loop import on_this_loop
 from service.observability import tracing
 from service.observability.loop_watch import LoopWatch
 from service.observability.metrics import Exposition, Metrics
 from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
-from service.rpc.event_queue import on_this_loop
 from service.rpc.session import Dependencies
 from service.server import AddressError, Server
 
@@ -111,7 +112,10 @@ async def _serve(options: Options) -> int:
     try:
         await server.start(
             Dependencies(
-                engine=engine, config=options.service, tracer=trace.get_tracer("gapless.service"), metrics=metrics
+                engine=InProcess(engine),
+                config=options.service,
+                tracer=trace.get_tracer("gapless.service"),
+                metrics=metrics,
             )
         )
         await asyncio.to_thread(_announce, engine, options.service.address, server.port)

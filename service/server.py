@@ -26,7 +26,6 @@ from service.access.access import Access
 from service.config import ServiceConfig
 from service.observability.metrics import Metrics
 from service.riva import handler as riva
-from service.rpc.event_queue import on_this_loop
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
 from service.rpc.limits import CallCount, CallLimits, ConnectionRate
@@ -95,14 +94,14 @@ class Server:
             _add_reflection(running)
         self._border.loaded = True
         await self._say(health_pb2.HealthCheckResponse.SERVING)
-        dependencies.metrics.serving(True)
         dependencies.metrics.watch(dependencies.engine, dependencies.info, dependencies.config.version)
-        dependencies.engine.on_close(on_this_loop(lambda: self._engine_closed(dependencies.metrics)))
+        dependencies.engine.on_serving(partial(self._serving, dependencies.metrics))
 
-    def _engine_closed(self, metrics: Metrics) -> None:
-        """It broke, or it was closed by somebody else: nothing can be spoken any more, and whoever watches is told."""
-        metrics.serving(False)
-        self._telling = asyncio.create_task(self._say(health_pb2.HealthCheckResponse.NOT_SERVING))
+    def _serving(self, metrics: Metrics, serves: bool) -> None:
+        """Whoever watches is told when nothing can be spoken any more, and when it can again."""
+        metrics.serving(serves)
+        status = health_pb2.HealthCheckResponse.SERVING if serves else health_pb2.HealthCheckResponse.NOT_SERVING
+        self._telling = asyncio.create_task(self._say(status))
 
     async def _say(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", SERVICE):

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from benchmarks.support.child_process import obey
 from engine.messages import Engine
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
 from service.rpc.session import Dependencies
 from service.server import Server
 
@@ -20,7 +21,7 @@ async def serve(engine: Engine, commands: Connection, carry_out: Callable[[Any],
     """Runs in a `child_process`: sends its port, and stops at once when the other end is closed."""
     config, at_once = ServiceConfig(address="127.0.0.1:0"), asyncio.Event()
     server = Server(config)
-    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=trace.NoOpTracer()))
     commands.send(server.port)
     await obey(commands, carry_out)
     at_once.set()

@@ -7,13 +7,13 @@ explains each metric; the buckets are chosen where a decision changes, as their 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, start_wsgi_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from engine.messages import Engine, EngineInfo, Usage
+from engine.messages import EngineInfo, EngineStats, Usage, VoiceInfo
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
@@ -30,6 +30,14 @@ _SLACK_S = (-5.0, -2.0, -1.0, -0.5, -0.2, -0.1, -0.05, -0.02, 0.0, 0.02, 0.05, 0
 # A loop that is well answers within 1 ms; 5 ms is worth telling, 100 ms can be heard.
 _LAG_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 _ENDS = (("OK", "COMPLETED"), ("OK", "STOPPED"), ("CANCELLED", ""), ("RESOURCE_EXHAUSTED", "OVERLOADED"))
+
+
+class Watched(Protocol):
+    """What is asked at each scrape, on a thread of the exposition's."""
+
+    def stats(self) -> EngineStats: ...
+
+    def voices(self) -> Sequence[VoiceInfo]: ...
 
 
 class Metrics:
@@ -91,7 +99,7 @@ class Metrics:
     def loop_lag(self, seconds: float) -> None:
         self._loop_lag.observe(seconds)
 
-    def watch(self, engine: Engine, info: EngineInfo, version: str) -> None:
+    def watch(self, engine: Watched, info: EngineInfo, version: str) -> None:
         """Asks this engine at every scrape."""
         about = Info("gapless", "What is served.", registry=self.registry)
         about.info({"version": version, "model": info.model, "variant": info.variant, "device": info.device})
@@ -101,7 +109,7 @@ class Metrics:
 class _EngineCollector:
     """The engine's own counts, read when somebody asks: nothing is kept twice."""
 
-    def __init__(self, engine: Engine, info: EngineInfo) -> None:
+    def __init__(self, engine: Watched, info: EngineInfo) -> None:
         self._engine = engine
         self._info = info
 

@@ -143,7 +143,7 @@ class RivaHandler:
             yield
         finally:
             with contextlib.suppress(UnknownVoice):
-                await asyncio.shield(asyncio.to_thread(self._engine.delete_voice, voice.name))
+                await asyncio.shield(self._engine.delete_voice(voice.name))
 
 
 class Outgoing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -178,7 +178,7 @@ def to_server_info(
 
 
 def to_voices(
-    voices: list[messages.VoiceInfo], default_voice: str, *, size: int, after: str
+    voices: Sequence[messages.VoiceInfo], default_voice: str, *, size: int, after: str
 ) -> tts_pb2.ListVoicesResponse:
     """One page: at most `size` voices, those whose names come after `after`."""
     left = sorted((voice for voice in voices if voice.name > after), key=lambda voice: voice.name)

@@ -12,16 +12,16 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from google.protobuf.message import Message
 from opentelemetry.trace import Span, Tracer
 
 from engine.clock import now_ns
-from engine.messages import Aligned, AudioChunk, Engine, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
+from engine.messages import Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
 from service.audio import AudioEncoder
 from service.config import ServiceConfig
+from service.engines.engine import AsyncEngine
 from service.observability.deadlines import ChunkDeadlines
 from service.observability.loop_lag import LagWatch
 from service.observability.metrics import Metrics
@@ -47,14 +47,13 @@ _DRAINING = Warned(
 class Dependencies:
     """What all sessions of a server share."""
 
-    engine: Engine
+    engine: AsyncEngine
     config: ServiceConfig
     tracer: Tracer
     metrics: Metrics = field(default_factory=Metrics)
 
-    @cached_property
+    @property
     def info(self) -> EngineInfo:
-        """Asked once: it does not change, and whoever asks need not wait for the engine."""
         return self.engine.info()
 
 
@@ -102,7 +101,7 @@ class Session:
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
-        accepted = self._engine.submit(self._request.utterance, self._events.sink)
+        accepted = await self._engine.submit(self._request.utterance, self._events.sink)
         try:
             request = self._request
             started = responses.to_started(
@@ -123,7 +122,7 @@ class Session:
                 for helper in helpers:
                     helper.cancel()
         finally:
-            self._engine.cancel(self._id)
+            self._engine.drop(self._id)
             self._spans.end()
 
     @contextlib.asynccontextmanager
@@ -140,11 +139,11 @@ class Session:
     async def _listen(self) -> None:
         while request := await self._receive():
             await self._rate.wait()
-            self._take(request)
+            await self._take(request)
         if not self._input_ended:
             self._end_input()
 
-    def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
+    async def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
         event = request.WhichOneof("event")
         if self._input_ended and event in ("text", "flush", "end_of_input"):
             raise OutOfOrder(event, "came after end_of_input; open another call for more text")
@@ -156,7 +155,7 @@ class Session:
             case "end_of_input":
                 self._end_input()
             case "playback":
-                self._take_playback(request.playback)
+                await self._take_playback(request.playback)
             case "config":
                 raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
             case None:
@@ -180,7 +179,7 @@ class Session:
         self._input_ended = True
         self._engine.end_input(self._id)
 
-    def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
+    async def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
         playback, wrong = requests.read_playback(report, self._pacer.sent, self._encoder)
         if wrong and not self._corrected:
             self._corrected = True
@@ -191,10 +190,10 @@ class Session:
             self._played, self._last_sign_ns = played, now_ns()
         self._pacer.report(played)
         self._deadlines.report(played, now_ns())
-        if report.stopped:
-            self._stopped = True
-            self._events.stop(self._engine.cancel(self._id))
+        self._stopped |= report.stopped
         self._listener_moved.set()
+        if report.stopped:
+            self._events.stop(await self._engine.cancel(self._id))
 
     async def _watch_for_silence(self) -> None:
         """Silence counts from the last text, the last progress of playback, or the end of what is heard."""

@@ -1,7 +1,7 @@
 """CreateVoice, DeleteVoice and ListVoices: recordings in, voices of the engine out.
 
-Cloning takes seconds and the event loop must not: it runs on one thread, one voice after the other. A place is taken
-before the first byte is read and given back when the thread is done, so recordings in memory are bounded, too.
+Cloning takes seconds: one voice is made after the other. A place is taken before the first byte is read and given back
+when the work is done, so recordings in memory are bounded, too.
 A call that ends early leaves no voice: one that waits is dropped, one that is at work is deleted when it is made.
 """
 
@@ -11,18 +11,18 @@ import asyncio
 import contextlib
 import dataclasses
 import logging
-import threading
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from engine.errors import GaplessError, InvalidRequest, Overloaded, UnknownVoice, Unsupported
-from engine.messages import CreatedVoice, Engine, EngineInfo, NewVoice, VoiceInfo
+from engine.messages import CreatedVoice, EngineInfo, NewVoice, VoiceInfo
 from gapless.tts.v1 import tts_pb2
 from service.access import caller
 from service.access.caller import Caller
 from service.access.errors import NotAllowed, QuotaExceeded
 from service.config import ServiceConfig
+from service.engines.engine import AsyncEngine
 from service.rpc.errors import BuiltInVoice, IdleTimeout, NoSuchVoice, OutOfOrder, RecordingTooLarge, UploadTooSlow
 from service.rpc.receive import Context, read
 from service.rpc.recording import check_recording
@@ -33,15 +33,25 @@ _RETRY_AFTER_S = 5.0  # about what one voice takes
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class _Order:
+    """A voice that is to be made."""
+
+    voice: NewVoice
+    begun: bool = False
+    abandoned: bool = False  # nobody waits for it any more
+
+
 class VoiceCalls:
-    def __init__(self, engine: Engine, info: EngineInfo, config: ServiceConfig) -> None:
+    def __init__(self, engine: AsyncEngine, info: EngineInfo, config: ServiceConfig) -> None:
         self._engine = engine
         self._info = info
         self._config = config
-        self._places = threading.BoundedSemaphore(config.max_new_voices)
-        self._thread = ThreadPoolExecutor(1, "create-voice")
+        self._places_taken = 0
+        self._one_at_a_time = asyncio.Lock()
+        self._at_work: dict[_Order, asyncio.Task[CreatedVoice]] = {}
 
-    async def list(self) -> list[VoiceInfo]:
+    async def list(self) -> Sequence[VoiceInfo]:
         return await asyncio.to_thread(self._engine.voices)
 
     async def delete(self, name: str) -> None:
@@ -53,7 +63,7 @@ class VoiceCalls:
         if voice is not None and not caller.current().may_delete(voice.owner):
             raise NotAllowed(f"voice {name!r} was made with another token; its own or an admin token deletes it")
         try:
-            await asyncio.to_thread(self._engine.delete_voice, name)
+            await self._engine.delete_voice(name)
         except UnknownVoice as error:
             raise NoSuchVoice(error.description) from None
         _log.info("voice %s: deleted", name)
@@ -69,23 +79,32 @@ class VoiceCalls:
             )
         who = caller.current()
         await self._check_may_create(who)
-        if not self._places.acquire(blocking=False):
+        if self._places_taken >= self._config.max_new_voices:
             raise Overloaded(f"{self._config.max_new_voices} voices are being created", _RETRY_AFTER_S)
+        self._places_taken += 1
         try:
-            voice = dataclasses.replace(await receive(), owner=who.name)
-            work = self._thread.submit(self._create, voice)
+            order = _Order(dataclasses.replace(await receive(), owner=who.name))
         except BaseException:
-            self._places.release()
+            self._places_taken -= 1
             raise
-        work.add_done_callback(lambda _: self._places.release())
+        work = asyncio.create_task(self._create(order), name=f"create-voice-{order.voice.name}")
+        self._at_work[order] = work
+        work.add_done_callback(lambda _: self._leave(order))
         try:
-            created = await asyncio.wrap_future(work)
+            created = await asyncio.shield(work)
         except asyncio.CancelledError:
-            if not work.cancel():
-                work.add_done_callback(self._discard)
+            order.abandoned = True
+            if not order.begun:
+                work.cancel()
             raise
-        _log.info("voice %s: created; %s", voice.name, "; ".join(created.warnings) or "no warnings")
+        _log.info("voice %s: created; %s", order.voice.name, "; ".join(created.warnings) or "no warnings")
         return created
+
+    def _leave(self, order: _Order) -> None:
+        work = self._at_work.pop(order)
+        self._places_taken -= 1
+        if not work.cancelled():
+            work.exception()  # told to whoever waits, if anybody does
 
     async def _check_may_create(self, who: Caller) -> None:
         if not who.may_create_voices:
@@ -97,9 +116,14 @@ class VoiceCalls:
             held = f"voices of token {who.name!r} take {stored} of {who.max_voice_bytes} bytes; delete one first"
             raise QuotaExceeded(held, _RETRY_AFTER_S)
 
-    def _create(self, voice: NewVoice) -> CreatedVoice:
-        check_recording(voice.audio)
-        return self._engine.create_voice(voice)
+    async def _create(self, order: _Order) -> CreatedVoice:
+        async with self._one_at_a_time:
+            order.begun = True
+            await asyncio.to_thread(check_recording, order.voice.audio)
+            created = await self._engine.create_voice(order.voice)
+            if order.abandoned:
+                await self._discard(created.voice.name)
+            return created
 
     async def _receive_in_time(self, context: Context) -> NewVoice:
         try:
@@ -137,14 +161,13 @@ class VoiceCalls:
         except TimeoutError:
             raise IdleTimeout(limit_s, "half-close when the recording is complete") from None
 
-    def _discard(self, work: Future[CreatedVoice]) -> None:
-        """Nobody waits for this voice any more."""
-        if work.exception() is not None:
-            return
-        name = work.result().voice.name
+    async def _discard(self, name: str) -> None:
         with contextlib.suppress(GaplessError):
-            self._engine.delete_voice(name)
+            await self._engine.delete_voice(name)
         _log.info("voice %s: its call ended early, it is not kept", name)
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """What is at work goes on, and its voice is not kept."""
+        for order, work in self._at_work.items():
+            if not order.begun:
+                work.cancel()

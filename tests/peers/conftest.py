@@ -23,6 +23,7 @@ from gapless.doors.http.options import Options
 from gapless.doors.http.server import serving
 from service.audio import AudioEncoder, AudioFormat, Encoding
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
 from service.rpc.session import Dependencies
 from service.server import Server
 from tests.fakes import Script, ScriptedEngine
@@ -139,7 +140,7 @@ async def doors_of(spoken_by: Engine) -> AsyncIterator[Doors]:
     engine = Overheard(spoken_by)
     config = ServiceConfig(address="127.0.0.1:0", version="test", has_riva=True)
     server = Server(config)
-    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=trace.NoOpTracer()))
     address, at_once = f"127.0.0.1:{server.port}", asyncio.Event()
     at_once.set()
     try:

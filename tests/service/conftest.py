@@ -14,6 +14,7 @@ from opentelemetry import trace
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
 from service.observability.metrics import Metrics
 from service.rpc.session import Dependencies
 from service.server import Server
@@ -66,7 +67,7 @@ async def serve_scripted(
     server = Server(settings, access)
     tracer = tracer or trace.NoOpTracer()
     metrics = Metrics()
-    await server.start(Dependencies(engine=engine, config=settings, tracer=tracer, metrics=metrics))
+    await server.start(Dependencies(engine=InProcess(engine), config=settings, tracer=tracer, metrics=metrics))
     address = f"127.0.0.1:{server.port}"
     at_once = asyncio.Event()
     at_once.set()

@@ -17,6 +17,7 @@ from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access, AccessConfig
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
 from service.healthcheck import target
 from service.rpc.session import Dependencies
 from service.server import AddressError, Server
@@ -43,7 +44,7 @@ async def check(**variables: str) -> tuple[int, str]:
 async def serving(config: ServiceConfig, access: AccessConfig | None = None) -> AsyncIterator[Server]:
     server = Server(config, Access.of(access or AccessConfig(), config.address))
     engine = ScriptedEngine()
-    await server.start(Dependencies(engine=engine, config=config, tracer=NoOpTracer()))
+    await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=NoOpTracer()))
     try:
         yield server
     finally:

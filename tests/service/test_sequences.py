@@ -32,6 +32,7 @@ from engine.options import EngineOptions
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
 from service.rpc.session import Dependencies
 from service.server import Server
 from tests.fakes import Script, ScriptedEngine
@@ -102,7 +103,7 @@ async def _hear_out(rpc: Any) -> None:
 async def serving(engine: Engine) -> AsyncIterator[Stub]:
     config = ServiceConfig(address="127.0.0.1:0", version="test", max_lead_s=0.0, calls_per_s=1e6)
     server = Server(config, None)
-    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
+    await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=trace.NoOpTracer()))
     at_once = asyncio.Event()
     at_once.set()
     try:

@@ -12,6 +12,7 @@ from opentelemetry.trace import NoOpTracer
 
 from gapless.tts.v1 import tts_pb2_grpc
 from service.config import ServiceConfig
+from service.engines.in_process import InProcess
 from service.rpc.session import Dependencies
 from service.server import Server
 from tests.fakes import ScriptedEngine
@@ -81,7 +82,7 @@ async def test_a_client_that_comes_before_the_model_is_warm_is_served_when_it_is
         early = asyncio.create_task(say(tts_pb2_grpc.TextToSpeechServiceStub(channel), [seeded(), text("Hello.")]))
         await asyncio.sleep(0.2)
         engine = ScriptedEngine()
-        await server.start(Dependencies(engine=engine, config=config, tracer=NoOpTracer()))
+        await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=NoOpTracer()))
         assert (await early).finished.usage.samples > 0
     await server.stop(asyncio.Event())
     engine.close()
