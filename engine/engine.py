@@ -33,7 +33,6 @@ from engine.messages import (
     VoiceInfo,
 )
 from engine.model import Model, Voice
-from engine.networks.linears import packed_weights
 from engine.options import EngineOptions
 from engine.pipeline import breakdown
 from engine.pipeline.threads import StageThreads
@@ -48,9 +47,7 @@ from engine.scheduling.timing import Timing
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages import utterance_memory
-from engine.stages.flow import FlowStage
-from engine.stages.t3 import T3Stage
-from engine.stages.vocoder import VocoderStage
+from engine.stages.build import stages
 from engine.stages.watermark import Watermark
 from engine.text.lexicon import load_lexicon
 from engine.text.markup import Style
@@ -124,8 +121,8 @@ class LocalEngine:
             vocoder_apart=not threads.is_small,
         )
         self._scheduler = Scheduler(config)
-        stages = cores.apart(lambda: _stages(model, options, device, places, mark))
-        self._workers = threads.workers(self._scheduler, stages if wrap is None else wrap(stages))
+        own = cores.apart(lambda: stages(model, options, device, config, mark))
+        self._workers = threads.workers(self._scheduler, own if wrap is None else wrap(own))
         self._workers.start()
         self._watchdog = Watchdog(
             [*self._workers.watched, *self._prepared.watched],
@@ -295,12 +292,3 @@ class LocalEngine:
         for running in self._scheduler.take_leaving():  # the t3 thread, which does this otherwise, has ended
             running.on_leave()
         self._prepared.close(limit_s)
-
-
-def _stages(model: Model, options: EngineOptions, device: Device, places: int, mark: Watermark | None) -> Stages:
-    capture = device.capture(packed_weights(model.t3)) if options.graphs else None
-    return Stages(
-        tokens=T3Stage(model, places, fixed_batch=options.deterministic, capture=capture),
-        mel=FlowStage(model),
-        sound=VocoderStage(model, mark),
-    )

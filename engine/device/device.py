@@ -126,6 +126,11 @@ class Device:
         """Returns what captures repeated work as graphs or traces, or None. `packed`: see `TraceCapture`."""
         return TraceCapture(packed)
 
+    def window_capture(self) -> Capture | None:
+        """Returns what captures windows as graphs of fixed shapes, or None where they cost no less. Graphs of one
+        capture are replayed by one thread; another thread needs another one."""
+        return None
+
     def voice_bytes(self) -> int:
         """How much of the memory that is free now prepared voices may take, unless the operator says it."""
         return memory.VOICES_BYTES

@@ -80,6 +80,9 @@ class Cuda(Gpu):
     def capture(self, packed: Sequence[Tensor] = ()) -> Capture | None:
         return CudaCapture(self.at)
 
+    def window_capture(self) -> Capture | None:
+        return CudaCapture(self.at)
+
     def free_bytes(self) -> int:
         return torch.cuda.mem_get_info(self.at)[0]
 

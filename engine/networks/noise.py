@@ -21,6 +21,8 @@ _MIX_1 = 0xBF58476D1CE4E5B9
 _MIX_2 = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
 
+Numbers = Sequence[int] | Tensor  # one a row: known to the host, or int64 [R] on the device
+
 
 class Stream(IntEnum):
     """What a number is drawn for; two streams of one seed are independent."""
@@ -64,9 +66,21 @@ def fold(seed: int, *parts: int) -> int:
     return key
 
 
-def fold_all(keys: Tensor, part: Tensor) -> Tensor:
-    """`fold` of one more part into many keys at once: int64 [R], [R] -> [R]."""
-    return _mix((keys + signed(_GOLDEN)) ^ (part * signed(_MIX_1)))
+def fold_all(keys: Tensor, part: int | Tensor) -> Tensor:
+    """`fold` of one more part into many keys at once: int64 [R], one part or [R] -> [R]."""
+    return _mix((keys + signed(_GOLDEN)) ^ (signed(part * _MIX_1) if isinstance(part, int) else part * signed(_MIX_1)))
+
+
+def keys_of(seeds: Numbers, stream: Stream) -> Numbers:
+    """`fold(seed, stream)` of each row, where the seeds are."""
+    if isinstance(seeds, Tensor):
+        return fold_all(_mix(seeds + signed(_GOLDEN)), int(stream))
+    return [fold(seed, stream) for seed in seeds]
+
+
+def times(numbers: Numbers, factor: int) -> Numbers:
+    """Each row's number so many times, where the numbers are."""
+    return numbers * factor if isinstance(numbers, Tensor) else [number * factor for number in numbers]
 
 
 def _bits(key: int | Tensor, start: int | Tensor, count: int, device: torch.device | None) -> Tensor:
@@ -99,12 +113,23 @@ def normal(key: int | Tensor, start: int | Tensor, count: int, device: torch.dev
     return (-2.0 * radius.log()).sqrt() * (2.0 * math.pi * angle).cos()
 
 
-def normals(keys: Sequence[int], starts: Sequence[int], count: int, device: torch.device) -> Tensor:
+def normals(keys: Numbers, starts: Numbers, count: int, device: torch.device) -> Tensor:
     """[R, count]: `normal` of each key from its own start on, all rows at once."""
+    if isinstance(keys, Tensor):
+        assert isinstance(starts, Tensor)
+        return normal(keys, starts, count, device)
+    assert not isinstance(starts, Tensor)
     if len(keys) == 1:
         return normal(keys[0], starts[0], count, device)[None]
     rows, begins = Device.of(device).upload([[signed(key) for key in keys], list(starts)])
     return normal(rows, begins, count, device)
+
+
+def uniforms(keys: Numbers, count: int, device: torch.device) -> Tensor:
+    """[R, count]: `uniform` of each key."""
+    if isinstance(keys, Tensor):
+        return uniform(keys, 0, count, device)
+    return torch.stack([uniform(key, 0, count, device) for key in keys])
 
 
 def gumbel(key: int | Tensor, start: int, count: int, device: torch.device | None = None) -> Tensor:

@@ -16,9 +16,9 @@ from engine.networks.pulse.timbre import NATURAL, Timbre
 
 @dataclass(frozen=True, kw_only=True)
 class VocoderState:
-    seeds: tuple[int, ...]  # one per row of the batch
+    seeds: tuple[int, ...] | Tensor  # one per row of the batch; int64 [B] where the host does not know them
     phase: Tensor  # [B] float64, turns of the fundamental after `frames`
-    frames: tuple[int, ...]  # of the excitation so far, of each row
+    frames: tuple[int, ...] | Tensor  # of the excitation so far, of each row
     offsets: Tensor  # [B, H] where each harmonic starts, in turns; H is 0 where they all start together
     timbre: Timbre = NATURAL  # of all rows
     position: int = 0  # mel frames that a resampling has seen, modulo those after which it repeats
@@ -42,8 +42,14 @@ class VocoderState:
         """The tails as the layers take them."""
         return self.tails.unpacked() if isinstance(self.tails, PackedTails) else self.tails
 
+    def frames_after(self, count: int) -> tuple[int, ...] | Tensor:
+        """`frames`, once each row has had so many more."""
+        if isinstance(self.frames, Tensor):
+            return self.frames + count
+        return tuple(frame + count for frame in self.frames)
+
     @property
-    def _packed(self) -> PackedTails | None:
+    def packed(self) -> PackedTails | None:
         return PackedTails.of(self.tails) if isinstance(self.tails, tuple) else self.tails
 
     @staticmethod
@@ -60,7 +66,7 @@ class VocoderState:
             phase=torch.cat([state.phase for state in states]),
             frames=tuple(chain.from_iterable(state.frames for state in states)),
             offsets=torch.cat([state.offsets for state in states]),
-            tails=first.tails and PackedTails.joined([cast(PackedTails, state._packed) for state in states]),
+            tails=first.tails and PackedTails.joined([cast(PackedTails, state.packed) for state in states]),
         )
 
     def parted(self) -> list[VocoderState]:
@@ -68,7 +74,7 @@ class VocoderState:
         rows = len(self.seeds)
         if rows == 1:
             return [self]
-        tails: Sequence[PackedTails | None] = self._packed.parted(rows) if self._packed else [None] * rows
+        tails: Sequence[PackedTails | None] = self.packed.parted(rows) if self.packed else [None] * rows
         return [
             replace(
                 self,

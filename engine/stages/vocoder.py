@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from engine.device.device import Device
 from engine.errors import NotFinite
@@ -22,6 +24,7 @@ from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoder_state import VocoderState
 from engine.networks.vocoders import begun
 from engine.scheduling.jobs import VocoderWork
+from engine.stages.vocoder_graphs import PlacedState, VocoderGraphs
 from engine.stages.watermark import Watermark, WatermarkState
 
 
@@ -31,16 +34,20 @@ class SoundState:
 
     seed: int
     timbre: Timbre
-    vocoder: VocoderState | None = None  # None: its segment has had none
+    vocoder: VocoderState | PlacedState | None = None  # None: its segment has had none
     spoken: int = 0  # samples of speech so far
     owed_pause: int = 0  # samples of silence that come before the next segment
     mark: WatermarkState | None = None  # None: audio is not marked
 
 
 class VocoderStage:
-    def __init__(self, model: Model, watermark: Watermark | None = None) -> None:
+    def __init__(
+        self, model: Model, watermark: Watermark | None = None, *, graphs: VocoderGraphs | None = None
+    ) -> None:
+        """`graphs`: of the model's vocoder; None: its operations are launched one by one."""
         self._model = model
         self._watermark = watermark
+        self._graphs = graphs
         text, tail = model.config.text, model.config.tail
         self._pauses = {True: model.samples(text.sentence_pause_ms), False: model.samples(text.clause_pause_ms)}
         self._fade = _fade_in(model.samples(tail.muted_ms), model.samples(tail.fade_in_ms))
@@ -65,25 +72,51 @@ class VocoderStage:
         """[N] float32 audio of each mel and the state that follows; all of them alike.
 
         Raises NotFinite."""
-        vocoder, pairs = self._model.vocoder, list(zip(states, works, strict=True))
-        before = [
-            state.vocoder or begun(vocoder, noise.fold(state.seed, work.segment), state.timbre) for state, work in pairs
-        ]
-        mels = works[0].mel if len(works) == 1 else torch.cat([work.mel for work in works])
-        wavs, after = vocoder(mels, VocoderState.joined(before), final=works[0].final)
-        states_after = after.parted()
-        wavs, total = Device.of(self._model.device).download(wavs.float(), mels.sum())  # the one wait of a window
-        if not math.isfinite(total):  # a number unless one of the mels is none
+        mels, before, final = [work.mel for work in works], [state.vocoder for state in states], works[0].final
+        seeds = [noise.fold(state.seed, work.segment) for state, work in zip(states, works, strict=True)]
+        first, frames = before[0], mels[0].shape[-1]
+        after: Sequence[VocoderState | PlacedState | None]
+        if self._graphs and not isinstance(first, VocoderState) and self._graphs.covers(first, frames, len(works)):
+            wavs, sums, after = self._graphs.run(mels, seeds, cast(list[PlacedState | None], before), final=final)
+        else:
+            wavs, sums, after = self._launch(mels, seeds, before, states[0].timbre, final=final)
+        if not math.isfinite(sums.sum()):  # a number unless one of the mels is none
             raise NotFinite("the mel")
         if not math.isfinite(wavs.sum()):
             raise NotFinite("the vocoder's audio")
         return [
             self._finish(state, work, wav, following)
-            for (state, work), wav, following in zip(pairs, wavs, states_after, strict=True)
+            for state, work, wav, following in zip(states, works, wavs, after, strict=True)
         ]
 
+    def _launch(
+        self,
+        mels: Sequence[Tensor],
+        seeds: Sequence[int],
+        before: Sequence[VocoderState | PlacedState | None],
+        timbre: Timbre,
+        *,
+        final: bool,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Sequence[VocoderState]]:
+        """Samples [R, N], the sum of the mels, and the states that follow."""
+        vocoder, states = self._model.vocoder, []
+        for state, seed in zip(before, seeds, strict=True):
+            if isinstance(state, PlacedState):
+                assert self._graphs is not None
+                state = self._graphs.eager(state)
+            states.append(state or begun(vocoder, seed, timbre))
+        mel = mels[0] if len(mels) == 1 else torch.cat(list(mels))
+        wavs, after = vocoder(mel, VocoderState.joined(states), final=final)
+        following = after.parted()
+        wav, total = Device.of(self._model.device).download(wavs.float(), mel.sum())  # the one wait of a window
+        return wav, total, following
+
     def _finish(
-        self, state: SoundState, work: VocoderWork, wav: NDArray[np.float32], vocoder: VocoderState
+        self,
+        state: SoundState,
+        work: VocoderWork,
+        wav: NDArray[np.float32],
+        vocoder: VocoderState | PlacedState | None,
     ) -> tuple[NDArray[np.float32], SoundState]:
         """Returns an utterance's audio: the speech of its mel with its pause, its fade-in and its watermark."""
         if work.final and self._model.config.tail.drop_last_token:

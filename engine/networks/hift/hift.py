@@ -82,12 +82,19 @@ class Snake(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(channels))
+        self._scale: Tensor | None = None
+
+    def arrange(self) -> None:
+        """Works out, once, what its weights alone decide."""
+        self._scale = self._scaling().detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        alpha = self.alpha[:, None]
-        scale = (1.0 / (alpha + 1e-9)).to(x.dtype)
-        sine = (x * alpha.to(x.dtype)).sin_()
-        return torch.addcmul(x, sine.square(), scale)
+        scale = self._scaling() if self._scale is None else self._scale
+        sine = (x * self.alpha[:, None].to(x.dtype)).sin_()
+        return torch.addcmul(x, sine.square(), scale.to(x.dtype))
+
+    def _scaling(self) -> Tensor:
+        return 1.0 / (self.alpha[:, None] + 1e-9)
 
 
 class ResBlock(nn.Module):
@@ -163,18 +170,26 @@ class HiFT(nn.Module):
         for module in self.modules():
             if isinstance(module, StreamConv1d):
                 module.arrange(torch.float32)
+            elif isinstance(module, Snake):
+                module.arrange()
         for block in (*self.source_resblocks, *self.resblocks):
             for conv in (*block.convs1, *block.convs2):
                 conv.arrange(dtype)
 
-    def init_state(self, seed: int | Sequence[int], *, warm_up: bool = True) -> VocoderState:
-        """The state before the first frame; a sequence of seeds makes a batch.
+    def init_state(self, seed: int | Sequence[int] | Tensor, *, warm_up: bool = True) -> VocoderState:
+        """The state before the first frame; a sequence of seeds makes a batch, and so does int64 [B].
 
         `warm_up` off: start from zeros, as an utterance must whose f0 or source is given from outside."""
-        seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+        seeds: tuple[int, ...] | Tensor
+        frames: tuple[int, ...] | Tensor
+        if isinstance(seed, Tensor):
+            seeds, frames = seed, torch.zeros_like(seed)
+        else:
+            seeds = (seed,) if isinstance(seed, int) else tuple(seed)
+            frames = (0,) * len(seeds)
         offsets = self.m_source.offsets(seeds)
         phase = self.m_source.init_phase(len(seeds))
-        state = VocoderState(seeds=seeds, offsets=offsets, phase=phase, frames=(0,) * len(seeds))
+        state = VocoderState(seeds=seeds, offsets=offsets, phase=phase, frames=frames)
         length = self.config.warm_up_frames if warm_up else 0
         if length == 0:
             return state
@@ -220,7 +235,7 @@ class HiFT(nn.Module):
         return wav[:, state.unheard :], replace(
             state,
             phase=phase,
-            frames=tuple(frame + made for frame in state.frames),
+            frames=state.frames_after(made),
             unheard=max(0, state.unheard - wav.shape[1]),
             spectra=min(state.spectra + spectra, self.stft.reach),
             tails=walk.tails,

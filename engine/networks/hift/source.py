@@ -9,14 +9,13 @@ Wang et al., arXiv 1904.12088.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from engine.device.device import Device
-from engine.networks.noise import Stream, fold, normals, uniform
+from engine.networks.noise import Numbers, Stream, keys_of, normals, times, uniforms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,19 +48,19 @@ class HarmonicSource(nn.Module):
     def n_signals(self) -> int:
         return 2 if self.config.noise_branch else 1
 
-    def offsets(self, seeds: Sequence[int]) -> Tensor:
+    def offsets(self, seeds: Numbers) -> Tensor:
         """[B, H] where in its turn each harmonic starts, in turns; the fundamental starts at 0."""
         n_sines = len(self.orders)
         if not self.config.random_offsets:
             return self.orders.new_zeros(len(seeds), n_sines)
-        rows = [uniform(fold(seed, Stream.PHASE), 0, n_sines, self.orders.device) for seed in seeds]
-        return (torch.stack(rows) - 0.5) * (self.orders > 1)
+        turns = uniforms(keys_of(seeds, Stream.PHASE), n_sines, self.orders.device)
+        return (turns - 0.5) * (self.orders > 1)
 
     def init_phase(self, rows: int) -> Tensor:
         return torch.zeros(rows, dtype=torch.float64, device=Device.of(self.orders.device).float64)
 
     def forward(
-        self, f0: Tensor, seeds: Sequence[int], frames: Sequence[int], phase: Tensor, offsets: Tensor
+        self, f0: Tensor, seeds: Numbers, frames: Numbers, phase: Tensor, offsets: Tensor
     ) -> tuple[Tensor, Tensor]:
         """`phase` [B] float64, in turns, before each row's frame of `frames`; returns the source and the next phase."""
         config = self.config
@@ -91,8 +90,8 @@ class HarmonicSource(nn.Module):
         turns = (starts.unsqueeze(-1) + f0.unsqueeze(-1) * steps) % 1.0  # f0 is a staircase, as in the reference
         return turns.float().to(device), ends[:, -1] % 1.0 if f0.shape[1] else phase
 
-    def _noise(self, seeds: Sequence[int], frames: Sequence[int], n_frames: int, channels: int) -> Tensor:
+    def _noise(self, seeds: Numbers, frames: Numbers, n_frames: int, channels: int) -> Tensor:
         """[B, T, hop, channels] standard normal, addressed by absolute sample and channel."""
-        size, keys = self.hop * channels, [fold(seed, Stream.VOCODER) for seed in seeds]
-        rows = normals(keys, [frame * size for frame in frames], n_frames * size, self.orders.device)
+        size, keys = self.hop * channels, keys_of(seeds, Stream.VOCODER)
+        rows = normals(keys, times(frames, size), n_frames * size, self.orders.device)
         return rows.view(len(seeds), n_frames, self.hop, channels)

@@ -9,7 +9,6 @@ goes in runs `AHEAD` frames before the filters.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,7 @@ from torch.nn import functional as F
 
 from engine.device.device import Device
 from engine.networks.convs import Walk
-from engine.networks.noise import Stream, fold, normals
+from engine.networks.noise import Numbers, Stream, keys_of, normals, times
 
 AHEAD = 2  # frames by which f0 comes before the filters: half a window
 VOICED_HZ = 40.0  # f0 below it is no voice
@@ -77,12 +76,12 @@ class Excitation(nn.Module):
         signal = ratio - 0.5 + (order - whole) * ((whole + 1.0) * angle).cos()
         return torch.where(voiced, signal, 0.0), turns[:, -1] % 1.0
 
-    def noise(self, seeds: Sequence[int], frames: Sequence[int], size: int) -> Tensor:
+    def noise(self, seeds: Numbers, frames: Numbers, size: int) -> Tensor:
         """Spectra [B, size, bins] of bursts in the middle of each row's windows, from the window `frames` on."""
         hop = self.hop
         if size == 0:
             return self._nothing(len(seeds))
-        keys, starts = [fold(seed, Stream.VOCODER) for seed in seeds], [frame * hop for frame in frames]
+        keys, starts = keys_of(seeds, Stream.VOCODER), times(frames, hop)
         bursts = normals(keys, starts, size * hop, self.window.device).unflatten(1, (size, hop)) * self.burst
         before = (self.n_fft - hop) // 2
         spectra: Tensor = torch.fft.rfft(F.pad(bursts, (before, self.n_fft - hop - before)))

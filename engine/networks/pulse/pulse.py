@@ -144,7 +144,7 @@ class PulseVocoder(nn.Module):
         return wav, replace(
             state,
             phase=phase,
-            frames=tuple(frame + count for frame in state.frames),
+            frames=state.frames_after(count),
             position=position,
             spectra=min(state.spectra + count, len(self.overlap)),
             tails=walk.tails,

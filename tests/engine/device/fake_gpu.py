@@ -195,6 +195,9 @@ class FakeGpu(Cuda):
     def capture(self, packed: Sequence[Tensor] = ()) -> FakeCapture:
         return FakeCapture(self)
 
+    def window_capture(self) -> FakeCapture:
+        return FakeCapture(self)
+
     def free_bytes(self) -> int:
         return 80 << 30
 

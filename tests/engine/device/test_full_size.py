@@ -19,10 +19,12 @@ from engine.checkpoints.weights import blank
 from engine.networks.cloning.campplus import CAMPPlus, CAMPPlusConfig
 from engine.networks.cloning.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from engine.networks.cloning.voice_encoder import VoiceEncoder, VoiceEncoderConfig
+from engine.networks.hift.hift import HiFT
 from engine.scheduling.jobs import FlowWork, SegmentJob, VocoderWork
 from engine.stages.flow import FlowStage
 from engine.stages.t3 import Row, T3Stage
 from engine.stages.vocoder import SoundState, VocoderStage
+from engine.stages.vocoder_graphs import VocoderGraphs
 from engine.voices.cloning import Encoders, _run
 from tests.engine.device.fake_gpu import Counts
 from tests.engine.device.full_size import GPU, FakeFile, model, recorded, t3, voice
@@ -110,20 +112,42 @@ def test_the_flow_makes_windows(variant: str, rows: int) -> None:
         within(f"{variant}: a window of the flow, {rows} rows", run(WINDOW), waits=1)
 
 
-@pytest.mark.parametrize("variant", ["turbo", "embedded"])
-@pytest.mark.parametrize("rows", [1, ROWS])
-def test_the_vocoder_makes_samples(variant: str, rows: int) -> None:
-    stage = VocoderStage(model(variant))
+def heard(stage: VocoderStage, variant: str, rows: int, lengths: Sequence[int]) -> list[Counts]:
+    """Windows of so many tokens of several utterances; the third is final."""
     states: Sequence[SoundState] = [stage.open(voice(variant), seed) for seed in range(rows)]
+    counted = []
+    for number, tokens in enumerate(lengths):
+        mels: list[Tensor] = [torch.zeros(1, 80, 2 * tokens, device=GPU.at) for _ in range(rows)]
+        final = number > 1
+        works = [VocoderWork(mel=mel, segment=0, final=final, ends_sentence=False) for mel in mels]
+        with GPU.counting() as counts:
+            done = stage.run(states, works)
+        states = [state for _, state in done]
+        assert number != 1 or all(len(audio) == tokens * 960 for audio, _ in done)
+        counted.append(counts)
+    return counted
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_the_vocoder_makes_samples(rows: int) -> None:
     with GPU.running():
-        for window in range(2):
-            mels: list[Tensor] = [torch.zeros(1, 80, 2 * WINDOW, device=GPU.at) for _ in range(rows)]
-            works = [VocoderWork(mel=mel, segment=0, final=False, ends_sentence=False, pause_s=0.0) for mel in mels]
-            with GPU.counting() as counts:
-                done = stage.run(states, works)
-            states = [state for _, state in done]
-            assert window == 0 or all(len(audio) == WINDOW * 960 for audio, _ in done)
-        within(f"{variant}: a window of the vocoder, {rows} rows", counts, waits=1)
+        *_, counts = heard(VocoderStage(model("embedded")), "embedded", rows, (WINDOW, WINDOW))
+        within(f"embedded: a window of the vocoder, {rows} rows", counts, waits=1)
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_the_published_vocoder_makes_samples_by_graphs(rows: int) -> None:
+    own = model("turbo")
+    assert isinstance(own.vocoder, HiFT)
+    with GPU.running():
+        graphs = VocoderGraphs(
+            own.vocoder, GPU.window_capture(), places=2 * ROWS, batch=ROWS, largest=WINDOW, frames_per_token=2
+        )
+        first, later, final = heard(VocoderStage(own, graphs=graphs), "turbo", rows, (12, WINDOW, 31))
+    assert (first.graphs, later.graphs, final.graphs) == (1, 1, 3)  # 31 tokens are 25 and 6, and then comes the end
+    within(f"turbo: a first window of the vocoder, {rows} rows", first, waits=1)
+    within(f"turbo: a window of the vocoder, {rows} rows", later, waits=1)
+    within(f"turbo: a final window of the vocoder, {rows} rows", final, waits=3)
 
 
 @pytest.mark.parametrize("variant", ["base", "turbo"])
