@@ -8,6 +8,7 @@ REFERENCE := .venv-reference
 PEERS := .venv-peers
 STUBS := gapless/tts/v1
 RIVA := service/riva/protos
+RESUME := service/rpc/resume_token
 BASELINE := proto/baseline.binpb
 LOCK := deploy/requirements.txt
 BUF := tests/node/node_modules/.bin/buf
@@ -52,15 +53,17 @@ check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, type
 	$(BUF) breaking --against $(BASELINE)
 	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
 	cmp out/stubs/$(RIVA)/riva.binpb $(RIVA)/riva.binpb
+	cmp out/stubs/$(RESUME)_pb2.py $(RESUME)_pb2.py && cmp out/stubs/$(RESUME)_pb2.pyi $(RESUME)_pb2.pyi
 
 stubs: STUBS_OUT ?= .
-stubs: $(VENV)/.dev  ## generate the Python stubs from proto/, and the description of NVIDIA Riva's messages
+stubs: $(VENV)/.dev  ## generate the Python stubs from proto/ and of resume tokens, and the description of NVIDIA Riva's messages
 	mkdir -p $(STUBS_OUT)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
 	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
 	mkdir -p $(STUBS_OUT)/$(RIVA)
 	$(BIN)/python -m grpc_tools.protoc -I $(RIVA) --include_imports \
 	  --descriptor_set_out=$(STUBS_OUT)/$(RIVA)/riva.binpb riva/proto/riva_tts.proto
+	$(BIN)/python -m grpc_tools.protoc -I . --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) $(RESUME).proto
 
 # uv resolves for an image of Linux and CPython 3.11; the hashes are those of all files of a release. What the tests run
 # with is resolved first, so that the image gets the same versions. torch's wheels for CPUs have an index of their own:

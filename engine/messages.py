@@ -299,6 +299,7 @@ class EngineInfo:
     has_guidance: bool = False
     has_emotion: bool = False
     has_cloning: bool = False
+    has_resume: bool = False  # takes `Utterance.resume` and gives `AudioChunk.place`
     is_deterministic: bool = False
 
 

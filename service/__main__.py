@@ -37,6 +37,7 @@ from service.observability import tracing
 from service.observability.loop_watch import LoopWatch
 from service.observability.metrics import Exposition, Metrics
 from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
+from service.rpc.resume import ResumeTokens
 from service.rpc.session import Dependencies
 from service.server import AddressError, Server
 
@@ -95,7 +96,7 @@ async def _serve(options: Options) -> int:
     server = Server(options.service, Access.of(options.access, options.service.address))
     if options.service.health_address is not None:
         _log.info("health alone, in plain text, on %s", _bound(options.service.health_address, server.health_port))
-    metrics = Metrics()
+    metrics, resume_tokens = Metrics(), ResumeTokens.of(options.service.resume_key_file)
     exposition = _expose(metrics, options.service)
     watchdog = Watchdog([LoopWatch()], on_overdue=_loop_is_blocked, on_gone=_loop_is_blocked)
     watchdog.start()
@@ -116,6 +117,7 @@ async def _serve(options: Options) -> int:
                 config=options.service,
                 tracer=trace.get_tracer("gapless.service"),
                 metrics=metrics,
+                resume_tokens=resume_tokens,
             )
         )
         await asyncio.to_thread(_announce, engine, options.service.address, server.port)

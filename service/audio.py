@@ -5,6 +5,8 @@ The resampler (soxr, HQ) is stateful: its output does not depend on how a segmen
 at rate a, ending a segment, exactly round(n * b / a) samples at rate b were given, half up.
 Without resampling samples pass through: f32le is then bit for bit what the engine made.
 Opus holds less than a packet back, and its look-ahead, which the end of a segment gives too.
+Resampler and Opus begin anew with each segment: what they give of one depends on nothing before it, so that it can be
+given again, by another server, from any place on.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from engine.errors import InvalidRequest
 from gapless.doors.encoders.opus import PacketEncoder
 
 Samples = NDArray[np.float32]
@@ -49,16 +52,26 @@ class Encoded:
     packet_bytes: tuple[int, ...] = ()  # of the packets in `data`
 
 
-class AudioEncoder:
-    """The audio path of one utterance. `position` counts output samples given so far."""
+def has_history(audio_format: AudioFormat, native_rate: int) -> bool:
+    """Whether what is given of a segment depends on what came before in it."""
+    return audio_format.encoding is Encoding.OPUS or audio_format.sample_rate != native_rate
 
-    def __init__(self, audio_format: AudioFormat, native_rate: int) -> None:
+
+class AudioEncoder:
+    """The audio path of one utterance. `position` counts output samples made so far.
+
+    A continuation begins with sample `first` of the model's, the first of a segment if there is a history, and gives
+    nothing before sample `wanted` of the output."""
+
+    def __init__(self, audio_format: AudioFormat, native_rate: int, first: int = 0, wanted: int = 0) -> None:
         self._format = audio_format
         self._native_rate = native_rate
-        self._taken = 0  # samples at the native rate
-        self._made = 0  # samples at the output's rate, of which packets hold some back
-        self.position = 0
+        self._taken = first  # samples at the native rate
+        self._made = self.to_output(first)  # samples at the output's rate, of which packets hold some back
+        self._wanted = wanted
+        self.position = self._made
         self._packets = PacketEncoder(audio_format.sample_rate) if audio_format.encoding is Encoding.OPUS else None
+        self._decoded = self._made - self.pre_skip  # where decoders of all packets are
         same = audio_format.sample_rate == native_rate
         self._resampler = (
             None if same else soxr.ResampleStream(native_rate, audio_format.sample_rate, 1, "float32", "HQ")
@@ -76,19 +89,35 @@ class AudioEncoder:
         if self._packets:
             encoded = self._packed(self._packets, samples, end_of_segment)
         else:
+            samples = samples[max(0, self._wanted - self.position) :]
             encoded = Encoded(data=encode_samples(samples, self._format.encoding), num_samples=len(samples))
-        self.position += encoded.num_samples
+            self.position = self._made
         return encoded
 
     def _packed(self, encoder: PacketEncoder, samples: Samples, end_of_segment: bool) -> Encoded:
         packets = encoder.encode(samples)
         if end_of_segment:
             packets += encoder.finish()
+        wanted = self._not_heard(packets, encoder.packet_samples)
+        heard = max(self.position, self._wanted)
+        self.position = self._made - encoder.held
+        if end_of_segment:
+            self._decoded = self._made - encoder.pre_skip
         return Encoded(
-            data=b"".join(packets),
-            num_samples=self._made - encoder.held - self.position,
-            packet_bytes=tuple(map(len, packets)),
+            data=b"".join(wanted),
+            num_samples=max(0, self.position - heard),
+            packet_bytes=tuple(map(len, wanted)),
         )
+
+    def _not_heard(self, packets: list[bytes], packet_samples: int) -> list[bytes]:
+        """Those that end behind `_wanted`. Raises InvalidRequest if one was heard in part, which cannot be."""
+        begun, self._decoded = self._decoded, self._decoded + len(packets) * packet_samples
+        if self.position >= self._wanted:
+            return packets
+        heard, rest = divmod(self._wanted - begun, packet_samples)
+        if heard < len(packets) and rest and self._wanted < self._made:
+            raise InvalidRequest("config.resume.from_sample", f"{self._wanted} lies inside of an Opus packet")
+        return packets[heard:]
 
     def _fitted(self, samples: Samples) -> Samples:
         """Segments are rounded one by one: at most a sample more or less keeps the sum right."""
@@ -106,13 +135,13 @@ class AudioEncoder:
         return max(0.0, self._taken / self._native_rate - self.position / self._format.sample_rate)
 
     def to_output(self, native_samples: int) -> int:
-        return _scale(native_samples, self._native_rate, self._format.sample_rate)
+        return scale(native_samples, self._native_rate, self._format.sample_rate)
 
     def to_native(self, output_samples: int) -> int:
-        return _scale(output_samples, self._format.sample_rate, self._native_rate)
+        return scale(output_samples, self._format.sample_rate, self._native_rate)
 
 
-def _scale(samples: int, rate: int, other_rate: int) -> int:
+def scale(samples: int, rate: int, other_rate: int) -> int:
     """samples * other_rate / rate, rounded half up, in integers."""
     return (2 * samples * other_rate + rate) // (2 * rate)
 

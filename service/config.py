@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -151,6 +152,13 @@ class ServiceConfig:
         "audio that may be sent ahead of the listener, where a client leaves it open; 0: as fast as possible",
         flags.seconds,
         default="10",
+    )
+    resume_key_file: Path | None = flag(
+        "running",
+        "--resume-key-file FILE",
+        "keys of resume tokens, one a line, the first makes them: servers that share it go on with each other's "
+        "utterances [a key drawn at start]",
+        flags.path,
     )
     drain_timeout_s: float = flag(
         "running",

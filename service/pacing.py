@@ -12,13 +12,14 @@ NS_PER_S = 1_000_000_000
 
 
 class Pacer:
-    def __init__(self, *, max_lead_s: float, sample_rate: int, now_ns: Callable[[], int]) -> None:
+    def __init__(self, *, max_lead_s: float, sample_rate: int, now_ns: Callable[[], int], heard: int = 0) -> None:
+        """`heard`: samples of another call, which the listener is taken to have played."""
         self._max_lead = round(max_lead_s * sample_rate)  # samples; 0: no pacing
         self._rate = sample_rate
         self._now_ns = now_ns
-        self._sent = 0
+        self._sent = heard
         self._anchor_ns = 0  # when the listener was at _anchor
-        self._anchor = 0
+        self._anchor = heard
 
     @property
     def sent(self) -> int:

@@ -284,6 +284,7 @@ class ScriptedEngine:
         channel_s: float = 2.0,
         cloning: Cloning | None = CLONING,
         has_alignment: bool = False,
+        has_resume: bool = True,
     ) -> None:
         self._scripts = dict(voices or {"anna": Script(), "karl": Script()})
         self._own = frozenset(self._scripts)
@@ -291,6 +292,7 @@ class ScriptedEngine:
         self._owners: dict[str, str] = {}
         self._cloning = cloning
         self._has_alignment = has_alignment
+        self._has_resume = has_resume
         self._one_at_a_time = threading.Lock()
         self._capacity = round(channel_s * SAMPLE_RATE)
         largest = max(script.window_tokens for script in self._scripts.values()) * TOKEN_SAMPLES
@@ -324,6 +326,7 @@ class ScriptedEngine:
             utterance_memory_bytes=UTTERANCE_BYTES * self._max_utterances,
             has_alignment=self._has_alignment,
             has_cloning=self._cloning is not None,
+            has_resume=self._has_resume,
         )
 
     def voices(self) -> list[VoiceInfo]:

@@ -1,7 +1,8 @@
 """Opus packets of 20 ms, by the libopus of the system: as they travel over gRPC, and as they go into Ogg pages.
 
 In: float32, mono, -1 to 1, in pieces of any length. Out: whole packets, as soon as 20 ms are there. A decoder puts out
-`pre_skip` samples before the first sample that went in.
+`pre_skip` samples before the first sample that went in. The first packet is one of silence: it brings every decoder,
+whatever it decoded before, to where the encoder is, so that what is encoded after `finish` depends on nothing before.
 The encoder has libopus' mode of lowest delay: 2.5 ms of look-ahead in place of 6.5, and a fifth of the processor time.
 Python's interpreter lock is held while a packet is encoded (0.03 ms). Given away, as the binding does, it comes back
 only when other threads let it go: beside one that computes, the packets of a first chunk took 9 ms in place of 1.
@@ -33,6 +34,10 @@ class NoLibrary(Exception):
 class PacketEncoder:
     """One stream of packets."""
 
+    _waiting: NDArray[np.float32]  # samples that make no packet yet
+    _taken: int  # samples since the beginning
+    _opening: list[bytes]  # goes out with the first audio
+
     def __init__(self, sample_rate: int, bit_rate: int = BIT_RATE, complexity: int = COMPLEXITY) -> None:
         """`sample_rate`: one of RATES. Raises NoLibrary."""
         self._encode = _encode_holding_the_lock()
@@ -41,14 +46,14 @@ class PacketEncoder:
         self._encoder.bitrate = bit_rate
         self._encoder.complexity = complexity
         self.packet_samples = sample_rate // PACKETS_PER_S
-        self.pre_skip: int = self._encoder.lookahead  # samples
-        self._waiting = _NO_SAMPLES
-        self._taken = 0  # samples since the beginning, or the last finish
+        self._lookahead: int = self._encoder.lookahead  # samples
+        self.pre_skip = self.packet_samples + self._lookahead
+        self._begin()
 
     @property
     def held(self) -> int:
         """Samples that went in, and that decoders of all packets so far lack."""
-        return min(self._taken, len(self._waiting) + self.pre_skip)
+        return min(self._taken, len(self._waiting) + self._lookahead)
 
     def encode(self, samples: NDArray[np.float32]) -> list[bytes]:
         waiting = np.concatenate((self._waiting, samples))
@@ -56,18 +61,28 @@ class PacketEncoder:
         self._waiting = waiting[whole:].copy()
         self._taken += len(samples)
         address = waiting.ctypes.data
-        return [self._packet(address + at * waiting.itemsize) for at in range(0, whole, self.packet_samples)]
+        packets = [self._packet(address + at * waiting.itemsize) for at in range(0, whole, self.packet_samples)]
+        if packets:
+            packets, self._opening = self._opening + packets, []
+        return packets
 
     def finish(self) -> list[bytes]:
         """The rest, with so much silence behind it that decoders have put out every sample. What is encoded later
         begins with a packet of its own: decoders put `pre_skip` samples out before it, again."""
         if not self.held:
             return []
-        missing = len(self._waiting) + self.pre_skip
-        silence = self.pre_skip + -missing % self.packet_samples
+        missing = len(self._waiting) + self._lookahead
+        silence = self._lookahead + -missing % self.packet_samples
         packets = self.encode(np.zeros(silence, np.float32))
-        self._taken = 0
+        self._begin()
         return packets
+
+    def _begin(self) -> None:
+        self._encoder.reset_state()
+        self._waiting = _NO_SAMPLES
+        self._taken = 0
+        silence = np.zeros(self.packet_samples, np.float32)
+        self._opening = [self._packet(silence.ctypes.data)]
 
     def _packet(self, address: int) -> bytes:
         """Of the samples there."""

@@ -10,9 +10,9 @@ from service.pacing import NS_PER_S
 
 
 class ChunkDeadlines:
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, sent: int = 0) -> None:
         self._rate = sample_rate
-        self._sent = 0
+        self._sent = sent
         self._first_ns = 0
         self._starts_ns = 0  # when playback begins; 0: a report came, and it has
         self._runs_out_ns = 0  # when all that was sent will have been played
@@ -25,7 +25,7 @@ class ChunkDeadlines:
 
     def on_sent(self, num_samples: int, hint_s: float | None, now_ns: int) -> float | None:
         """Seconds left when a chunk is sent, negative: it is late; None for the first one, which has no turn."""
-        first = not self._sent
+        first = not self._first_ns
         if first:
             self._first_ns = self._starts_ns = self._runs_out_ns = now_ns
         if hint_s is not None and now_ns <= self._starts_ns:

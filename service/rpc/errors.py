@@ -75,6 +75,11 @@ class BuiltInVoice(GaplessError):
         super().__init__(f"voice {name!r} is part of the model; only voices that were created can be deleted")
 
 
+class VoiceGone(GaplessError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"voice {name!r}, which the utterance began with, is not on this server")
+
+
 class IdleTimeout(GaplessError):
     def __init__(self, timeout_s: float, advice: str) -> None:
         super().__init__(f"nothing arrived for {timeout_s:g} s; {advice}")
@@ -167,6 +172,7 @@ _RULES = (
     _Rule(InvalidRequest, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD"),
     _Rule(NoSuchVoice, code_pb2.NOT_FOUND, "UNKNOWN_VOICE"),
     _Rule(BuiltInVoice, code_pb2.FAILED_PRECONDITION, "BUILT_IN_VOICE"),
+    _Rule(VoiceGone, code_pb2.FAILED_PRECONDITION, "VOICE_GONE"),
     _Rule(Unsupported, code_pb2.UNIMPLEMENTED, "UNSUPPORTED"),
     _Rule(Unauthenticated, code_pb2.UNAUTHENTICATED, "TOKEN_UNKNOWN"),
     _Rule(NotAllowed, code_pb2.PERMISSION_DENIED, "NOT_ALLOWED"),

@@ -17,7 +17,7 @@ from service.access import caller
 from service.access.quota import Quotas
 from service.observability import tracing
 from service.observability.loop_lag import LoopLag
-from service.rpc import errors, requests, responses
+from service.rpc import errors, requests, responses, resume
 from service.rpc.drain import Drain
 from service.rpc.interceptor import CallIdentity, current_call
 from service.rpc.limits import connection
@@ -106,6 +106,9 @@ class TextToSpeechHandler(tts_pb2_grpc.TextToSpeechServiceServicer):
             utterance_request = requests.read_config(
                 first, utterance_id, who.name or connection(context), tracing.traceparent_of(span), info, self._config
             )
+            if first.HasField("resume"):
+                tokens = self._dependencies.resume_tokens
+                utterance_request = resume.continued(utterance_request, first.resume, tokens, info)
             span.set_attributes(
                 tracing.utterance_attributes(info.model, utterance_request.utterance.voice or info.default_voice)
             )

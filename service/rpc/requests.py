@@ -60,6 +60,7 @@ class UtteranceRequest:
     utterance: messages.Utterance
     audio_format: AudioFormat
     max_lead_s: float
+    from_sample: int = 0  # of the output, the first that is wanted
     warnings: tuple[messages.Warned, ...]
 
 
@@ -91,6 +92,7 @@ def read_config(
             want_alignment=streaming.want_alignment and info.has_alignment,
             pronunciations=tuple(_read_pronunciations(wire, info)),
             speaking_rate=wire.speaking_rate if wire.HasField("speaking_rate") else 1.0,
+            want_tokens=streaming.want_resume_tokens and info.has_resume,
             traceparent=traceparent,
         ),
         audio_format=_read_audio_format(wire.audio_format, info.sample_rate),
@@ -129,7 +131,7 @@ def _refuse_what_does_not_act(wire: tts_pb2.SynthesisConfig, info: messages.Engi
             raise InvalidRequest("config.speaking_rate", f"{rate:g} is out of range; allowed: {_SPEAKING_RATES}")
         if rate != 1.0 and not info.has_speaking_rate:
             raise UnsupportedField("config.speaking_rate", "this model speaks at its own rate only, which is 1")
-    if wire.HasField("resume"):
+    if wire.HasField("resume") and not info.has_resume:
         raise UnsupportedField("config.resume", "this server cannot continue an utterance; send its text in a new one")
 
 
@@ -208,7 +210,7 @@ def _warnings(
     if wire.streaming.want_alignment and not info.has_alignment:
         message = "config.streaming.want_alignment: this model cannot tell where words are"
         yield messages.Warned(reason="ALIGNMENT_UNAVAILABLE", message=message)
-    if wire.streaming.want_resume_tokens:
+    if wire.streaming.want_resume_tokens and not info.has_resume:
         message = "config.streaming.want_resume_tokens: this server cannot continue an utterance whose call was lost"
         yield messages.Warned(reason="RESUME_UNAVAILABLE", message=message)
     traceparent = wire.trace_context.traceparent

@@ -19,7 +19,6 @@ from opentelemetry.trace import Span, Tracer
 from engine.clock import now_ns
 from engine.messages import Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
-from service.audio import AudioEncoder
 from service.config import ServiceConfig
 from service.engines.engine import AsyncEngine
 from service.observability.deadlines import ChunkDeadlines
@@ -27,11 +26,12 @@ from service.observability.loop_lag import LagWatch
 from service.observability.metrics import Metrics
 from service.observability.tracing import ChunkSpans
 from service.pacing import Pacer
-from service.rpc import requests, responses
+from service.rpc import requests, responses, resume
 from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong, TooManyFlushes, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
 from service.rpc.limits import Rate
 from service.rpc.receive import Context
+from service.rpc.resume import ResumeTokens, TokenIssuer
 
 Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
 """Gives what the client says after the config, message by message; None when no more will come."""
@@ -51,6 +51,7 @@ class Dependencies:
     config: ServiceConfig
     tracer: Tracer
     metrics: Metrics = field(default_factory=Metrics)
+    resume_tokens: ResumeTokens = field(default_factory=ResumeTokens)
 
     @property
     def info(self) -> EngineInfo:
@@ -81,10 +82,12 @@ class Session:
         self._spans = ChunkSpans(dependencies.tracer, span)
         self._lag = lag
         self._events = EventQueue()
-        self._native_rate = info.sample_rate
-        self._encoder = AudioEncoder(request.audio_format, info.sample_rate)
-        self._pacer = Pacer(max_lead_s=request.max_lead_s, sample_rate=request.audio_format.sample_rate, now_ns=now_ns)
-        self._deadlines = ChunkDeadlines(request.audio_format.sample_rate)
+        self._info = info
+        rate, heard = request.audio_format.sample_rate, request.from_sample
+        self._encoder = resume.encoder(request, info)
+        self._pacer = Pacer(max_lead_s=request.max_lead_s, sample_rate=rate, now_ns=now_ns, heard=heard)
+        self._deadlines = ChunkDeadlines(rate, sent=heard)
+        self._resume_tokens = dependencies.resume_tokens
         self._writing = asyncio.Lock()
         self._listener_moved = asyncio.Event()
         self._stopped = False
@@ -101,7 +104,8 @@ class Session:
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
-        accepted = await self._engine.submit(self._request.utterance, self._events.sink)
+        with resume.voice_expected(self._request.utterance):
+            accepted = await self._engine.submit(self._request.utterance, self._events.sink)
         try:
             request = self._request
             started = responses.to_started(
@@ -112,6 +116,8 @@ class Session:
                 self._limits,
                 self._encoder.pre_skip,
             )
+            self._issuer = TokenIssuer(self._request.utterance, accepted, self._info, self._resume_tokens)
+            started.resume_token = self._issuer.first_token
             await self._write(started=started)
             for warned in request.warnings:
                 await self._write(warning=responses.to_warning(warned))
@@ -221,7 +227,7 @@ class Session:
                 case Failed(error=error):
                     raise error
                 case Finished(usage=usage):
-                    self._metrics.spoken(usage, self._native_rate)
+                    self._metrics.spoken(usage, self._info.sample_rate)
                     return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)
                 case Stopped(usage=usage):
                     return await self._finish(tts_pb2.FINISH_REASON_STOPPED, usage)
@@ -238,6 +244,7 @@ class Session:
             if hint_s is not None:
                 hint_s += self._encoder.held_s
                 audio.prebuffer_hint.CopyFrom(responses.to_duration(hint_s))
+            audio.resume_token = self._issuer.token(chunk.place)
             await self._send_audio(audio, hint_s, taken_ns)
         self._engine.release(self._id, chunk.num_samples)
 

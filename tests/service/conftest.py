@@ -16,6 +16,7 @@ from service.access.access import Access
 from service.config import ServiceConfig
 from service.engines.in_process import InProcess
 from service.observability.metrics import Metrics
+from service.rpc.resume import ResumeTokens
 from service.rpc.session import Dependencies
 from service.server import Server
 from tests.fakes import Script, ScriptedEngine
@@ -51,6 +52,8 @@ async def serve_scripted(
     channel_s: float = 2.0,
     cloning: Cloning | None = CLONING,
     has_alignment: bool = False,
+    has_resume: bool = True,
+    resume_tokens: ResumeTokens | None = None,
     tracer: trace.Tracer | None = None,
     access: Access | None = None,
     credentials: grpc.ChannelCredentials | None = None,
@@ -62,12 +65,20 @@ async def serve_scripted(
         channel_s=channel_s,
         cloning=cloning,
         has_alignment=has_alignment,
+        has_resume=has_resume,
     )
     settings = ServiceConfig(address="127.0.0.1:0", version="test", **config)  # type: ignore[arg-type]
     server = Server(settings, access)
     tracer = tracer or trace.NoOpTracer()
     metrics = Metrics()
-    await server.start(Dependencies(engine=InProcess(engine), config=settings, tracer=tracer, metrics=metrics))
+    dependencies = Dependencies(
+        engine=InProcess(engine),
+        config=settings,
+        tracer=tracer,
+        metrics=metrics,
+        resume_tokens=resume_tokens or ResumeTokens(),
+    )
+    await server.start(dependencies)
     address = f"127.0.0.1:{server.port}"
     at_once = asyncio.Event()
     at_once.set()

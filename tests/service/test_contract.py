@@ -19,7 +19,6 @@ NOT_ACTING = [
         config(pronunciations=[pb.Pronunciation(word="Nevada", phonemes="nəˈvɑːdə")]),
         "config.pronunciations[0].phonemes",
     ),
-    (config(resume=pb.Resume(token=b"x", from_sample=5)), "config.resume"),
 ]
 INVALID = [
     (config(speaking_rate=float("nan")), "config.speaking_rate"),
@@ -73,18 +72,12 @@ async def test_an_event_of_a_newer_client_is_told_from_an_empty_one(served: Serv
     assert await refused(served, [config(), UNKNOWN_EVENT, end()], grpc.StatusCode.UNIMPLEMENTED) == "event"
 
 
-async def test_a_wish_for_resume_tokens_is_answered_with_a_warning(served: Served) -> None:
-    streaming = pb.StreamingConfig(want_resume_tokens=True)
-    heard = await say(served.stub, [config(streaming=streaming), text("Hello."), end()])
-    assert heard.warnings == ["RESUME_UNAVAILABLE"]
-    assert not heard.started.resume_token
-
-
 async def test_the_server_says_what_does_not_act(served: Served) -> None:
     info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
     features = info.features
-    assert not any([features.speaking_rate, features.phonemes, features.resume])
+    assert not any([features.speaking_rate, features.phonemes])
     assert features.pronunciations
+    assert features.resume
 
 
 async def test_every_chunk_tells_the_text_of_its_segment(served: Served) -> None:

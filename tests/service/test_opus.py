@@ -54,7 +54,7 @@ async def test_packets_give_the_samples_that_are_announced(served: Served, rate:
     ]
     spoken, heard = np.frombuffer(pcm.pcm, "<i2"), decoded(packets)
     assert packets.started.audio_format == pb.AudioFormat(encoding=pb.AUDIO_ENCODING_OPUS, sample_rate_hertz=rate)
-    assert (packets.started.pre_skip_samples, pcm.started.pre_skip_samples) == (rate // 400, 0)
+    assert (packets.started.pre_skip_samples, pcm.started.pre_skip_samples) == (rate // 50 + rate // 400, 0)
     assert packets.finished.usage.samples == pcm.finished.usage.samples == len(spoken) == len(heard)
     counts = [chunk.num_samples for chunk in packets.chunks]
     assert [chunk.first_sample for chunk in packets.chunks] == list(np.cumsum([0, *counts])[:-1])
