@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -30,6 +29,7 @@ from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
 from service.rpc.limits import CallCount, CallLimits, ConnectionRate
 from service.rpc.session import Dependencies
+from service.server_group import ServerGroup, how_many, in_plain_text
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 BEGUN_PER_S = 500.0  # calls of one connection: each takes the loop a millisecond or less,
@@ -58,24 +58,24 @@ class Server:
         )
         self._border = Border(limits, loaded=False)
         interceptors = [self._border, *self._access.interceptors()]
-        self._server = grpc.aio.server(options=_options(config), interceptors=interceptors)
+        self._server = ServerGroup(_options(config), interceptors, how_many(config.address))
         self._health = health.aio.HealthServicer()
         health_alone = [Border(limits, loaded=True)]
-        self._probes = grpc.aio.server(options=_options(config), interceptors=health_alone)
+        self._probes = ServerGroup(_options(config), health_alone, 1)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None
         self.health_port = 0
-        self.port = _bound(partial(self._access.add_port, self._server), config.address)
+        self.port = _bound(partial(self._server.add_port, self._access.add_port), config.address)
         if config.health_address:
-            self.health_port = _bound(self._probes.add_insecure_port, config.health_address)
+            self.health_port = _bound(partial(self._probes.add_port, in_plain_text), config.health_address)
 
     async def open(self) -> None:
         """Answers that there is no engine yet: health says UNKNOWN, all other calls are refused with LOADING."""
         self._is_open = True
         await self._say(health_pb2.HealthCheckResponse.UNKNOWN)
         for server in (self._server, self._probes):
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server.to_generated_code)
             await server.start()
 
     async def start(self, dependencies: Dependencies) -> None:
@@ -86,7 +86,7 @@ class Server:
             _log.info("no Opus: %s", missing)
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
         self._fresh = asyncio.create_task(keep_fresh(self._access.files), name="access-files")
-        running = cast(grpc.aio.Server, _Running(self._server))
+        running = self._server.to_generated_code
         tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(self._handler, running)
         if dependencies.config.has_riva:
             riva.add_to(running, self._handler, dependencies)
@@ -132,17 +132,6 @@ class Server:
             self._handler.close()
 
 
-class _Running:
-    """A server that has started, to generated code that adds a service: handlers can be added to it, but not be
-    registered by method as well, which gRPC would warn of; it finds them without."""
-
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self.add_generic_rpc_handlers = server.add_generic_rpc_handlers
-
-    def add_registered_method_handlers(self, service: str, handlers: object) -> None:
-        pass
-
-
 def _bound(add_port: Callable[[str], int], address: str) -> int:
     """Binds `address`. Raises AddressError."""
     folder = Path(address.removeprefix("unix:")).absolute().parent
@@ -157,7 +146,6 @@ def _bound(add_port: Callable[[str], int], address: str) -> int:
 def _options(config: ServiceConfig) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", config.max_message_bytes),
-        ("grpc.so_reuseport", 0),  # else two servers share a port in silence
         # More than are taken, so that the next one is told so; but not so many that refused ones could pile up.
         ("grpc.max_concurrent_streams", 2 * config.max_calls_per_connection),
         ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -104,7 +103,7 @@ class TextRunner(Runner):
             for _ in range(done):
                 running.texts.popleft()
             running.pieces += pieces
-            running.barren = done > 0 and not pieces
+            running.barren = not pieces and (done > 0 or running.segmenter.has_input)
             if pieces:
                 self._scheduler.wakeups.wake(Stage.T3)
             elif running.idle:
@@ -126,7 +125,7 @@ class TextRunner(Runner):
     def _pieces(self, running: RunningUtterance, text: TextSegment) -> list[SpeakablePiece]:
         asked = text.text, running.accepted.language, running.pronunciations
         pieces = self._stage.speakable(*asked)
-        segments = [text, *[replace(text, pause_s=0.0)] * len(pieces)][: len(pieces)]
+        segments = [text, *[text._replace(pause_s=0.0)] * len(pieces)][: len(pieces)]
         if not running.request.want_alignment:
             return list(map(SpeakablePiece, segments, pieces))
         words = [as_sent(said, text.origin) for said in self._stage.words(*asked)]

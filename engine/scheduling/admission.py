@@ -1,11 +1,14 @@
 """Who is let in: as many as there are places, and whoever comes when another one is about to end.
 
+Who finds no place has the next one kept for a while, from callers who hold more of them.
+
 Touched with the scheduler's lock held.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 
 from engine.errors import Overloaded
@@ -19,6 +22,8 @@ from engine.scheduling.running import RunningUtterance
 log = logging.getLogger(__name__)
 
 ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next one already
+KEPT_S = 0.5  # longer than a refused caller was told to wait, a place is kept for him
+MOST_WAITING = 64  # callers that are remembered, the last ones that were refused
 
 
 class Admission:
@@ -29,16 +34,29 @@ class Admission:
         self._estimates = estimates
         self._vocoder_apart = vocoder_apart
         self._asked = False  # a place was wanted since the last look, and there was none
+        self._waiting: OrderedDict[str, float] = OrderedDict()  # callers who were refused, until when they may come
 
-    def check(self, running: Sequence[RunningUtterance]) -> None:
-        """Raises Overloaded where one more than those who run has no place."""
-        if not self._has_place(running):
-            self._asked = True
-            strained = ", which is what the machine can do just now" if len(running) < self._places.number else ""
-            raise Overloaded(
-                f"{len(running)} of {self._places.number} utterances are running{strained}",
-                self._retry_after_s(running),
-            )
+    def check(self, running: Sequence[RunningUtterance], caller: str, now: int) -> None:
+        """Raises Overloaded where one more of `caller`, besides those who run, has no place."""
+        kept = self._goes_before(running, caller, now / NS_PER_S)
+        if self._has_place(running, kept):
+            self._waiting.pop(caller, None)
+            return
+        self._asked = True
+        retry_after_s = self._retry_after_s(running)
+        self._waiting[caller] = now / NS_PER_S + retry_after_s + KEPT_S
+        self._waiting.move_to_end(caller)
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.popitem(last=False)
+        why = ", which is what the machine can do just now" if len(running) < self._places.number else ""
+        if kept and len(running) < self._places.open:
+            why = ", and another caller, who holds fewer of them, waits for the next place"
+        raise Overloaded(f"{len(running)} of {self._places.number} utterances are running{why}", retry_after_s)
+
+    def _goes_before(self, running: Sequence[RunningUtterance], caller: str, now_s: float) -> bool:
+        """Whether somebody waits who holds less than `caller`."""
+        held = Counter(one.request.caller for one in running)
+        return any(until_s > now_s and held[other] < held[caller] for other, until_s in self._waiting.items())
 
     def is_time(self, now: int) -> bool:
         """Whether to look again."""
@@ -59,13 +77,14 @@ class Admission:
         if self._places.see(look):
             log.info("up to %d utterances at once: %s", self._places.number, self._places.reason)
 
-    def _has_place(self, running: Sequence[RunningUtterance]) -> bool:
-        """Who is about to end leaves a place free, as far as there is memory."""
-        if len(running) < self._places.open:
+    def _has_place(self, running: Sequence[RunningUtterance], kept: bool) -> bool:
+        """One of those that are open may be `kept` for another. Who is about to end leaves a place free, as far as
+        there is memory."""
+        if len(running) + kept < self._places.open:
             return True
-        if len(running) >= self._places.most or not self._places.follows:
+        if len(running) + kept >= self._places.most or not self._places.follows:
             return False
-        return sum(not self._is_ending(one) for one in running) < self._places.open
+        return sum(not self._is_ending(one) for one in running) + kept < self._places.open
 
     def _is_ending(self, running: RunningUtterance) -> bool:
         rest = self._rest(running)

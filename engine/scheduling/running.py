@@ -61,7 +61,7 @@ class RunningUtterance:
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[SpeakablePiece] = field(default_factory=deque)  # speakable, T3 has not begun
     prepared_ns: int = 0  # when its text last had a turn
-    barren: bool = False  # that turn found nothing that can be spoken
+    barren: bool = False  # that turn found nothing that can be spoken, and there is more to look at
     decoding: SegmentTokens | None = None
     row: Row | None = None
     turn_ns: int = 0  # when its first sound has its turn among those of other callers
@@ -123,7 +123,7 @@ class RunningUtterance:
     @property
     def text_can_wait(self) -> bool:
         """Whether work on its text may wait: T3 has something to speak, or there may be no text at all."""
-        return self.barren or bool(self.pieces)
+        return self.barren or self.decoding is not None or bool(self.pieces)
 
     @property
     def samples_unreleased(self) -> int:

@@ -74,7 +74,7 @@ class Scheduler:
             if self.closed:
                 raise self.broken or EngineClosed("the engine takes no more work: it is shutting down")
             self.look()
-            self.admission.check(list(self._running.values()))
+            self.admission.check(list(self._running.values()), running.request.caller, now_ns())
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
             running.turn_ns = self._turns.take(running.request.caller, now_ns())

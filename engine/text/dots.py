@@ -27,6 +27,7 @@ _MEASURED = re.compile(
     r"|\d(?:st|nd|rd|th) eds?\Z",
     re.IGNORECASE,
 )
+_LONGEST_MEASURED = 12  # characters
 _GOES_ON = re.compile(r"[^\W_A-Z]|[$€£¥(&]")
 _REFERENCE = re.compile(r"[#(]?\d|[A-Z]{1,2}-?\d|(?![IA]\s[a-z])(?:[IVXLC]{1,7}|[A-Z])(?![\w'’])")
 _CODE = re.compile(r"#?\d|[A-Z]{1,3}-?\d")
@@ -44,7 +45,7 @@ def is_doubtful(word: str, before: str) -> bool:
     small = word.lower()
     if small in _NUMBER_SIGNS:
         return not (word == "no" and _SAID_NO.search(before))
-    return small in _GO_ON or _is_numbered(word) or word in TITLES or _MEASURED.search(before) is not None
+    return small in _GO_ON or _is_numbered(word) or word in TITLES or _is_measured(before)
 
 
 def may_decide(word: str, before: str, rest: str) -> bool:
@@ -58,10 +59,14 @@ def goes_on(word: str, before: str, rest: str) -> bool:
         return (_CODE if before != word else _DIGITS).match(rest) is not None
     if _is_numbered(word) and _REFERENCE.match(rest):
         return True
-    small = word.lower() in _GO_ON or _MEASURED.search(before) is not None
+    small = word.lower() in _GO_ON or _is_measured(before)
     return small and _GOES_ON.match(rest) is not None
 
 
 def _is_numbered(word: str) -> bool:
     small = word.lower()
     return small in _NUMBERED and (word[:1].isupper() or small not in _ALSO_WORDS)
+
+
+def _is_measured(before: str) -> bool:
+    return _MEASURED.search(before, max(0, len(before) - _LONGEST_MEASURED)) is not None

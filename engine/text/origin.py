@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import NamedTuple
 
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class TextPiece:
+class TextPiece(NamedTuple):
     """Rewritten text, and what was sent for it."""
 
     text: str
@@ -65,8 +63,12 @@ class Origin:
 
     def cut(self, begin: int, end: int) -> Origin:
         """Of [begin, end), which counts from its beginning there."""
+        first = self._index(begin)
+        run = self._runs[first]
+        if end <= run.at + run.length:  # as most do
+            return Origin([_Run(0, end - begin, *run.span(begin, end), run.verbatim)])
         parts = []
-        for run in self._runs[self._index(begin) : self._index(end - 1) + 1]:
+        for run in self._runs[first : self._index(end - 1) + 1]:
             at, stop = max(run.at, begin), min(run.at + run.length, end)
             parts.append(_Run(at - begin, stop - at, *run.span(at, stop), run.verbatim))
         return Origin(parts)

@@ -33,6 +33,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.messages import CodeBlocks, TextFormat
 from engine.text.lengths import WIDE_CHARS, fitting, overlong_end, reaches
@@ -65,8 +66,7 @@ class SegmenterConfig:
             raise ValueError("0 < first_clause_chars <= clause_chars < max_chars must hold")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextSegment:
+class TextSegment(NamedTuple):
     text: str  # without markup, and without the white space round it
     origin: Origin  # where its characters were sent
     received_ns: int  # when the text that completed it arrived
@@ -225,8 +225,7 @@ class Segmenter:
             pause_s = max(pause_s, self._pauses.popleft()[1])
         self._begin = self._scanned = end
         self._cut_count += 1
-        received_ns = self._received_ns or now_ns
-        taken.append(TextSegment(text=text, origin=origin, received_ns=received_ns, cut_ns=now_ns, pause_s=pause_s))
+        taken.append(TextSegment(text, origin, self._received_ns or now_ns, now_ns, pause_s))
 
     def _complete_end(self, final: bool) -> int | None:
         """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""

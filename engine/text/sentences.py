@@ -20,12 +20,13 @@ RUN = 30  # marks that are looked at together, and white space or letters behind
 _NEARBY = 64  # characters before or behind a mark that tell what it is
 
 MARK = re.compile(
-    rf"(?P<wide_stop>[.!?…]{{0,{RUN}}}[{_STOPS}][{_STOPS}.!?…]{{0,{RUN}}}[{_CLOSERS}]{{0,{RUN}}})"
+    rf"(?=[.!?…\u037e\n,;:،؛—–{_STOPS}{_WIDE_COMMAS}-])"  # most characters are none
+    rf"(?:(?P<wide_stop>[.!?…]{{0,{RUN}}}[{_STOPS}][{_STOPS}.!?…]{{0,{RUN}}}[{_CLOSERS}]{{0,{RUN}}})"
     rf"|(?P<stop>[.!?…\u037e]{{1,{RUN}}}[{_CLOSERS}]{{0,{RUN}}})"
     r"|(?P<line>\n)"
     rf"|(?P<comma>[,;:،؛][{_CLOSERS}]{{0,{RUN}}})"
     rf"|(?P<wide_comma>[{_WIDE_COMMAS}]{{1,{RUN}}}[{_CLOSERS}]{{0,{RUN}}})"
-    rf"|(?P<long_dash>—)|(?P<dash>[-–]{{1,{RUN}}})"
+    rf"|(?P<long_dash>—)|(?P<dash>[-–]{{1,{RUN}}}))"
 )
 SENTENCE_MARKS = ("wide_stop", "stop", "line")
 
@@ -128,8 +129,8 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
         return _is_no_factorial(text, begin, mark, final)
     word = _word_before(text, begin, mark)
     before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
-    ordinal, doubtful = _ORDINAL.fullmatch(word) is not None, dots.is_doubtful(word, before)
-    if not ordinal and not _is_abbreviation(word) and not doubtful:
+    ordinal, abbreviation = _ORDINAL.fullmatch(word) is not None, _is_abbreviation(word)
+    if not (ordinal or abbreviation or dots.is_doubtful(word, before)):
         return True
     following = text[end : end + _NEARBY]
     if _PARAGRAPH.match(following):
@@ -139,7 +140,7 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
         return True if len(following) == _NEARBY else (False if final else None)
     if ordinal:
         return not rest[0].islower()
-    if not _is_abbreviation(word):
+    if not abbreviation:
         if not final and len(following) < _NEARBY and not dots.may_decide(word, before, rest):
             return None
         if dots.goes_on(word, before, rest):
@@ -202,7 +203,7 @@ def _is_abbreviation(word: str) -> bool:
     small = word.lower()
     if small in _ABBREVIATIONS:
         return small not in _WITH_A_CAPITAL or word[:1].isupper()
-    return _INITIALS.fullmatch(word) is not None
+    return word[1:2] in (".", "") and _INITIALS.fullmatch(word) is not None
 
 
 def _is_glued(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:

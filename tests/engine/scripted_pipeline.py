@@ -44,13 +44,15 @@ NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slot
 class Caller:
     """One utterance as the service would drive it; releases audio as it arrives unless told not to."""
 
-    def __init__(self, scheduler: Scheduler, name: str, reads: bool = True, style: Style = PLAIN) -> None:
+    def __init__(
+        self, scheduler: Scheduler, name: str, reads: bool = True, style: Style = PLAIN, caller: str = ""
+    ) -> None:
         self.name, self.scheduler, self.reads = name, scheduler, reads
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.left = threading.Event()
         accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
         running = RunningUtterance(
-            request=Utterance(id=name),
+            request=Utterance(id=name, caller=caller),
             accepted=accepted,
             sink=self.arrived.put,
             trace=UtteranceTrace(""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.messages import CodeBlocks, TextFormat, Utterance
 from engine.text.markup.cursor import Cursor
@@ -46,8 +47,7 @@ class Style:
 Rule = Callable[[Cursor, Style], bool | None]
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """What a rule may look at: its limit from the cursor on. All that it says follows from this text."""
 
     text: str  # indices are those of the cursor's text
