@@ -7,6 +7,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 REFERENCE := .venv-reference
 PEERS := .venv-peers
 STUBS := gapless/tts/v1
+ENGINE_STUBS := gapless/engine/v1
 RIVA := service/riva/protos
 RESUME := service/rpc/resume_token
 BASELINE := proto/baseline.binpb
@@ -52,6 +53,7 @@ check: $(VENV)/.dev tests/node/node_modules/.ready  ## check style, format, type
 	$(BUF) lint
 	$(BUF) breaking --against $(BASELINE)
 	$(MAKE) stubs STUBS_OUT=out/stubs && diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(STUBS) $(STUBS)
+	diff -r -x __pycache__ -x __init__.py -x py.typed out/stubs/$(ENGINE_STUBS) $(ENGINE_STUBS)
 	cmp out/stubs/$(RIVA)/riva.binpb $(RIVA)/riva.binpb
 	cmp out/stubs/$(RESUME)_pb2.py $(RESUME)_pb2.py && cmp out/stubs/$(RESUME)_pb2.pyi $(RESUME)_pb2.pyi
 
@@ -59,7 +61,7 @@ stubs: STUBS_OUT ?= .
 stubs: $(VENV)/.dev  ## generate the Python stubs from proto/ and of resume tokens, and the description of NVIDIA Riva's messages
 	mkdir -p $(STUBS_OUT)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=$(STUBS_OUT) --pyi_out=$(STUBS_OUT) \
-	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto
+	  --grpc_python_out=$(STUBS_OUT) $(STUBS)/tts.proto $(ENGINE_STUBS)/engine.proto
 	mkdir -p $(STUBS_OUT)/$(RIVA)
 	$(BIN)/python -m grpc_tools.protoc -I $(RIVA) --include_imports \
 	  --descriptor_set_out=$(STUBS_OUT)/$(RIVA)/riva.binpb riva/proto/riva_tts.proto

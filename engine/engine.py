@@ -195,6 +195,12 @@ class LocalEngine:
     def delete_voice(self, name: str) -> None:
         self._prepared.drop(self._library.remove(name))
 
+    def voice_file(self, name: str) -> bytes:
+        return self._library.content(name)
+
+    def add_voice_file(self, name: str, content: bytes) -> None:
+        self._library.add_content(name, content)
+
     def stats(self) -> EngineStats:
         return replace(self._scheduler.stats(), device_bytes=self._device.held_bytes())
 

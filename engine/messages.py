@@ -338,6 +338,16 @@ class Engine(Protocol):
         """Utterances that speak with it go on. Raises UnknownVoice, Unsupported (a voice of the model itself)."""
         ...
 
+    def voice_file(self, name: str) -> bytes:
+        """A created voice as it is stored, for another engine. Raises UnknownVoice, Unsupported, StorageError."""
+        ...
+
+    def add_voice_file(self, name: str, content: bytes) -> None:
+        """Stores what another engine with the same model gave as `voice_file`.
+
+        Raises VoiceExists, ModelError (not a voice, or not for this model), StorageError, Unsupported."""
+        ...
+
     def stats(self) -> EngineStats: ...
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:

@@ -58,17 +58,17 @@ class Server:
         )
         self._border = Border(limits, loaded=False)
         interceptors = [self._border, *self._access.interceptors()]
-        self._server = ServerGroup(_options(config), interceptors, how_many(config.address))
+        self._server = ServerGroup(transport_options(config), interceptors, how_many(config.address))
         self._health = health.aio.HealthServicer()
         health_alone = [Border(limits, loaded=True)]
-        self._probes = ServerGroup(_options(config), health_alone, 1)
+        self._probes = ServerGroup(transport_options(config), health_alone, 1)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None
         self._handler: TextToSpeechHandler | None = None
         self.health_port = 0
-        self.port = _bound(partial(self._server.add_port, self._access.add_port), config.address)
+        self.port = bound(partial(self._server.add_port, self._access.add_port), config.address)
         if config.health_address:
-            self.health_port = _bound(partial(self._probes.add_port, in_plain_text), config.health_address)
+            self.health_port = bound(partial(self._probes.add_port, in_plain_text), config.health_address)
 
     async def open(self) -> None:
         """Answers that there is no engine yet: health says UNKNOWN, all other calls are refused with LOADING."""
@@ -132,7 +132,7 @@ class Server:
             self._handler.close()
 
 
-def _bound(add_port: Callable[[str], int], address: str) -> int:
+def bound(add_port: Callable[[str], int], address: str) -> int:
     """Binds `address`. Raises AddressError."""
     folder = Path(address.removeprefix("unix:")).absolute().parent
     if address.startswith("unix:") and not folder.is_dir():
@@ -143,7 +143,7 @@ def _bound(add_port: Callable[[str], int], address: str) -> int:
         raise AddressError(f"cannot listen on {address}: not a local address, or the port is in use") from None
 
 
-def _options(config: ServiceConfig) -> list[tuple[str, int]]:
+def transport_options(config: ServiceConfig) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", config.max_message_bytes),
         # More than are taken, so that the next one is told so; but not so many that refused ones could pile up.

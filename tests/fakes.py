@@ -8,6 +8,7 @@ on a thread of its own; every voice is a `Script` that says how fast it speaks a
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import threading
@@ -364,6 +365,19 @@ class ScriptedEngine:
             raise Unsupported(f"voice {name!r} is part of the model")
         del self._scripts[name]
         self.deleted.append(name)
+
+    def voice_file(self, name: str) -> bytes:
+        if name not in self._scripts:
+            raise UnknownVoice(name, sorted(self._scripts), "name")
+        if name in self._own:
+            raise Unsupported(f"voice {name!r} is part of the model: every engine has it")
+        return json.dumps([self._descriptions[name], self._owners[name]]).encode()
+
+    def add_voice_file(self, name: str, content: bytes) -> None:
+        if name in self._scripts:
+            raise VoiceExists(name)
+        self._descriptions[name], self._owners[name] = json.loads(content)
+        self._scripts[name] = Script()
 
     def stats(self) -> EngineStats:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ class Library:
     def __init__(self, own: Mapping[str, Conditionals], config: ModelConfig, directory: Path | None = None) -> None:
         """Reads the stored voices of this model's family; what it cannot read or use is logged and left alone."""
         self._own = dict(own)
-        self._family = config.family
+        self._config, self._family = config, config.family
         self._directory = None if directory is None else directory / config.family
         self.takes_voices = self._directory is not None and _can_write(self._directory)
         if self._directory is not None and not self.takes_voices:
@@ -83,6 +84,25 @@ class Library:
             raise StorageError(f"voice {voice.name!r} cannot be stored: {error}") from error
         with self._lock:
             self._created[voice.name] = voice
+
+    def content(self, name: str) -> bytes:
+        """The file of a created voice. Raises UnknownVoice, StorageError, Unsupported for a voice of the model."""
+        self.get(name, "name")
+        if self.is_own(name) or self._directory is None:
+            raise Unsupported(f"voice {name!r} is part of the model: every engine has it")
+        try:
+            return (self._directory / f"{name}.safetensors").read_bytes()
+        except OSError as error:
+            raise StorageError(f"voice {name!r} cannot be read: {error}") from error
+
+    def add_content(self, name: str, content: bytes) -> None:
+        """Adds a voice that `content` of another library gave. Raises as `add`, and ModelError for what is none."""
+        with tempfile.TemporaryDirectory(prefix="gapless-voice-") as folder:
+            path = Path(folder) / f"{name}.safetensors"
+            path.write_bytes(content)
+            voice = files.read(path, self._family)
+            files.check_fits(voice, self._config, path)
+        self.add(voice)
 
     def remove(self, name: str) -> Conditionals:
         """Raises UnknownVoice, StorageError, Unsupported for a voice of the model itself."""

@@ -64,6 +64,12 @@ class InProcess:
     async def delete_voice(self, name: str) -> None:
         await asyncio.to_thread(self._engine.delete_voice, name)
 
+    async def voice_file(self, name: str) -> bytes:
+        return await asyncio.to_thread(self._engine.voice_file, name)
+
+    async def add_voice_file(self, name: str, content: bytes) -> None:
+        await asyncio.to_thread(self._engine.add_voice_file, name, content)
+
     async def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
         return self._engine.submit(utterance, on_this_loop(sink))
 

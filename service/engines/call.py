@@ -1,0 +1,144 @@
+"""One utterance on one engine server: a stream in both directions, a task for each.
+
+What goes to the engine waits in order; releases and playback reports are merged meanwhile, so that what waits is
+bounded by the text and the flushes of an utterance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from engine.messages import Accepted, Event, Failed, Finished, Playback, Usage, Utterance
+from gapless.engine.v1 import engine_pb2 as pb
+from service.engines import wire
+from service.engines.errors import Lost
+
+Hear = Callable[["Call", Event], None]
+Lose = Callable[["Call", str], None]
+
+
+class Call:
+    """`hear` is told every event but `Accepted`; `lose` once, if an accepted call ends without its last event."""
+
+    def __init__(self, stream: Any, utterance: Utterance, clock_offset_ns: int, hear: Hear, lose: Lose) -> None:
+        self._call = stream
+        self._clock_offset_ns = clock_offset_ns
+        self._hear, self._lose = hear, lose
+        loop = asyncio.get_running_loop()
+        self._accepted: asyncio.Future[Accepted] = loop.create_future()
+        self._cancelled: asyncio.Future[Usage | None] = loop.create_future()
+        self._waiting = deque([pb.SpeakRequest(submit=wire.write(utterance, pb.Utterance))])
+        self._released = 0
+        self._playback: Playback | None = None
+        self._something = asyncio.Event()
+        self._something.set()
+        self._ended = False
+        self.ended = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._read(), name="engine-read")]
+        self._tasks.append(asyncio.create_task(self._write(), name="engine-write"))
+
+    async def accepted(self) -> Accepted:
+        """Raises what the engine refuses it with, or Lost. Cancelled, it ends the call."""
+        try:
+            return await self._accepted
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+
+    def send(self, request: pb.SpeakRequest) -> None:
+        self._waiting.append(request)
+        self._something.set()
+
+    def release(self, num_samples: int) -> None:
+        self._released += num_samples
+        self._something.set()
+
+    def playback(self, playback: Playback) -> None:
+        self._playback = playback
+        self._something.set()
+
+    async def cancel(self) -> Usage | None:
+        """What was done for it; None where it had ended, or the engine is lost."""
+        if self._ended:
+            return None
+        self.send(pb.SpeakRequest(cancel=True))
+        return await self._cancelled
+
+    def drop(self) -> None:
+        """Ends it, and tells nobody. Idempotent."""
+        self._end()
+
+    def lost(self, why: str) -> None:
+        """Its engine does not answer any more."""
+        if not self._ended:
+            was_accepted = self._accepted.done()
+            self.drop()
+            if was_accepted:
+                self._lose(self, why)
+
+    def _end(self) -> None:
+        self._ended = True
+        self._call.cancel()
+        if not self._accepted.done():
+            self._accepted.set_exception(Lost("the call has ended"))
+            self._accepted.exception()  # told to whoever waits, if anybody does
+        if not self._cancelled.done():
+            self._cancelled.set_result(None)
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self.ended.set()
+
+    async def _read(self) -> None:
+        try:
+            while not self._ended and isinstance(response := await self._call.read(), pb.SpeakResponse):
+                self._take(response)
+            why = "the stream ended"
+        except grpc.aio.AioRpcError as error:
+            why = f"{error.code().name}: {error.details()}"
+        except asyncio.CancelledError:
+            why = "the connection was closed"
+        self.lost(why)
+
+    def _take(self, response: pb.SpeakResponse) -> None:
+        event = wire.read_event(response, self._clock_offset_ns)
+        match event:
+            case Accepted():
+                self._accepted.set_result(event)
+            case Usage():
+                self._cancelled.set_result(event)
+                self._end()
+            case Failed(error=error) if not self._accepted.done():
+                self._accepted.set_exception(error)
+                self._end()
+            case Finished() | Failed():
+                self._end()
+                self._hear(self, event)
+            case _:
+                self._hear(self, event)
+
+    async def _write(self) -> None:
+        try:
+            while not self._ended:
+                await self._something.wait()
+                self._something.clear()
+                while (request := self._next()) is not None:
+                    await self._call.write(request)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return  # the reader knows why
+
+    def _next(self) -> pb.SpeakRequest | None:
+        if self._waiting:
+            return self._waiting.popleft()
+        if self._playback is not None:
+            playback, self._playback = self._playback, None
+            return pb.SpeakRequest(playback=wire.write(playback, pb.Playback))
+        if self._released:
+            released, self._released = self._released, 0
+            return pb.SpeakRequest(release=released)
+        return None

@@ -1,0 +1,48 @@
+"""Channels to engine servers: TLS and a token where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from service.access.errors import AccessError
+from service.access.guard import HEADER
+
+MAX_MESSAGE_BYTES = 64 << 20  # a recording, or a stored voice
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.use_local_subchannel_pool", 1),  # a new channel is a new connection
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dial:
+    """How engine servers are called: in plain text, unless there is an authority that signs their certificates."""
+
+    root_certificates: bytes | None = None
+    token: str = field(default="", repr=False)
+
+    @staticmethod
+    def of(tls_ca: Path | None, token_file: Path | None) -> Dial:
+        """Reads the files. Raises AccessError."""
+        try:
+            roots = None if tls_ca is None else tls_ca.read_bytes()
+            token = "" if token_file is None else token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise AccessError(f"{error.filename} cannot be read: {error.strerror}") from None
+        return Dial(root_certificates=roots, token=token)
+
+    def channel(self, address: str) -> grpc.aio.Channel:
+        if self.root_certificates is None:
+            return grpc.aio.insecure_channel(address, _OPTIONS)
+        return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(self.root_certificates), _OPTIONS)
+
+    @property
+    def metadata(self) -> Sequence[tuple[str, str]]:
+        """Of every call."""
+        return ((HEADER, f"Bearer {self.token}"),) if self.token else ()

@@ -1,0 +1,15 @@
+"""What a gateway raises where its engines cannot be had."""
+
+from __future__ import annotations
+
+from engine.errors import GaplessError
+
+
+class NoEngine(GaplessError):
+    """No engine can be reached that could speak this now. `retry_after_s`: how soon it is worth asking again."""
+
+    retry_after_s = 2.0
+
+
+class Lost(Exception):
+    """An engine server does not answer any more; never leaves this room."""

@@ -1,0 +1,311 @@
+"""Many engine servers as one engine: places an utterance, and moves it when its engine is lost.
+
+A new utterance goes where most places are free, then to whoever holds its voice; a refusal tries the next. Places
+of one engine, or so many as `spare` says, stay free of new utterances, for those that have to move. An utterance is
+moved at most twice because of a fault, and waits a while for an engine that takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields, replace
+
+from opentelemetry import trace
+from opentelemetry.trace import Tracer
+
+from engine.errors import EngineClosed, GaplessError, Overloaded, UnknownVoice
+from engine.messages import (
+    Accepted,
+    CreatedVoice,
+    EngineInfo,
+    EngineStats,
+    NewVoice,
+    Playback,
+    Sink,
+    Usage,
+    Utterance,
+    VoiceInfo,
+    total,
+)
+from service.engines.dial import Dial
+from service.engines.errors import Lost, NoEngine
+from service.engines.placed import Placed
+from service.engines.remote import Remote, State, Unfit
+from service.engines.shared_voices import SharedVoices
+from service.observability.tracing import parent_context
+
+Addresses = Callable[[], Awaitable[Sequence[str]]]
+"""Where engine servers are, now. Asked again and again; whoever manages engines implements it."""
+
+MAX_MOVES = 2  # because of faults; those that a drain asks for do not count
+MOVE_WITHIN_S = 20.0  # an engine of this machine is back after some seconds
+ASK_EVERY_S = 1.0
+RETRY_AFTER_S = 1.0
+_LOOK_AGAIN_S = 0.5
+_LIKE = ("model", "variant", "form", "languages", "sample_rate", "default_voice", "has_alignment", "is_deterministic")
+
+_log = logging.getLogger(__name__)
+
+
+class Pool:
+    """Implements `service.engines.engine.AsyncEngine`. Made inside a running event loop."""
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        *,
+        dial: Dial | None = None,
+        version: str = "",
+        spare: float = 1.0,
+        move_within_s: float = MOVE_WITHIN_S,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self._addresses, self._dial, self._version = addresses, dial or Dial(), version
+        self._spare, self._move_within_s = spare, move_within_s
+        self._tracer = tracer or trace.NoOpTracer()
+        self._voices = SharedVoices(self._serving)
+        self.engines: dict[str, Remote] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}  # by address
+        self._placed: dict[str, Placed] = {}  # by utterance
+        self._info: EngineInfo | None = None
+        self._done: dict[str, Usage] = {}  # by process, those that are gone included
+        self._change = asyncio.Event()
+        self._tells: list[Callable[[bool], None]] = []
+        self._served = False
+        self.moves = 0
+        self._finding = asyncio.create_task(self._find(), name="find-engines")
+
+    # ------------------------------------------------------------------------------------------------------ engines
+
+    async def ready(self) -> None:
+        """Returns when an engine serves."""
+        while not self._serving():
+            await self._changed()
+
+    async def _changed(self) -> None:
+        change = self._change
+        await change.wait()
+
+    def _serving(self) -> list[Remote]:
+        return [engine for engine in self.engines.values() if engine.serves]
+
+    async def _find(self) -> None:
+        while True:
+            try:
+                found = set(await self._addresses())
+            except OSError as error:
+                _log.warning("engines cannot be looked up: %s", error)
+                found = set(self.engines)
+            for address in found - self.engines.keys():
+                engine = Remote(address, self._dial, self._join, self._on_change)
+                self.engines[address] = engine
+                self._running[address] = asyncio.create_task(engine.run(), name=f"engine-{address}")
+            for address in self.engines.keys() - found:
+                if self.engines[address].state not in (State.SERVING, State.DRAINING):
+                    self._running.pop(address).cancel()
+                    del self.engines[address]
+            await asyncio.sleep(ASK_EVERY_S)
+
+    async def _join(self, engine: Remote) -> None:
+        assert engine.info is not None
+        if self._version and engine.version != self._version:
+            raise Unfit(f"it is of version {engine.version}; this gateway is of {self._version}")
+        if self._info is None:
+            self._info = engine.info
+        for name in _LIKE:
+            ours, theirs = getattr(self._info, name), getattr(engine.info, name)
+            if ours != theirs:
+                raise Unfit(f"its {name} is {theirs!r}; that of the others is {ours!r}")
+        await self._voices.bring_in_line(engine)
+
+    def _on_change(self) -> None:
+        serves = bool(self._serving())
+        if serves is not self._served:
+            self._served = serves
+            for tell in self._tells:
+                tell(serves)
+        change, self._change = self._change, asyncio.Event()
+        change.set()
+
+    def on_serving(self, tell: Callable[[bool], None]) -> None:
+        self._tells.append(tell)
+        tell(bool(self._serving()))
+
+    # --------------------------------------------------------------------------------------------------- what is known
+
+    def info(self) -> EngineInfo:
+        if self._info is None:
+            raise NoEngine("no engine has been reached yet")
+        return replace(self._info, max_utterances=max(1, self.stats().places))
+
+    def voices(self) -> Sequence[VoiceInfo]:
+        return [voice for _, voice in sorted(self._voices.all().items())]
+
+    def stats(self) -> EngineStats:
+        engines = list(self.engines.values())
+        for engine in engines:
+            if engine.instance:
+                self._done[engine.instance] = max(engine.stats.done, self._done_by(engine), key=lambda one: one.samples)
+        sums = {
+            one.name: sum(getattr(engine.stats, one.name) for engine in engines)
+            for one in fields(EngineStats)
+            if one.name not in ("done", "places", "places_reason")
+        }
+        serving = [engine for engine in engines if engine.serves]
+        spare = self._spare_places(serving)
+        reason = f"{len(serving)} of {len(engines)} engines serve; {spare} places are kept for utterances that move"
+        places = sum(engine.stats.places for engine in serving) - spare
+        return EngineStats(**sums, done=total(list(self._done.values())), places=max(0, places), places_reason=reason)
+
+    def _done_by(self, engine: Remote) -> Usage:
+        return self._done.get(engine.instance, Usage())
+
+    def _spare_places(self, serving: Sequence[Remote]) -> int:
+        """None where there is one engine: nobody could move."""
+        if len(serving) < 2:
+            return 0
+        return round(self._spare * max(engine.stats.places for engine in serving))
+
+    # ------------------------------------------------------------------------------------------------------- voices
+
+    async def create_voice(self, voice: NewVoice) -> CreatedVoice:
+        making = asyncio.create_task(self._voices.create(voice))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.cancel()
+            raise
+
+    async def delete_voice(self, name: str) -> None:
+        await self._voices.delete(name)
+
+    # ---------------------------------------------------------------------------------------------------- utterances
+
+    async def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
+        serving = self._serving()
+        if len(serving) > 1 and sum(engine.free for engine in serving) <= self._spare_places(serving):
+            raise Overloaded("all places but those for utterances that move are taken", RETRY_AFTER_S)
+        seed = secrets.randbits(63) if utterance.seed is None else utterance.seed
+        aligned = utterance.want_alignment and self.info().has_alignment
+        placed = Placed(replace(utterance, seed=seed, want_alignment=aligned), sink, self._lost, self._ended)
+        accepted = await self._place(placed)
+        self._placed[utterance.id] = placed
+        return accepted
+
+    async def _place(self, placed: Placed) -> Accepted:
+        """Raises what the engines refuse it with, or NoEngine."""
+        refusals: list[Overloaded] = []
+        for engine in self._in_order(placed.record.utterance.voice):
+            try:
+                return await placed.begin(engine)
+            except Overloaded as refusal:
+                refusals.append(refusal)
+            except (Lost, EngineClosed) as error:
+                _log.info("utterance %s: %s", placed.record.utterance.id, error)
+        if refusals:
+            raise min(refusals, key=lambda refusal: refusal.retry_after_s)
+        raise NoEngine("no engine can be reached that could speak this now")
+
+    def _in_order(self, voice: str) -> list[Remote]:
+        """Those that may speak with the voice, the best one first. Raises UnknownVoice."""
+        serving = self._serving()
+        wanted = voice or (self._info.default_voice if self._info else "")
+        able = [engine for engine in serving if wanted in engine.voices]
+        if serving and not able:
+            raise UnknownVoice(wanted, sorted(self._voices.all()))
+
+        def worth(engine: Remote) -> tuple[int, bool]:
+            return engine.free, engine.voices[wanted].bytes_held > 0
+
+        return sorted(able, key=worth, reverse=True)
+
+    def _lost(self, placed: Placed, why: str, is_planned: bool) -> None:
+        self.moves += 1
+        record, gone = placed.record, placed.engine.address if placed.engine else ""
+        record.moves += 1
+        placed.faults += not is_planned
+        placed.leave()
+        if placed.faults > MAX_MOVES:
+            placed.fail(NoEngine(f"the utterance was moved {MAX_MOVES} times, and the engine was lost again"))
+            return
+        attributes: dict[str, str | int] = {
+            "tts.engine.lost": gone,
+            "tts.move.reason": why,
+            "tts.move.samples": record.handed,
+        }
+        parent = parent_context({}, {"traceparent": record.utterance.traceparent})
+        if placed.move_span is None:
+            placed.move_span = self._tracer.start_span("engine.move", parent, attributes=attributes)
+        _log.warning("utterance %s: moved at sample %d: %s", record.utterance.id, record.handed, why)
+        placed.moving = asyncio.create_task(self._move(placed), name=f"move-{record.utterance.id}")
+
+    async def _move(self, placed: Placed) -> None:
+        try:
+            async with asyncio.timeout(self._move_within_s):
+                await self._place_again(placed)
+        except TimeoutError:
+            placed.fail(NoEngine(f"no engine went on with the utterance within {self._move_within_s:g} s"))
+        except GaplessError as error:
+            placed.fail(error)
+
+    async def _place_again(self, placed: Placed) -> None:
+        while True:
+            try:
+                await self._place(placed)
+                return
+            except (NoEngine, UnknownVoice):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed(), _LOOK_AGAIN_S)
+            except Overloaded as refusal:
+                await asyncio.sleep(min(0.1, refusal.retry_after_s))
+
+    def _ended(self, placed: Placed) -> None:
+        self._placed.pop(placed.record.utterance.id, None)
+
+    # Each does nothing for an utterance that has ended.
+
+    def push_text(self, utterance_id: str, text: str) -> None:
+        if placed := self._placed.get(utterance_id):
+            placed.send(placed.record.text(text))
+
+    def flush(self, utterance_id: str, flush_id: int) -> None:
+        if placed := self._placed.get(utterance_id):
+            placed.send(placed.record.flush(flush_id))
+
+    def end_input(self, utterance_id: str) -> None:
+        if placed := self._placed.get(utterance_id):
+            placed.send(placed.record.end_input())
+
+    def release(self, utterance_id: str, num_samples: int) -> None:
+        if placed := self._placed.get(utterance_id):
+            placed.release(num_samples)
+
+    def playback(self, utterance_id: str, playback: Playback) -> None:
+        if placed := self._placed.get(utterance_id):
+            placed.playback(playback)
+
+    async def cancel(self, utterance_id: str) -> Usage | None:
+        placed = self._placed.pop(utterance_id, None)
+        if placed is None:
+            return None
+        try:
+            return await placed.cancel()
+        finally:
+            placed.drop()
+
+    def drop(self, utterance_id: str) -> None:
+        if placed := self._placed.pop(utterance_id, None):
+            placed.drop()
+
+    async def close(self) -> None:
+        """Drops what runs and leaves the engines."""
+        for placed in list(self._placed.values()):
+            placed.drop()
+        tasks = [self._finding, *self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,126 @@
+"""What a gateway remembers of an utterance, so that another engine can go on with it from the very sample.
+
+In: what came from the client, to be said again. Out: what was already handed on, to be left out when it comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from engine.errors import UtteranceFailed
+from engine.messages import Aligned, AudioChunk, Event, FlushDone, Place, Playback, Resume, Utterance, Warned, Word
+from gapless.engine.v1 import engine_pb2 as pb
+
+
+@dataclass
+class Record:
+    """`utterance` has its seed. Engines know flushes by their number, because a client may use an id twice."""
+
+    utterance: Utterance
+    inputs: list[pb.SpeakRequest] = field(default_factory=list)  # text, flushes and the end, in order
+    playback: Playback | None = None  # the last report
+    handed: int = 0  # samples
+    released: int = 0
+    owed: int = 0  # samples that an engine which is gone had handed on, and nobody has released yet
+    moves: int = 0
+    _chunks: int = 0
+    _orders: int = 0
+    _flush_ids: dict[int, int] = field(default_factory=dict)  # by number, of those that wait
+    _flushes: int = 0
+    _flushes_done: int = 0
+    _place: Place = field(default_factory=Place)  # behind the last chunk
+    _unaligned: Place | None = None  # the beginning of a segment whose words have not come yet
+    _last_word: tuple[int, int] = (-1, -1)
+    _warnings: set[Warned] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if self.utterance.resume:
+            self._place = self.utterance.resume.place
+
+    # ---------------------------------------------------------------------------------------------------- to an engine
+
+    def text(self, text: str) -> pb.SpeakRequest:
+        return self._keep(pb.SpeakRequest(text=text))
+
+    def flush(self, flush_id: int) -> pb.SpeakRequest:
+        """One directly behind another that was spoken takes its place: what is kept is bounded by the text."""
+        last = self.inputs[-1] if self.inputs else pb.SpeakRequest()
+        if last.WhichOneof("event") == "flush" and last.flush < self._flushes_done:
+            self.inputs.pop()
+        number, self._flushes = self._flushes, self._flushes + 1
+        self._flush_ids[number] = flush_id
+        return self._keep(pb.SpeakRequest(flush=number))
+
+    def end_input(self) -> pb.SpeakRequest:
+        return self._keep(pb.SpeakRequest(end_of_input=True))
+
+    def _keep(self, request: pb.SpeakRequest) -> pb.SpeakRequest:
+        self.inputs.append(request)
+        return request
+
+    def release(self, num_samples: int) -> int:
+        """How many of them concern the engine that speaks now."""
+        self.released += num_samples
+        of_others = min(self.owed, num_samples)
+        self.owed -= of_others
+        return num_samples - of_others
+
+    def order(self) -> Utterance:
+        """For the next engine. Each has an id of its own: the one that is gone may come back with the last one."""
+        self.owed = self.handed - self.released
+        name = f"{self.utterance.id}.{self._orders}" if self._orders else self.utterance.id
+        self._orders += 1
+        return replace(self.utterance, id=name, resume=self._resume, want_tokens=True)
+
+    @property
+    def _resume(self) -> Resume | None:
+        if not self.handed:
+            return self.utterance.resume
+        return Resume(place=self._unaligned or self._place, from_sample=self._first_sample + self.handed)
+
+    @property
+    def _first_sample(self) -> int:
+        return self.utterance.resume.from_sample if self.utterance.resume else 0
+
+    # -------------------------------------------------------------------------------------------------- from an engine
+
+    def new(self, event: Event) -> Iterator[Event]:
+        """What of it was not handed on yet. Raises UtteranceFailed where samples are missing."""
+        match event:
+            case AudioChunk():
+                yield from self._new_audio(event)
+            case FlushDone(flush_id=number):
+                if number in self._flush_ids:
+                    self._flushes_done = number + 1
+                    yield replace(event, flush_id=self._flush_ids.pop(number))
+            case Aligned(words=words):
+                self._unaligned = None
+                if fresh := tuple(word for word in words if _order(word) > self._last_word):
+                    self._last_word = _order(fresh[-1])
+                    yield Aligned(words=fresh)
+            case Warned():
+                if not self.moves or event not in self._warnings:
+                    self._warnings.add(event)
+                    yield event
+            case _:
+                yield event
+
+    def _new_audio(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
+        wanted = self._first_sample + self.handed
+        if chunk.first_sample > wanted:
+            missing = chunk.first_sample - wanted
+            raise UtteranceFailed(f"an engine left out {missing} samples at {wanted}")
+        samples = chunk.samples[wanted - chunk.first_sample :]
+        if self.utterance.want_alignment and self._unaligned is None:
+            self._unaligned = self._place
+        if chunk.place is not None:
+            self._place = chunk.place
+        if len(samples):
+            self.handed += len(samples)
+            seq, self._chunks = self._chunks, self._chunks + 1
+            yield replace(chunk, seq=seq, first_sample=wanted, samples=samples)
+
+
+def _order(word: Word) -> tuple[int, int]:
+    return word.start_sample, word.text_begin

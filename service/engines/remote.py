@@ -1,0 +1,215 @@
+"""One engine server, seen from a gateway: a connection that is made again and again, its heartbeat, its calls.
+
+    connecting -> joining (voices are brought in line) -> serving -> lost -> connecting ...
+
+A connection is lost when a stream of it breaks, or after 300 ms without a heartbeat; then all its calls are lost, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any
+
+import grpc
+
+from engine.clock import now_ns
+from engine.errors import GaplessError
+from engine.messages import EngineInfo, EngineStats, Utterance, VoiceInfo
+from gapless.engine.v1 import engine_pb2 as pb
+from gapless.engine.v1 import engine_pb2_grpc
+from service.engines import wire
+from service.engines.call import Call, Hear, Lose
+from service.engines.dial import Dial
+from service.engines.errors import Lost
+
+SILENCE_S = 0.3  # without a heartbeat: three of them are missing
+_TICK_S = 0.05  # silence counts in these, so that a loop of ours that stood still does not count as silence of others
+ANSWER_S = 2.0  # for a call that takes no work
+VOICE_S = 60.0  # for one that clones, stores or fetches a voice
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0  # between attempts to connect
+_PROBES = 5
+_NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slots_in_use=0)
+
+_log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    CONNECTING = "connecting"
+    JOINING = "joining"  # it gets the voices that it lacks
+    SERVING = "serving"
+    DRAINING = "draining"
+    UNFIT = "unfit"  # another model or version
+
+
+class Unfit(Exception):
+    """The engine cannot stand in for the others; the message says why."""
+
+
+class Remote:
+    """`join` is awaited with a new connection before it serves; it raises Unfit. `changed` is called when it serves, or
+    does not any more."""
+
+    def __init__(
+        self,
+        address: str,
+        dial: Dial,
+        join: Callable[[Remote], Awaitable[None]],
+        changed: Callable[[], None],
+    ) -> None:
+        self.address = address
+        self.state, self.reason = State.CONNECTING, ""
+        self.info: EngineInfo | None = None
+        self.version = self.instance = ""
+        self.stats = _NOTHING
+        self.voices: dict[str, VoiceInfo] = {}
+        self.calls: set[Call] = set()
+        self.losses = 0
+        self._dial, self._join, self._changed = dial, join, changed
+        self._stub: Any = None
+        self._clock_offset_ns = 0
+        self._digest = ""
+        self._beats = 0
+        self._begun = 0  # calls since the last heartbeat, which does not know them
+
+    # ---------------------------------------------------------------------------------------------------- placement
+
+    @property
+    def serves(self) -> bool:
+        return self.state is State.SERVING
+
+    @property
+    def used(self) -> int:
+        """Places that are taken, as far as is known here."""
+        return max(self.stats.utterances + self._begun, len(self.calls))
+
+    @property
+    def free(self) -> int:
+        return self.stats.places - self.used
+
+    def call(self, utterance: Utterance, hear: Hear, lose: Lose) -> Call:
+        """Opens an utterance; `Call.accepted` tells whether it runs. Raises Lost."""
+        if self._stub is None:
+            raise Lost(f"{self.address} is not connected")
+
+        def heard(call: Call, event: Any) -> None:
+            self.calls.discard(call) if call.ended.is_set() else None
+            hear(call, event)
+
+        def lost(call: Call, why: str) -> None:
+            self.calls.discard(call)
+            lose(call, f"{self.address}: {why}")
+
+        call = Call(self._stub.Speak(metadata=self._dial.metadata), utterance, self._clock_offset_ns, heard, lost)
+        self.calls.add(call)
+        self._begun += 1
+        return call
+
+    def left(self, call: Call) -> None:
+        """The call was dropped, refused or cancelled."""
+        self.calls.discard(call)
+
+    async def ask(self, method: str, request: Any, limit_s: float = ANSWER_S) -> Any:
+        """One answer. Raises what it says, or Lost."""
+        try:
+            answer = await getattr(self._stub, method)(request, timeout=limit_s, metadata=self._dial.metadata)
+        except grpc.aio.AioRpcError as error:
+            raise Lost(f"{self.address}: {method}: {error.code().name}: {error.details()}") from None
+        if "error" in answer.DESCRIPTOR.fields_by_name:
+            wire.check(answer)
+        return answer
+
+    async def list_voices(self) -> None:
+        answer = await self.ask("ListVoices", pb.ListVoicesRequest())
+        self.voices = {voice.name: wire.read(voice, VoiceInfo) for voice in answer.voices}
+        self._digest = answer.voices_digest
+
+    # ----------------------------------------------------------------------------------------------------- connection
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            channel = self._dial.channel(self.address)
+            self._stub = engine_pb2_grpc.EngineServiceStub(channel)
+            served = False
+            try:
+                await self._meet()
+                served = True
+                await self._watch()
+            except Unfit as error:
+                self._leave(State.UNFIT, str(error))
+            except (Lost, GaplessError) as error:
+                self._leave(State.CONNECTING, str(error))
+            finally:
+                self._stub = None
+                self._leave(self.state if self.state is State.UNFIT else State.CONNECTING, self.reason)
+                await channel.close()
+            pause_s = _FIRST_PAUSE_S if served else min(2 * pause_s, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+
+    async def _meet(self) -> None:
+        """Raises Lost, Unfit."""
+        met = await self.ask("GetInfo", pb.GetInfoRequest())
+        self.info = wire.read(met.info, EngineInfo)
+        self.version, self.instance = met.version, met.instance
+        await self._set_clock()
+        await self.list_voices()
+        self.state, self.reason = State.JOINING, ""
+        await self._join(self)
+
+    async def _set_clock(self) -> None:
+        """The offset of the probe that was answered soonest."""
+        probes = []
+        for _ in range(_PROBES):
+            sent_ns = now_ns()
+            there_ns = (await self.ask("ProbeClock", pb.ProbeClockRequest())).now_ns
+            back_ns = now_ns()
+            probes.append((back_ns - sent_ns, (sent_ns + back_ns) // 2 - there_ns))
+        self._clock_offset_ns = min(probes)[1]
+
+    async def _watch(self) -> None:
+        """Until the heart stands still: raises Lost."""
+        beating = asyncio.create_task(self._listen(), name=f"heartbeat-{self.address}")
+        try:
+            silent_ticks, seen = 0, 0
+            while not beating.done():
+                await asyncio.wait({beating}, timeout=_TICK_S)
+                silent_ticks = silent_ticks + 1 if self._beats == seen else 0
+                seen = self._beats
+                if silent_ticks * _TICK_S >= SILENCE_S:
+                    raise Lost(f"{self.address}: no heartbeat for {SILENCE_S:g} s")
+            beating.result()
+        finally:
+            beating.cancel()
+
+    async def _listen(self) -> None:
+        self._beats = 0
+        try:
+            async for beat in self._stub.Watch(pb.WatchRequest(), metadata=self._dial.metadata):
+                self._beats += 1
+                self.stats, self._begun = wire.read(beat.stats, EngineStats), 0
+                if beat.voices_digest != self._digest:
+                    await self.list_voices()
+                state = State.DRAINING if beat.draining else State.SERVING
+                if state is not self.state:
+                    self.state, self.reason = state, ""
+                    self._changed()
+        except grpc.aio.AioRpcError as error:
+            raise Lost(f"{self.address}: {error.code().name}: {error.details()}") from None
+        raise Lost(f"{self.address}: its heartbeat ended")
+
+    def _leave(self, state: State, reason: str) -> None:
+        """Its calls are lost."""
+        was, self.state, self.reason = self.state, state, reason
+        if was in (State.SERVING, State.DRAINING):
+            self.losses += 1
+            self.stats, self._begun = _NOTHING, 0
+            _log.warning("engine %s: lost: %s", self.address, reason)
+        for call in list(self.calls):
+            call.lost(reason)
+        if was is not state:
+            self._changed()

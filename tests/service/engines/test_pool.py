@@ -1,0 +1,305 @@
+"""Many engines as one: who is placed where, and what a listener hears when engines come, refuse and go."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from engine.errors import Overloaded, UnknownVoice, UtteranceFailed
+from engine.messages import NewVoice, Playback
+from service.engines.errors import NoEngine
+from tests.fakes import Script
+from tests.recordings import recording
+from tests.service.engines.servers import TEXT, Heard, Listener, Stage, check_whole, pool_over
+
+
+async def all_free(stage: Stage) -> None:
+    async with asyncio.timeout(3):
+        while any(stage.engines[address].stats().slots_in_use for address in stage.servers):
+            await asyncio.sleep(0.01)
+
+
+async def begun(listener: Listener, chunks: int = 3) -> None:
+    async with asyncio.timeout(5):
+        while len(listener.heard.chunks) < chunks:
+            await asyncio.sleep(0.001)
+
+
+async def test_an_utterance_is_spoken_as_by_an_engine_of_this_process() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        check_whole(await Listener(pool, "one").speak())
+        assert pool.moves == 0
+        await all_free(stage)
+
+
+async def test_two_engines_share_the_utterances() -> None:
+    stage = Stage()
+    one, other = await stage.add(), await stage.add()
+    async with pool_over(stage, spare=0.0) as pool:
+        for heard in await asyncio.gather(*(Listener(pool, f"{n}", voice="karl").speak() for n in range(8))):
+            check_whole(heard, voice="karl")
+        assert [len(stage.engines[address].submitted) for address in (one, other)] == [4, 4]
+
+
+@pytest.mark.parametrize("how", ["cut", "drain"])
+async def test_sixteen_listeners_hear_every_sample_once_when_an_engine_goes(how: str) -> None:
+    stage = Stage()
+    one, other = await stage.add(), await stage.add()
+    async with pool_over(stage) as pool:
+        listeners = [Listener(pool, f"{n}", voice="karl") for n in range(16)]
+        speaking = [asyncio.create_task(listener.speak()) for listener in listeners]
+        for listener in listeners:
+            await begun(listener, 1)
+        gone = {listener.name for listener in listeners if listener.name in stage.engines[one]._running}
+        await (stage.cut(one) if how == "cut" else stage.drain(one))
+        for heard in await asyncio.gather(*speaking):
+            check_whole(heard, voice="karl")
+        assert pool.moves == len(gone) > 4
+        moved = {utterance.id.partition(".")[0] for utterance in stage.engines[other].submitted if utterance.resume}
+        assert moved == gone
+        await all_free(stage)
+
+
+async def test_a_move_begins_at_the_segment_that_was_open() -> None:
+    stage = Stage()
+    one, other = await stage.add(), await stage.add()
+    async with pool_over(stage) as pool:
+        listener = Listener(pool, "one", voice="karl")
+        speaking = asyncio.create_task(listener.speak())
+        await begun(listener, 9)
+        pool.playback("one", Playback(played_samples=960))
+        speaker = one if stage.engines[one].submitted else other
+        await asyncio.sleep(0.02)
+        await stage.cut(speaker)
+        check_whole(await speaking, voice="karl")
+        (order,) = stage.engines[other if speaker == one else one].submitted
+        assert order.resume is not None
+        assert order.resume.place.segment > 0
+        assert stage.engines[other if speaker == one else one].playbacks == [Playback(played_samples=960)]
+
+
+async def test_who_reads_nothing_is_moved_with_what_he_has_not_read() -> None:
+    """Samples that the lost engine had sent are released later: the next engine must not take that for room."""
+    stage = Stage()
+    one, other = await stage.add(channel_s=1.0), await stage.add(channel_s=1.0)
+    async with pool_over(stage) as pool:
+        listener = Listener(pool, "one", release=False)
+        speaking = asyncio.create_task(listener.speak())
+        await begun(listener, 3)
+        await asyncio.sleep(0.1)
+        before = len(listener.heard.samples)
+        speaker = one if stage.engines[one].submitted else other
+        await stage.cut(speaker)
+        await asyncio.sleep(0.3)
+        engine = stage.engines[other if speaker == one else one]
+        assert 0 < len(listener.heard.samples) - before <= 24_000
+        pool.release("one", before)
+        await asyncio.sleep(0.1)
+        assert engine.stats().samples_unreleased == len(listener.heard.samples) - before
+        listener._release = True
+        pool.release("one", len(listener.heard.samples) - before)
+        check_whole(await speaking)
+
+
+async def test_an_engine_that_is_lost_again_and_again_is_not_tried_for_ever() -> None:
+    stage = Stage()
+    for _ in range(4):
+        await stage.add()
+    async with pool_over(stage) as pool:
+        listener = Listener(pool, "one", voice="stuck")
+        speaking = asyncio.create_task(listener.speak())
+        for count in (1, 2, 3):
+            async with asyncio.timeout(3):
+                while sum(len(engine.submitted) for engine in stage.engines.values()) < count:
+                    await asyncio.sleep(0.01)
+            speaker = next(a for a in stage.servers if stage.engines[a].submitted)
+            await stage.cut(speaker)
+        heard = await speaking
+        assert isinstance(heard.error, NoEngine)
+        assert pool.moves == 3
+
+
+async def test_without_any_engine_it_waits_a_while_and_then_fails() -> None:
+    stage = Stage()
+    one = await stage.add()
+    async with pool_over(stage, move_within_s=0.2) as pool:
+        listener = Listener(pool, "one", voice="stuck")
+        speaking = asyncio.create_task(listener.speak())
+        await begun(listener, 1)
+        await stage.cut(one)
+        assert isinstance((await speaking).error, NoEngine)
+        with pytest.raises(NoEngine):
+            await Listener(pool, "two").speak()
+
+
+async def test_an_engine_that_comes_back_in_time_goes_on() -> None:
+    stage = Stage()
+    one = await stage.add()
+    tells: list[bool] = []
+    async with pool_over(stage) as pool:
+        pool.on_serving(tells.append)
+        listener = Listener(pool, "one", voice="karl")
+        speaking = asyncio.create_task(listener.speak())
+        await begun(listener)
+        await stage.cut(one)
+        await stage.add()
+        check_whole(await speaking, voice="karl")
+        assert tells == [True, False, True]
+
+
+async def test_a_refusal_tries_the_next() -> None:
+    stage = Stage()
+    small, large = await stage.add(max_utterances=1), await stage.add(max_utterances=2)
+    async with pool_over(stage, spare=0.0) as pool:
+        pool.engines[small].stats = pool.engines[large].stats  # it is thought to have room
+        stuck = [Listener(pool, f"{n}", voice="stuck") for n in range(3)]
+        for listener in stuck:
+            await listener.submit()
+        with pytest.raises(Overloaded) as refusal:
+            await Listener(pool, "4").speak()
+        assert refusal.value.retry_after_s > 0
+        assert [len(stage.engines[address].submitted) for address in (small, large)] == [1, 2]
+        for listener in stuck:
+            assert await pool.cancel(listener.name) is not None
+        await all_free(stage)
+
+
+async def test_places_of_one_engine_are_kept_for_those_that_move() -> None:
+    stage = Stage()
+    one, _ = await stage.add(max_utterances=2), await stage.add(max_utterances=2)
+    async with pool_over(stage) as pool:
+        listeners = [Listener(pool, f"{n}", voice="stuck") for n in range(2)]
+        for listener in listeners:
+            await listener.submit()
+        with pytest.raises(Overloaded, match="that move"):
+            await Listener(pool, "3").speak()
+        assert pool.stats().places == 2
+        await stage.cut(one)
+        await asyncio.sleep(0.1)
+        assert sum(len(stage.engines[address].submitted) for address in stage.servers) == 2
+
+
+async def test_an_engine_without_the_voice_is_never_used() -> None:
+    stage = Stage()
+    plain, more = (
+        await stage.add({"anna": Script()}),
+        await stage.add({"anna": Script(), "extra": Script(token_s=0.001)}),
+    )
+    async with pool_over(stage, spare=0.0) as pool:
+        for heard in await asyncio.gather(*(Listener(pool, f"{n}", voice="extra").speak() for n in range(6))):
+            check_whole(heard, voice="extra")
+        assert not stage.engines[plain].submitted
+        await stage.cut(more)
+        await asyncio.sleep(0.05)
+        with pytest.raises(UnknownVoice, match="available: anna"):
+            await Listener(pool, "late", voice="extra").speak()
+
+
+async def test_the_voice_of_the_utterance_decides_between_engines_that_are_equally_free() -> None:
+    """`bytes_held`: it is prepared there."""
+    stage = Stage()
+    one, other = await stage.add(), await stage.add()
+    async with pool_over(stage) as pool:
+        for address in (one, other):
+            voices = pool.engines[address].voices
+            held = 1 if address == other else 0
+            pool.engines[address].voices = {name: replace(voice, bytes_held=held) for name, voice in voices.items()}
+        await Listener(pool, "one").speak()
+        assert len(stage.engines[other].submitted) == 1
+
+
+async def test_a_voice_that_was_cloned_once_is_on_all_engines_and_on_those_that_join_later() -> None:
+    stage = Stage()
+    await stage.add()
+    await stage.add()
+    async with pool_over(stage, spare=0.0) as pool:
+        created = await pool.create_voice(NewVoice(name="mary", audio=recording(), owner="me"))
+        assert (created.voice.name, created.voice.owner) == ("mary", "me")
+        late = await stage.add()
+        async with asyncio.timeout(5):
+            while len(pool.engines) < 3 or not all(engine.serves for engine in pool.engines.values()):
+                await asyncio.sleep(0.02)
+        assert sum(len(engine.cloned) for engine in stage.engines.values()) == 1
+        for engine in stage.engines.values():
+            (mary,) = [voice for voice in engine.voices() if voice.name == "mary"]
+            assert mary.owner == "me"
+        assert "mary" in pool.engines[late].voices
+        await pool.delete_voice("mary")
+        assert all("mary" not in [voice.name for voice in engine.voices()] for engine in stage.engines.values())
+        with pytest.raises(UnknownVoice):
+            await pool.delete_voice("mary")
+
+
+async def test_an_engine_that_is_another_is_not_used() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        strange = await stage.add({"other": Script()})  # another default voice
+        async with asyncio.timeout(5):
+            while strange not in pool.engines or not pool.engines[strange].reason:
+                await asyncio.sleep(0.02)
+        assert "default_voice" in pool.engines[strange].reason
+        assert not pool.engines[strange].serves
+
+
+async def test_a_cancel_frees_the_engine_and_tells_what_was_done() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        listener = Listener(pool, "one", voice="stuck")
+        await listener.submit()
+        pool.push_text("one", TEXT)
+        await begun(listener, 1)
+        usage = await pool.cancel("one")
+        assert usage is not None
+        assert usage.speech_tokens > 0
+        await all_free(stage)
+        assert await pool.cancel("one") is None
+        dropped = Listener(pool, "two", voice="stuck")
+        await dropped.submit()
+        pool.drop("two")
+        await all_free(stage)
+
+
+async def test_what_is_the_utterances_own_fault_is_not_moved() -> None:
+    stage = Stage()
+    for _ in range(2):
+        await stage.add({"anna": Script(), "broken": Script(fail_at_chunk=1)})
+    async with pool_over(stage) as pool:
+        heard = await Listener(pool, "one", voice="broken").speak()
+        assert isinstance(heard.error, UtteranceFailed)
+        assert pool.moves == 0
+
+
+async def test_three_engines_join_and_leave_while_many_speak() -> None:
+    stage = Stage()
+    await stage.add(max_utterances=40)
+    async with pool_over(stage) as pool:
+
+        async def speak(number: int) -> Heard:
+            await asyncio.sleep(number * 0.03)
+            return await Listener(pool, f"{number}", voice="karl").speak()
+
+        speaking = [asyncio.create_task(speak(number)) for number in range(30)]
+        for _ in range(2):
+            await stage.add(max_utterances=40)
+            async with asyncio.timeout(5):
+                while sum(engine.serves for engine in pool.engines.values()) < 2:
+                    await asyncio.sleep(0.01)
+            await stage.cut(next(iter(stage.servers)))
+        for heard in await asyncio.gather(*speaking):
+            check_whole(heard, voice="karl")
+        await all_free(stage)
+
+
+async def test_a_pool_that_is_closed_leaves_nothing() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        await Listener(pool, "one", voice="stuck").submit()
+        await pool.close()
+        await all_free(stage)
