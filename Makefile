@@ -28,14 +28,14 @@ demo: $(VENV)/.service  ## set up, start the service, speak, write out/demo.wav,
 serve: $(VENV)/.service  ## set up and run the service on 127.0.0.1:50051
 	$(BIN)/python -m service
 
-environments: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready tests/node/node_modules/.ready  ## set up what the tests run in; with -j2 side by side
+environments: $(VENV)/.dev $(REFERENCE)/.ready $(PEERS)/clients/.ready $(PEERS)/agents/.ready tests/node/node_modules/.ready  ## set up what the tests run in; with -j2 side by side
 
 test: environments  ## set up and run all tests: side by side, and then one by one those that hear or time something
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not real_time"
 	$(BIN)/python -m pytest -m real_time
 
 peers: $(VENV)/.dev $(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/pipecat/.ready $(PEERS)/livekit/.ready $(PEERS)/ffmpeg/.ready  ## speak with OpenAI's and NVIDIA's clients, with pipecat, LiveKit and ffmpeg, in environments of their own
-	$(BIN)/python -m pytest -s tests/peers
+	GAPLESS_TURNS=50 $(BIN)/python -m pytest -s tests/peers
 
 reference: $(REFERENCE)/.ready  ## install the reference implementation in an environment of its own
 

@@ -16,6 +16,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/*.md"),
         *ROOT.glob("benchmarks/**/*.md"),
+        *ROOT.glob("doors/**/*.md"),
         ROOT / "training/README.md",
         ROOT / "engine/assets/embedded/MODEL_CARD.md",
     ]

@@ -15,7 +15,18 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, llm
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities, TextOutput
 from livekit.agents.voice.transcription import TranscriptSynchronizer
-from scripted_conversation import SAMPLE_RATE, SCRIPT, TURN_S, Line, Loudspeaker, Said, arguments, tell, tokens_of
+from scripted_conversation import (
+    SAMPLE_RATE,
+    SCRIPT,
+    TURN_S,
+    Line,
+    Loudspeaker,
+    Said,
+    arguments,
+    reach,
+    tell,
+    tokens_of,
+)
 
 from gapless.doors.livekit import TTS, HeardTranscript
 
@@ -134,6 +145,7 @@ def main() -> None:
     given = arguments(__doc__, out="livekit.wav")
 
     async def run() -> tuple[list[Said], Loudspeaker]:
+        await reach(given.address)
         return await converse(TTS(address=given.address, voice=given.voice))
 
     said, loudspeaker = asyncio.run(run())

@@ -34,7 +34,18 @@ from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.turns.user_turn_strategies import ExternalUserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
-from scripted_conversation import SAMPLE_RATE, SCRIPT, TURN_S, Line, Loudspeaker, Said, arguments, tell, tokens_of
+from scripted_conversation import (
+    SAMPLE_RATE,
+    SCRIPT,
+    TURN_S,
+    Line,
+    Loudspeaker,
+    Said,
+    arguments,
+    reach,
+    tell,
+    tokens_of,
+)
 
 from gapless.doors.pipecat import GaplessTTSService
 
@@ -144,6 +155,7 @@ async def converse(tts: GaplessTTSService, script: Sequence[Line] = SCRIPT) -> t
 def main() -> None:
     given = arguments(__doc__, out="pipecat.wav")
     logger.remove()
+    asyncio.run(reach(given.address))
     tts = GaplessTTSService(address=given.address, settings=GaplessTTSService.Settings(voice=given.voice))
     said, loudspeaker = asyncio.run(converse(tts))
     loudspeaker.save(given.out)

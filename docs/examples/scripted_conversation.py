@@ -11,6 +11,8 @@ import wave
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from gapless.client import Client, ClientError
+
 TOKEN_S = 1 / 30  # between tokens of the language model
 TURN_S = 60.0
 SAMPLE_RATE = 24_000  # Hz
@@ -32,6 +34,15 @@ SCRIPT = (
     Line("Tell me a story.", "Once upon a time, there was a kettle that could not stop. It boiled, and it sang.", 1.5),
     Line("Stop. What time is it?", "It is 3:45 p.m., and the tea is ready."),
 )
+
+
+async def reach(address: str) -> None:
+    """Ends the program, in words, if no service is ready there."""
+    try:
+        async with Client(address) as client:
+            await client.info()
+    except ClientError as error:
+        raise SystemExit(str(error)) from None
 
 
 async def tokens_of(answer: str) -> AsyncIterator[str]:

@@ -25,7 +25,9 @@ from gapless.client import (
 
 from .connection import Connection
 
-STALL_S = 10.0  # a server paces what it sends by the listener: once it speaks, its messages come more often than this
+# A server paces what it sends by the listener: once it speaks, its messages come more often than this. Sooner than a
+# framework ends a turn that has gone silent, which would hide the error.
+STALL_S = 8.0
 _WORTH_ANOTHER_TRY = (ServerBusy, ServerLoading, ServerUnreachable)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0  # before another try
 _NOTHING_TO_SAY = "EMPTY_TEXT"  # the server's reason
@@ -138,7 +140,7 @@ class Turn:
     @property
     def _patience_s(self) -> float:
         """After the end of the text."""
-        return max(self._timeout_s, STALL_S) if self._has_sounded else self._timeout_s
+        return STALL_S if self._has_sounded else self._timeout_s
 
     def _allow(self, seconds: float | None) -> None:
         self._wait_until = None if seconds is None else asyncio.get_running_loop().time() + seconds

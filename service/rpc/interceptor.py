@@ -160,4 +160,7 @@ async def _border(context: Context, method: str, streaming: bool, limits: CallLi
             await limits.refusals.wait(context.peer())
         if streaming:
             await read_rest(context)
-        await context.abort(status.code, status.details, status.trailing_metadata)
+        try:
+            await context.abort(status.code, status.details, status.trailing_metadata)
+        except grpc.aio.InternalError as nobody:  # the caller left
+            raise asyncio.CancelledError from nobody

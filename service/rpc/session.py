@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+import grpc
 from google.protobuf.message import Message
 from opentelemetry.trace import Span, Tracer
 
@@ -300,3 +301,5 @@ class Session:
                 await self._context.write(response)
         except TimeoutError:
             raise ClientStalled(self._config.idle_timeout_s) from None
+        except grpc.aio.InternalError as error:  # the caller left; gRPC cancels the handler, if only a moment later
+            raise asyncio.CancelledError from error

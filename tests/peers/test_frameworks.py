@@ -18,7 +18,7 @@ from gapless.tts.v1 import tts_pb2 as pb
 from tests.client.fake_server import FakeServer, Requests, Responses, abort, speak
 from tests.peers.conftest import Doors, Run
 
-pytestmark = [pytest.mark.slow, pytest.mark.plug_ins, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 WORDS = ("TTSTextFrame", "AggregatedTextProgressFrame", "LLMAssistantPushAggregationFrame", "MetricsFrame")
 
@@ -80,6 +80,14 @@ def silent(requests: Requests, context: grpc.ServicerContext) -> Responses:
     yield pb.SynthesizeResponse()
 
 
+def stalling(requests: Requests, context: grpc.ServicerContext) -> Responses:
+    """Stands still in the middle of the speech."""
+    for number, response in enumerate(speak(requests, context)):
+        if number == 4:
+            yield from silent(requests, context)
+        yield response
+
+
 def loading(requests: Requests, context: grpc.ServicerContext) -> Responses:
     reason = error_details_pb2.ErrorInfo(reason="LOADING", domain="gapless")
     abort(context, grpc.StatusCode.UNAVAILABLE, "the model is loaded", reason)
@@ -114,6 +122,7 @@ def servers() -> Iterator[list[tuple[str, str, str | None, str]]]:
             ("full", serve(script=full), None, "karl"),
             ("loading", serve(script=loading), None, "karl"),
             ("silent", serve(script=silent), None, "karl"),
+            ("stalling", serve(script=stalling), None, "karl"),
             ("broken", serve(script=broken), None, "karl"),
             ("token", serve(token="right"), "wrong", "karl"),
             ("voice", serve(), None, "nobody"),
@@ -127,6 +136,7 @@ CATEGORIES = {
     "full": ("rate_limit", True),
     "loading": ("server", True),
     "silent": ("connectivity", True),
+    "stalling": ("connectivity", True),
     "broken": ("server", True),
     "token": ("authentication", False),
     "voice": ("invalid_request", False),
@@ -140,9 +150,11 @@ async def test_what_pipecat_is_told(run: Run, servers: list[tuple[str, str, str 
     assert {case: (one["categories"], one["usable"]) for case, one in told.items()} == {
         case: ([category], usable) for case, (category, usable) in CATEGORIES.items()
     }
-    assert {case for case, one in told.items() if one["sounded"]} == {"killed"}
+    assert {case for case, one in told.items() if one["sounded"]} == {"killed", "stalling"}
     assert {one["stopped"] for one in told.values()} == {1}
     assert {one["said"] for one in told.values()} == {0}, "what was not spoken is not remembered"
+    spoken_after = {case for case, one in told.items() if one["rescued"]}
+    assert spoken_after >= {case for case, (_, usable) in CATEGORIES.items() if not usable}, "the switcher's other one"
 
 
 ERRORS = {
@@ -151,6 +163,7 @@ ERRORS = {
     "full": ("APIStatusError", 429, True, 2),
     "loading": ("APIStatusError", 503, True, 2),
     "silent": ("APITimeoutError", None, True, 2),
+    "stalling": ("APITimeoutError", None, True, 1),
     "broken": ("APIStatusError", 500, True, 2),
     "token": ("APIStatusError", 401, False, 1),
     "voice": ("APIStatusError", 400, False, 1),
@@ -165,4 +178,5 @@ async def test_what_livekit_is_told(run: Run, servers: list[tuple[str, str, str 
         case: (one["error"]["class"], one["error"]["status"], one["error"]["retryable"], one["tries"])
         for case, one in told.items()
     } == ERRORS
-    assert {case for case, one in told.items() if one["sounded"]} == {"killed"}
+    assert {case for case, one in told.items() if one["sounded"]} == {"killed", "stalling"}
+    assert all(one["rescued"] for one in told.values()), "the fallback's other one"

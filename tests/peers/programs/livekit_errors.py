@@ -1,5 +1,6 @@
 """What LiveKit is told of servers that break: `livekit_errors.py` with a list of [name, address, token, voice] on
-stdin. Prints by name the error of a stream, how often it was tried, and how long it took."""
+stdin, the last of which works. Prints by name the error of a stream, how often it was tried, how long it took, and
+whether LiveKit's fallback took the last one."""
 
 import asyncio
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from livekit.agents import APIConnectOptions, APIError
+from livekit.agents.tts import FallbackAdapter
 
 from gapless.doors.livekit import TTS
 
@@ -38,8 +40,27 @@ async def told(address, token, voice):
     return {"error": raised, "tries": len(errors), "sounded": heard_s > 0, "took_s": time.monotonic() - began}
 
 
+async def is_rescued(case, working):
+    """Whether the other plug-in speaks where the first one does not."""
+    plug_ins = [TTS(address=address, token=token, voice=voice) for address, token, voice in (case, working)]
+    fallback = FallbackAdapter(plug_ins, max_retry_per_tts=0)
+    stream = fallback.stream(conn_options=APIConnectOptions(timeout=1.0))
+    stream.push_text("word, word, word.")
+    stream.end_input()
+    heard_s = sum([event.frame.duration async for event in stream])
+    await stream.aclose()
+    await fallback.aclose()
+    for plug_in in plug_ins:
+        await plug_in.aclose()
+    return heard_s > 0
+
+
 async def main():
-    print(json.dumps({name: await told(*case) for name, *case in json.load(sys.stdin)}))
+    cases = {name: case for name, *case in json.load(sys.stdin)}
+    working = list(cases.values())[-1]
+    seen = await asyncio.gather(*(told(*case) for case in cases.values()))
+    rescued = await asyncio.gather(*(is_rescued(case, working) for case in cases.values()))
+    print(json.dumps({name: {**one, "rescued": by} for name, one, by in zip(cases, seen, rescued)}))
 
 
 logging.disable(logging.CRITICAL)

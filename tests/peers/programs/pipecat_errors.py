@@ -1,5 +1,6 @@
 """What pipecat is told of servers that break: `pipecat_errors.py` with a list of [name, address, token, voice] on
-stdin. Prints by name the categories of the errors, and whether the service is still given work."""
+stdin, the last of which works. Prints by name the categories of the errors, whether the service is still given work, and
+whether the next turn is spoken where pipecat's switcher has the last one as well."""
 
 import asyncio
 import json
@@ -18,17 +19,24 @@ from pipecat.frames.frames import (
     TTSStoppedFrame,
     TTSTextFrame,
 )
-from pipecat.tests.utils import run_test
+from pipecat.pipeline.service_switcher import ServiceSwitcher, ServiceSwitcherStrategyFailover
+from pipecat.tests.utils import SleepFrame, run_test
 
 from gapless.doors.pipecat import GaplessTTSService
 
 
-async def told(address, token, voice):
+def service(address, token, voice):
     settings = GaplessTTSService.Settings(voice=voice)
-    tts = GaplessTTSService(address=address, token=token, timeout_s=1.0, settings=settings)
-    words = [LLMTextFrame("word, ") for _ in range(40)]
-    sent = [LLMFullResponseStartFrame(), *words, LLMFullResponseEndFrame()]
-    down, up = await run_test(tts, frames_to_send=sent)
+    return GaplessTTSService(address=address, token=token, timeout_s=1.0, settings=settings)
+
+
+def turn(words):
+    return [LLMFullResponseStartFrame(), *[LLMTextFrame("word, ")] * words, LLMFullResponseEndFrame()]
+
+
+async def told(*case):
+    tts = service(*case)
+    down, up = await run_test(tts, frames_to_send=turn(40))
     errors = [frame for frame in up if isinstance(frame, ErrorFrame) and frame.exception]
     return {
         "categories": [error.category.value for error in errors],
@@ -39,8 +47,19 @@ async def told(address, token, voice):
     }
 
 
+async def is_rescued(case, working):
+    """Whether the turn after the one that fails is spoken."""
+    switcher = ServiceSwitcher([service(*case), service(*working)], ServiceSwitcherStrategyFailover)
+    down, _ = await run_test(switcher, frames_to_send=[*turn(3), SleepFrame(sleep=2.0), *turn(3)])
+    return any(isinstance(frame, TTSAudioRawFrame) for frame in down)
+
+
 async def main():
-    print(json.dumps({name: await told(*case) for name, *case in json.load(sys.stdin)}))
+    cases = {name: case for name, *case in json.load(sys.stdin)}
+    working = list(cases.values())[-1]
+    seen = await asyncio.gather(*(told(*case) for case in cases.values()))
+    rescued = await asyncio.gather(*(is_rescued(case, working) for case in cases.values()))
+    print(json.dumps({name: {**one, "rescued": by} for name, one, by in zip(cases, seen, rescued)}))
 
 
 logger.remove()
