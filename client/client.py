@@ -18,7 +18,7 @@ from opentelemetry.trace import TracerProvider
 
 from ._clock import ClockOffset
 from ._telemetry import tracer
-from ._transport.channels import Access, Target
+from ._transport.channels import Access, Target, addresses_of
 from ._transport.clock_probe import measure_clock
 from ._transport.health import is_serving
 from ._transport.loop_thread import LoopThread
@@ -62,14 +62,12 @@ class Client:
         tracer_provider: TracerProvider | None = None,
         **access: Unpack[Access],
     ) -> None:
-        """`address`: one, or several of the same service: where one is lost, another goes on. `resume_s`: how long an
+        """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
+        goes on. `resume_s`: how long an
         utterance whose connection was lost is tried to be gone on with; 0: not at all. `timeout_s`: of each call but
         an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for a token that would be sent in
         plain text."""
-        addresses = [address] if isinstance(address, str) else address
-        if not addresses:
-            raise ClientError("no address was given")
-        self._targets = [Target.of(one, **access) for one in addresses]
+        self._targets = [Target.of(one, **access) for one in addresses_of(address)]
         self._routes = Routes(self._targets)
         self._resume_s = resume_s
         self._timeout_s = timeout_s

@@ -60,6 +60,7 @@ class Received:
         self.began = False  # the server has accepted the utterance
         self.samples = 0
         self._goes_on = False  # a call was lost
+        self.elsewhere = False  # another server speaks, by another clock
         self._token = b""
         self._seed = 0
         self._chunks = 0
@@ -128,6 +129,8 @@ class Received:
             raise ServerFailed(f"the server went on at sample {audio.first_sample} in place of {self.samples}")
         self.samples = end
         self._token = audio.resume_token or self._token
+        if self.elsewhere:
+            audio.ClearField("timings")
         audio.chunk_seq += self._chunks_before
         self._chunks = audio.chunk_seq + 1
         return True

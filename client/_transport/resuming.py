@@ -62,7 +62,7 @@ class ResumingCall:
 
     async def open(self, first: Request, metadata: Metadata) -> int:
         """Opens the stream and sends its first message. Returns when that was handed to gRPC."""
-        self._opening, self._metadata = first, metadata
+        self._opening, self._metadata, self._began_at = first, metadata, self.target.address
         self._call = self._new_call(self._routes.current)
         self._responses = self._call.responses()
         self._receiving = asyncio.create_task(self._receive(), name="gapless-receive")
@@ -186,6 +186,7 @@ class ResumingCall:
         except BaseException:
             call.cancel()
             raise
+        self._received.elsewhere = began and call.target.address != self._began_at
         self._call, self._responses, self._routes.current = call, responses, index
         resumed = Resumed(
             address=call.target.address,
@@ -195,6 +196,8 @@ class ResumingCall:
             first_sample=self._received.samples,
         )
         self._received.is_new(started)
+        if not began:
+            self._began_at = call.target.address
         await self.incoming.put(Arrival(awaited_ns, received_ns, started, resumed if began else None))
 
     def _new_call(self, index: int) -> Call:

@@ -39,7 +39,8 @@ class Client:
         tracer_provider: TracerProvider | None = None,
         **access: Unpack[Access],
     ) -> None:
-        """`address`: one, or several of the same service: where one is lost, another goes on. `resume_s`: how long an
+        """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
+        goes on. `resume_s`: how long an
         utterance whose connection was lost is tried to be gone on with; 0: not at all. `timeout_s`: of each call but
         an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for a token that would be sent in
         plain text."""
