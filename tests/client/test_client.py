@@ -302,7 +302,7 @@ async def test_a_server_that_breaks_off_or_cancels_is_an_error_after_the_audio(s
 
 async def test_a_server_that_goes_away_is_unreachable() -> None:
     with FakeServer() as server:
-        async with Client(server.address) as client, client.utterance() as utterance:
+        async with Client(server.address, resume_s=0) as client, client.utterance() as utterance:
             await utterance.push("A long sentence. " * 20)
             server.stop()
             with pytest.raises(ServerUnreachable):

@@ -20,6 +20,10 @@ from opentelemetry import trace
 from benchmarks.support.child_process import child_process, obey
 from client import Client, Encoding, InvalidArgument, Resumed, ServerFailed, ServerUnreachable
 from client import sync as client_sync
+from client.attribution.hops import Hop
+from client.attribution.monitor import Monitor
+from client.attribution.verdict import analyse
+from client.report.text import Heard, table
 from client.types import Event
 from client.utterance import Utterance
 from gapless.tts.v1 import tts_pb2 as pb
@@ -157,6 +161,27 @@ async def test_the_program_is_told_in_order_and_of_nothing_twice(two: Two) -> No
     words = [word.word for word in utterance.words]
     assert words == TEXT.split()
     assert [word.text_begin for word in utterance.words] == sorted({word.text_begin for word in utterance.words})
+
+
+async def test_the_verdict_and_the_report_name_the_loss(two: Two) -> None:
+    line, loop = two.cables[0], asyncio.get_running_loop()
+    async with Client(line.address) as client, Monitor(client) as monitor:
+        clock = await client.probe_clock()
+        async with client.utterance(voice="anna", seed=3, max_lead=0.3) as utterance:
+            await utterance.push(TEXT)
+            await utterance.end()
+            mending: list[asyncio.Task[None]] = []
+            async for chunk in utterance:
+                if chunk.seq == 4:
+                    line.cut()
+                    loop.call_later(0.6, lambda: mending.append(loop.create_task(line.mend())))
+    record = utterance.record
+    verdict = analyse(record, clock, monitor.observations()).verdict
+    assert (verdict.hop, verdict.audible) == (Hop.RECONNECT, True), verdict.sentence
+    assert verdict.ms >= 500
+    assert f"resumed once after a lost connection: after {record.resumed[0].after_ms:.0f} ms, on {line.address}" in (
+        table(record, clock, Heard(first_audible=0, device=False))
+    )
 
 
 async def test_a_lost_server_is_not_asked_first_again(two: Two) -> None:
