@@ -24,8 +24,8 @@ class Sent:
         return len(self._requests)
 
     def note(self, request: Request) -> None:
-        """Playback reports are no part of it: the next one replaces them."""
-        if request.WhichOneof("event") != "playback":
+        """The config and playback reports are no part of it: each call has its own."""
+        if request.WhichOneof("event") in ("text", "flush", "end_of_input"):
             self._requests.append(request)
 
     def take_back(self, request: Request) -> None:

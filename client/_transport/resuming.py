@@ -51,6 +51,7 @@ class ResumingCall:
         self._resume_s = resume_s
         self._sent = Sent()
         self._received = Received(self._sent)
+        self._index = routes.current  # of the server
         self._ending = False  # by the program
         self._over = False
         self._call: Call | None = None  # None: not opened
@@ -58,12 +59,14 @@ class ResumingCall:
 
     @property
     def target(self) -> Target:
-        return self._targets[self._routes.current]
+        """The server that speaks."""
+        return self._targets[self._index]
 
     async def open(self, first: Request, metadata: Metadata) -> int:
         """Opens the stream and sends its first message. Returns when that was handed to gRPC."""
         self._opening, self._metadata, self._began_at = first, metadata, self.target.address
-        self._call = self._new_call(self._routes.current)
+        self._index = self._routes.current
+        self._call = self._new_call(self._index)
         self._responses = self._call.responses()
         self._receiving = asyncio.create_task(self._receive(), name="gapless-receive")
         try:
@@ -118,7 +121,7 @@ class ResumingCall:
             except ClientError as lost:
                 if not self._goes_on_after(lost):
                     raise
-                await self._go_on(lost)
+                await self.incoming.put(await self._go_on(lost))
             else:
                 return
 
@@ -139,13 +142,14 @@ class ResumingCall:
             return bool(self._resume_s) and _is_lost(error) and self._received.can_go_on
         return len(self._routes) > 1 and _may_pass(error)
 
-    async def _go_on(self, lost: ClientError) -> None:
-        """Tries one server after the other, the one that was lost last. Before an utterance began each is tried once,
-        without it. Raises `lost` with what became of the attempts."""
+    async def _go_on(self, lost: ClientError) -> Arrival:
+        """Tries one server after the other. Before an utterance began each other one is tried once. Raises `lost` with
+        what became of the attempts."""
         loop, lost_ns, pause_s = asyncio.get_running_loop(), now_ns(), FIRST_PAUSE_S
-        began, current, count = self._received.began, self._routes.current, len(self._routes)
+        began, left = self._received.began, self._others()
+        if began:
+            left.append(self._index)
         until = loop.time() + (self._resume_s or ATTEMPT_S)
-        left = [(current + step) % count for step in range(1, count + 1 if began else count)]
         tries, last = 0, lost
         while left:
             for index in list(left):
@@ -168,8 +172,14 @@ class ResumingCall:
             raise last
         raise _given_up(lost, last, tries, (now_ns() - lost_ns) / 1e9)
 
-    async def _begin_again(self, index: int, lost_ns: int, tries: int) -> None:
-        """Opens the utterance at a server and tells it all that was said. Raises ClientError."""
+    def _others(self) -> list[int]:
+        """All servers but the present one: first the one that answered somebody last, then those that follow."""
+        count, last = len(self._routes), self._routes.current
+        others = [(self._index + step) % count for step in range(1, count)]
+        return sorted(others, key=lambda index: index != last)
+
+    async def _begin_again(self, index: int, lost_ns: int, tries: int) -> Arrival:
+        """Opens the utterance at a server and tells it all that was said. Gives its answer. Raises ClientError."""
         began = self._received.began
         call = self._new_call(index)
         try:
@@ -187,7 +197,7 @@ class ResumingCall:
             call.cancel()
             raise
         self._received.elsewhere = began and call.target.address != self._began_at
-        self._call, self._responses, self._routes.current = call, responses, index
+        self._call, self._responses, self._index, self._routes.current = call, responses, index, index
         resumed = Resumed(
             address=call.target.address,
             lost_ns=lost_ns,
@@ -198,7 +208,7 @@ class ResumingCall:
         self._received.is_new(started)
         if not began:
             self._began_at = call.target.address
-        await self.incoming.put(Arrival(awaited_ns, received_ns, started, resumed if began else None))
+        return Arrival(awaited_ns, received_ns, started, resumed if began else None)
 
     def _new_call(self, index: int) -> Call:
         return Call(self._routes.rpcs(index).Synthesize, self._targets[index], self._metadata)
