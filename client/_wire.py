@@ -108,11 +108,13 @@ def config_to(options: Options) -> pb.SynthesisConfig:
         raise InvalidArgument(f"these options cannot be sent: {error}") from error
 
 
-def opening_to(options: Options) -> pb.SynthesizeRequest:
+def opening_to(options: Options, want_resume_tokens: bool = False) -> pb.SynthesizeRequest:
     """The first message of an utterance. Raises InvalidArgument; Unsupported for Opus where libopus is missing."""
     if options.get("encoding") == Encoding.OPUS:
         opuslib()
-    return pb.SynthesizeRequest(config=config_to(options))
+    config = config_to(options)
+    config.streaming.want_resume_tokens = want_resume_tokens
+    return pb.SynthesizeRequest(config=config)
 
 
 def text_to(text: str) -> pb.SynthesizeRequest:

@@ -1,9 +1,10 @@
-"""A connection to one server: opens utterances, lists, creates and deletes voices, asks for the clock."""
+"""A connection to a server, or to several of one service: opens utterances, lists, creates and deletes voices, asks for
+the clock."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
@@ -17,13 +18,13 @@ from opentelemetry.trace import TracerProvider
 
 from ._clock import ClockOffset
 from ._telemetry import tracer
-from ._transport.channels import Access, Target, asyncio_channel
+from ._transport.channels import Access, Target, addresses_of
 from ._transport.clock_probe import measure_clock
 from ._transport.health import is_serving
 from ._transport.loop_thread import LoopThread
-from ._transport.reader import Call
+from ._transport.resuming import ResumingCall
+from ._transport.routes import Routes
 from ._transport.upload import read_recording, upload
-from ._transport.warmth import keep_connected
 from ._wire import (
     Options,
     Rpcs,
@@ -36,11 +37,12 @@ from ._wire import (
     voices_from,
     voices_to,
 )
-from .errors import ClientClosed
+from .errors import ClientClosed, ClientError
 from .types import Chunk, CreatedVoice, ServerInfo, Voice
 from .utterance import Utterance
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+RESUME_S = 10.0  # a listener waits no longer
 RECEIVE_CAPACITY = 32  # messages that wait for the user before reading stops
 
 T = TypeVar("T")
@@ -51,23 +53,27 @@ class Client:
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str | Sequence[str] = DEFAULT_ADDRESS,
         *,
         timeout_s: float = 60.0,
         connect_timeout_s: float = 5.0,
+        resume_s: float = RESUME_S,
         receive_capacity: int = RECEIVE_CAPACITY,
         tracer_provider: TracerProvider | None = None,
         **access: Unpack[Access],
     ) -> None:
-        """`access`: `tls` and `token`. `timeout_s`: of each call but an utterance, which may last. Raises ClientError
-        for a token that would be sent in plain text."""
-        self.target = Target.of(address, **access)
+        """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
+        goes on. `resume_s`: how long an
+        utterance whose connection was lost is tried to be gone on with; 0: not at all. `timeout_s`: of each call but
+        an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for a token that would be sent in
+        plain text."""
+        self._targets = [Target.of(one, **access) for one in addresses_of(address)]
+        self._routes = Routes(self._targets)
+        self._resume_s = resume_s
         self._timeout_s = timeout_s
-        self._channel: grpc.aio.Channel | None = None  # None: not opened
         self._connect_timeout_s = connect_timeout_s
         self._receive_capacity = receive_capacity
         self._tracer = tracer(tracer_provider)
-        self._keeping: asyncio.Task[None] | None = None  # the connection; on the reader's loop
         self._reader: LoopThread | None = None
 
     async def __aenter__(self) -> Client:
@@ -85,7 +91,7 @@ class Client:
         it."""
         self._reader = LoopThread("gapless-reader")
         try:
-            await self._reader.run(self._open())
+            await self._reader.run(self._routes.open())
         except BaseException:
             await self.close()
             raise
@@ -93,7 +99,7 @@ class Client:
     async def keep_connected(self) -> None:
         """From now on connects by itself, and again whenever the connection is lost: no utterance waits for that.
         Returns at once."""
-        await self._alive().run(self._keep_connected())
+        await self._alive().run(self._routes.keep_connected())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -105,8 +111,7 @@ class Client:
         reader, self._reader = self._reader, None
         if reader:
             try:
-                if self._channel:
-                    await reader.run(self._close())
+                await reader.run(self._routes.close())
             finally:
                 await asyncio.to_thread(reader.close)  # joining a thread must not stop this loop
 
@@ -116,8 +121,13 @@ class Client:
         Raises ClientError for a token that would be sent in plain text."""
         self._alive()
         other = copy(self)
-        other.target = replace(self.target, token=token)
+        other._targets = [replace(target, token=token) for target in self._targets]
         return other
+
+    @property
+    def target(self) -> Target:
+        """The server that answered last."""
+        return self._targets[self._routes.current]
 
     @property
     def address(self) -> str:
@@ -131,8 +141,8 @@ class Client:
     def utterance(self, **options: Unpack[Options]) -> Utterance:
         """A new utterance; `async with` opens it."""
         reader = self._alive()
-        call = Call(self._rpcs.Synthesize, self.target, self._receive_capacity)
-        return Utterance(reader, call, opening_to(options), self._tracer)
+        call = ResumingCall(self._routes, self._targets, self._receive_capacity, self._resume_s)
+        return Utterance(reader, call, opening_to(options, want_resume_tokens=self._resume_s > 0), self._tracer)
 
     async def say(self, text: str, **options: Unpack[Options]) -> AsyncIterator[Chunk]:
         """Speaks a whole text: `async for chunk in client.say("Hello."): ...`."""
@@ -147,7 +157,7 @@ class Client:
         voices: list[Voice] = []
         request = voices_to()
         while True:
-            page = await self._unary(lambda: self._rpcs.ListVoices(request, **self._each_call))
+            page = await self._anywhere(lambda: self._rpcs.ListVoices(request, **self._each_call))
             voices += voices_from(page)
             if not page.next_page_token:
                 return voices
@@ -167,8 +177,8 @@ class Client:
         await self._unary(lambda: self._rpcs.DeleteVoice(deleted_voice_to(name), **self._each_call))
 
     async def info(self) -> ServerInfo:
-        each_call = self._each_call | {"timeout": self._connect_timeout_s}
-        return info_from(await self._unary(lambda: self._rpcs.GetServerInfo(info_to(), **each_call)))
+        limit = {"timeout": self._connect_timeout_s}
+        return info_from(await self._anywhere(lambda: self._rpcs.GetServerInfo(info_to(), **(self._each_call | limit))))
 
     async def is_serving(self) -> bool:
         """What the server's health service says, which asks nobody for a token. A server that does not answer serves
@@ -192,21 +202,20 @@ class Client:
     def _each_call(self) -> dict[str, Any]:
         return {"metadata": self.target.metadata, "timeout": self._timeout_s}
 
-    async def _open(self) -> None:
-        self._channel = asyncio_channel(self.target)
-        self._rpcs = Rpcs(self._channel)
+    @property
+    def _rpcs(self) -> Rpcs:
+        return self._routes.rpcs(self._routes.current)
 
-    async def _keep_connected(self) -> None:
-        if self._keeping is None and self._channel:
-            self._keeping = asyncio.create_task(keep_connected(self._channel), name="gapless-connection")
-
-    async def _close(self) -> None:
-        if self._keeping:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
-            self._keeping = None
-        if self._channel:
-            await self._channel.close(None)
+    async def _anywhere(self, start: Callable[[], Awaitable[T]]) -> T:
+        """Of the first server that answers; what `start` asks for changes nothing."""
+        for _ in self._targets[1:]:
+            try:
+                return await self._unary(start)
+            except ClientError as error:
+                if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                    raise
+                self._routes.current = (self._routes.current + 1) % len(self._targets)
+        return await self._unary(start)
 
     async def _unary(self, start: Callable[[], Awaitable[T]]) -> T:
         async def on_reader() -> T:

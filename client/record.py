@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 from ._clock import Span
-from .types import Alignment, Chunk, ChunkInfo, Event, Finished, ServerWarning, Started, Word
+from .types import Alignment, Chunk, ChunkInfo, Event, Finished, Resumed, ServerWarning, Started, Word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,7 @@ class Record:
     receipts: list[Receipt] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)  # where they are in the audio, if that was wanted
     warnings: list[ServerWarning] = field(default_factory=list)
+    resumed: list[Resumed] = field(default_factory=list)
     finished: Finished | None = None
 
     def note(self, event: Event, taken_ns: int, awaited_ns: int = 0, buffered_ns: int = 0) -> None:
@@ -86,6 +87,8 @@ class Record:
                 self.words += event.words
             case ServerWarning():
                 self.warnings.append(event)
+            case Resumed():
+                self.resumed.append(event)
             case Finished():
                 self.finished = event
 

@@ -152,6 +152,21 @@ class ServerWarning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """The call was lost, and another one goes on with the utterance from the very sample."""
+
+    address: str  # of the server that goes on
+    lost_ns: int  # when the client knew
+    received_ns: int  # when the server had accepted the utterance
+    tries: int
+    first_sample: int  # that the new call gives
+
+    @property
+    def after_ms(self) -> float:
+        return (self.received_ns - self.lost_ns) / 1e6
+
+
+@dataclass(frozen=True, kw_only=True)
 class Usage:
     input_characters: int
     segments: int
@@ -173,7 +188,7 @@ class Finished:
     received_ns: int
 
 
-Event = Started | Chunk | FlushDone | Alignment | ServerWarning | Finished
+Event = Started | Chunk | FlushDone | Alignment | ServerWarning | Resumed | Finished
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from ._clock import now_ns
 from ._telemetry import UtteranceTrace
 from ._transport.handover import HandoverClosed
 from ._transport.loop_thread import LoopThread
-from ._transport.reader import Call
+from ._transport.resuming import ResumingCall
 from ._wire import Decoder, Request, end_to, flush_to, playback_to, text_to
 from .errors import ClientClosed, UtteranceClosed
 from .record import Record, Recorded, Sent
@@ -22,7 +22,7 @@ from .types import Chunk, Event
 class Utterance(Recorded):
     """Made by `Client.utterance`, used inside `async with`; leaving the block cancels what still runs."""
 
-    def __init__(self, reader: LoopThread, call: Call, opening: Request, tracer: Tracer) -> None:
+    def __init__(self, reader: LoopThread, call: ResumingCall, opening: Request, tracer: Tracer) -> None:
         super().__init__(Record())
         self._reader = reader
         self._call = call
@@ -86,7 +86,7 @@ class Utterance(Recorded):
             except HandoverClosed:
                 self._over = True
                 return
-            event = self._decode(arrival.response, arrival.received_ns)
+            event = arrival.resumed or self._decode(arrival.response, arrival.received_ns)
             if event is None:
                 continue
             self.record.note(event, now_ns(), arrival.awaited_ns, buffered_ns)

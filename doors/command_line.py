@@ -73,7 +73,8 @@ async def _serve(
 def add_service(parser: argparse.ArgumentParser) -> None:
     """The flags that `service_tls` reads, --service and --log-level."""
     behind = parser.add_argument_group("the service behind")
-    behind.add_argument("--service", metavar="HOST:PORT", help=f"where it listens [{DEFAULT_ADDRESS}]")
+    several = "several: where one is lost, the next goes on"
+    behind.add_argument("--service", metavar="HOST:PORT[,...]", help=f"where it listens; {several} [{DEFAULT_ADDRESS}]")
     behind.add_argument("--service-tls", **switch(), help="it speaks TLS, with a certificate that is trusted anyway")
     behind.add_argument("--service-tls-ca", type=file, metavar="FILE", help="TLS, and who signs its certificate (PEM)")
     behind.add_argument("--service-tls-cert", type=file, metavar="FILE", help="the door's own certificate (PEM)")

@@ -119,7 +119,7 @@ async def half_dead(trial: Trial, text: str, seed: int) -> Outcome:
     """A connection through which nothing comes any more, in either direction, and which nobody closes."""
     with relay(trial.service.address) as network:
         try:
-            async with asyncio.timeout(20), Client(network.address) as client:
+            async with asyncio.timeout(20), Client(network.address, resume_s=0) as client:
                 speaking = asyncio.create_task(speak(client, text, seed))
                 await asyncio.sleep(1.0)
                 for way in (UP, DOWN):
@@ -135,14 +135,14 @@ async def half_dead(trial: Trial, text: str, seed: int) -> Outcome:
 
 async def slow_reader(trial: Trial, text: str, seed: int) -> Outcome:
     """Asks for minutes of speech without pauses, and reads nothing of it."""
-    async with Client(trial.service.address, receive_capacity=1) as client:
+    async with Client(trial.service.address, resume_s=0, receive_capacity=1) as client:
         return await speak(client, 40 * text, seed, reads=False)
 
 
 async def newcomer(trial: Trial, text: str, seed: int) -> Outcome:
     """Comes while there is no descriptor left for its connection."""
     try:
-        async with Client(trial.service.address, connect_timeout_s=2.0) as client:
+        async with Client(trial.service.address, resume_s=0, connect_timeout_s=2.0) as client:
             return await speak(client, text, seed)
     except ClientError as error:
         return Outcome.of(error)
@@ -152,7 +152,7 @@ async def vanishing(trial: Trial, text: str, seed: int) -> Outcome:
     """Its connection breaks off in the middle of an utterance."""
     async with contextlib.AsyncExitStack() as stack:
         with relay(trial.service.address) as network:
-            client = await stack.enter_async_context(Client(network.address))
+            client = await stack.enter_async_context(Client(network.address, resume_s=0))
             speaking = asyncio.create_task(speak(client, 10 * text, seed))
             await asyncio.sleep(1.5)
         return await speaking

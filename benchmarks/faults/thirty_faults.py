@@ -47,7 +47,7 @@ class Seen:
 async def run(kind: Kind, name: str, running: Breakable) -> Seen:
     seen = Seen(name)
     async with contextlib.AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(Client(running.address)) for _ in range(2)]
+        clients = [await stack.enter_async_context(Client(running.address, resume_s=0)) for _ in range(2)]
         neighbour = asyncio.create_task(speak(clients[0], NEIGHBOUR, seed=1))
         await asyncio.sleep(0.5)
         trial = Trial(running, clients[1])
@@ -75,7 +75,7 @@ async def run(kind: Kind, name: str, running: Breakable) -> Seen:
 async def _later(address: str) -> Outcome:
     """Of another client, once the fault is over."""
     try:
-        async with Client(address) as client:
+        async with Client(address, resume_s=0) as client:
             return await speak(client, "And afterwards?", seed=2)
     except ClientError as error:
         return Outcome.of(error)

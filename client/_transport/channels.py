@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -28,6 +29,7 @@ _OPTIONS = [
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)  # else gRPC shares one connection among equal channels
 _NO_PROXY = ("grpc.enable_http_proxy", 0)
 _UNIX = ("unix:", "unix-abstract:")
+_LISTS = ("ipv4:", "ipv6:")  # gRPC's own names, which hold commas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,19 @@ class Target:
     @property
     def _host(self) -> str:
         return self.address.rpartition(":")[0].strip("[]")
+
+
+def addresses_of(given: str | Sequence[str]) -> list[str]:
+    """One or several servers. Raises ClientError if there is none."""
+    if not isinstance(given, str):
+        addresses = list(given)
+    elif given.startswith(_LISTS):
+        addresses = [given]
+    else:
+        addresses = [one.strip() for one in given.split(",") if one.strip()]
+    if not addresses:
+        raise ClientError("no address was given")
+    return addresses
 
 
 def asyncio_channel(target: Target) -> grpc.aio.Channel:

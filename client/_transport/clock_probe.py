@@ -77,10 +77,15 @@ class ClockProber:
         self._connected.set()
 
     def _ask(self, rpcs: Rpcs) -> Exchange:
-        """Raises what gRPC raises; `unanswered` then tells since when."""
+        """Raises what gRPC raises; `unanswered` then tells since when, unless nobody is there any more."""
         self._asked_ns = sent_ns = now_ns()
         question = rpcs.ProbeClock.future(probe_to(sent_ns), timeout=ANSWER_LIMIT_S, metadata=self._target.metadata)
         self._question = cast("grpc.Future[ProbeAnswer]", question)
-        exchange = exchange_from(sent_ns, self._question.result(), now_ns())
+        try:
+            exchange = exchange_from(sent_ns, self._question.result(), now_ns())
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                self._asked_ns = 0
+            raise
         self._asked_ns = 0
         return exchange

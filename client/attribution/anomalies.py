@@ -59,7 +59,7 @@ def find(
     delays: defaultdict[Hop, list[_Delay]] = defaultdict(list)
     for (hop, _, chunk), spans in _excess(taken, normal).items():
         delays[hop].append(_Delay(chunk, tuple(spans)))
-    for hop in (*_LOOPS, Hop.DEVICE):
+    for hop in (*_LOOPS, Hop.DEVICE, Hop.RECONNECT):
         delays[hop] += [_Delay(None, (block,)) for block in blocks.of(hop) if block.length_ns > BLOCK_NS]
     delays[Hop.NETWORK] += [_Delay(None, tuple(spans)) for spans in _slow_exchanges(observations, bounds, blocks)]
     found = []
@@ -152,6 +152,7 @@ def _slow_exchanges(observations: Observations, bounds: ClockBounds | None, bloc
         for other in blocks.of(Hop.CLIENT_READER)
         if (part := block.common(other)).length_ns
     ]
+    known = [*blocks.of(Hop.SERVER_LOOP), *blocks.of(Hop.RECONNECT), *frozen]
     for exchange in observations.exchanges:
         beyond_ns = exchange.round_trip_ns - bounds.round_trip_ns
         meanwhile = Span(exchange.sent_ns, exchange.received_ns).common(blocks.utterance)
@@ -159,11 +160,11 @@ def _slow_exchanges(observations: Observations, bounds: ClockBounds | None, bloc
             continue
         # It began up to one interval before the question that it met.
         began_ns = exchange.received_ns - beyond_ns - round(observations.probe_interval_s * 1e9 / 2)
-        left = without(Span(began_ns, exchange.received_ns), [*blocks.of(Hop.SERVER_LOOP), *frozen])
+        left = without(Span(began_ns, exchange.received_ns), known)
         if length_ns(left) > BLOCK_NS:
             yield left
     if observations.unanswered and observations.unanswered.length_ns > UNANSWERED_NS:
-        yield without(observations.unanswered, [*blocks.of(Hop.SERVER_LOOP), *frozen])
+        yield without(observations.unanswered, known)
 
 
 def _slower_network_ns(bounds: ClockBounds | None, normal: Normal) -> int:

@@ -24,6 +24,7 @@ class Hop(enum.StrEnum):
     PACING = "pacing"
     SERVER_LOOP = "server_loop"
     NETWORK = "network"
+    RECONNECT = "reconnect"
     CLIENT_READER = "client_reader"
     CLIENT_LOOP = "client_loop"
     CLIENT_BUFFER = "client_buffer"
@@ -135,6 +136,15 @@ _TABLE = {
         advice="look at the connection between client and server",
         blame="the network held messages up for {ms}",
         evidence="Messages were under way up to {longest} longer than the fastest{where}.",
+    ),
+    Hop.RECONNECT: About(
+        title="lost connection",
+        colour="#8c4a2f",
+        meaning="The connection was lost, and the sound of the call that goes on had not come yet.",
+        advice="look at the connection and at what became of the server; a second address is tried at once",
+        blame="the connection was lost for {ms}",
+        stopped="there was no connection",
+        evidence="The connection was lost, and sound came again after {longest}{where}.",
     ),
     Hop.CLIENT_READER: About(
         title="client reader stalled",

@@ -6,7 +6,7 @@ blocked waits for the loop. All spans are on the client's clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ class Blocks:
     def label(self, hop: Hop, span: Span, causes: Iterable[Hop]) -> list[tuple[Hop, Span]]:
         """Cuts `span` up: to each of `causes`, the first ones first, what they cover; to `hop` the rest."""
         pieces, left = [], [span] if span.length_ns else []
-        for cause in causes:
+        for cause in (Hop.RECONNECT, *causes):
             covered = merged(block.common(rest) for block in self.of(cause) for rest in left)
             pieces += [(cause, part) for part in covered]
             left = [part for rest in left for part in without(rest, covered)]
@@ -49,6 +49,7 @@ def known_blocks(record: Record, observations: Observations, bounds: ClockBounds
     opening = [observations.device.opening] if observations.device else []
     tick_ns = round(observations.tick_s * 1e9)
     loop = [part for block in _within(whole, observations.loop_blocks, tick_ns) for part in without(block, opening)]
+    lost = list(_lost(record))
     reader = merged([*_within(whole, observations.reader_blocks, tick_ns), *_not_reading(record)])
     writes = observations.device.writes if observations.device else ()
     return Blocks(
@@ -57,7 +58,8 @@ def known_blocks(record: Record, observations: Observations, bounds: ClockBounds
             Hop.DEVICE_OPEN: opening,
             Hop.SERVER_LOOP: _within(whole, _server_blocks(record, observations, bounds), _SERVER_TICK_NS),
             Hop.CLIENT_LOOP: loop,
-            Hop.CLIENT_READER: [part for block in reader for part in without(block, opening)],
+            Hop.CLIENT_READER: [part for block in reader for part in without(block, [*opening, *lost])],
+            Hop.RECONNECT: lost,
             Hop.PACING: merged(Span(write.asked_ns, write.done_ns) for write in writes),
             Hop.CLIENT_BUFFER: merged(_full(record)),
             Hop.DEVICE: list(observations.device.stalls) if observations.device else [],
@@ -90,6 +92,13 @@ def _server_blocks(record: Record, observations: Observations, bounds: ClockBoun
             start_ns = timings.loop_lag_from_ns or timings.write_start_ns - timings.loop_lag_max_ns
             blocks.append(Span(start_ns, start_ns + timings.loop_lag_max_ns))
     return [Span(bounds.to_client(block.start_ns), bounds.to_client(block.end_ns)) for block in blocks]
+
+
+def _lost(record: Record) -> Iterator[Span]:
+    """From a loss to the next sound, or to where there was none left to come."""
+    for resumed in record.resumed:
+        after = (receipt.received_ns for receipt in record.receipts if receipt.first_sample >= resumed.first_sample)
+        yield Span(resumed.lost_ns, next(after, resumed.received_ns))
 
 
 def _not_reading(record: Record) -> list[Span]:

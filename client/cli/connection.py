@@ -21,9 +21,10 @@ def add_flags(command: argparse.ArgumentParser) -> None:
     """Each has a variable: --tls-ca is GAPLESS_CLIENT_TLS_CA."""
     command.add_argument(
         "--address",
-        metavar="HOST:PORT",
+        metavar="HOST:PORT[,...]",
         default=os.environ.get("GAPLESS_CLIENT_ADDRESS", DEFAULT_ADDRESS),
-        help="the server (default: $GAPLESS_CLIENT_ADDRESS or %(default)s)",
+        help="the server, or several of one service: where one is lost, the next goes on (default: "
+        "$GAPLESS_CLIENT_ADDRESS or %(default)s)",
     )
     access = command.add_argument_group("access")
     for flag, what in _FILES.items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._clock import ClockOffset
 from ..record import Record
+from ..types import Resumed
 from . import metrics
+from .headline import times
 
 _PACED_MS = 5.0  # less is the pacing loop itself
 _BAR = 30  # characters of the longest bar
@@ -56,6 +59,7 @@ def as_json(record: Record, clock: ClockOffset | None, heard: Heard) -> dict[str
         "clock_error_ms": round(clock.error_ns / 1e6, 3) if clock else None,
         "usage": asdict(record.finished.usage) if record.finished else None,
         "words": [asdict(word) for word in record.words],
+        "resumed": [{"after_ms": round(one.after_ms, 2), "address": one.address} for one in record.resumed],
         "warnings": [warning.reason for warning in record.warnings],
     }
 
@@ -99,9 +103,17 @@ def _summary(record: Record, clock: ClockOffset | None, heard: Heard) -> list[st
         f"  {figures['audio_s']:.2f} s of speech in {figures['chunks']} chunks, RTF {figures['rtf']:.3f}{paced}, "
         f"underruns {figures['underruns']}{'' if heard.device else ' (computed)'}"
     )
+    if record.resumed:
+        lines.append(f"  {resumed_words(record.resumed)}")
     if record.started:
         lines.append(f"  voice {record.started.voice}, seed {record.started.seed}, {record.started.sample_rate} Hz")
     return lines
+
+
+def resumed_words(resumed: Sequence[Resumed]) -> str:
+    """For a person: how often another call went on, how soon, and where."""
+    after = " and ".join(f"{one.after_ms:.0f} ms, on {one.address}" for one in resumed)
+    return f"resumed {times(len(resumed))} after a lost connection: after {after}"
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from copy import copy
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from .._clock import ClockOffset
 from .._transport.channels import Access
 from .._transport.loop_thread import LoopThread
 from .._wire import Options
-from ..client import DEFAULT_ADDRESS, RECEIVE_CAPACITY
+from ..client import DEFAULT_ADDRESS, RECEIVE_CAPACITY, RESUME_S
 from ..client import Client as AsyncClient
 from ..errors import ClientClosed
 from ..types import CreatedVoice, ServerInfo, Voice
@@ -30,20 +30,25 @@ class Client:
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str | Sequence[str] = DEFAULT_ADDRESS,
         *,
         timeout_s: float = 60.0,
         connect_timeout_s: float = 5.0,
+        resume_s: float = RESUME_S,
         receive_capacity: int = RECEIVE_CAPACITY,
         tracer_provider: TracerProvider | None = None,
         **access: Unpack[Access],
     ) -> None:
-        """`access`: `tls` and `token`. `timeout_s`: of each call but an utterance, which may last. Raises ClientError
-        for a token that would be sent in plain text."""
+        """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
+        goes on. `resume_s`: how long an
+        utterance whose connection was lost is tried to be gone on with; 0: not at all. `timeout_s`: of each call but
+        an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for a token that would be sent in
+        plain text."""
         self._client = AsyncClient(
             address,
             timeout_s=timeout_s,
             connect_timeout_s=connect_timeout_s,
+            resume_s=resume_s,
             receive_capacity=receive_capacity,
             tracer_provider=tracer_provider,
             **access,

@@ -33,7 +33,7 @@ class TTS(tts.TTS):
         """Connects with `prewarm`, or with the first text.
 
         Args:
-            address: Of the Gapless service.
+            address: Of the Gapless service; several with commas between: where one is lost, the next goes on.
             tls: How to speak TLS; True trusts the authorities that gRPC knows.
             token: Of the service, where it wants one. Goes over TLS, or stays on this machine.
             **options: Of an utterance: `voice`, `language`, `seed`, `sampling`, `sample_rate` (24 kHz, if absent) and

@@ -59,7 +59,7 @@ class GaplessTTSService(TTSService):
         """Connects when the pipeline is set up.
 
         Args:
-            address: Of the Gapless service.
+            address: Of the Gapless service; several with commas between: where one is lost, the next goes on.
             tls: How to speak TLS; True trusts the authorities that gRPC knows.
             token: Of the service, where it wants one. Goes over TLS, or stays on this machine.
             timeout_s: For the service to accept a turn, and for the first sound after the turn's last text.

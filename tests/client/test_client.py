@@ -302,7 +302,7 @@ async def test_a_server_that_breaks_off_or_cancels_is_an_error_after_the_audio(s
 
 async def test_a_server_that_goes_away_is_unreachable() -> None:
     with FakeServer() as server:
-        async with Client(server.address) as client, client.utterance() as utterance:
+        async with Client(server.address, resume_s=0) as client, client.utterance() as utterance:
             await utterance.push("A long sentence. " * 20)
             server.stop()
             with pytest.raises(ServerUnreachable):
@@ -410,10 +410,11 @@ async def test_a_cancel_just_after_the_call_has_opened_ends_the_call(server: Fak
 async def test_an_end_that_was_not_sent_does_not_count(server: FakeServer) -> None:
     """`end()` was cancelled before it was sent, and called again it did nothing: the server waited for ever."""
     async with Client(server.address) as client, client.utterance() as utterance:
-        await utterance._call._writing.acquire()  # gRPC is busy
+        assert utterance._call._call
+        await utterance._call._call._writing.acquire()  # gRPC is busy
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(utterance.end(), 0.05)
-        utterance._call._writing.release()
+        utterance._call._call._writing.release()
         await utterance.end()
         async with asyncio.timeout(2):
             while server.events() != ["config", "end_of_input"]:
@@ -425,7 +426,7 @@ async def test_closing_does_not_stop_the_program_s_loop(server: FakeServer) -> N
     client = Client(server.address)
     await client.__aenter__()
     assert client._reader
-    client._channel = cast(Any, ClosedAtOnce())
+    client._routes.channels = [cast(Any, ClosedAtOnce())]
     ticks = 0
 
     async def tick() -> None:

@@ -15,8 +15,7 @@ BACK_S = 4.0  # two seconds between attempts, a fifth more by gRPC's own dice, a
 
 async def state(client: Client) -> grpc.ChannelConnectivity:
     async def ask() -> grpc.ChannelConnectivity:
-        assert client._channel
-        return client._channel.get_state()
+        return client._routes.channels[0].get_state()
 
     return await client.run_on_reader(ask())
 
@@ -42,7 +41,7 @@ async def test_a_kept_connection_is_made_before_a_call_and_again_after_a_loss() 
             assert again.requests
     finally:
         await client.close()
-    assert client._keeping is None
+    assert not client._routes._keeping
 
 
 async def test_a_server_that_was_gone_is_found_within_seconds() -> None:
