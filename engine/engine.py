@@ -47,7 +47,7 @@ from engine.scheduling.timing import Timing
 from engine.scheduling.wakeups import Stage
 from engine.scheduling.windows import LadderConfig, largest_peek
 from engine.stages import utterance_memory
-from engine.stages.build import stages
+from engine.stages.build import build
 from engine.stages.watermark import Watermark
 from engine.text.lexicon import load_lexicon
 from engine.text.markup import Style
@@ -81,9 +81,6 @@ class LocalEngine:
         self._library = Library(model.voices, model.config, options.voices_dir)
         self._device = device
         voice_bytes = device.voice_bytes() if options.voice_memory_bytes is None else options.voice_memory_bytes
-        self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
-            model.prepare, voice_bytes, threads.start_voices
-        )
         lookahead = model.flow.lookahead
         ladder = model.config.ladder if options.ladder is None else LadderConfig(sizes=options.ladder)
         text = model.config.text
@@ -121,8 +118,11 @@ class LocalEngine:
             vocoder_apart=not threads.is_small,
         )
         self._scheduler = Scheduler(config)
-        own = cores.apart(lambda: stages(model, options, device, config, mark))
-        self._workers = threads.workers(self._scheduler, own if wrap is None else wrap(own))
+        own = cores.apart(lambda: build(model, options, device, config, voice_bytes=voice_bytes, mark=mark))
+        self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
+            own.prepare, voice_bytes, threads.start_voices
+        )
+        self._workers = threads.workers(self._scheduler, own.stages if wrap is None else wrap(own.stages))
         self._workers.start()
         self._watchdog = Watchdog(
             [*self._workers.watched, *self._prepared.watched],

@@ -12,7 +12,8 @@ Weights are random, of the true shapes, in the published file layout; missing di
 each). They never say stop: every segment has `--tokens` speech tokens. Streams are callers of the engine in this
 process, arriving at random, each heard in real time; nothing of the network is in these figures. The floor of a step
 is the bytes of weights, keys and values that it reads over the bandwidth at which the device copies. The largest number
-that fits is the largest whose C100 is at least 99 %. Peers' figures come from other hardware and by other definitions.
+that fits is the largest whose C100 is at least 99 %. At last the device is made to die (gpu_dead.py). Peers' figures
+come from other hardware and by other definitions.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.latency import gpu_agreement, gpu_windows, t3_step
+from benchmarks.latency import gpu_agreement, gpu_dead, gpu_windows, t3_step
 from benchmarks.latency.reported_elsewhere import PEERS
 from benchmarks.scale import concurrency
 from benchmarks.support import charts, random_checkpoint
@@ -65,9 +66,13 @@ def endless(model: Model, tokens: int) -> Model:
     return replace(model, config=replace(model.config, text=text))
 
 
+def stored(variant: str, arguments: argparse.Namespace) -> Path:
+    directory: Path = arguments.checkpoints / (variant if arguments.size == "full" else f"{arguments.size}-{variant}")
+    return directory
+
+
 def opened(variant: str, arguments: argparse.Namespace, device: torch.device, dtype: str) -> Model:
-    name = variant if arguments.size == "full" else f"{arguments.size}-{variant}"
-    directory = arguments.checkpoints / name
+    directory = stored(variant, arguments)
     if not directory.exists():
         random_checkpoint.write(VARIANTS[variant], directory, arguments.size)
     model = load(str(directory), device=device, precision=Precision.parse(dtype, device))
@@ -246,9 +251,14 @@ def main(given: Sequence[str] | None = None) -> None:
     warn_if_never_run(device)
     clock = Clock(60 * arguments.limit)
     found = [measure(variant, arguments, device, clock) for variant in arguments.variants]
+    dead = None
+    if clock.allows("a dead device"):
+        dead = gpu_dead.provoked(stored(arguments.variants[0], arguments), device)
+        print(dead, flush=True)
     print("\n".join([*verdicts(found), *peers()]))
     if arguments.json:
-        report = {"machine": gpu, "tokens": arguments.tokens, "variants": found, "peers": [asdict(p) for p in PEERS]}
+        report = {"machine": gpu, "tokens": arguments.tokens, "variants": found, "dead": dead and asdict(dead)}
+        report |= {"peers": [asdict(p) for p in PEERS]}
         arguments.json.write_text(json.dumps(report) + "\n", encoding="utf-8")
     if arguments.svg:
         arguments.svg.write_text(picture(found, subtitle), encoding="utf-8")

@@ -13,6 +13,7 @@ import torch
 from engine.device.device import Device
 from engine.model import Model
 from engine.scheduling.jobs import FlowWork, VocoderWork
+from engine.stages.build import flow_graphs, vocoder_graphs
 from engine.stages.flow import FlowStage
 from engine.stages.vocoder import VocoderStage
 
@@ -34,8 +35,13 @@ class Windows:
 
 def windows(model: Model, rows: Sequence[int]) -> Iterator[Windows]:
     """Windows of one second, each with the history that a window has at most."""
-    voice = model.prepare(model.voices[model.config.default_voice])
-    flow, vocoder = FlowStage(model), VocoderStage(model)
+    device, most = Device.of(model.device), max(rows, default=1)
+    flow = FlowStage(
+        model,
+        flow_graphs(model, device, utterances=most, batch=most, largest=WINDOW, voice_bytes=0),  # of one
+    )
+    vocoder = VocoderStage(model, graphs=vocoder_graphs(model, device, utterances=most, batch=most, largest=WINDOW))
+    voice = flow.settle(model.prepare(model.voices[model.config.default_voice]))
     tokens = torch.randint(model.config.flow.vocab, (WINDOW + model.flow.lookahead,)).tolist()
     work = FlowWork(tokens=tuple(tokens), n_new=WINDOW, segment=0, final=False)
     for count in rows:
@@ -52,8 +58,7 @@ def windows(model: Model, rows: Sequence[int]) -> Iterator[Windows]:
 
         flow_ms = _median_ms(spoken, [flow.open(voice, seed) for seed in range(count)])
         vocoder_ms = _median_ms(heard, [vocoder.open(voice, seed) for seed in range(count)])
-        held = Device.of(model.device).held_bytes()
-        yield Windows(rows=count, flow_ms=flow_ms, vocoder_ms=vocoder_ms, held_bytes=held)
+        yield Windows(rows=count, flow_ms=flow_ms, vocoder_ms=vocoder_ms, held_bytes=device.held_bytes())
 
 
 def _median_ms(work: Callable[[list[Any]], list[Any]], states: list[Any]) -> float:

@@ -27,7 +27,7 @@ from engine.stages.watermark import Watermark
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
 FIXED_UTTERANCES = 8  # of a deterministic engine: T3's batch, and so its rounding, must not follow a measurement
 MOST_UTTERANCES = 128  # that are measured for
-PLACES = 2  # of a GPU's standing tensors: of a state of the vocoder, and of the one that follows it
+PLACES = 2  # of an utterance in a GPU's standing tensors: of a stage's state, and of the one that follows it
 
 
 @dataclass(frozen=True, kw_only=True)

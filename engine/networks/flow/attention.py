@@ -5,6 +5,7 @@ prompt block, the `history` positions before its window, and all of its own wind
 second are constant. The same rule in two forms:
 - one window at a time: keys are [prompt | history | own], of the prepared voice and the state (keys.py), all visible;
 - a whole sequence at once (training, replay): a `Plan` from the record of committed windows, as masks (`Sight`).
+Windows of several lengths in one run have room for the longest of them; an `Extent` says what each of them is.
 
 Relative positions: history and own frames are at their true distance. The prompt block is pinned: it always ends
 where the visible history begins, as if [prompt | history | own] were contiguous. So distances stay bounded (prompt +
@@ -83,6 +84,34 @@ class Plan:
         return Sight(bias[:, None], longest, in_prompt[:, None, :, :longest], position.double(), pinned.double())
 
 
+@dataclass(frozen=True)
+class Extent:
+    """What is real of B windows that have more room than they need: in front of the prompt block, and behind."""
+
+    prompt: Tensor  # [B] positions of the prompt block, the last ones of its room
+    count: Tensor  # [B] positions of the window, the first ones of its room,
+    known: Tensor  # [B] and with the lookahead
+
+    def times(self, ratio: int) -> Extent:
+        """Returns the same at `ratio` positions per token."""
+        return Extent(ratio * self.prompt, ratio * self.count, ratio * self.known)
+
+    def repeated(self, times: int) -> Extent:
+        """Returns the same for so many rows of each window."""
+        return Extent(*(one.repeat_interleave(times) for one in (self.prompt, self.count, self.known)))
+
+    def heard(self, x: Tensor) -> Tensor:
+        """[B, T, C] with zeros where nothing is known."""
+        position = torch.arange(x.shape[1], device=x.device)
+        return x.masked_fill((position >= self.known[:, None])[..., None], 0.0)
+
+    def mask(self, prompt: int, own: int, like: Tensor) -> Tensor:
+        """[B, 1, 1, K] of so much room: 0 for what is real, -inf elsewhere."""
+        position = torch.arange(-prompt, own, device=like.device)
+        hidden = (position < -self.prompt[:, None]) | (position >= self.count[:, None])
+        return like.new_zeros(hidden.shape).masked_fill_(hidden, -math.inf)[:, None, None]
+
+
 def _rows(prompt: int, record: Sequence[Commit], history: int, length: int) -> list[list[int]]:
     begin, end, limit = [prompt] * prompt, [prompt] * prompt, [length] * prompt
     start = prompt
@@ -95,9 +124,11 @@ def _rows(prompt: int, record: Sequence[Commit], history: int, length: int) -> l
     return [begin, end, limit]
 
 
-def attend(query: Tensor, keys: Tensor, bias: Tensor | None, sight: Sight | None) -> Tensor:
-    """[B, H, T, D] x [2, B, H, K, D] (+ bias [B, H, T, K]) -> [B, T, H * D]."""
+def attend(query: Tensor, keys: Tensor, bias: Tensor | None, sight: Sight | None, mask: Tensor | None) -> Tensor:
+    """[B, H, T, D] x [2, B, H, K, D] (+ bias [B, H, T, K], + mask [B, 1, 1, K]) -> [B, T, H * D]."""
     key, value = keys[0], keys[1]
+    if mask is not None:
+        bias = mask if bias is None else bias + mask
     if sight is None:
         y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
     else:  # whole sequences are trained on, and the fused kernel's backward is three times slower here in bfloat16

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.device.device import Device
-from engine.networks.flow.attention import Plan, Sight, attend
+from engine.networks.flow.attention import Extent, Plan, Sight, attend
 from engine.networks.flow.keys import Attended, Keys, joined, parted
 
 MAX_WAVELENGTH = 10_000.0  # of the sinusoids, over 2 pi
@@ -119,7 +119,7 @@ class RelativeAttention(nn.Module):
         towards = (query + self.pos_bias_v[:, None]) * self.shape[2] ** -0.5
         projection = self.linear_pos.weight.unflatten(0, self.shape[1:])  # [H, D, C], sine and cosine interleaved
         positional = bias(towards @ projection[..., 0::2], towards @ projection[..., 1::2])
-        y = attend(query + self.pos_bias_u[:, None], attended(qkv[1:]), positional, bias.sight)
+        y = attend(query + self.pos_bias_u[:, None], attended(qkv[1:]), positional, bias.sight, attended.mask)
         return self.linear_out(y)  # type: ignore[no-any-return]
 
 
@@ -230,14 +230,16 @@ class UpsampleConformerEncoder(nn.Module):
         prompt: EncoderState,
         keep: int | None,
         plan: Plan | None = None,
+        extent: Extent | None = None,
     ) -> tuple[Tensor, EncoderState]:
         """x [B, count + lookahead seen, C] -> [B, ratio * count, C]; keeps `keep` tokens of history (None: all)."""
-        ratio = self.config.ratio
-        x, ahead = self.pre_lookahead_layer(self.embed(x), count, state.ahead, plan)
-        attended = Attended(prompt.keys, state.keys, count, keep)
+        ratio, x = self.config.ratio, self.embed(x)
+        x, ahead = self.pre_lookahead_layer(extent.heard(x) if extent else x, count, state.ahead, plan)
+        attended = Attended(prompt.keys, state.keys, count, keep, extent)
         x = self._run(self.encoders, x, attended, plan.sight(1) if plan else None)
         x, upsampled = self.up_layer(x, state.upsampled)
-        up_attended = Attended(prompt.up_keys, state.up_keys, ratio * count, None if keep is None else ratio * keep)
+        kept, extent = None if keep is None else ratio * keep, extent.times(ratio) if extent else None
+        up_attended = Attended(prompt.up_keys, state.up_keys, ratio * count, kept, extent)
         x = self._run(self.up_encoders, self.up_embed(x), up_attended, plan.sight(ratio) if plan else None)
         return self.after_norm(x), EncoderState(ahead, attended.following, upsampled, up_attended.following)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.networks.flow.attention import Sight, attend
+from engine.networks.flow.attention import Extent, Sight, attend
 from engine.networks.flow.conformer import causal
 from engine.networks.flow.keys import Attended, Keys, joined, parted
 
@@ -125,7 +125,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, run: _Run) -> Tensor:
         qkv = self.to_qkv(self.norm1(x)).unflatten(2, self.shape).permute(2, 0, 3, 1, 4)  # [3, R, H, T, D]
-        x = x + self.to_out(attend(qkv[0], run.attended(qkv[1:]), None, run.sight))
+        x = x + self.to_out(attend(qkv[0], run.attended(qkv[1:]), None, run.sight, run.attended.mask))
         return x + self.ff_out(F.gelu(self.ff_in(self.norm3(x))))  # type: ignore[no-any-return]
 
 
@@ -204,9 +204,10 @@ class Estimator(nn.Module):
         prompt: EstimatorState,
         keep: int | None,
         sight: Sight | None = None,
+        extent: Extent | None = None,
     ) -> tuple[Tensor, EstimatorState]:
         """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; keeps `keep` frames of history."""
-        attended = Attended(prompt.keys, state.keys, x.shape[1], keep)
+        attended = Attended(prompt.keys, state.keys, x.shape[1], keep, extent)
         run = _Run(state.tails.split(self._widths, 2), attended, sight)
         skip = self.down(x, shifts[0], run)
         x = causal(self.down_conv, run.extend(skip))

@@ -32,11 +32,11 @@ from torch.nn import functional as F
 from engine.device.device import Device
 from engine.errors import ModelError
 from engine.networks import noise
-from engine.networks.flow.attention import Commit, Plan, Sight
+from engine.networks.flow.attention import Commit, Extent, Plan, Sight
 from engine.networks.flow.conformer import EncoderConfig, EncoderState, UpsampleConformerEncoder
 from engine.networks.flow.estimator import Estimator, EstimatorConfig, EstimatorState
 from engine.networks.flow.keys import joined
-from engine.networks.flow.state import Context, FlowPrompt, FlowState, Memory
+from engine.networks.flow.state import Context, FlowPrompt, FlowState, Memory, Shifts
 from engine.networks.linears import pack
 
 SCHEDULES = ("cosine", "linear")
@@ -120,15 +120,15 @@ class Flow(nn.Module):
         whole = Context(token.long(), values, self.normalise(feat.float()))
         block = 0 if self.config.form == "cumulative" else max(0, n_tokens - self.lookahead)
         speaker = self.speaker(embedding.to(self.dtype))
-        shifts = self._shifts(speaker)
-        memory = self._no_memory(speaker)
+        shifts = self.shifts(speaker)
+        memory = self.no_memory(speaker)
         if block:
             known = whole.mel[:, : self.ratio * block]
             mu, encoder = self._mu(whole.tokens, block, memory.encoder, memory.encoder, None)
             static = self._conditions(mu, speaker, known)
             _, solver = self._solve(values[:, : known.shape[1]], static, shifts, memory.solver, memory.solver, None)
             memory = Memory(encoder, solver)
-        return FlowPrompt(whole, block, speaker, shifts, memory, memory.without_history())
+        return FlowPrompt(whole, block, speaker, shifts, memory, memory.without_history(), seed)
 
     def init_state(self, prompt: FlowPrompt, seed: int) -> FlowState:
         return FlowState(prompt, seed, 0, prompt.rest, prompt.start)
@@ -162,7 +162,7 @@ class Flow(nn.Module):
         if n_new == 0:
             return self.spectrogram(context.mel[:, :0]), list(states)
         prompt, memory = Memory.joined([one.memory for one in prompts]), Memory.joined([one.memory for one in states])
-        own = self._own_noise(states, n_new, tokens.device)
+        own = self.own_noise(states, n_new, tokens.device)
         run = torch.cat((context.tokens, tokens), 1)
         keep = self.config.history_tokens if self.config.form == "cached" else 0
         mu, encoder = self._mu(run, run.shape[1] - seen, memory.encoder, prompt.encoder, keep)
@@ -178,6 +178,21 @@ class Flow(nn.Module):
             replace(state, position=state.position + n_new, context=context, memory=memory)
             for state, context, memory in zip(states, contexts, memories, strict=True)
         ]
+
+    def on_grid(
+        self, tokens: Tensor, x: Tensor, known: Tensor, speaker: Tensor, shifts: Shifts, prompt: Memory, extent: Extent
+    ) -> Tensor:
+        """Windows that need not keep anything, of several lengths, with room for T tokens each: tokens [B, T], noise
+        and known mel [B, 2T, F], speakers [B, F], the prompts' memory of B rows -> normalised mel [B, 2T, F].
+
+        They are run after their prompt blocks' tails. What `extent` calls real is what each would get alone, but for
+        rounding; the rest means nothing."""
+        start = prompt.without_history()
+        mu, _ = self._mu(tokens, tokens.shape[1], start.encoder, prompt.encoder, 0, extent=extent)
+        rows = extent.times(self.ratio).repeated(1 + self.is_guided)
+        static = self._conditions(mu, speaker, known)
+        mel, _ = self._solve(x, static, shifts, start.solver, prompt.solver, 0, extent=rows)
+        return mel
 
     def _following(self, context: Context, n_rest: int, new: Context) -> Context:
         """Returns what the next window runs in front of its new tokens, after one that made the mel of `new` behind
@@ -246,7 +261,7 @@ class Flow(nn.Module):
         return torch.cat((mu, speaker[:, None].expand_as(mu), known), 2)
 
     @property
-    def _guided(self) -> bool:
+    def is_guided(self) -> bool:
         return self.config.guidance != 0.0
 
     def _mu(
@@ -257,21 +272,23 @@ class Flow(nn.Module):
         prompt: EncoderState,
         keep: int | None,
         plan: Plan | None = None,
+        extent: Extent | None = None,
     ) -> tuple[Tensor, EncoderState]:
-        hidden, state = self.encoder(self.input_embedding(tokens), count, state, prompt, keep, plan)
+        hidden, state = self.encoder(self.input_embedding(tokens), count, state, prompt, keep, plan, extent)
         return self.encoder_proj(hidden), state
 
     def _conditions(self, mu: Tensor, speaker: Tensor, known: Tensor) -> Tensor:
         """Adds, with guidance, a second row for each utterance in which every condition is zero."""
         static = self.conditions(mu, speaker, known)
-        return torch.stack((static, torch.zeros_like(static)), 1).flatten(0, 1) if self._guided else static
+        return torch.stack((static, torch.zeros_like(static)), 1).flatten(0, 1) if self.is_guided else static
 
     def times(self) -> list[float]:
         """The solver's grid, steps + 1 times from 0 to 1."""
         grid = [step / self.config.steps for step in range(self.config.steps + 1)]
         return grid if self.config.schedule == "linear" else [1.0 - math.cos(0.5 * math.pi * t) for t in grid]
 
-    def _shifts(self, like: Tensor) -> tuple[tuple[Tensor, ...], ...]:
+    def shifts(self, like: Tensor) -> Shifts:
+        """What the time of each solver step adds in each stage, [1, 1, C] each, where `like` is."""
         grid = Device.of(like.device).upload(self.times())
         stages = self.estimator.shifts(grid[:-1], grid[1:])
         return tuple(tuple(stage[step : step + 1] for stage in stages) for step in range(self.config.steps))
@@ -280,21 +297,22 @@ class Flow(nn.Module):
         self,
         x: Tensor,
         static: Tensor,
-        shifts: tuple[tuple[Tensor, ...], ...],
+        shifts: Shifts,
         states: tuple[EstimatorState, ...],
         prompts: tuple[EstimatorState, ...],
         keep: int | None,
         sight: Sight | None = None,
+        extent: Extent | None = None,
     ) -> tuple[Tensor, tuple[EstimatorState, ...]]:
         """Euler steps from noise x [B, T, F] to the normalised mel; one state per step."""
         times, following = self.times(), []
         mu = static[..., : self.config.mel_bins].float()
         for step, (shift, state, prompt) in enumerate(zip(shifts, states, prompts, strict=True)):
-            noisy = x.repeat_interleave(2, 0) if self._guided else x
+            noisy = x.repeat_interleave(2, 0) if self.is_guided else x
             rows = torch.cat((noisy.to(static.dtype), static), 2)
-            output, after = self.estimator(rows, shift, state, prompt, keep, sight)
+            output, after = self.estimator(rows, shift, state, prompt, keep, sight, extent)
             velocity = self._velocity(output.float(), noisy, mu, times[step])
-            if self._guided:
+            if self.is_guided:
                 given, nothing = velocity.unflatten(0, (-1, 2)).unbind(1)
                 velocity = (1.0 + self.config.guidance) * given - self.config.guidance * nothing
             x = x + (times[step + 1] - times[step]) * velocity
@@ -305,7 +323,8 @@ class Flow(nn.Module):
         """The estimator's output [R, T, F] for x [R, T, F] at `time`, with mu [R, T, F] -> velocity [R, T, F]."""
         return output if self.config.prediction == "velocity" else (mu + output - x) / (1.0 - time)
 
-    def _own_noise(self, states: Sequence[FlowState], n_new: int, device: torch.device) -> Tensor:
+    def own_noise(self, states: Sequence[FlowState], n_new: int, device: torch.device) -> Tensor:
+        """[B, 2 * n_new, F] of each segment, from its next token on."""
         keys = [noise.fold(state.seed, noise.Stream.FLOW) for state in states]
         return self._noise(keys, [self.ratio * state.position for state in states], self.ratio * n_new, device)
 
@@ -315,6 +334,7 @@ class Flow(nn.Module):
         values = noise.normals(keys, [start * bins for start in starts], frames * bins, device)
         return self.config.temperature * values.view(len(keys), frames, bins)
 
-    def _no_memory(self, speaker: Tensor) -> Memory:
-        rows = speaker.expand(1 + self._guided, -1)
+    def no_memory(self, speaker: Tensor) -> Memory:
+        """Of no tokens; `speaker` [1, F] gives dtype and device."""
+        rows = speaker.expand(1 + self.is_guided, -1)
         return Memory(self.encoder.init_state(speaker), (self.estimator.init_state(rows),) * self.config.steps)

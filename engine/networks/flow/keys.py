@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.networks.flow.attention import Extent
+
 
 def joined(parts: Sequence[Tensor], dim: int) -> Tensor:
     """Puts the rows of several utterances one below the other. One utterance alone keeps its tensor."""
@@ -30,6 +32,7 @@ class Keys:
     """Keys and values of L layers at K positions; several utterances' rows are joined where they are used."""
 
     parts: tuple[Tensor, ...]  # [L, 2, R, H, K, D]
+    rows: Tensor | None = None  # int64 [N]: which rows of the one part, where it holds those of others as well
 
     @staticmethod
     def none(layers: int, heads: int, width: int, like: Tensor) -> Keys:
@@ -45,6 +48,18 @@ class Keys:
     def length(self) -> int:
         return self.parts[0].shape[4]
 
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return sum(part.shape[2] for part in self.parts) if self.rows is None else len(self.rows)
+
+    def lay(self, layer: int, there: Tensor) -> None:
+        """Copies a layer's keys to `there` [2, N, H, K, D]."""
+        if self.rows is None:
+            torch.cat([part[layer] for part in self.parts], 1, out=there)
+        else:
+            torch.index_select(self.parts[0][layer], 1, self.rows, out=there)
+
     @staticmethod
     def joined(several: Sequence[Keys]) -> Keys:
         return Keys(tuple(part for keys in several for part in keys.parts))
@@ -56,11 +71,16 @@ class Keys:
 class Attended:
     """The keys of one window in one network: each layer adds its own and gets all that it attends to."""
 
-    def __init__(self, prompt: Keys, history: Keys, positions: int, keep: int | None) -> None:
-        """A window of `positions` leaves `keep` of them and of the history (None: all) for the next window."""
+    def __init__(
+        self, prompt: Keys, history: Keys, positions: int, keep: int | None, extent: Extent | None = None
+    ) -> None:
+        """A window of `positions` leaves `keep` of them and of the history (None: all) for the next window.
+
+        `extent`, of a window without history: what is real of it."""
         like, past = prompt.parts[0], prompt.length + history.length
         layers, _, _, heads, _, width = like.shape
-        rows = sum(part.shape[2] for part in prompt.parts)
+        rows = prompt.count
+        self.mask = extent.mask(prompt.length, positions, like) if extent else None
         self.positions = past + positions
         self._past = [keys for keys in (prompt, history) if keys.length]
         self._layer = 0
@@ -83,7 +103,7 @@ class Attended:
         begin = 0
         for keys in self._past:
             there = place[..., begin : begin + keys.length, :]
-            torch.cat([part[self._layer] for part in keys.parts], 1, out=there)
+            keys.lay(self._layer, there)
             begin += keys.length
         place[..., begin:, :].copy_(own)
         return place

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.device.places import Place
 from engine.networks.flow.attention import nbytes
 from engine.networks.flow.conformer import EncoderState
 from engine.networks.flow.estimator import EstimatorState
 from engine.networks.flow.keys import joined, parted
+
+Shifts = tuple[tuple[Tensor, ...], ...]  # per solver step, per stage [1, 1, C]: what its time adds
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,11 @@ class FlowPrompt:
     whole: Context  # the prompt's tokens and mel
     block: int  # of its tokens are prepared; the rest is run in front of the segment
     speaker: Tensor  # [1, F] projected
-    shifts: tuple[tuple[Tensor, ...], ...]  # per solver step, per stage [1, 1, C]: what its time adds
+    shifts: Shifts
     memory: Memory  # of the prepared tokens, which every window attends to
     start: Memory  # what a segment begins with: the tails of the same convolutions, no keys of its own
+    seed: int = 0  # of its noise
+    place: Place | None = None  # of its memory in standing tensors, if it has one
 
     @property
     def rest(self) -> Context:

@@ -65,6 +65,8 @@ def test_a_report_holds_steps_streams_what_fits_and_peers(checkpoints: Path, tmp
     assert [found["streams"] for found in base["streams"]] == [1, 2]
     assert all(found["ttfa_s"]["p50"] > 0 for found in base["streams"])
     assert base["largest"] in (0, 1, 2)
+    assert (report["dead"]["callers"], report["dead"]["faults"]) == (3, ["DEVICE_FAILED"] * 3)
+    assert 0.0 <= report["dead"]["told_s"] < 5.0
     assert [peer["name"] for peer in report["peers"]] == [peer.name for peer in PEERS]
     assert "base p50" in to_svg.read_text(encoding="utf-8")
 

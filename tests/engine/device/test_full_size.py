@@ -16,12 +16,15 @@ from torch import Tensor
 
 from engine.checkpoints.names import Part
 from engine.checkpoints.weights import blank
+from engine.model import Voice
 from engine.networks.cloning.campplus import CAMPPlus, CAMPPlusConfig
 from engine.networks.cloning.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from engine.networks.cloning.voice_encoder import VoiceEncoder, VoiceEncoderConfig
 from engine.networks.hift.hift import HiFT
 from engine.scheduling.jobs import FlowWork, SegmentJob, VocoderWork
 from engine.stages.flow import FlowStage
+from engine.stages.flow_graphs import FlowGraphs
+from engine.stages.flow_prompts import FlowPrompts
 from engine.stages.t3 import Row, T3Stage
 from engine.stages.vocoder import SoundState, VocoderStage
 from engine.stages.vocoder_graphs import VocoderGraphs
@@ -85,10 +88,9 @@ def test_t3_tells_the_alignment_too() -> None:
         within("embedded: a step with alignment", counts, waits=2)
 
 
-def windows(variant: str, rows: int) -> Callable[[int], Counts]:
+def windows(stage: FlowStage, own: Voice, rows: int) -> Callable[[int], Counts]:
     """Of several utterances with one voice, one after the other."""
-    stage = FlowStage(model(variant))
-    states = [stage.open(voice(variant), seed) for seed in range(rows)]
+    states = [stage.open(own, seed) for seed in range(rows)]
 
     def run(n_new: int) -> Counts:
         nonlocal states
@@ -102,14 +104,27 @@ def windows(variant: str, rows: int) -> Callable[[int], Counts]:
     return run
 
 
-@pytest.mark.parametrize(
-    ("variant", "rows"), [("base", ROWS), ("turbo", 1), ("turbo", ROWS), ("embedded", 1), ("embedded", ROWS)]
-)
-def test_the_flow_makes_windows(variant: str, rows: int) -> None:
-    run = windows(variant, rows)
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_the_flow_makes_windows(rows: int) -> None:
+    run = windows(FlowStage(model("embedded")), voice("embedded"), rows)
     with GPU.running():
         run(WINDOW)
-        within(f"{variant}: a window of the flow, {rows} rows", run(WINDOW), waits=1)
+        within(f"embedded: a window of the flow, {rows} rows", run(WINDOW), waits=1)
+
+
+@pytest.mark.parametrize(("variant", "rows"), [("base", ROWS), ("turbo", 1), ("turbo", ROWS)])
+def test_the_published_flows_make_windows_by_graphs(variant: str, rows: int) -> None:
+    own = model(variant)
+    with GPU.running():
+        prompts = FlowPrompts(own.flow, GPU.at, voices=2)
+        graphs = FlowGraphs(own.flow, GPU.window_capture(), prompts, places=2 * ROWS, batch=ROWS, most=WINDOW + 6)
+        stage = FlowStage(own, graphs)
+        settled = stage.settle(voice(variant))
+        assert settled.flow.place is not None
+        run = windows(stage, settled, rows)
+        for counts in (run(12), run(WINDOW)):
+            assert counts.graphs == 1
+            within(f"{variant}: a window of the flow, {rows} rows", counts, waits=1)
 
 
 def heard(stage: VocoderStage, variant: str, rows: int, lengths: Sequence[int]) -> list[Counts]:

@@ -16,6 +16,7 @@ from engine.engine import LocalEngine
 from engine.errors import ModelError, Overloaded
 from engine.messages import Utterance
 from engine.model import Model
+from engine.networks.flow.state import FlowState
 from engine.options import EngineOptions
 from engine.scheduling.jobs import FlowWork, Stages, VocoderWork
 from engine.speak import speak
@@ -45,7 +46,7 @@ class WatchedFlow:
     def run(self, states: Sequence[Any], works: Sequence[FlowWork]) -> list[tuple[Any, Any]]:
         done: list[tuple[Any, SegmentState]] = self._stage.run(states, works)
         for _, state in done:
-            if state.flow is not None:
+            if isinstance(state.flow, FlowState):
                 self._held.flow = max(self._held.flow, state.flow.nbytes)
         return list(done)
 
