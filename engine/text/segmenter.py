@@ -8,12 +8,8 @@
 All takes together cost time in proportion to the text: each character is looked at a bounded number of times.
 
 Where text is cut depends on the text alone, never on how it was split into pieces or when they came, so the same text
-and seed give the same audio. The exceptions are asked for: a flush, and a pause, for which one rule holds. When nothing
-new has come for a moment (2.5 times the usual distance of the pieces, at least 0.2 s, at most the longest wait), what
-waits is spoken if it ends a sentence or is an item of a list with its line end; after the longest
-wait it is spoken up to its last clause mark; and only after six times that wait up to its last complete word, so that
-no phrase is torn while it is being written. A dot behind a number may be the point of a decimal, one in an address that
-has just begun may go on: neither ends a sentence so early.
+and seed give the same audio. The exceptions are asked for: a flush, and a pause (`engine.text.pauses`). Each segment
+says what they did (`Cut`), so that another segmenter can go on from there and cuts the same segments out of the text.
 
 A cut falls behind
   * the end of a sentence (. ! ? and closing quotes, then white space, or a capital that begins a word; 。 ！ ？ ؟ ۔ ।
@@ -33,24 +29,21 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import NamedTuple
 
-from engine.messages import CodeBlocks, TextFormat
+from engine.errors import InvalidRequest
+from engine.messages import CodeBlocks, Place, TextFormat
 from engine.text.lengths import WIDE_CHARS, fitting, overlong_end, reaches
 from engine.text.markup import Dropped, MarkupReader, Style
 from engine.text.origin import Origin, TextPiece
-from engine.text.sentences import MARK, RUN, SENTENCE_MARKS, ends, ends_somehow, ends_well
+from engine.text.pauses import PATIENCE, Writer
+from engine.text.sentences import MARK, RUN, SENTENCE_MARKS, ends, ends_well
 
 TURN_CHARS = 2_000  # that one `take` looks at
 _FLUSH_COST = 100  # characters that a flush counts for
-_LEAST_PAUSE_NS = 200_000_000
-_PACES = 2.5  # usual distances between pieces without a piece are a pause
-_PATIENCE = 6  # longest waits until an unfinished phrase is spoken
-_PACE_MEMORY = 4  # pieces
 
-_LAST_SPACE = re.compile(r"(?s:.*)\s")
 _SPEAKABLE = re.compile(r"\S")
-_LAST_CLAUSE = re.compile(r"(?:[^\d\W]|[\"'”’)\]»%])[,;:،؛][\"'”’)\]»]{0,30}(?=\s|\Z)|\d[,;:](?=\s)|—")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +59,25 @@ class SegmenterConfig:
             raise ValueError("0 < first_clause_chars <= clause_chars < max_chars must hold")
 
 
+class Cut(NamedTuple):
+    """How a segment was cut out of what markup has left of the text: what another segmenter needs to do the same."""
+
+    begin: int = 0
+    end: int = 0
+    settled: tuple[int, ...] = ()  # places in all text sent where markup was read as if nothing followed, until then
+    pause_s: float = 0.0  # that its text asks for behind it
+
+
+UNCUT = Cut()
+
+
 class TextSegment(NamedTuple):
     text: str  # without markup, and without the white space round it
     origin: Origin  # where its characters were sent
     received_ns: int  # when the text that completed it arrived
     cut_ns: int  # when it was cut
     pause_s: float = 0.0  # that is asked for before it; the voice's own may be longer
+    cut: Cut = UNCUT
 
     @property
     def begin(self) -> int:
@@ -97,11 +103,14 @@ PLAIN = Style(text_format=TextFormat.PLAIN, code_blocks=CodeBlocks.SPEAK, is_eng
 class Segmenter:
     """One utterance's text. Instants are passed in."""
 
-    def __init__(self, config: SegmenterConfig, max_delay_ns: int, style: Style = PLAIN) -> None:
+    def __init__(
+        self, config: SegmenterConfig, max_delay_ns: int, style: Style = PLAIN, place: Place | None = None
+    ) -> None:
+        """`place`: where to go on with a text that another segmenter began, and that is pushed again as a whole."""
         self._config = config
         self._markup = MarkupReader(style)
         self._origin = Origin()
-        self._max_delay_ns = max_delay_ns
+        self._writer = Writer(max_delay_ns)
         self._input: deque[tuple[str, int] | tuple[FlushPoint, int]] = deque()  # with the instant of its arrival
         self._used = 0  # characters of the first of them that are in the buffer
         self._pushed = self._taken = 0  # characters in all; each is counted by one thread
@@ -110,9 +119,11 @@ class Segmenter:
         self._begin = 0  # where the next segment begins, in the buffer
         self._pauses: deque[tuple[int, float]] = deque()  # (index in all that markup has left, seconds) asked for
         self._scanned = 0  # up to where no mark of it can end it any more
-        self._cut_count = 0
-        self._received_ns: int | None = None
-        self._pace_ns: float | None = None  # usual distance of two pieces
+        self._cut_count = int(place is not None and place.text_begin > 0)
+        self._place = place  # until it is reached
+        self._settled = place.settled if place else ()
+        self._to_settle = deque(self._settled)
+        self._settled_at: int | None = None  # the last of these places
         self._pause: tuple[int, int] | None = None  # (instant, where in the buffer to cut then)
 
     @property
@@ -151,20 +162,24 @@ class Segmenter:
         while self._input and max_chars > 0:
             item, received_ns = self._input[0]
             if isinstance(item, FlushPoint):
-                self._append(self._markup.settle())
+                if self._taken != self._settled_at:
+                    self._settle()
                 self._cut_complete(now_ns, taken, final=True)
+                if item.flush_id is None and self._place is not None:
+                    raise InvalidRequest("config.resume.place", "the text ends before it; send all of it again")
                 taken.append(item)
                 max_chars -= _FLUSH_COST
                 self._input.popleft()
                 continue
-            part = item[self._used : self._used + max_chars]
+            part = item[self._used : self._used + self._readable(max_chars)]
             max_chars -= len(part)
             if self._used == 0:
-                self._hear(received_ns)
+                self._writer.hear(received_ns)
             self._append(self._markup.read(part))
-            self._cut_complete(now_ns, taken, final=False)
             self._used += len(part)
             self._taken += len(part)
+            self._settle_again()
+            self._cut_complete(now_ns, taken, final=False)
             if self._used == len(item):
                 self._input.popleft()
                 self._used = 0
@@ -177,13 +192,6 @@ class Segmenter:
         while self._input:
             taken += self.take(now_ns)
         return taken
-
-    def _hear(self, received_ns: int) -> None:
-        if self._received_ns is not None:
-            distance = min(received_ns - self._received_ns, self._max_delay_ns)
-            pace = distance if self._pace_ns is None else self._pace_ns
-            self._pace_ns = pace + (distance - pace) / _PACE_MEMORY
-        self._received_ns = received_ns
 
     def take_dropped(self) -> list[tuple[Dropped, str]]:
         """Kinds of what was dropped, each with the first that was written; each kind is told once."""
@@ -203,17 +211,47 @@ class Segmenter:
                 self._pauses.append((at, piece.pause_s))
             at += len(piece.text)
 
+    def _readable(self, max_chars: int) -> int:
+        """How much may be read at once: no further than where another segmenter settled."""
+        return max(1, min(max_chars, self._to_settle[0] - self._taken)) if self._to_settle else max_chars
+
+    def _settle_again(self) -> None:
+        while self._to_settle and self._to_settle[0] <= self._taken:
+            self._settled_at = self._to_settle.popleft()
+            self._append(self._markup.settle())
+
+    def _settle(self) -> None:
+        """What markup holds is read as if the text ended here, which a segmenter that goes on elsewhere must do too."""
+        if self._markup.waits:
+            self._settled_at = self._taken
+            self._settled = (*self._settled, self._taken)
+        self._append(self._markup.settle())
+
+    def _reach(self, place: Place, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
+        """Drops what was spoken elsewhere, and cuts the first segment as it was cut there, if all of it has come."""
+        known = self._offset + len(self._buffer)
+        self._begin = self._scanned = min(place.text_begin, known) - self._offset
+        if known < (place.text_begin if place.text_end is None else place.text_end):
+            return
+        while self._pauses and self._pauses[0][0] < place.text_begin:
+            self._pauses.popleft()
+        self._place = None
+        if place.text_end is not None:
+            self._cut(place.text_end - self._offset, now_ns, taken)
+
     def _act_on_pause(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
         """Cuts at `end`; where there is nothing to cut, what markup holds is read as it is."""
         if end > self._begin:
             self._cut(end, now_ns, taken)
         else:
-            self._append(self._markup.end_item() if self._markup.ends_item else self._markup.settle())
+            self._settle()
             self._cut_complete(now_ns, taken, final=False)
         self._note_pause()
 
     def _cut_complete(self, now_ns: int, taken: list[TextSegment | FlushPoint], final: bool) -> None:
-        while (end := self._complete_end(final)) is not None:
+        if self._place is not None:
+            self._reach(self._place, now_ns, taken)
+        while self._place is None and (end := self._complete_end(final)) is not None:
             self._cut(end, now_ns, taken)
 
     def _cut(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
@@ -225,7 +263,13 @@ class Segmenter:
             pause_s = max(pause_s, self._pauses.popleft()[1])
         self._begin = self._scanned = end
         self._cut_count += 1
-        taken.append(TextSegment(text, origin, self._received_ns or now_ns, now_ns, pause_s))
+        stop, behind_s = self._offset + end, 0.0
+        if self._pauses:
+            behind_s = max(
+                (wait_s for _, wait_s in takewhile(lambda pause: pause[0] < stop, self._pauses)), default=0.0
+            )
+        cut = Cut(begin, stop, self._settled, behind_s)
+        taken.append(TextSegment(text, origin, self._writer.heard_ns or now_ns, now_ns, pause_s, cut))
 
     def _complete_end(self, final: bool) -> int | None:
         """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""
@@ -262,41 +306,20 @@ class Segmenter:
     def _note_pause(self) -> None:
         """When a pause decides, and where."""
         self._pause = None
-        if self._received_ns is None:
+        heard_ns = self._writer.heard_ns
+        if heard_ns is None or self._place is not None:
             return
-        pauses = [pause for pause in (self._pause_of_text(), self._pause_of_markup()) if pause is not None]
-        if pauses:
-            wait_ns, end = min(pauses)
-            self._pause = self._received_ns + wait_ns, end
-
-    @property
-    def _moment_ns(self) -> int:
-        """Without a piece, it is a pause of the writer."""
-        return min(max(_LEAST_PAUSE_NS, round(_PACES * (self._pace_ns or 0))), self._max_delay_ns)
-
-    def _pause_of_text(self) -> tuple[int, int] | None:
-        text, begin = self._buffer, self._begin
-        if not any(map(str.isalnum, text[begin:])):
-            return None
-        if ends_well(text, begin):
-            return self._moment_ns, len(text)
-        somehow = ends_somehow(text, begin)
-        if somehow and text[-1].isspace():  # as an ordinal does: 'den 3. juli'
-            return self._max_delay_ns, len(text)
-        if clauses := [mark.end() for mark in _LAST_CLAUSE.finditer(text, begin)]:
-            return self._max_delay_ns, clauses[-1]
-        if somehow:
-            return _PATIENCE * self._max_delay_ns, len(text)
-        if complete := _LAST_SPACE.match(text, begin):
-            return _PATIENCE * self._max_delay_ns, complete.end()
-        return None
+        pauses = [self._writer.pause_of(self._buffer, self._begin), self._pause_of_markup()]
+        if waits := [pause for pause in pauses if pause is not None]:
+            wait_ns, end = min(waits)
+            self._pause = heard_ns + wait_ns, end
 
     def _pause_of_markup(self) -> tuple[int, int] | None:
         """What is held is text if it ends a sentence; a construct that a writer has begun gets the longest wait."""
         if self._markup.ends_item:
-            return self._moment_ns, self._begin
+            return self._writer.moment_ns, self._begin
         held = self._markup.held
         if not held:
             return None
-        patience = 1 if ends_well(self._buffer + held, self._begin) else _PATIENCE
-        return patience * self._max_delay_ns, self._begin
+        patience = 1 if ends_well(self._buffer + held, self._begin) else PATIENCE
+        return patience * self._writer.max_delay_ns, self._begin

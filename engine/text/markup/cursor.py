@@ -132,6 +132,11 @@ class Cursor:
             self._read = piece.end
             self._tail = (self._tail + "".join(piece.text[-2 * _TAIL :].split()))[-_TAIL:]
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything is held because a block may end there."""
+        return self._break is not None or bool(self._blanks)
+
     def pass_on(self) -> None:
         """What is held because a block may end there."""
         held = self._blanks

@@ -64,8 +64,17 @@ class MarkupReader:
         self._cursor.feed(text)
         return self._take()
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything that was read depends on what follows."""
+        return bool(self.held) or self._cursor.waits
+
     def settle(self) -> list[TextPiece]:
-        """What is held, read as if the text ended here. The text may go on; it does so in the same block."""
+        """What waits, read as if the text ended here: an item of a list is over. Otherwise the text may go on, and does
+        so in the same block."""
+        if self.ends_item:
+            self._cursor.end_block()
+            return self._pieces()
         self._cursor.final = True
         self._take_all()
         self._cursor.final = False
@@ -76,11 +85,6 @@ class MarkupReader:
     def ends_item(self) -> bool:
         """Whether an item of a list waits for the next line, which may go on with it."""
         return self._cursor.ends_item and not self.held.strip()
-
-    def end_item(self) -> list[TextPiece]:
-        """The item is over, whatever follows."""
-        self._cursor.end_block()
-        return self._pieces()
 
     def take_dropped(self) -> list[tuple[Dropped, str]]:
         """What was met for the first time, and how it was written."""
