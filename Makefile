@@ -17,7 +17,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo environments test peers reference parity serve check lock stubs sequences attack page screenshot replacements faults soak baseline bench clean
+.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test attack page screenshot replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -105,6 +105,10 @@ soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)
 	@echo "add to CHANGELOG.md: Contract baseline $$(sha256sum $(BASELINE) | cut -c1-16)"
+
+scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines while listeners play: 50 rounds each with scripted engines, 10 with the embedded voice
+	$(BIN)/python -m benchmarks.scale.kill --rounds 50 --out out/kill.json
+	$(BIN)/python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 10 --out out/kill-embedded.json
 
 attack: $(VENV)/.service  ## flood the service with calls, messages and odd texts, beside a neighbour that must notice nothing
 	$(BIN)/python -m benchmarks.attack

@@ -41,14 +41,23 @@ class EngineServer:
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            ("grpc.so_reuseport", 0),  # else two servers share a port in silence
             *(one for one in transport_options(config) if "message_length" not in one[0] and "streams" not in one[0]),
         ]
         self._server = grpc.aio.server(options=options, interceptors=[self._border, *self._access.interceptors()])
         self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._probes = grpc.aio.server(options=transport_options(config))  # health alone, in plain text
+        for server in (self._server, self._probes):
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         self._servicer: EngineServicer | None = None
         self._fresh: asyncio.Task[None] | None = None
         self.port = bound(partial(self._access.add_port, self._server), config.address)
+        self.health_port = bound(self._probes.add_insecure_port, config.health_address) if config.health_address else 0
+
+    async def open(self) -> None:
+        """Tells probes that there is no engine yet."""
+        await self._health.set("", health_pb2.HealthCheckResponse.UNKNOWN)
+        await self._probes.start()
 
     async def start(self, engine: InProcess) -> None:
         """Serves this engine, which is warm."""
@@ -64,6 +73,6 @@ class EngineServer:
         await self._health.enter_graceful_shutdown()
         if self._servicer is not None:
             await self._servicer.drain(drain_timeout_s)
-        await self._server.stop(_STOP_GRACE_S)
+        await asyncio.gather(self._server.stop(_STOP_GRACE_S), self._probes.stop(_STOP_GRACE_S))
         if self._fresh is not None:
             self._fresh.cancel()

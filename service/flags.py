@@ -17,6 +17,7 @@ import click
 from click.core import ParameterSource
 
 Config = TypeVar("Config")
+_GIVEN = "service.flags.given"
 
 
 class Flag(click.Option):
@@ -25,6 +26,13 @@ class Flag(click.Option):
     def __init__(self, section: str, name: str, field: str, **settings: Any) -> None:
         super().__init__([name, field], envvar="GAPLESS_" + name[2:].upper().replace("-", "_"), **settings)
         self.section = section
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """Keeps what was given as text: whoever starts another process with the same flags needs it."""
+        value, source = super().consume_value(ctx, opts)
+        if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+            ctx.meta.setdefault(_GIVEN, {})[self.envvar] = str(value)
+        return value, source
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         """Names the variable where that is what cannot be read."""
@@ -72,6 +80,12 @@ def switch(section: str, name: str, help_text: str, *, default: bool = False) ->
 def options_of(*configs: type) -> list[Flag]:
     fields = (field for config in configs for field in dataclasses.fields(config) if field.metadata)
     return [Flag(field=field.name, **field.metadata) for field in fields]
+
+
+def given_as_text(context: click.Context, config: type) -> dict[str, str]:
+    """The flags of `config` that were given, as variables."""
+    given: dict[str, str] = context.meta.get(_GIVEN, {})
+    return {str(option.envvar): given[str(option.envvar)] for option in options_of(config) if option.envvar in given}
 
 
 def read(config: type[Config], given: Mapping[str, Any]) -> Config:

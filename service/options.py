@@ -6,9 +6,10 @@ EngineSettings here, ServiceConfig or AccessConfig (`service.flags` says how).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,19 @@ from service import flags
 from service.access.access import AccessConfig
 from service.access.caller import Caller
 from service.config import ServiceConfig
+from service.engines import config as engines_config
+from service.engines.config import EnginesConfig
 from service.flags import flag, switch
 
 _SHARED = ("model", "variant", "device", "voices_dir", "log_level")  # what `voice ...` takes of the service's flags
+_ENGINE_SERVER = (
+    "address",
+    "health_address",
+    "metrics_port",
+    "metrics_host",
+    "drain_timeout_s",
+    "log_level",
+)  # what `engine` does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,22 +169,33 @@ class TokenCommand:
     caller: Caller
 
 
+@dataclass(frozen=True)
+class EnginesCommand:
+    """`python -m service engines WHERE`: shows engine servers."""
+
+    config: EnginesConfig
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     service: ServiceConfig
     access: AccessConfig
     engine: EngineSettings
+    engines: EnginesConfig = dataclasses.field(default_factory=EnginesConfig)
+    engine_environ: Mapping[str, str] = dataclasses.field(default_factory=dict)  # what EngineSettings was read from
     voice: VoiceCommand | None = None  # None: serve
+    is_engine_server: bool = False  # serve gateways
+    with_parent: bool = False  # end when the standard input ends
 
 
-def read_options(arguments: Sequence[str], version: str) -> Options | TokenCommand:
+def read_options(arguments: Sequence[str], version: str) -> Options | TokenCommand | EnginesCommand:
     """Reads the environment too. Exits with a message (status 2) where something cannot be read."""
     try:
         command = _service(version).main(list(arguments), prog_name="python -m service", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    if not isinstance(command, Options | TokenCommand):  # the help or the version was asked for
+    if not isinstance(command, Options | TokenCommand | EnginesCommand):  # the help or the version was asked for
         sys.exit(command)
     return command
 
@@ -184,10 +206,11 @@ def _service(version: str) -> click.Group:
         sources = map(context.get_parameter_source, given)
         if context.invoked_subcommand and ParameterSource.COMMANDLINE in sources:
             raise click.UsageError(f"flags of {context.invoked_subcommand!r} come after it")
-        return _options(given, version)
+        options = _options(given, version)
+        return dataclasses.replace(options, engine_environ=flags.given_as_text(context, EngineSettings))
 
     service = flags.SectionedGroup(
-        params=flags.options_of(EngineSettings, AccessConfig, ServiceConfig),
+        params=flags.options_of(EngineSettings, EnginesConfig, AccessConfig, ServiceConfig),
         callback=serve,
         invoke_without_command=True,
         help="Serves text-to-speech over gRPC (gapless.tts.v1): text in and audio out on one stream.",
@@ -198,6 +221,8 @@ def _service(version: str) -> click.Group:
     )
     service.add_command(_voice(version))
     service.add_command(_token())
+    service.add_command(_engine(version))
+    service.add_command(_engines())
     return click.version_option(version, message="gapless %(version)s")(service)
 
 
@@ -207,6 +232,7 @@ def _options(given: dict[str, Any], version: str, voice: VoiceCommand | None = N
         service=flags.read(ServiceConfig, given),
         access=flags.read(AccessConfig, given),
         engine=flags.read(EngineSettings, given),
+        engines=flags.read(EnginesConfig, given),
         voice=voice,
     )
 
@@ -246,6 +272,38 @@ def _voice(version: str) -> click.Group:
         ],
         help="Creates, lists and removes stored voices, without a server. A service that runs already sees them when "
         "it is started again; for its own voices at once: `python -m client voice`.",
+    )
+
+
+def _engine(version: str) -> click.Command:
+    own = [option for option in flags.options_of(ServiceConfig) if option.name in _ENGINE_SERVER]
+    with_parent = click.Option(["--with-parent"], is_flag=True, hidden=True, envvar="GAPLESS_WITH_PARENT")
+
+    def read(with_parent: bool, **given: Any) -> Options:
+        return dataclasses.replace(_options(given, version), is_engine_server=True, with_parent=with_parent)
+
+    return flags.SectionedCommand(
+        "engine",
+        params=[*flags.options_of(EngineSettings, AccessConfig), *own, with_parent],
+        callback=read,
+        short_help="Runs an engine server, for gateways.",
+        help="Runs an engine for gateways, which are services of the same version with --engines HOST:PORT. Clients "
+        "cannot speak with it.",
+    )
+
+
+def _engines() -> click.Command:
+    wanted = [option for option in flags.options_of(EnginesConfig) if option.name.startswith("engine_")]
+
+    def read(where: str, **given: Any) -> EnginesCommand:
+        return EnginesCommand(flags.read(EnginesConfig, given | {"engines": engines_config.where(where)}))
+
+    return flags.SectionedCommand(
+        "engines",
+        params=[click.Argument(["where"]), *wanted],
+        callback=read,
+        short_help="Shows engine servers.",
+        help="Shows the engine servers at HOST:PORT,... or dns:///NAME:PORT: state, version, model, places, voices.",
     )
 
 

@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 from engine.errors import Fault
 
-STOPPED, CANNOT_START = 0, 1
-CODES = {  # what broke -> exit status; 2 is for options that cannot be read
+STOPPED, CANNOT_START, WRONG_OPTIONS = 0, 1, 2
+CODES = {  # what broke -> exit status
     Fault.STAGE_OVERDUE: 81,
     Fault.THREAD_DIED: 82,
     Fault.DEVICE_FAILED: 83,
@@ -55,6 +55,17 @@ def tell_where_all_threads_are() -> None:
     """To stderr: what a thread that hangs waits for."""
     with contextlib.suppress(OSError, ValueError):
         faulthandler.dump_traceback(sys.__stderr__ or 2)
+
+
+def end_with_parent() -> None:
+    """Ends this process when its standard input ends: the parent holds the other end, and is gone however it went."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        end_now(STOPPED)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 class Signals:

@@ -25,7 +25,7 @@ LINK = re.compile(r"(?:\]\(|(?:src|srcset)=\")([^)\s\"]+)")
 MODULE = re.compile(r"python3? -m ([\w.]+)")
 COMMAND = re.compile(r"python3? -m ((?:benchmarks|training|service|client)[\w.]*)([^`\n#|]*)")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
-TARGET = re.compile(r"(?:^\$ |`)make ([a-z]+)", re.MULTILINE)
+TARGET = re.compile(r"(?:^\$ |`)make ([a-z-]+)", re.MULTILINE)
 OWN = ("benchmarks", "training", "service", "client", "engine")
 
 
@@ -99,7 +99,7 @@ def test_flags_of_commands_exist() -> None:
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = list(found(TARGET))
     assert named
     assert [(page, target) for page, target in named if target not in targets] == []

@@ -118,6 +118,12 @@ class PacedEngine:
     def delete_voice(self, name: str) -> None:
         raise Unsupported("this engine makes no voices")
 
+    def voice_file(self, name: str) -> bytes:
+        raise Unsupported("this engine makes no voices")
+
+    def add_voice_file(self, name: str, content: bytes) -> None:
+        raise Unsupported("this engine makes no voices")
+
     def stats(self) -> EngineStats:
         return EngineStats(
             utterances=int(self._running is not None), tokens_waiting=0, samples_unreleased=0, slots_in_use=0, places=1

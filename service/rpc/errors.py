@@ -32,6 +32,7 @@ from engine.errors import (
     VoiceExists,
 )
 from service.access.errors import NotAllowed, QuotaExceeded, Unauthenticated
+from service.engines.errors import NoEngine
 
 DOMAIN = "gapless"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -188,6 +189,7 @@ _RULES = (
     _Rule(Draining, code_pb2.UNAVAILABLE, "DRAINING"),
     _Rule(DrainExpired, code_pb2.UNAVAILABLE, "DRAIN_EXPIRED"),
     _Rule(StillLoading, code_pb2.UNAVAILABLE, "LOADING"),
+    _Rule(NoEngine, code_pb2.UNAVAILABLE, "NO_ENGINE"),
     _Rule(
         EngineBroken,
         code_pb2.UNAVAILABLE,
@@ -268,7 +270,7 @@ def to_grpc_status(error: Exception, kind: str, call_id: str) -> Status:
         status.details.add().Pack(detail)
     made = rpc_status.to_status(status)
     trailers = tuple(made.trailing_metadata)
-    if isinstance(error, Overloaded | StillLoading):  # what gRPC's own retry policy reads
+    if isinstance(error, Overloaded | StillLoading | NoEngine):  # what gRPC's own retry policy reads
         trailers += (("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000))),)
     return Status(made.code, made.details, trailers)
 
@@ -284,7 +286,7 @@ def _details(error: Exception) -> list[Message]:
             field=_shortened(error.field), description=_shortened(error.description)
         )
         return [error_details_pb2.BadRequest(field_violations=[violation])]
-    if isinstance(error, Overloaded | StillLoading):
+    if isinstance(error, Overloaded | StillLoading | NoEngine):
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(round(error.retry_after_s * 1e9))
         return [error_details_pb2.RetryInfo(retry_delay=delay)]

@@ -62,10 +62,10 @@ def test_an_unknown_exporter_is_a_clear_error() -> None:
 def test_what_was_loaded_is_no_work_for_the_garbage_collector() -> None:
     script = """
 import gc
-from service.__main__ import _load
 from service.options import read_options
+from service.source import load_engine
 
-engine = _load(read_options(["--max-utterances", "1"], "0").engine)
+engine = load_engine(read_options(["--max-utterances", "1"], "0").engine)
 print(len(gc.get_objects()), gc.get_freeze_count())
 engine.close()
 """

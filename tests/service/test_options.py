@@ -13,10 +13,10 @@ from engine.options import EngineOptions
 from gapless.doors.listening.exposure import is_loopback
 from service.access.caller import Caller
 from service.config import ServiceConfig
-from service.options import EngineSettings, Options, TokenCommand, VoiceCommand, read_options
+from service.options import EnginesCommand, EngineSettings, Options, TokenCommand, VoiceCommand, read_options
 
 
-def command(*arguments: str, **environ: str) -> Options | TokenCommand:
+def command(*arguments: str, **environ: str) -> Options | TokenCommand | EnginesCommand:
     with patch.dict(os.environ, environ, clear=True):
         return read_options(arguments, "1.0")
 

@@ -359,7 +359,7 @@ class GetInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., info: _Optional[_Union[EngineInfo, _Mapping]] = ..., instance: _Optional[str] = ...) -> None: ...
 
 class EngineInfo(_message.Message):
-    __slots__ = ("model", "variant", "device", "form", "languages", "sample_rate", "default_voice", "default_sampling", "default_max_text_delay_s", "max_utterances", "utterance_bytes", "utterance_memory_bytes", "has_alignment", "has_phonemes", "has_speaking_rate", "has_prebuffer_hint", "has_playback_scheduling", "has_speculation", "has_guidance", "has_emotion", "has_cloning", "is_deterministic")
+    __slots__ = ("model", "variant", "device", "form", "languages", "sample_rate", "default_voice", "default_sampling", "default_max_text_delay_s", "max_utterances", "utterance_bytes", "utterance_memory_bytes", "has_alignment", "has_phonemes", "has_speaking_rate", "has_prebuffer_hint", "has_playback_scheduling", "has_speculation", "has_guidance", "has_emotion", "has_cloning", "is_deterministic", "has_resume")
     class DefaultSamplingEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -389,6 +389,7 @@ class EngineInfo(_message.Message):
     HAS_EMOTION_FIELD_NUMBER: _ClassVar[int]
     HAS_CLONING_FIELD_NUMBER: _ClassVar[int]
     IS_DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
+    HAS_RESUME_FIELD_NUMBER: _ClassVar[int]
     model: str
     variant: str
     device: str
@@ -411,7 +412,8 @@ class EngineInfo(_message.Message):
     has_emotion: bool
     has_cloning: bool
     is_deterministic: bool
-    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., device: _Optional[str] = ..., form: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., sample_rate: _Optional[int] = ..., default_voice: _Optional[str] = ..., default_sampling: _Optional[_Mapping[str, float]] = ..., default_max_text_delay_s: _Optional[float] = ..., max_utterances: _Optional[int] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ..., has_alignment: bool = ..., has_phonemes: bool = ..., has_speaking_rate: bool = ..., has_prebuffer_hint: bool = ..., has_playback_scheduling: bool = ..., has_speculation: bool = ..., has_guidance: bool = ..., has_emotion: bool = ..., has_cloning: bool = ..., is_deterministic: bool = ...) -> None: ...
+    has_resume: bool
+    def __init__(self, model: _Optional[str] = ..., variant: _Optional[str] = ..., device: _Optional[str] = ..., form: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., sample_rate: _Optional[int] = ..., default_voice: _Optional[str] = ..., default_sampling: _Optional[_Mapping[str, float]] = ..., default_max_text_delay_s: _Optional[float] = ..., max_utterances: _Optional[int] = ..., utterance_bytes: _Optional[int] = ..., utterance_memory_bytes: _Optional[int] = ..., has_alignment: bool = ..., has_phonemes: bool = ..., has_speaking_rate: bool = ..., has_prebuffer_hint: bool = ..., has_playback_scheduling: bool = ..., has_speculation: bool = ..., has_guidance: bool = ..., has_emotion: bool = ..., has_cloning: bool = ..., is_deterministic: bool = ..., has_resume: bool = ...) -> None: ...
 
 class ProbeClockRequest(_message.Message):
     __slots__ = ()

@@ -1,0 +1,65 @@
+"""`python -m service engines WHERE`: what engine servers say of themselves, one line each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import TextIO
+
+from service import process_end
+from service.access.errors import AccessError
+from service.engines.addresses import addresses_of
+from service.engines.config import EnginesConfig
+from service.engines.dial import Dial
+from service.engines.remote import Remote
+
+_LOOKS_S = 3.0
+_TITLES = ("engine", "state", "version", "model", "places", "used", "voices", "device or reason")
+
+
+async def run(config: EnginesConfig, out: TextIO, notes: TextIO) -> int:
+    """The exit status: 0 where all serve."""
+    try:
+        found = await addresses_of(config.engines)()
+        dial = Dial.of(config.engine_tls_ca, config.engine_token_file)
+    except (AccessError, OSError) as error:
+        notes.write(f"gapless: {error}\n")
+        return process_end.CANNOT_START
+    looks = await asyncio.gather(*(_look(address, dial) for address in found))
+    for line in _table([_TITLES, *(row for _, row in looks)]):
+        out.write(line + "\n")
+    return process_end.STOPPED if looks and all(serves for serves, _ in looks) else process_end.CANNOT_START
+
+
+async def _look(address: str, dial: Dial) -> tuple[bool, Sequence[str]]:
+    """Whether it serves, and its line."""
+    seen = asyncio.Event()
+
+    async def join(_: Remote) -> None:
+        """Nothing is copied."""
+
+    engine = Remote(address, dial, join, seen.set)
+    running = asyncio.create_task(engine.run())
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LOOKS_S):
+            while not engine.serves:
+                seen.clear()
+                await seen.wait()
+    line = engine.serves, _row(engine)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return line
+
+
+def _row(engine: Remote) -> Sequence[str]:
+    info, stats = engine.info, engine.stats
+    if info is None:
+        return (engine.address, engine.state, "", "", "", "", "", engine.reason)
+    numbers = (str(stats.places), str(stats.utterances), str(len(engine.voices)))
+    return (engine.address, engine.state, engine.version, info.model, *numbers, engine.reason or info.device)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Sequence[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

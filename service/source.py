@@ -1,0 +1,155 @@
+"""The engine that a service speaks with, as its options say: of this process, of its children, or of other machines."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import Tracer
+
+from engine import interpreter
+from engine.errors import EngineBroken, Fault
+from engine.messages import Engine
+from engine.watchdog import Watched
+from service import process_end
+from service.engines.addresses import addresses_of
+from service.engines.dial import Dial
+from service.engines.engine import AsyncEngine
+from service.engines.in_process import InProcess
+from service.engines.pool import Pool
+from service.engines.processes import Processes
+from service.loop import on_this_loop
+from service.options import EngineSettings, Options
+
+if TYPE_CHECKING:
+    from engine.options import EngineOptions
+
+END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
+
+_log = logging.getLogger(__name__)
+
+
+def _works() -> EngineBroken | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """`broke` is set when the engine breaks, or is closed, and this process has to end with it."""
+
+    engine: AsyncEngine
+    close: Callable[[], Awaitable[None]]
+    broke: asyncio.Event = field(default_factory=asyncio.Event)
+    broken: Callable[[], EngineBroken | None] = _works
+
+
+async def source_of(options: Options, stop: asyncio.Event, tracer: Tracer) -> Source:
+    """Returns when something can be spoken. Ends the process if it is to stop meanwhile."""
+    if options.engines.in_this_process:
+        return await local(options.engine, stop)
+    return await _elsewhere(options, stop, tracer)
+
+
+async def local(settings: EngineSettings, stop: asyncio.Event) -> Source:
+    engine = await loaded(settings, stop)
+    broke = asyncio.Event()
+    engine.on_close(partial(end_if_broken, engine))
+    engine.on_close(on_this_loop(broke.set))
+    close = partial(asyncio.to_thread, engine.close)
+    return Source(engine=InProcess(engine), close=close, broke=broke, broken=engine.broken)
+
+
+async def _elsewhere(options: Options, stop: asyncio.Event, tracer: Tracer) -> Source:
+    """Raises CannotStart, AccessError."""
+    config = options.engines
+    dial = Dial.of(config.engine_tls_ca, config.engine_token_file)
+    processes = Processes(_environs(options)) if config.in_child_processes else None
+    pool = Pool(
+        processes.find if processes else addresses_of(config.engines),
+        dial=dial,
+        version=options.service.version,
+        spare=config.spare_engines,
+        tracer=tracer,
+    )
+
+    async def close() -> None:
+        await pool.close()
+        if processes is not None:
+            await processes.close()
+
+    waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(pool.ready()), asyncio.ensure_future(stop.wait())]
+    if processes is not None:
+        waits.append(processes.failed)
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    if processes is not None and processes.failed.done():
+        await close()
+        raise processes.failed.result()
+    for wait in waits:
+        wait.cancel()
+    if stop.is_set():
+        await close()
+        _log.info("stopped while no engine served")
+        process_end.end_now(process_end.STOPPED)
+    return Source(engine=pool, close=close)
+
+
+def _environs(options: Options) -> list[dict[str, str]]:
+    """Of each child: its flags as variables."""
+    given = {**options.engine_environ, "GAPLESS_LOG_LEVEL": options.service.log_level}
+    return [given | ({"GAPLESS_DEVICE": device} if device else {}) for device in options.engines.devices or ("",)]
+
+
+async def loaded(settings: EngineSettings, stop: asyncio.Event) -> Engine:
+    """Ends the process if it is to stop meanwhile: nobody is served, and nothing ends the loading of a model."""
+    loading = asyncio.create_task(asyncio.to_thread(load_engine, settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if not loading.done():
+        _log.info("stopped while the model was loading")
+        process_end.end_now(process_end.STOPPED)
+    stopping.cancel()
+    return await loading
+
+
+async def first(*events: asyncio.Event) -> None:
+    """Returns when one of them is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+def end_if_broken(engine: Engine) -> None:
+    """Called on the thread that found it broken: the loop may be unable to do anything about it."""
+    if broken := engine.broken():
+        process_end.tell_where_all_threads_are()
+        process_end.end_within(END_LIMIT_S, process_end.CODES[broken.fault])
+
+
+def loop_is_blocked(watched: Watched) -> None:
+    _log.critical("%s answers nothing for %.1f s", watched.name, watched.limit_s)
+    process_end.tell_where_all_threads_are()
+    process_end.end_now(process_end.CODES[Fault.LOOP_BLOCKED])
+
+
+def load_engine(settings: EngineSettings) -> Engine:
+    """The only place that brings torch in, on a thread, so that signals are heard meanwhile. Returns warm."""
+    from engine.loading import load
+
+    _log.info("loading model %s", settings.model)
+    engine = load(settings.model, engine_options(settings))
+    interpreter.prepare(on_cpu=engine.on_cpu)
+    return engine
+
+
+def engine_options(settings: EngineSettings) -> EngineOptions:
+    from engine.options import EngineOptions
+
+    values = dataclasses.asdict(settings)
+    del values["model"]
+    return EngineOptions(**values)
