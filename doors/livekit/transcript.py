@@ -6,10 +6,29 @@ behind it. The position of playback is exact, and so are the times.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from livekit import rtc
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
 from livekit.agents.utils import is_given
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
+
+from gapless.client import TimedText
+
+
+class SpokenWord(TimedString):
+    """Knows all words of its utterance. LiveKit hands words on with the audio that follows, and the last ones of a
+    turn may not have come that far when it is interrupted."""
+
+    of_utterance: list[SpokenWord]
+
+
+def spoken_word(piece: TimedText, of_utterance: list[SpokenWord]) -> SpokenWord:
+    """The next one."""
+    word = SpokenWord(piece.text, start_time=piece.start_s, end_time=piece.end_s)
+    word.of_utterance = of_utterance
+    of_utterance.append(word)
+    return word
 
 
 class HeardTranscript(AudioOutput):
@@ -22,7 +41,7 @@ class HeardTranscript(AudioOutput):
             label="GaplessHeardTranscript", next_in_chain=output, capabilities=AudioOutputCapabilities(pause=True)
         )
         self._output = output
-        self._words: list[TimedString] = []  # of the segment
+        self._words: Sequence[TimedString] = ()  # of the segment
         self._is_capturing = False
 
     @property
@@ -33,8 +52,9 @@ class HeardTranscript(AudioOutput):
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         if not self._is_capturing:
             self._is_capturing = True
-            self._words = []
-        self._words += frame.userdata.get(USERDATA_TIMED_TRANSCRIPT) or []
+            self._words = ()
+        for word in frame.userdata.get(USERDATA_TIMED_TRANSCRIPT) or ():
+            self._words = word.of_utterance if isinstance(word, SpokenWord) else (*self._words, word)
         await super().capture_frame(frame)
         await self._output.capture_frame(frame)
 
@@ -59,7 +79,7 @@ class HeardTranscript(AudioOutput):
         )
 
 
-def _heard(words: list[TimedString], position_s: float) -> str:
+def _heard(words: Sequence[TimedString], position_s: float) -> str:
     return "".join(word for word in words if _middle_s(word) <= position_s)
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Unpack
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions, tts, utils
-from livekit.agents.types import TimedString
 
 from gapless.client import DEFAULT_ADDRESS, Chunk, ClientError, Options, Started, TimedText, Tls
 from gapless.doors.agents import Connection, Turn, Unsaid
 
 from .errors import api_error
+from .transcript import SpokenWord, spoken_word
 
 SAMPLE_RATE = 24_000  # Hz; the models' own
 
@@ -99,6 +99,7 @@ class _Emission:
     request_id: str = field(default_factory=utils.shortuuid)
     is_streamed: bool = False
     has_segment: bool = False
+    spoken: list[SpokenWord] = field(default_factory=list)
 
     def begin(self) -> None:
         """Even where nothing will be said, LiveKit wants to be told of an emitter."""
@@ -121,7 +122,7 @@ class _Emission:
                         case Chunk():
                             self.emitter.push(event.data)
                         case TimedText():
-                            self.emitter.push_timed_transcript(_timed(event))
+                            self.emitter.push_timed_transcript(spoken_word(event, self.spoken))
                         case Unsaid():
                             self._begin_segment(self.request_id)
                             self.emitter.push(bytes(2 * round(event.duration_s * self.sample_rate)))
@@ -173,7 +174,3 @@ class ChunkedStream(tts.ChunkedStream):
         turn.push(self._input_text)
         turn.end()
         await emission.run(turn)
-
-
-def _timed(piece: TimedText) -> TimedString:
-    return TimedString(piece.text, start_time=piece.start_s, end_time=piece.end_s)

@@ -6,12 +6,20 @@ import asyncio
 import random
 import threading
 import time
+from typing import cast
 
 import grpc
 import pytest
+from opentelemetry import trace
 
 from engine.messages import EngineStats
 from gapless.tts.v1 import tts_pb2 as pb
+from service.config import ServiceConfig
+from service.engines.in_process import InProcess
+from service.observability.loop_lag import LoopLag
+from service.rpc.receive import Context
+from service.rpc.requests import read_config
+from service.rpc.session import Dependencies, Session
 from tests.fakes import ScriptedEngine
 from tests.service.conftest import Serve, Served
 from tests.service.talk import end, say, seeded, text
@@ -56,6 +64,41 @@ async def test_a_deadline_frees_the_slot(served: Served) -> None:
         async for _ in call:
             pass
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert await freed(served.engine, within_s=5)
+
+
+class Leaving:
+    """A context whose caller leaves while the second message is written: gRPC fails the write first, and cancels the
+    handler a moment later. Seen once in some thousand interrupted turns, as an internal error in the log."""
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    async def write(self, _: pb.SynthesizeResponse) -> None:
+        self.written += 1
+        if self.written == 2:
+            raise grpc.aio.InternalError
+
+
+async def test_a_caller_who_leaves_while_a_message_is_written_has_cancelled(served: Served) -> None:
+    config = ServiceConfig(address="127.0.0.1:0", version="test")
+    dependencies = Dependencies(engine=InProcess(served.engine), config=config, tracer=trace.NoOpTracer())
+    first = seeded("slow").config
+    request = read_config(first, "leaving", "somebody", "", dependencies.info, config)
+    messages = iter([text(SENTENCE)])
+
+    async def receive() -> pb.SynthesizeRequest | None:
+        if (message := next(messages, None)) is None:
+            await asyncio.Event().wait()
+        return message
+
+    context = Leaving()
+    loop_lag = LoopLag(config.lag_interval_s, dependencies.metrics.loop_lag)
+    with loop_lag.watch() as lag, pytest.raises(asyncio.CancelledError):
+        await Session(
+            request, receive, cast(Context, context), dependencies, trace.INVALID_SPAN, lag, asyncio.Event()
+        ).run()
+    assert context.written == 2
     assert await freed(served.engine, within_s=5)
 
 

@@ -21,7 +21,7 @@ async def told(address, token, voice):
     tts = TTS(address=address, token=token, voice=voice)
     errors = []
     tts.on("error", errors.append)
-    stream = tts.stream(conn_options=APIConnectOptions(max_retry=1, retry_interval=0.0, timeout=1.0))
+    stream = tts.stream(conn_options=APIConnectOptions(max_retry=1, retry_interval=0.0, timeout=3.0))
     for _ in range(40):
         stream.push_text("word, ")
     stream.end_input()
@@ -44,7 +44,7 @@ async def is_rescued(case, working):
     """Whether the other plug-in speaks where the first one does not."""
     plug_ins = [TTS(address=address, token=token, voice=voice) for address, token, voice in (case, working)]
     fallback = FallbackAdapter(plug_ins, max_retry_per_tts=0)
-    stream = fallback.stream(conn_options=APIConnectOptions(timeout=1.0))
+    stream = fallback.stream(conn_options=APIConnectOptions(timeout=3.0))
     stream.push_text("word, word, word.")
     stream.end_input()
     heard_s = sum([event.frame.duration async for event in stream])

@@ -27,7 +27,7 @@ from gapless.doors.pipecat import GaplessTTSService
 
 def service(address, token, voice):
     settings = GaplessTTSService.Settings(voice=voice)
-    return GaplessTTSService(address=address, token=token, timeout_s=1.0, settings=settings)
+    return GaplessTTSService(address=address, token=token, timeout_s=3.0, settings=settings)
 
 
 def turn(words):
