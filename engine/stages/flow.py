@@ -54,7 +54,11 @@ class FlowStage:
         rows = [[*work.tokens, *(self._closing if work.final else ())] for work in works]
         begun = [self._begun(state, work) for state, work in zip(states, works, strict=True)]
         placed = [flow for flow in begun if isinstance(flow, PlacedFlow)]
-        if self._graphs and len(placed) == len(begun) and self._graphs.covers(placed[0], len(rows[0]), len(rows)):
+        if (
+            self._graphs
+            and len(placed) == len(begun)
+            and self._graphs.covers(placed[0], max(map(len, rows)), len(rows))
+        ):
             done: list[tuple[Tensor, Any]] = self._graphs.run(rows, [self._n_new(work) for work in works], placed)
         else:
             done = self._launch(rows, begun, works[0])

@@ -4,7 +4,7 @@ For flows of the windowed form, which remember tokens and mel, and nothing of th
 of
 
     rows    1, 2, 4, 8 ... windows at once: those beyond the ones asked for are computed and not kept
-    tokens  20, 40 ... that a window has room for: the prompt's rest, its history, its own and the lookahead
+    tokens  16, 32 ... that a window has room for: the prompt's rest, its history, its own and the lookahead
 
 and within that room all windows are alike, whatever their voices and lengths: what is not real is masked. What a
 segment remembers lies in tensors that stand still, in a place of its own; its next state gets another, so that a state
@@ -30,7 +30,7 @@ from engine.networks.flow.flow import Flow
 from engine.networks.flow.state import Context, FlowPrompt, FlowState
 from engine.stages.flow_prompts import FlowPrompts
 
-TOKENS = 20  # a bucket of tokens that a window has room for
+TOKENS = 16  # a bucket of tokens that a window has room for; kernels of attention read masks by 16 positions
 
 
 class _Told(IntEnum):
@@ -71,8 +71,7 @@ class FlowGraphs:
         self._device = Device.of(like.device)
         self._history, self._most, bins = flow.config.history_tokens, most, flow.config.mel_bins
         self._places = Places(places)
-        room = flow.lookahead + self._history + most
-        self._rooms = [*range(TOKENS, room, TOKENS), room]
+        self._rooms = list(range(TOKENS, flow.lookahead + self._history + most + TOKENS, TOKENS))
         self._told = self._device.exchange(len(_Told) + most, batch)
         self._tokens = torch.zeros(len(self._places), self._history, dtype=torch.int64, device=like.device)
         self._mel = torch.zeros(len(self._places), flow.ratio * self._history, bins, device=like.device)

@@ -21,7 +21,7 @@ from engine.networks.flow.flow import Flow
 from engine.networks.flow.keys import Keys
 from engine.networks.flow.state import FlowPrompt, Memory
 
-ROOM = 250  # tokens, 10 s: what a recording is cut to before a voice is made of it
+ROOM = 256  # tokens, a little more than the 10 s to which a recording is cut before a voice is made of it
 
 
 class FlowPrompts:
