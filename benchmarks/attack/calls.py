@@ -91,10 +91,12 @@ def upload(piece: bytes, pieces: int, distance_s: float) -> Round:
     return attack
 
 
+UNPACED = pb.StreamingConfig(max_lead=duration_pb2.Duration())
+
+
 async def never_reads(target: Target) -> Outcomes:
     """Utterances whose audio nobody reads."""
-    unpaced = pb.SynthesisConfig(streaming=pb.StreamingConfig(max_lead=duration_pb2.Duration()))
-    config = pb.SynthesizeRequest(config=unpaced)
+    config = pb.SynthesizeRequest(config=pb.SynthesisConfig(streaming=UNPACED))
     text = pb.SynthesizeRequest(text=pb.Text(text="This is a sentence that nobody hears. " * 100))
     opened = [target.stub.Synthesize() for _ in range(3)]
     for call in opened:
@@ -114,3 +116,36 @@ async def one_call_each(target: Target) -> Outcomes:
             return await answers([stub.GetServerInfo(pb.GetServerInfoRequest())])
 
     return await together(one() for _ in range(100))
+
+
+def one_utterance_each(text: str, connections: int) -> Round:
+    """A short utterance on each of many connections: to the server each of them is another caller."""
+
+    async def one(target: Target) -> Outcomes:
+        async with target.another_channel() as channel:
+            stub = tts_pb2_grpc.TextToSpeechServiceStub(channel)
+            call = stub.SynthesizeText(pb.SynthesizeTextRequest(text=text))
+            await asyncio.sleep(_HELD_S)
+            return await outcome(call)
+
+    async def attack(target: Target) -> Outcomes:
+        return await together(one(target) for _ in range(connections))
+
+    return attack
+
+
+def without_limits(method: str) -> Round:
+    """Calls of a method that is not of our service, or not of any: no limit of ours holds them back."""
+
+    async def attack(target: Target) -> Outcomes:
+        call: Any = target.channel.unary_unary(method)
+        return await answers(call(b"") for _ in range(AT_ONCE))
+
+    return attack
+
+
+async def much_metadata(target: Target) -> Outcomes:
+    """Calls with as much metadata as gRPC lets through."""
+    metadata = [(f"x-{index}", "v" * 200) for index in range(30)]
+    request = pb.GetServerInfoRequest()
+    return await answers(target.stub.GetServerInfo(request, metadata=metadata) for _ in range(AT_ONCE))

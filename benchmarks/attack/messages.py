@@ -21,11 +21,12 @@ def text(piece: str) -> Request:
     return Request(text=pb.Text(text=piece))
 
 
-def flood(message: Request, first: Message = CONFIG) -> Round:
-    """The message again and again, in each of a few calls."""
+def flood(*messages: Request, first: Message = CONFIG) -> Round:
+    """The messages in turn, again and again, in each of a few calls."""
 
     async def attack(target: Target) -> Outcomes:
-        return await together(utterance(target, chain([first], repeat(message, FLOOD))) for _ in range(CALLERS))
+        sent = chain.from_iterable(repeat(messages, FLOOD // len(messages)))
+        return await together(utterance(target, [first, *sent]) for _ in range(CALLERS))
 
     return attack
 

@@ -19,21 +19,18 @@ TEXTS = {
     "'Hi! ' again and again": _filled("Hi! "),
     "letters and dots": _filled("a."),
     "letters, dots and spaces": _filled("a. "),
-    "one word": _filled("a"),
     "digits only": _filled("1234567890"),
     "numbers of many digits": _filled("98765432109876543210 "),
     "amounts of money": _filled("$1,234,567.89, "),
     "spaces only": _filled(" "),
     "newlines only": _filled("\n"),
     "an empty line after each letter": _filled("a\n\n"),
-    "commas only": _filled(","),
     "dots and closing quotes": _filled('."'),
     "dashes": _filled(" - "),
     "abbreviations": _filled("Mr. Dr. St. "),
     "initials": _filled("A.B."),
     "combining marks": "e" + "\u0301" * (CHARS - 1),
     "right to left with overrides": _filled("\u202e\u05d0\u05d1\u202c\u0627 \u0644. "),
-    "zero-width characters": _filled("\u200b\u200d\ufeff\u2060"),
     "NULs and control characters": _filled("\x00\x01\x1b\x7f"),
     "what stands for surrogates": _filled("\ufffd\ufffe\U0010ffff\ue000"),
     "ligatures that unfold": _filled("\ufdfa"),
@@ -41,11 +38,13 @@ TEXTS = {
     "an address of the web": "https://example.com/" + _filled("a/b?c=%20&")[20:],
     "deep markup": _filled("<speak><p>"),
     "tags that never close": _filled("[laugh "),
+    "pauses of ten seconds": _filled('Hi. <break time="10s"/> '),
+    "one long sentence": _filled("word "),
 }
 
 
-def odd_text(text: str) -> Round:
-    messages = [CONFIG, Request(text=pb.Text(text=text)), Request(end_of_input=pb.EndOfInput())]
+def odd_text(text: str, config: Request = CONFIG) -> Round:
+    messages = [config, Request(text=pb.Text(text=text)), Request(end_of_input=pb.EndOfInput())]
 
     async def attack(target: Target) -> Outcomes:
         return await together(utterance(target, messages) for _ in range(CALLERS))

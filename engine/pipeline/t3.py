@@ -39,7 +39,7 @@ class T3Runner(Runner):
         leaving, starting = scheduler.take_leaving(), scheduler.to_speak()
         stepping = scheduler.to_step()
         feeding = scheduler.to_feed(stepping, starting)
-        if feeding is not None and not feeding.runs_out_ns and scheduler.can_wait(stepping):
+        if feeding is not None and not feeding.runs_out_ns and scheduler.can_wait(stepping, feeding):
             stepping, self._stepped_ns = [], 0
         if leaving or starting or feeding or stepping:
             return partial(self._do, leaving, starting, feeding, stepping)

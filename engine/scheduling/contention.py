@@ -16,8 +16,9 @@ FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes 
 
 
 def due_ns(running: RunningUtterance) -> int:
-    """When its listener runs out of audio. One who has heard nothing yet waits, so that no other's breaks."""
-    return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS
+    """When its listener runs out of audio. One who has heard nothing yet waits, so that no other's breaks; and longer
+    if its caller begins more than others do."""
+    return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS + running.behind_ns
 
 
 @dataclass(slots=True)

@@ -64,7 +64,7 @@ class RunningUtterance:
     barren: bool = False  # that turn found nothing that can be spoken, and there is more to look at
     decoding: SegmentTokens | None = None
     row: Row | None = None
-    turn_ns: int = 0  # when its first sound has its turn among those of other callers
+    behind_ns: int = 0  # so much later than others' its first sound is due, since its caller begins more of them
     begun_ns: int = 0  # when T3 took up the segment that it is fed
     feeding_ns: int = 0  # T3's work on the text of the segment that it feeds
     flow: Any = None  # the mel stage's state

@@ -77,7 +77,7 @@ class Scheduler:
             self.admission.check(list(self._running.values()), running.request.caller, now_ns())
             if running.request.id in self._running:
                 raise ValueError(f"utterance {running.request.id} runs already")
-            running.turn_ns = self._turns.take(running.request.caller, now_ns())
+            running.behind_ns = self._turns.take(running.request.caller, now_ns())
             self._running[running.request.id] = running
             self._snapshot = None
 
@@ -195,14 +195,13 @@ class Scheduler:
             if running.voice is not None and running.row is None and not running.failed
             and running.pieces and running.ledger.has_room
         ]  # fmt: skip
-        return min(waiting, key=lambda running: (due_ns(running), running.turn_ns), default=None)
+        return min(waiting, key=due_ns, default=None)
 
     def to_feed(
         self, stepping: Sequence[RunningUtterance], starting: RunningUtterance | None = None
     ) -> RunningUtterance | None:
-        """The utterance whose segment has begun, whose text T3 has not run in full, and whose listener runs out first;
-        of those that have heard nothing, whose turn it is. Among these is the one that is starting: no step comes
-        between its beginning and its text.
+        """The utterance whose segment has begun, whose text T3 has not run in full, and that is due first. Among those
+        that have heard nothing is the one that is starting: no step comes between its beginning and its text.
 
         Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a
         text."""
@@ -212,20 +211,20 @@ class Scheduler:
         first = min(feeding, key=due_ns, default=None)
         if first is None:
             return None
-        if not first.runs_out_ns:
-            return min((one for one in feeding if not one.runs_out_ns), key=lambda one: one.turn_ns)
         others_wait = any(not running.runs_out_ns for running in stepping)
         too_soon = others_wait and first.runs_out_ns >= now_ns() + COMFORT_S * NS_PER_S
         return None if too_soon else first
 
-    def can_wait(self, stepping: Sequence[RunningUtterance]) -> bool:
-        """Whether the listeners of all of these have so much ahead that a first sound of another may go before."""
-        audio_s, now = self.deadlines.machine.audio_s, now_ns()
-        ahead = (
-            (one.runs_out_ns - now) / NS_PER_S + one.ledger.waiting * audio_s if one.runs_out_ns else 0.0
+    def can_wait(self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance) -> bool:
+        """Whether the first sound of `feeding` may go before all of these: their listeners have so much ahead, or have
+        heard nothing either and are due later."""
+        audio_s, now, due = self.deadlines.machine.audio_s, now_ns(), due_ns(feeding)
+        return all(
+            (one.runs_out_ns - now) / NS_PER_S + one.ledger.waiting * audio_s > COMFORT_S
+            if one.runs_out_ns
+            else due_ns(one) > due
             for one in stepping
         )
-        return min(ahead, default=0.0) > COMFORT_S
 
     def to_step(self) -> list[RunningUtterance]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many

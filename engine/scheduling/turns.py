@@ -1,8 +1,8 @@
-"""Whose first sound has its turn: who has begun much of late lets those go first who have begun less.
+"""By how much whose first sound is due later: who has begun much of late lets those go first who have begun less.
 
 Start-time fair queueing over real time: each utterance of a caller is worth EACH_NS, and one that comes before the
-caller's last one has had that is in turn later. The order among one caller's utterances stays that in which they came,
-and nobody waits where nobody else wants anything. Pure; touched with the scheduler's lock held.
+caller's last one has had that is behind by what is left of it. The order among one caller's utterances stays that in
+which they came, and nobody waits where nobody else wants anything. Pure; touched with the scheduler's lock held.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 
 EACH_NS = 300_000_000
-MOST_NS = 3_000_000_000  # that anybody can be behind: what was begun long ago is forgotten
+REMEMBERED_NS = 3_000_000_000  # of what a caller has begun: what is more is forgotten
+MOST_NS = 200_000_000  # behind: many callers may share a connection, and none of them is to wait much longer for that
 REMEMBERED = 1_024  # callers, the last ones that began
 
 
@@ -19,12 +20,12 @@ class Turns:
         self._next_ns: OrderedDict[str, int] = OrderedDict()
 
     def take(self, caller: str, now: int) -> int:
-        """When the utterance that this caller begins has its turn. Callers without a name cannot be told apart, and
-        have it at once."""
+        """How far behind the utterance is that this caller begins. Callers without a name cannot be told apart, and
+        are never behind."""
         if not caller:
-            return now
-        turn = min(max(now, self._next_ns.pop(caller, 0)), now + MOST_NS)
+            return 0
+        turn = min(max(now, self._next_ns.pop(caller, 0)), now + REMEMBERED_NS)
         self._next_ns[caller] = turn + EACH_NS
         if len(self._next_ns) > REMEMBERED:
             self._next_ns.popitem(last=False)
-        return turn
+        return min(turn - now, MOST_NS)

@@ -40,14 +40,13 @@ _MONTHS = words(
 
 def block(cursor: Cursor, style: Style) -> bool | None:
     """At the beginning of a line, or behind a marker."""
-    seen = window(cursor, _LINE)
-    text, start = seen.text, cursor.at
+    text, start = cursor.text, cursor.at
     while start < len(text) and text[start] in " \t\r" and start - cursor.at < _INDENT:
         start += 1
-    if seen.lacks(start):
-        return MORE
     first = text[start : start + 1]
     if not first:
+        if not cursor.final:
+            return MORE
         cursor.drop(start)
         return True
     if first == "\n":
@@ -56,7 +55,7 @@ def block(cursor: Cursor, style: Style) -> bool | None:
         cursor.line.was_quoted = cursor.line.is_quoted = cursor.in_table = False
         return True
     if rule := _RULES.get("0" if first.isdecimal() and first.isascii() else first):
-        verdict = rule(cursor, style, seen, start)
+        verdict = rule(cursor, style, window(cursor, _LINE), start)
         if verdict is not False:
             return verdict
     if cursor.in_table:

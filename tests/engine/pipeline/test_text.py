@@ -153,31 +153,17 @@ def test_whoever_runs_out_is_not_kept_waiting_for_those_who_have_heard_nothing()
     assert scheduler.to_feed([waits]) is None
 
 
-def test_first_sounds_of_different_callers_take_turns() -> None:
-    """Who had begun three utterances went before a neighbour three times."""
-    scheduler = Scheduler(CONFIG)
-    for name in ("flood", "neighbour", "begun"):
-        Caller(scheduler, name).update(lambda running: setattr(running, "row", object()))
-    flood, neighbour, begun = (scheduler._running[name] for name in ("flood", "neighbour", "begun"))
-    now = now_ns()
-    flood.turn_ns, neighbour.turn_ns, neighbour.begun_ns = now + 10**9, now - 1, 5
-    begun.turn_ns, begun.decoding = now - 2, object()  # type: ignore[assignment]
-    assert scheduler.to_feed([begun]) is neighbour, "although the flood's utterance came before it"
-    neighbour.decoding = object()  # type: ignore[assignment]
-    assert scheduler.to_feed([begun, neighbour]) is flood, "hundreds may share a connection: none waits for steps"
-    assert scheduler.to_feed([]) is flood
-
-
 def test_who_has_much_ahead_lets_a_first_sound_go_before() -> None:
     scheduler = Scheduler(CONFIG)
-    Caller(scheduler, "a")
-    (running,) = scheduler._running.values()
-    assert not scheduler.can_wait([])
-    assert not scheduler.can_wait([running]), "it has heard nothing"
+    for name in ("running", "new"):
+        Caller(scheduler, name)
+    running, new = scheduler._running.values()
+    running.begun_ns, new.begun_ns = 1, 2
+    assert not scheduler.can_wait([running], new), "it has heard nothing, and began before"
     running.runs_out_ns = now_ns() + 200_000_000
-    assert not scheduler.can_wait([running])
+    assert not scheduler.can_wait([running], new)
     running.runs_out_ns = now_ns() + 2_000_000_000
-    assert scheduler.can_wait([running])
+    assert scheduler.can_wait([running], new)
 
 
 def test_of_a_long_text_only_what_comes_next_is_cut(pipeline: Pipeline) -> None:

@@ -1,34 +1,53 @@
-"""Whose first sound has its turn."""
+"""Whose first sound is due later than others'."""
 
 from __future__ import annotations
 
-from engine.scheduling.turns import EACH_NS, MOST_NS, REMEMBERED, Turns
+from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.turns import EACH_NS, MOST_NS, REMEMBERED, REMEMBERED_NS, Turns
+from tests.engine.scripted_pipeline import CONFIG, Caller
 
 
-def test_who_begins_seldom_has_the_turn_at_once() -> None:
+def test_who_begins_seldom_is_never_behind() -> None:
     turns = Turns()
-    assert turns.take("a", 1_000) == 1_000
-    later = 1_000 + EACH_NS
-    assert turns.take("a", later) == later
+    assert turns.take("a", 1_000) == 0
+    assert turns.take("a", 1_000 + EACH_NS) == 0
 
 
 def test_who_begins_much_is_behind_who_does_not() -> None:
     """Three callers of one connection that gave up and began again nine times a second took T3 from everybody."""
     turns = Turns()
-    flood = [turns.take("flood", 0) for _ in range(3)]
-    assert flood == [0, EACH_NS, 2 * EACH_NS]
-    assert turns.take("neighbour", 1) < flood[1]
+    assert turns.take("flood", 0) == 0
+    assert turns.take("flood", EACH_NS - 1_000) == 1_000
+    assert turns.take("flood", EACH_NS) == MOST_NS
+    assert turns.take("neighbour", EACH_NS) == 0
 
 
-def test_nobody_is_behind_for_longer_than_the_most() -> None:
+def test_what_was_begun_long_ago_is_forgotten() -> None:
     turns = Turns()
-    assert max(turns.take("flood", 0) for _ in range(100)) == MOST_NS
-    assert turns.take("flood", 2 * MOST_NS) == 2 * MOST_NS, "what was is forgotten"
+    for _ in range(100):
+        turns.take("flood", 0)
+    assert turns.take("flood", REMEMBERED_NS + EACH_NS) == 0
+
+
+def test_t3_takes_up_who_has_begun_less_and_whose_first_sound_is_due_sooner() -> None:
+    scheduler = Scheduler(CONFIG)
+    for name, caller in (("first", "flood"), ("second", "flood"), ("other", "neighbour")):
+        Caller(scheduler, name, caller=caller)
+    first, second, other = scheduler._running.values()
+    for running in (second, other):
+        running.pieces.append("text")  # type: ignore[arg-type]
+    assert scheduler.to_speak() is other
+    for running, begun_ns in ((first, 1_000), (second, 1_000), (other, 2_000)):
+        running.row, running.begun_ns = object(), begun_ns  # type: ignore[assignment]
+    first.decoding = second.decoding = object()  # type: ignore[assignment]
+    assert scheduler.to_feed([second]) is other
+    assert scheduler.can_wait([second], other), "its steps wait for the other's text"
+    assert not scheduler.can_wait([first, second], other), "who began before it was not behind"
 
 
 def test_callers_without_a_name_are_not_told_apart() -> None:
     turns = Turns()
-    assert [turns.take("", now) for now in (5, 5, 5)] == [5, 5, 5]
+    assert [turns.take("", now) for now in (5, 5, 5)] == [0, 0, 0]
 
 
 def test_only_the_last_callers_are_remembered() -> None:
