@@ -36,6 +36,7 @@ from engine.model import Model, Voice
 from engine.options import EngineOptions
 from engine.pipeline import breakdown
 from engine.pipeline.threads import StageThreads
+from engine.resume import ResumeLimits
 from engine.scheduling import fitting, throughput
 from engine.scheduling import running as changes
 from engine.scheduling.config import SchedulerConfig
@@ -117,6 +118,7 @@ class LocalEngine:
             channel_samples=channel_samples,
             vocoder_apart=not threads.is_small,
         )
+        self._resume_limits = ResumeLimits.of(config, model.config.text.max_tokens, model.config.t3.codes)
         self._scheduler = Scheduler(config)
         own = cores.apart(lambda: build(model, options, device, config, voice_bytes=voice_bytes, mark=mark))
         self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
@@ -160,6 +162,7 @@ class LocalEngine:
             has_speculation=self._options.speculate,
             is_deterministic=self._options.deterministic,
             has_cloning=model.cloner is not None and self._library.takes_voices,
+            has_resume=True,
         )
 
     def voices(self) -> list[VoiceInfo]:
@@ -210,9 +213,12 @@ class LocalEngine:
         delay_s = self._options.max_text_delay_s if utterance.max_text_delay_s is None else utterance.max_text_delay_s
         if utterance.speaking_rate != 1.0 and not config.has_speaking_rate:
             raise Unsupported("config.speaking_rate: this model speaks at its own rate only, which is 1")
+        self._resume_limits.check(utterance)
+        style = Style.of(utterance, language := self._model.text.language(utterance.language))
+        place = utterance.resume.place if utterance.resume else None
         accepted = Accepted(
             voice=voice.name,
-            language=self._model.text.language(utterance.language),
+            language=language,
             seed=secrets.randbits(63) if utterance.seed is None else utterance.seed,
             sampling=self._model.sampling(utterance.sampling).subset(config.used_sampling),
             max_text_delay_s=delay_s,
@@ -228,7 +234,7 @@ class LocalEngine:
             accepted=accepted,
             sink=sink,
             trace=trace,
-            segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9), Style.of(utterance, accepted.language)),
+            segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9), style, place),
             ledger=Ledger(self._scheduler.config.ledger_tokens),
             on_leave=on_leave,
             pronunciations=self._pronunciations(utterance.pronunciations),

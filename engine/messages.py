@@ -88,12 +88,14 @@ class Place:
     windows: tuple[SpokenWindow, ...] = ()  # that its audio so far was made of, in order
     tokens: tuple[int, ...] = ()  # speech tokens that these windows spoke or saw; only where they were asked for
     speech_samples: int = 0  # of the utterance before it, pauses not counted
-    owed_pause: int = 0  # samples of silence that the segment before it asks for
+    owed_pause: int = 0  # samples of silence that the segment begins with at least
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resume:
-    """Goes on with an utterance that another engine began. All of its text is pushed again, from the beginning."""
+    """Goes on with an utterance that another engine began. All of its text is pushed again, from the beginning, with
+    its flushes. What comes before `from_sample` is made and not emitted, but for flush marks and the words of the
+    segment, which come again. A watermark begins anew."""
 
     place: Place
     from_sample: int  # the first that is wanted, at the model's rate; not before the place's first

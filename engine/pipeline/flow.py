@@ -145,6 +145,8 @@ class FlowRunner(Runner):
         )
         running.room_ns = running.wanted_ns = running.look_again_ns = 0
         segment.advance(window.n_new)
+        if segment.decided:
+            segment.decided.popleft()
         running.n_windows += 1
         running.segment_windows += 1
         running.mels.append(VocoderJob(running, segment, window, done.mel, timings, done.batch))

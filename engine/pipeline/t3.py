@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 
 from engine.clock import now_ns
 from engine.device.faults import reported
+from engine.errors import InvalidRequest
 from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.jobs import SegmentJob, TokenStage
 from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.record import SegmentRecord, spoken_before
 from engine.scheduling.running import RunningUtterance, fail
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
@@ -101,6 +104,7 @@ class T3Runner(Runner):
                 seed=running.accepted.seed,
                 segment=running.n_segments,
                 aligned=running.request.want_alignment,
+                tokens=running.place.tokens if running.is_at_its_place else (),
             )
         )
 
@@ -123,6 +127,14 @@ class T3Runner(Runner):
                 prefill_end_ns=ended,
                 busy_ns=running.feeding_ns,
                 alignment=SegmentAlignment(piece.words, piece.segment, per_token) if piece.words else None,
+                record=SegmentRecord(
+                    index=running.n_segments,
+                    cut=piece.segment.cut,
+                    piece=piece.index,
+                    ends_text=piece.is_last,
+                    tokens=[] if running.request.want_tokens else None,
+                ),
+                decided=deque(map(spoken_before, running.place.windows if running.is_at_its_place else ())),
             )
             self._scheduler.estimates.begin_s.add((ended - running.begun_ns) / NS_PER_S)
             running.n_segments += 1
@@ -172,6 +184,12 @@ class T3Runner(Runner):
         if segment.alignment:
             segment.alignment.close(complete=not row.warning)
         segment.closed, segment.closed_ns, running.decoding = True, drawn, None
+        if segment.lacks_tokens:
+            running.ledger.entries.clear()
+            fail(
+                running, InvalidRequest("config.resume.place.windows", "the segment has fewer tokens than these speak")
+            )
+            self._scheduler.wakeups.wake(Stage.VOCODER)
         if segment.drawn:
             self._scheduler.estimates.tokens_per_char.add(segment.drawn / len(segment.spoken))
         return True

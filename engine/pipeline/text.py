@@ -16,6 +16,7 @@ from itertools import islice
 
 from engine.clock import now_ns
 from engine.device.faults import reported
+from engine.errors import InvalidRequest
 from engine.messages import Warned
 from engine.pipeline.worker import Runner, Work
 from engine.scheduling.deadlines import NS_PER_S
@@ -25,7 +26,7 @@ from engine.scheduling.running import RunningUtterance, SpeakablePiece, emit, fa
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
 from engine.text.segmenter import TextSegment
-from engine.text.words import as_sent
+from engine.text.words import WrittenWord, as_sent
 
 _SHOWN = 60  # characters of what was dropped that a warning shows
 
@@ -64,7 +65,8 @@ class TextRunner(Runner):
             self._cut(running)
             self._prepare(running)
         except Exception as error:
-            log.exception("the text failed on utterance %s", running.request.id)
+            if not isinstance(error, InvalidRequest):
+                log.exception("the text failed on utterance %s", running.request.id)
             with self._scheduler.lock:
                 fail(running, reported(error, "the text"))
                 self._scheduler.wakeups.wake(Stage.VOCODER)
@@ -123,10 +125,23 @@ class TextRunner(Runner):
         return done, pieces
 
     def _pieces(self, running: RunningUtterance, text: TextSegment) -> list[SpeakablePiece]:
+        """Where there are none, the pause before the text is one before what follows."""
         asked = text.text, running.accepted.language, running.pronunciations
-        pieces = self._stage.speakable(*asked)
-        segments = [text, *[text._replace(pause_s=0.0)] * len(pieces)][: len(pieces)]
-        if not running.request.want_alignment:
-            return list(map(SpeakablePiece, segments, pieces))
-        words = [as_sent(said, text.origin) for said in self._stage.words(*asked)]
-        return list(map(SpeakablePiece, segments, pieces, words))
+        said = self._stage.speakable(*asked)
+        words: Sequence[tuple[WrittenWord, ...]] = [()] * len(said)
+        if running.request.want_alignment:
+            words = [as_sent(written, text.origin) for written in self._stage.words(*asked)]
+        running.owed_pause_s = max(running.owed_pause_s, text.pause_s)
+        pieces = []
+        for index, spoken in enumerate(said):
+            pause_s, running.owed_pause_s = running.owed_pause_s, 0.0
+            segment, is_last = text._replace(pause_s=pause_s), index == len(said) - 1
+            pieces.append(SpeakablePiece(segment, spoken, words[index], index, is_last))
+        return self._not_spoken_before(running, pieces)
+
+    def _not_spoken_before(self, running: RunningUtterance, pieces: list[SpeakablePiece]) -> list[SpeakablePiece]:
+        """Raises InvalidRequest where the text that an utterance goes on with has too few."""
+        first, running.first_piece = running.first_piece, None
+        if first is not None and first >= len(pieces):
+            raise InvalidRequest("config.resume.place.piece", f"{first}: the text has {len(pieces)} pieces")
+        return pieces[first:]

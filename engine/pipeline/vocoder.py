@@ -15,7 +15,7 @@ from opentelemetry.context import Context
 
 from engine.clock import now_ns
 from engine.device.faults import is_out_of_memory, reported
-from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Warned
+from engine.messages import Aligned, AudioChunk, ChunkTimings, Event, Failed, Place, SpokenWindow, Warned
 from engine.pipeline.breakdown import StageFailures
 from engine.pipeline.worker import Runner, Work, together
 from engine.scheduling.deadlines import NS_PER_S
@@ -67,7 +67,10 @@ class VocoderRunner(Runner):
 
     def _state(self, job: VocoderJob) -> Any:
         running = job.running
-        return running.vocoder or self._stage.open(running.voice, running.accepted.seed)
+        place = running.place
+        return running.vocoder or self._stage.open(
+            running.voice, running.accepted.seed, place.speech_samples, place.owed_pause
+        )
 
     def _speak(self, jobs: list[VocoderJob], *, again: bool = True) -> None:
         """Catches what the stage raises, which ends one utterance. The pieces of a failed batch are tried alone, and
@@ -100,8 +103,8 @@ class VocoderRunner(Runner):
     def _run(self, jobs: list[VocoderJob]) -> list[_Done]:
         states = [self._state(job) for job in jobs]
         for job, state in zip(jobs, states, strict=True):
-            if (alignment := job.segment.alignment) and alignment.first_sample is None:
-                alignment.first_sample = job.running.samples_sent + self._stage.pause(state, _work(job))
+            if not job.segment.record.begun:
+                self._begin(job, self._stage.pause(state, _work(job)))
         started = now_ns()
         done = self._stage.run(states, [_work(job) for job in jobs])
         ended = now_ns()
@@ -119,6 +122,13 @@ class VocoderRunner(Runner):
             for job, (audio, state) in zip(jobs, done, strict=True)
         ]
 
+    def _begin(self, job: VocoderJob, pause: int) -> None:
+        running, segment = job.running, job.segment
+        segment.record.begin(running.samples_sent, running.samples_sent - running.silent_samples, pause)
+        running.silent_samples += pause
+        if segment.alignment:
+            segment.alignment.first_sample = running.samples_sent + pause
+
     def _hand_over(self, done: _Done) -> None:
         """Replaces the state and lets the audio leave, unless nobody wants it any more."""
         job, running, segment, final = done.job, done.job.running, done.job.segment, done.job.window.final
@@ -132,7 +142,7 @@ class VocoderRunner(Runner):
                 self._failures.worked()
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
-            chunk = self._chunk(job, done.audio) if len(done.audio) else None
+            chunk = self._chunk(done)
             if running.channel_full or self._scheduler.config.sequential:
                 self._scheduler.wakeups.wake(Stage.FLOW, Stage.T3)
         if chunk is not None:
@@ -143,8 +153,16 @@ class VocoderRunner(Runner):
         if final and segment.warning:
             emit(running, Warned(reason="SPEECH_TRUNCATED", message=segment.warning))
 
-    def _chunk(self, job: VocoderJob, audio: NDArray[np.float32]) -> AudioChunk:
-        running, timings = job.running, job.timings
+    def _chunk(self, done: _Done) -> AudioChunk | None:
+        """What of the audio its listener does not have; None: nothing."""
+        job, running, segment, timings = done.job, done.job.running, done.job.segment, done.job.timings
+        window = job.window
+        segment.record.add(SpokenWindow(window.n_new, window.lookahead, window.final))
+        dropped = min(running.samples_to_drop, len(done.audio))
+        running.samples_sent += dropped
+        audio = done.audio[dropped:]
+        if not len(audio):
+            return None
         first_sample, seq = running.samples_sent, running.n_chunks
         running.n_chunks += 1
         self._scheduler.look()
@@ -155,11 +173,20 @@ class VocoderRunner(Runner):
             first_sample=first_sample,
             samples=audio,
             timings=timings,
-            segment=job.segment.index,
-            end_of_segment=job.window.final,
-            text_begin=job.segment.text.begin,
-            text_end=job.segment.text.end,
+            segment=segment.index,
+            end_of_segment=window.final,
+            text_begin=segment.text.begin,
+            text_end=segment.text.end,
             prebuffer_hint_s=hint_s,
+            place=self._place_behind(done) if window.final else segment.record.place(),
+        )
+
+    def _place_behind(self, done: _Done) -> Place:
+        """Of the pauses that its text asks for behind it, the next segment's record does not know."""
+        running, record = done.job.running, done.job.segment.record
+        owed = replace(_work(done.job), pause_s=record.cut.pause_s if record.ends_text else 0.0)
+        return record.place_behind(
+            running.samples_sent, running.samples_sent - running.silent_samples, self._stage.pause(done.state, owed)
         )
 
 

@@ -40,12 +40,11 @@ class Deadlines:
 
     def lead_s(self, running: RunningUtterance, now: int) -> float | None:
         """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""
-        timing, in_vocoder = self.timing, running.tokens_in_vocoder
-        if not running.first_chunk_ns and not in_vocoder:
-            return None
-        samples = in_vocoder * timing.samples_per_token
+        timing = self.timing
+        samples = running.tokens_in_vocoder * timing.samples_per_token
         if not running.first_chunk_ns:
-            return max(0, samples - timing.held_back_samples) / timing.sample_rate
+            samples -= running.samples_to_drop
+            return max(0, samples - timing.held_back_samples) / timing.sample_rate if samples > 0 else None
         return (running.runs_out_ns - now) / NS_PER_S + samples / timing.sample_rate
 
     def coming(self, segment: SegmentTokens) -> int:
@@ -71,9 +70,10 @@ class Deadlines:
             # A listener who starves stands still until there is something again.
             running.runs_out_ns = max(running.runs_out_ns, now) + num_samples * NS_PER_S // rate
             return None
-        hint_s = self._prebuffer_s(running, now) if self._hints else None
+        hint_s = self._prebuffer_s(running, now) if self._hints and not running.from_sample else None
         running.starts_ns = running.first_chunk_ns + round((hint_s or 0.0) * NS_PER_S)
-        running.runs_out_ns = max(running.starts_ns, now) + running.samples_sent * NS_PER_S // rate
+        given = running.samples_sent - running.from_sample
+        running.runs_out_ns = max(running.starts_ns, now) + given * NS_PER_S // rate
         return hint_s
 
     def take_slacks_s(self) -> list[float]:
@@ -105,5 +105,6 @@ class Deadlines:
         report, running.report = running.report, None
         if report is not None:
             running.listener_reports = True
-            left = running.samples_sent - min(report.played_samples, running.samples_sent)
+            has = max(running.samples_sent, running.from_sample)
+            left = has - min(report.played_samples, has)
             running.runs_out_ns = report.at_ns + left * NS_PER_S // self.timing.sample_rate

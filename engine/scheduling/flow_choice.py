@@ -142,7 +142,7 @@ class FlowChoice:
     def _may_be_at_its_end(self, head: SegmentTokens) -> bool:
         timing = self.config.timing
         waiting = 0 < head.waiting <= timing.largest + timing.lookahead
-        return not head.closed and waiting and self._deadlines.coming(head) <= AT_ITS_END
+        return not head.closed and not head.decided and waiting and self._deadlines.coming(head) <= AT_ITS_END
 
     def _finds_room(self, running: RunningUtterance, window: Window) -> bool:
         """Where there is none, `release` wakes the flow: unless the listener took some just before it could know."""
@@ -166,12 +166,16 @@ class FlowChoice:
 
     def samples_ahead(self, running: RunningUtterance) -> int:
         """How much audio waits for its listener, or will soon."""
-        return running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
+        ahead = running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
+        return max(0, ahead)
 
     def _window(
         self, running: RunningUtterance, head: SegmentTokens, order: int, glance: Glance
     ) -> Window | float | None:
         config, deadlines, index = self.config, self._deadlines, running.segment_windows
+        if head.decided:
+            running.tokens_wanted = head.decided[0].n_new + head.decided[0].lookahead
+            return head.decided[0] if head.waiting >= running.tokens_wanted else None
         running.tokens_wanted = head.waiting + 1
         if not config.by_deadline:
             return ladder_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)

@@ -24,6 +24,7 @@ class SegmentJob:
     seed: int
     segment: int
     aligned: bool = False  # each token's attention over the text is wanted
+    tokens: tuple[int, ...] = ()  # that it begins with, whatever is drawn
 
 
 class Row(Protocol):
@@ -97,7 +98,9 @@ class VocoderWork:
 class SoundStage(Protocol):
     """Mel -> audio."""
 
-    def open(self, voice: Any, seed: int) -> Any: ...
+    def open(self, voice: Any, seed: int, spoken: int = 0, owed_pause: int = 0) -> Any:
+        """`spoken`: samples of speech that were heard before; `owed_pause`: of silence that comes first."""
+        ...
 
     def pause(self, state: Any, work: VocoderWork) -> int:
         """Samples of silence that the audio of this mel begins with."""

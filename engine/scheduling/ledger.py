@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from engine.errors import GaplessError
+from engine.scheduling.record import SegmentRecord
+from engine.scheduling.windows import Window
 from engine.text.alignment import SegmentAlignment
 from engine.text.segmenter import TextSegment
 
@@ -31,6 +33,8 @@ class SegmentTokens:
     warning: str = ""  # what a listener should know about it; "" = nothing
     drawn: int = 0  # tokens so far
     alignment: SegmentAlignment | None = None  # None: nobody asked when its words are spoken
+    record: SegmentRecord = field(default_factory=SegmentRecord)
+    decided: deque[Window] = field(default_factory=deque)  # its next windows, as another engine ran them
     _tokens: deque[int] = field(default_factory=deque)
     _drawn_ns: deque[int] = field(default_factory=deque)
     _busy_ns: deque[int] = field(default_factory=deque)  # `busy_ns` when the token was drawn
@@ -45,6 +49,18 @@ class SegmentTokens:
         self._tokens.append(token)
         self._drawn_ns.append(drawn_ns)
         self._busy_ns.append(self.busy_ns)
+        if self.record.tokens is not None:
+            self.record.tokens.append(token)
+
+    @property
+    def lacks_tokens(self) -> bool:
+        """Whether there are fewer than the windows need that are decided. Of a segment that is closed."""
+        spoken = 0
+        for window in self.decided:
+            if self.waiting < spoken + window.n_new + window.lookahead:
+                return True
+            spoken += window.n_new
+        return False
 
     def peek(self, count: int) -> list[int]:
         """Returns the next `count` tokens, or fewer if fewer are there."""

@@ -16,7 +16,7 @@ from opentelemetry.context import Context
 
 from engine.clock import now_ns
 from engine.errors import GaplessError
-from engine.messages import Accepted, Aligned, AudioChunk, ChunkTimings, Event, Sink, Usage, Utterance, Warned
+from engine.messages import Accepted, Aligned, AudioChunk, ChunkTimings, Event, Place, Sink, Usage, Utterance, Warned
 from engine.scheduling.jobs import Row
 from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
 from engine.scheduling.windows import Window
@@ -25,6 +25,7 @@ from engine.text.segmenter import FlushPoint, Segmenter, TextSegment
 from engine.text.words import WrittenWord
 from engine.tracing import UtteranceTrace
 
+START = Place()
 SEGMENTS_AHEAD = 16  # of T3, that are cut: text may be given up, and who is spoken to needs no more of it
 
 
@@ -35,6 +36,8 @@ class SpeakablePiece:
     segment: TextSegment
     text: str
     words: tuple[WrittenWord, ...] = ()  # where they are in T3's text; none unless word times are wanted
+    index: int = 0  # among the pieces of its segment
+    is_last: bool = True  # of these
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class RunningUtterance:
     voice: Any = None  # as the stages know it; None while it is being prepared
     texts: deque[TextSegment | FlushMark] = field(default_factory=deque)  # cut, not yet made speakable
     pieces: deque[SpeakablePiece] = field(default_factory=deque)  # speakable, T3 has not begun
+    first_piece: int | None = None  # of the segment that it goes on with; those before it were spoken elsewhere
+    owed_pause_s: float = 0.0  # asked for by text that has come to nothing
     prepared_ns: int = 0  # when its text last had a turn
     barren: bool = False  # that turn found nothing that can be spoken, and there is more to look at
     decoding: SegmentTokens | None = None
@@ -82,7 +87,8 @@ class RunningUtterance:
     n_discarded: int = 0  # proposals that came to nothing
     n_chunks: int = 0
     segment_windows: int = 0  # windows of the segment at the ledger's head
-    samples_sent: int = 0
+    samples_sent: int = 0  # and those that the listener has from elsewhere
+    silent_samples: int = 0  # of these, the pauses
     samples_released: int = 0  # by the listener; the caller's thread alone writes it
     channel_full: bool = False  # the next window found no room
     room_ns: int = 0  # when there was room again
@@ -97,6 +103,33 @@ class RunningUtterance:
     t3_ns: int = 0
     flow_ns: int = 0  # of flow and vocoder
     vocoder_ns: int = 0  # of the vocoder alone
+
+    def __post_init__(self) -> None:
+        place = self.place
+        self.n_segments, self.samples_sent = place.segment, place.first_sample
+        self.first_piece = None if place.text_end is None else place.piece
+        self.silent_samples = place.first_sample - place.speech_samples
+        self.samples_released = self.from_sample
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return self.request.resume.place if self.request.resume else START
+
+    @property
+    def from_sample(self) -> int:
+        """The first that its listener does not have."""
+        return self.request.resume.from_sample if self.request.resume else 0
+
+    @property
+    def is_at_its_place(self) -> bool:
+        """Whether the segment that T3 begins next is the one that it begins with."""
+        return self.n_segments == self.place.segment
+
+    @property
+    def samples_to_drop(self) -> int:
+        """How many come before any that its listener does not have."""
+        return max(0, self.from_sample - self.samples_sent)
 
     @property
     def has_text(self) -> bool:
@@ -127,6 +160,7 @@ class RunningUtterance:
 
     @property
     def samples_unreleased(self) -> int:
+        """Negative while what is made comes before all that its listener does not have."""
         return self.samples_sent - self.samples_released
 
     @property
@@ -154,9 +188,9 @@ class RunningUtterance:
     def usage(self) -> Usage:
         return Usage(
             input_characters=self.n_characters,
-            segments=self.n_segments,
+            segments=self.n_segments - self.place.segment,
             speech_tokens=self.n_tokens,
-            samples=self.samples_sent,
+            samples=self.samples_sent - self.place.first_sample,
             windows=self.n_windows,
             windows_discarded=self.n_discarded,
             t3_ns=self.t3_ns,

@@ -92,7 +92,8 @@ class Scheduler:
     def release(self, utterance_id: str, num_samples: int) -> None:
         """The listener took audio. Called often, for every listener: takes no lock."""
         if running := self._running.get(utterance_id):
-            running.samples_released = min(running.samples_released + num_samples, running.samples_sent)
+            sent = max(running.samples_sent, running.from_sample)
+            running.samples_released = min(running.samples_released + num_samples, sent)
             if running.channel_full:
                 running.channel_full, running.room_ns = False, now_ns()
                 self.wakeups.wake(Stage.FLOW, Stage.T3)

@@ -86,6 +86,10 @@ class SlotSampler:
         (chosen,) = self._device.download(self._chosen)  # what the step waits for
         return [int(chosen[row.slots[0]]) for row in rows]
 
+    def correct(self, row: Speaking) -> None:
+        """A row says another token than was drawn: what it said is brought to the device again."""
+        self._speaking[row.slots[0]] = None
+
     def _enter(self, slot: int, row: Speaking) -> None:
         """Notes a row that is new, or has moved to this slot. A row never moves back to a slot that it has left."""
         self._speaking[slot] = row

@@ -39,6 +39,7 @@ class Row:
     slots: list[int]  # of the cache: with text and, where guidance acts, without
     to_feed: torch.Tensor  # [1 or 2, N, C] what is left of the conditioned text
     logits: torch.Tensor | None = None  # [1 or 2, V] behind its text, until its first token is drawn
+    given: tuple[int, ...] = ()  # that it says first, whatever is drawn
     tokens: list[int] = field(default_factory=list)
     warning: str = ""
     aligned: bool = False  # its attention over the text is wanted
@@ -95,7 +96,9 @@ class T3Stage:
         guard = self._model.config.text
         budget = min(guard.base_tokens + round(guard.tokens_per_text_token * len(ids)), guard.max_tokens)
         key = (job.seed, job.segment)
-        row = Row(params=params, key=key, max_tokens=budget, slots=slots, to_feed=x, aligned=job.aligned)
+        row = Row(
+            params=params, key=key, max_tokens=budget, slots=slots, to_feed=x, aligned=job.aligned, given=job.tokens
+        )
         self._owners += [row] * len(slots)
         return row
 
@@ -179,6 +182,10 @@ class T3Stage:
         assert logits is not None
         drawn = {}
         for row, token in zip(rows, self._sampler.draw(logits, rows), strict=True):
+            said = len(row.tokens)
+            if said < len(row.given) and token != row.given[said]:
+                token = row.given[said]
+                self._sampler.correct(row)
             if token != self._t3.config.stop_speech:
                 drawn[row] = token
                 row.tokens.append(token)

@@ -52,8 +52,9 @@ class VocoderStage:
         self._pauses = {True: model.samples(text.sentence_pause_ms), False: model.samples(text.clause_pause_ms)}
         self._fade = _fade_in(model.samples(tail.muted_ms), model.samples(tail.fade_in_ms))
 
-    def open(self, voice: Voice, seed: int) -> SoundState:
-        return SoundState(seed, voice.timbre, mark=self._watermark.init_state() if self._watermark else None)
+    def open(self, voice: Voice, seed: int, spoken: int = 0, owed_pause: int = 0) -> SoundState:
+        mark = self._watermark.init_state() if self._watermark else None
+        return SoundState(seed, voice.timbre, spoken=spoken, owed_pause=owed_pause, mark=mark)
 
     def pause(self, state: SoundState, work: VocoderWork) -> int:
         """How many samples of silence the audio of this mel begins with; none where nothing was spoken before."""

@@ -53,6 +53,7 @@ class ScriptedTokens:
         self.held += 1
         self.log.append(text)
         spoken = [ord(char) for char in text for _ in range(TOKENS_PER_CHAR)]
+        spoken[: len(job.tokens)] = job.tokens  # type: ignore[attr-defined]
         return ScriptedRow(spoken, fails="#" in text, to_feed=100 if "~" in text else 1)
 
     def feed(self, row: ScriptedRow) -> bool:
@@ -112,7 +113,7 @@ class ScriptedSound:
     window_s: float = 0.0
     batches: list[int] = field(default_factory=list)
 
-    def open(self, voice: object, seed: int) -> int:
+    def open(self, voice: object, seed: int, spoken: int = 0, owed_pause: int = 0) -> int:
         return 0
 
     def pause(self, state: int, work: VocoderWork) -> int:

@@ -52,7 +52,7 @@ _SPEECH = frozenset(
 )
 _HTML = frozenset(_BLOCKS + _CELLS + _INLINE + _UNSPOKEN + _STRUCK + _THOUGHTS + _FRAMES)
 _STRENGTHS = {"strong": 0.75, "x-strong": 1.0}  # seconds; of a medium one, as long as the voice's own pause
-_LONGEST_PAUSE_S = 10.0
+LONGEST_PAUSE_S = 10.0
 _ORDINALS = {"1": "st", "2": "nd", "3": "rd"}
 _SPELLED = words("characters spell-out verbatim letters digits telephone")
 _PLAIN = words("cardinal number date time currency money unit fraction address duration")  # read from the text itself
@@ -189,7 +189,7 @@ def _pause(cursor: Cursor, attributes: dict[str, str], end: int) -> None:
     elif strength in ("x-weak", "weak") or (seconds is not None and seconds < 0.2):
         cursor.separate(end)
     else:
-        cursor.end_block(",", min(seconds or _STRENGTHS.get(strength, 0.0), _LONGEST_PAUSE_S))
+        cursor.end_block(",", min(seconds or _STRENGTHS.get(strength, 0.0), LONGEST_PAUSE_S))
         cursor.drop(end)
 
 

@@ -44,7 +44,11 @@ doings = st.lists(
 
 
 def written(doings: Sequence[Doing]) -> list[TextSegment]:
-    """What is cut when text comes like this, and then ends."""
+    return written_and_settled(doings)[0]
+
+
+def written_and_settled(doings: Sequence[Doing]) -> tuple[list[TextSegment], tuple[int, ...]]:
+    """What is cut when text comes like this, and then ends; and where time or a flush decided for markup."""
     segmenter, now, cut = Segmenter(SegmenterConfig(), SECOND, STYLE), 0, list[TextSegment | FlushPoint]()
     for doing in doings:
         if isinstance(doing, str):
@@ -57,9 +61,10 @@ def written(doings: Sequence[Doing]) -> list[TextSegment]:
                     now = deadline_ns
                     cut += segmenter.take(now)
         cut += segmenter.take_all(now)
+    settled = segmenter._settled
     segmenter.end(now)
     cut += segmenter.take_all(now)
-    return [one for one in cut if isinstance(one, TextSegment)]
+    return [one for one in cut if isinstance(one, TextSegment)], settled
 
 
 def resumed(doings: Sequence[Doing], place: Place, step: int = 10**6, *, flushes: bool = True) -> list[TextSegment]:
@@ -105,10 +110,10 @@ def test_the_first_segment_is_cut_as_it_was(doings: list[Doing], step: int, flus
 @given(doings, st.integers(1, 40))
 def test_behind_a_segment_comes_what_came_there(doings: list[Doing], step: int) -> None:
     """As far as no pause has changed what markup made of it."""
-    segments = written(doings)
+    segments, settled = written_and_settled(doings)
     for index, segment in enumerate(segments):
         following = segments[index + 1 :]
-        if segment.cut.settled != segments[-1].cut.settled:
+        if segment.cut.settled != settled:
             continue
         again = resumed(doings, behind(segment), step)
         assert _visible(again) == _visible(following)
