@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Utterance
+from engine.messages import Accepted, AudioChunk, EngineStats, Event, Failed, Finished, Resume, Utterance
 from engine.pipeline.flow import FlowRunner
 from engine.pipeline.t3 import T3Runner
 from engine.pipeline.text import TextRunner
@@ -45,18 +45,24 @@ class Caller:
     """One utterance as the service would drive it; releases audio as it arrives unless told not to."""
 
     def __init__(
-        self, scheduler: Scheduler, name: str, reads: bool = True, style: Style = PLAIN, caller: str = ""
+        self,
+        scheduler: Scheduler,
+        name: str,
+        reads: bool = True,
+        style: Style = PLAIN,
+        caller: str = "",
+        resume: Resume | None = None,
     ) -> None:
         self.name, self.scheduler, self.reads = name, scheduler, reads
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.left = threading.Event()
         accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
         running = RunningUtterance(
-            request=Utterance(id=name, caller=caller),
+            request=Utterance(id=name, caller=caller, seed=1, resume=resume, want_tokens=True),
             accepted=accepted,
             sink=self.arrived.put,
             trace=UtteranceTrace(""),
-            segmenter=Segmenter(SegmenterConfig(), 50_000_000, style),
+            segmenter=Segmenter(SegmenterConfig(), 50_000_000, style, resume.place if resume else None),
             ledger=Ledger(scheduler.config.ledger_tokens),
             on_leave=self.left.set,
             voice=object(),
