@@ -14,7 +14,7 @@ from service.engines.config import EnginesConfig
 from service.engines.dial import Dial
 from service.engines.remote import Remote
 
-_LOOKS_S = 3.0
+_LOOKS_S = 1.5
 _TITLES = ("engine", "state", "version", "model", "places", "used", "voices", "device or reason")
 
 

@@ -15,7 +15,7 @@ def addresses_of(where: str) -> Addresses:
     """`where` as `--engines` takes it: HOST:PORT,HOST:PORT or dns:///NAME:PORT."""
     if where.startswith(_DNS):
         name, _, port = where.removeprefix(_DNS).rpartition(":")
-        return _Name(name, int(port)).find
+        return _Name(name.strip("[]"), int(port)).find
     given = [one.strip() for one in where.split(",")]
 
     async def find() -> Sequence[str]:

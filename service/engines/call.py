@@ -18,7 +18,7 @@ from gapless.engine.v1 import engine_pb2 as pb
 from service.engines import wire
 from service.engines.errors import Lost
 
-Hear = Callable[["Call", Event], None]
+Hear = Callable[["Call", Event, int], None]  # and when the engine's server handed it to its transport, on our clock
 Lose = Callable[["Call", str], None]
 
 
@@ -106,7 +106,7 @@ class Call:
         self.lost(why)
 
     def _take(self, response: pb.SpeakResponse) -> None:
-        event = wire.read_event(response, self._clock_offset_ns)
+        event, sent_ns = wire.read_event(response, self._clock_offset_ns), response.sent_ns + self._clock_offset_ns
         match event:
             case Accepted():
                 self._accepted.set_result(event)
@@ -118,9 +118,9 @@ class Call:
                 self._end()
             case Finished() | Failed():
                 self._end()
-                self._hear(self, event)
+                self._hear(self, event, sent_ns)
             case _:
-                self._hear(self, event)
+                self._hear(self, event, sent_ns)
 
     async def _write(self) -> None:
         try:

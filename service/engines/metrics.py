@@ -26,3 +26,4 @@ class PoolCollector:
             used.add_metric([address], engine.stats.utterances)
             places.add_metric([address], engine.stats.places)
         yield from (losses, serves, used, places)
+        yield from pool.way_s.collect()

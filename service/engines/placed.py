@@ -9,7 +9,7 @@ from opentelemetry.trace import Span
 
 from engine.clock import now_ns
 from engine.errors import EngineClosed, GaplessError
-from engine.messages import Accepted, Event, Failed, Finished, Playback, Sink, Usage, Utterance
+from engine.messages import Accepted, AudioChunk, Event, Failed, Finished, Playback, Sink, Usage, Utterance
 from gapless.engine.v1 import engine_pb2 as pb
 from service.engines.call import Call
 from service.engines.record import Record
@@ -17,7 +17,8 @@ from service.engines.remote import Remote
 
 
 class Placed:
-    """`lost` is called when its engine is gone; `ended` when nothing more will be heard of it."""
+    """`lost` is called when its engine is gone; `ended` when nothing more will be heard of it; `way` with each chunk,
+    and when its engine's server sent it."""
 
     def __init__(
         self,
@@ -25,13 +26,14 @@ class Placed:
         sink: Sink,
         lost: Callable[[Placed, str, bool], None],
         ended: Callable[[Placed], None],
+        way: Callable[[Placed, AudioChunk, int], None],
     ) -> None:
         self.record = Record(utterance)
         self.engine: Remote | None = None
         self.faults = 0  # that it was moved because of
         self.moving: asyncio.Task[None] | None = None
         self.move_span: Span | None = None
-        self._sink, self._lost, self._ended = sink, lost, ended
+        self._sink, self._lost, self._ended, self._way = sink, lost, ended, way
         self._call: Call | None = None
 
     async def begin(self, engine: Remote) -> Accepted:
@@ -95,9 +97,11 @@ class Placed:
         self._sink(Failed(error=error))
         self._ended(self)
 
-    def _hear(self, call: Call, event: Event) -> None:
+    def _hear(self, call: Call, event: Event, sent_ns: int) -> None:
         if call is not self._call:
             return
+        if isinstance(event, AudioChunk):
+            self._way(self, event, sent_ns)
         if isinstance(event, Failed) and isinstance(event.error, EngineClosed):
             self._lose(call, str(event.error), is_planned=type(event.error) is EngineClosed)
             return

@@ -16,10 +16,13 @@ from dataclasses import fields, replace
 
 from opentelemetry import trace
 from opentelemetry.trace import Tracer
+from prometheus_client import Histogram
 
+from engine.clock import now_ns
 from engine.errors import EngineClosed, GaplessError, Overloaded, UnknownVoice
 from engine.messages import (
     Accepted,
+    AudioChunk,
     CreatedVoice,
     EngineInfo,
     EngineStats,
@@ -46,6 +49,7 @@ MOVE_WITHIN_S = 20.0  # an engine of this machine is back after some seconds
 ASK_EVERY_S = 1.0
 RETRY_AFTER_S = 1.0
 _LOOK_AGAIN_S = 0.5
+_WAY_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # within a machine half a millisecond
 _LIKE = ("model", "variant", "form", "languages", "sample_rate", "default_voice", "has_alignment", "is_deterministic")
 
 _log = logging.getLogger(__name__)
@@ -77,6 +81,12 @@ class Pool:
         self._tells: list[Callable[[bool], None]] = []
         self._served = False
         self.moves = 0
+        self.way_s = Histogram(
+            "gapless_engine_way_seconds",
+            "From an engine server handing a chunk to its transport until the gateway has it.",
+            buckets=_WAY_S,
+            registry=None,
+        )
         self._finding = asyncio.create_task(self._find(), name="find-engines")
 
     # ------------------------------------------------------------------------------------------------------ engines
@@ -191,10 +201,22 @@ class Pool:
             raise Overloaded("all places but those for utterances that move are taken", RETRY_AFTER_S)
         seed = secrets.randbits(63) if utterance.seed is None else utterance.seed
         aligned = utterance.want_alignment and self.info().has_alignment
-        placed = Placed(replace(utterance, seed=seed, want_alignment=aligned), sink, self._lost, self._ended)
+        placed = Placed(
+            replace(utterance, seed=seed, want_alignment=aligned), sink, self._lost, self._ended, self._on_way
+        )
         accepted = await self._place(placed)
         self._placed[utterance.id] = placed
         return accepted
+
+    def _on_way(self, placed: Placed, chunk: AudioChunk, sent_ns: int) -> None:
+        """A chunk has come: in a trace its way is a span."""
+        received_ns = now_ns()
+        self.way_s.observe(max(0, received_ns - sent_ns) / 1e9)
+        if traceparent := placed.record.utterance.traceparent:
+            parent = parent_context({}, {"traceparent": traceparent})
+            attributes = {"tts.chunk.samples": chunk.num_samples}
+            span = self._tracer.start_span("engine.way", parent, attributes=attributes, start_time=sent_ns)
+            span.end(max(sent_ns, received_ns))
 
     async def _place(self, placed: Placed) -> Accepted:
         """Raises what the engines refuse it with, or NoEngine."""

@@ -18,7 +18,7 @@ import grpc
 
 from engine.clock import now_ns
 from engine.errors import GaplessError
-from engine.messages import EngineInfo, EngineStats, Utterance, VoiceInfo
+from engine.messages import EngineInfo, EngineStats, Event, Utterance, VoiceInfo
 from gapless.engine.v1 import engine_pb2 as pb
 from gapless.engine.v1 import engine_pb2_grpc
 from service.engines import wire
@@ -95,9 +95,10 @@ class Remote:
         if self._stub is None:
             raise Lost(f"{self.address} is not connected")
 
-        def heard(call: Call, event: Any) -> None:
-            self.calls.discard(call) if call.ended.is_set() else None
-            hear(call, event)
+        def heard(call: Call, event: Event, sent_ns: int) -> None:
+            if call.ended.is_set():
+                self.calls.discard(call)
+            hear(call, event, sent_ns)
 
         def lost(call: Call, why: str) -> None:
             self.calls.discard(call)

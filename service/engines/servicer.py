@@ -43,6 +43,7 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         self._all_ended.set()
         self._draining = False
         self._digest = _digest(engine)
+        self._looking = asyncio.create_task(self._look_at_voices(), name="look-at-voices")
 
     # ---------------------------------------------------------------------------------------------------- utterances
 
@@ -113,8 +114,8 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
     async def Watch(self, request: pb.WatchRequest, context: Context) -> None:  # noqa: N802
         beats = 0
         while True:
-            if beats % _VOICES_EACH == 0:
-                await self._look_at_voices()
+            if beats % _VOICES_EACH == 0 and self._looking.done():  # beside the heartbeat: a disk may be slow
+                self._looking = asyncio.create_task(self._look_at_voices(), name="look-at-voices")
             stats = wire.write(self._engine.stats(), pb.EngineStats)
             beat = pb.WatchResponse(stats=stats, voices_digest=self._digest, draining=self._draining)
             await context.write(beat)

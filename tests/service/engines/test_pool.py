@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from engine.errors import Overloaded, UnknownVoice, UtteranceFailed
 from engine.messages import NewVoice, Playback
@@ -303,3 +306,31 @@ async def test_a_pool_that_is_closed_leaves_nothing() -> None:
         await Listener(pool, "one", voice="stuck").submit()
         await pool.close()
         await all_free(stage)
+
+
+async def test_the_way_of_each_chunk_and_a_move_are_spans_of_the_utterances_trace() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    stage = Stage()
+    await stage.add()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        pool._tracer = provider.get_tracer("test")
+        trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+        listener = Listener(pool, "one", voice="karl")
+        await listener.submit(traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
+        pool.push_text("one", TEXT)
+        pool.end_input("one")
+        await begun(listener)
+        await stage.cut(next(a for a in stage.servers if stage.engines[a].submitted))
+        async with asyncio.timeout(10):
+            await listener.end.wait()
+        spans = exporter.get_finished_spans()
+        assert {f"{span.context.trace_id:032x}" for span in spans if span.context} == {trace_id}
+        (move,) = [span for span in spans if span.name == "engine.move"]
+        assert move.attributes is not None
+        assert move.attributes["tts.move.samples"]
+        ways = [span for span in spans if span.name == "engine.way"]
+        assert len(ways) >= len(listener.heard.chunks)
+        assert all(span.end_time >= span.start_time for span in ways if span.end_time and span.start_time)

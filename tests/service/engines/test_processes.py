@@ -1,0 +1,103 @@
+"""Engine servers as children: started again when they die, gone when their parent is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from service.engines.addresses import addresses_of
+from service.engines.pool import Pool
+from service.engines.processes import Processes
+from tests.service.engines.servers import Listener, check_whole
+
+COMMAND = ("-m", "tests.service.engines.scripted_process")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+async def test_a_child_that_is_killed_is_started_again_and_goes_on_with_its_utterance() -> None:
+    processes = Processes([{}], COMMAND)
+    pool = Pool(processes.find, version="test")
+    try:
+        async with asyncio.timeout(30):
+            await pool.ready()
+            listener = Listener(pool, "one")
+            speaking = asyncio.create_task(listener.speak())
+            while len(listener.heard.chunks) < 5:
+                await asyncio.sleep(0.005)
+            (address,) = await processes.find()
+            folder = Path(address.removeprefix("unix:")).parent
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            (pid,) = processes.pids
+            os.kill(pid, signal.SIGKILL)
+            check_whole(await speaking)
+            assert pool.moves == 1
+            (other,) = processes.pids
+            assert other != pid
+    finally:
+        await pool.close()
+        await processes.close()
+    assert not is_running(other)
+    assert not folder.exists()
+
+
+async def test_a_child_that_cannot_start_is_told() -> None:
+    processes = Processes([{"GAPLESS_MODEL": "none"}], COMMAND)
+    try:
+        async with asyncio.timeout(30):
+            assert "status 1" in str(await processes.failed)
+    finally:
+        await processes.close()
+
+
+def test_a_child_ends_with_its_parent_however_that_ends() -> None:
+    script = f"""
+import asyncio
+from service.engines.pool import Pool
+from service.engines.processes import Processes
+
+async def main():
+    processes = Processes([{{}}], {COMMAND!r})
+    await Pool(processes.find, version="test").ready()
+    print(processes.pids[0], flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert is_running(pid)
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 5
+    while is_running(pid):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("10.0.0.1:5,10.0.0.2:6", ["10.0.0.1:5", "10.0.0.2:6"]),
+        ("dns:///127.0.0.1:7", ["127.0.0.1:7"]),
+        ("dns:///[::1]:7", ["[::1]:7"]),
+    ],
+)
+async def test_engines_are_found_by_list_or_by_name(where: str, found: list[str]) -> None:
+    assert await addresses_of(where)() == found
