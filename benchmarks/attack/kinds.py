@@ -38,6 +38,7 @@ _FLOODS: dict[str, Round] = {
     "audio for a telephone, as fast as it is made": odd_text(TEXTS["ordinary sentences"], TELEPHONE),
     "numbers with word times": odd_text(TEXTS["numbers of many digits"], WITH_WORDS),
     "garbage in place of a message": raw(b"\xff" * 1000),
+    "broken text among a million fields": raw(CONFIG.SerializeToString(), messages.BROKEN_TEXT),
     "a megabyte of unknown fields": raw(CONFIG.SerializeToString(), with_unknown_field(text("Hello. "), 1 << 20)),
 }
 _CALLS: dict[str, Round] = {

@@ -1,6 +1,7 @@
 """Who is let in: as many as there are places, and whoever comes when another one is about to end.
 
-Who finds no place has the next one kept for a while, from callers who hold more of them.
+Who finds no place has the next one kept for a while, from callers who hold more of them. And where places follow what
+is seen, the last one is not given to a caller who holds half of them already: his utterances may last for hours.
 
 Touched with the scheduler's lock held.
 """
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next one already
 KEPT_S = 0.5  # longer than a refused caller was told to wait, a place is kept for him
+LEAST_SHARED = 3  # places: of these the last one is for who holds less than half of them
 MOST_WAITING = 64  # callers that are remembered, the last ones that were refused
 
 
@@ -38,7 +40,7 @@ class Admission:
 
     def check(self, running: Sequence[RunningUtterance], caller: str, now: int) -> None:
         """Raises Overloaded where one more of `caller`, besides those who run, has no place."""
-        kept = self._goes_before(running, caller, now / NS_PER_S)
+        kept = self._is_kept(running, caller, now / NS_PER_S)
         if self._has_place(running, kept):
             self._waiting.pop(caller, None)
             return
@@ -50,13 +52,8 @@ class Admission:
             self._waiting.popitem(last=False)
         why = ", which is what the machine can do just now" if len(running) < self._places.number else ""
         if kept and len(running) < self._places.open:
-            why = ", and another caller, who holds fewer of them, waits for the next place"
+            why = ", and the next place is kept for a caller who holds fewer of them"
         raise Overloaded(f"{len(running)} of {self._places.number} utterances are running{why}", retry_after_s)
-
-    def _goes_before(self, running: Sequence[RunningUtterance], caller: str, now_s: float) -> bool:
-        """Whether somebody waits who holds less than `caller`."""
-        held = Counter(one.request.caller for one in running)
-        return any(until_s > now_s and held[other] < held[caller] for other, until_s in self._waiting.items())
 
     def is_time(self, now: int) -> bool:
         """Whether to look again."""
@@ -76,6 +73,15 @@ class Admission:
         self._asked = False
         if self._places.see(look):
             log.info("up to %d utterances at once: %s", self._places.number, self._places.reason)
+
+    def _is_kept(self, running: Sequence[RunningUtterance], caller: str, now_s: float) -> bool:
+        """Whether one place is kept from `caller`: since somebody waits who holds less, or since it is the last one and
+        all others could be his. The last one is not kept where places were asked for by number."""
+        held = Counter(one.request.caller for one in running)
+        if any(until_s > now_s and held[other] < held[caller] for other, until_s in self._waiting.items()):
+            return True
+        has_most = 2 * held[caller] >= self._places.open >= LEAST_SHARED
+        return bool(caller) and has_most and self._places.follows
 
     def _has_place(self, running: Sequence[RunningUtterance], kept: bool) -> bool:
         """One of those that are open may be `kept` for another. Who is about to end leaves a place free, as far as

@@ -12,6 +12,8 @@ from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import SegmenterConfig
 from engine.text.words import WrittenWord
 
+_QUOTED = 64  # characters of what a request asks for
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextConfig:
@@ -84,7 +86,9 @@ def choose_language(wanted: str, languages: tuple[str, ...]) -> str:
         for code in languages:
             if same(code) == same(wanted):
                 return code
-    raise InvalidRequest("config.language_code", f"unknown language {wanted!r}; possible: {', '.join(languages)}")
+    raise InvalidRequest(
+        "config.language_code", f"unknown language {wanted[:_QUOTED]!r}; possible: {', '.join(languages)}"
+    )
 
 
 def _primary(code: str) -> str:

@@ -30,7 +30,7 @@ def test_who_found_no_place_has_the_next_one_before_who_holds_more(scheduler: Sc
     refused neighbour a second later: he heard nothing as long as they went on."""
     refused(scheduler, "neighbour")
     scheduler.cancel("a")
-    assert "another caller" in refused(scheduler, "many")
+    assert "kept for a caller" in refused(scheduler, "many")
     Caller(scheduler, "his", caller="neighbour")
     scheduler.cancel("b")
     Caller(scheduler, "again", caller="many")
@@ -56,3 +56,21 @@ def test_a_place_is_kept_as_long_as_who_was_refused_may_come(scheduler: Schedule
     scheduler.cancel("a")
     scheduler.admission._waiting["neighbour"] = 0.0
     Caller(scheduler, "again", caller="many")
+
+
+def test_the_last_place_is_for_who_holds_less_where_places_follow_what_is_seen() -> None:
+    """Three calls that did nothing but flush held all places that were left, for as long as they liked."""
+    scheduler = Scheduler(CONFIG)
+    scheduler.places.guess(3, "measured")
+    for name in "ab":
+        Caller(scheduler, name, caller="many")
+    assert "kept for a caller" in refused(scheduler, "many")
+    Caller(scheduler, "c", caller="other")
+
+
+def test_who_cannot_be_told_apart_gets_all_places_and_so_does_everybody_where_there_are_two() -> None:
+    for places, caller in ((3, ""), (2, "many")):
+        scheduler = Scheduler(CONFIG)
+        scheduler.places.guess(places, "measured")
+        for number in range(places):
+            Caller(scheduler, str(number), caller=caller)
