@@ -248,10 +248,12 @@ def told(kind: str, rounds: Sequence[Round]) -> str:
     gaps = [gap for one in rounds for gap in one.gaps_s]
     others = [gap for one in rounds for gap in one.others_gaps_s]
     wrong = [what for one in rounds for what in one.wrong]
+    moves = sum(one.moves for one in rounds)
     seen = statistics.median(one.seen_s for one in rounds)
     restart = [one for each in rounds for one in each.restart_s]
     return (
-        f"{kind}: {len(rounds)} rounds, {len(gaps)} moved in {sum(one.moves for one in rounds)} moves; wrong {len(wrong)}; seen after {seen * 1000:.0f} ms (p50), "
+        f"{kind}: {len(rounds)} rounds, {len(gaps)} of the engine that died, {moves} moves; wrong {len(wrong)}; "
+        f"seen after {seen * 1000:.0f} ms (p50), "
         f"audio {statistics.median(restart or [0.0]) * 1000:.0f} ms later (p50); "
         f"worst gap {max(gaps, default=0.0) * 1000:.0f} ms, of the others {max(others, default=0.0) * 1000:.0f} ms; "
         f"places left {sum(one.places_left for one in rounds)}"
