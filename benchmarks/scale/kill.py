@@ -4,6 +4,7 @@ Two engine servers, each a process, behind the gateway's pool; listeners play in
 engine is killed, stopped, cut off or drained. Every sample must come once; those of the other engine must not notice.
 
     python -m benchmarks.scale.kill --rounds 50
+    python -m benchmarks.scale.kill --rounds 60 --kinds none
     python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 20 --kinds kill stop
 
 For those that moved: the worst gap, the audio that they had in hand, how long the loss took to be seen, and how long
@@ -36,6 +37,7 @@ from service.engines.pool import Pool
 from service.engines.remote import Remote
 
 KINDS = ("kill", "stop", "cut", "drain")
+NONE = "none"  # nothing dies: nobody may be moved
 TEXT = (
     "The old lighthouse stood above the bay, and its keeper wrote down every ship that passed. "
     "On clear evenings the children came up the hill to hear about storms, and about the winter when the sea froze. "
@@ -106,7 +108,8 @@ class Listener:
 @dataclass
 class Round:
     kind: str
-    moved: int = 0
+    moved: int = 0  # listeners of the engine that died
+    moves: int = 0  # that the pool made
     seen_s: float = 0.0  # until the loss was known
     in_hand_s: list[float] = field(default_factory=list)  # of those that moved
     restart_s: list[float] = field(default_factory=list)  # from the loss being known to audio of the other engine
@@ -185,17 +188,18 @@ async def play(stage: Stage, kind: str, count: int, tolerance: float, whole: Seq
     speaking = [asyncio.create_task(one.speak(TEXT, seed)) for seed, one in enumerate(listeners)]
     await asyncio.sleep(random.uniform(0.3, 2.5))
     number = random.randrange(2)
-    victim = pool.engines[(await stage.find())[number]]
+    victim = None if kind == NONE else pool.engines[(await stage.find())[number]]
+    moves = pool.moves
     before = {one.name: placed.engine for one in listeners if (placed := pool._placed.get(one.name))}
     at = time.monotonic()
     stage.end(kind, number)
-    seen = await _seen(victim)
+    seen = await _seen(victim) if victim else at
     result.seen_s = seen - at
     await asyncio.gather(*speaking, return_exceptions=True)
     for seed, one in enumerate(listeners):
         if what := _wrong(one, whole[seed], tolerance):
             result.wrong.append(what)
-        if before.get(one.name) is victim:
+        if victim and before.get(one.name) is victim:
             result.moved += 1
             result.in_hand_s.append(one.in_hand_s(at))
             result.restart_s.append(max(0.0, one.first_after(seen) - seen))
@@ -205,6 +209,7 @@ async def play(stage: Stage, kind: str, count: int, tolerance: float, whole: Seq
     await stage.mend(kind, number)
     await asyncio.sleep(0.3)
     result.places_left = pool.stats().slots_in_use
+    result.moves = pool.moves - moves
     return result
 
 
@@ -243,10 +248,12 @@ def told(kind: str, rounds: Sequence[Round]) -> str:
     gaps = [gap for one in rounds for gap in one.gaps_s]
     others = [gap for one in rounds for gap in one.others_gaps_s]
     wrong = [what for one in rounds for what in one.wrong]
+    moves = sum(one.moves for one in rounds)
     seen = statistics.median(one.seen_s for one in rounds)
     restart = [one for each in rounds for one in each.restart_s]
     return (
-        f"{kind}: {len(rounds)} rounds, {len(gaps)} moved; wrong {len(wrong)}; seen after {seen * 1000:.0f} ms (p50), "
+        f"{kind}: {len(rounds)} rounds, {len(gaps)} of the engine that died, {moves} moves; wrong {len(wrong)}; "
+        f"seen after {seen * 1000:.0f} ms (p50), "
         f"audio {statistics.median(restart or [0.0]) * 1000:.0f} ms later (p50); "
         f"worst gap {max(gaps, default=0.0) * 1000:.0f} ms, of the others {max(others, default=0.0) * 1000:.0f} ms; "
         f"places left {sum(one.places_left for one in rounds)}"
@@ -256,7 +263,7 @@ def told(kind: str, rounds: Sequence[Round]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="of each kind")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--kinds", nargs="+", choices=[*KINDS, NONE], default=KINDS)
     parser.add_argument("--listeners", type=int, default=16)
     parser.add_argument("--model", default=SCRIPTED)
     parser.add_argument("--tolerance", type=float, default=0.0, help="that a sample may differ by")
