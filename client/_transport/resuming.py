@@ -150,6 +150,7 @@ class ResumingCall:
         if began:
             left.append(self._index)
         until = loop.time() + (self._resume_s or ATTEMPT_S)
+        refused: ClientError | None = None
         tries, last = 0, lost
         while left:
             for index in list(left):
@@ -160,9 +161,10 @@ class ResumingCall:
                 except TimeoutError:
                     last = ServerFailed(f"{self._targets[index].address} did not answer")
                 except ClientError as error:
-                    last = error
                     if not _may_pass(error) and not self._received.forget_token():
                         left.remove(index)
+                        refused = error
+                    last = refused or error
             wait_s = random.uniform(pause_s / 2, 1.5 * pause_s)
             if not began or self._routes.closed or loop.time() + wait_s > until:
                 break

@@ -139,7 +139,7 @@ _TABLE = {
     ),
     Hop.RECONNECT: About(
         title="lost connection",
-        colour="#8c4a2f",
+        colour="#9c5b86",
         meaning="The connection was lost, and the sound of the call that goes on had not come yet.",
         advice="look at the connection and at what became of the server; a second address is tried at once",
         blame="the connection was lost for {ms}",

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import InvalidRequest, UnknownVoice
-from engine.messages import Accepted, EngineInfo, Place, Resume, SpokenWindow, Utterance
+from engine.messages import Accepted, AudioChunk, EngineInfo, Place, Resume, SpokenWindow, Utterance
 from gapless.tts.v1 import tts_pb2
 from service.access import caller
 from service.access.errors import AccessError
@@ -76,7 +76,8 @@ class TokenIssuer:
     def __init__(self, utterance: Utterance, accepted: Accepted, info: EngineInfo, tokens: ResumeTokens) -> None:
         self._tokens = tokens if utterance.want_tokens else None
         self._caller = caller.current().name
-        self._begun = utterance.resume.place if utterance.resume else Place()
+        self._place = utterance.resume.place if utterance.resume else Place()
+        self._has_words = utterance.want_alignment
         self._state = pb.ResumeState(
             model=_model(info),
             voice=accepted.voice,
@@ -88,9 +89,15 @@ class TokenIssuer:
     @property
     def first_token(self) -> bytes:
         """Of before the first audio."""
-        return self.token(self._begun)
+        return self.at(self._place)
 
-    def token(self, place: Place | None) -> bytes:
+    def token(self, chunk: AudioChunk) -> bytes:
+        """For whoever has received `chunk`. The words of a segment come behind its last chunk: where they are wished,
+        that one's token leads back into the segment, whose words are then told again."""
+        before, self._place = self._place, chunk.place or self._place
+        return self.at(before if self._has_words and chunk.end_of_segment else chunk.place)
+
+    def at(self, place: Place | None) -> bytes:
         """Empty too where there is no place to go on from."""
         if place is None or self._tokens is None:
             return b""

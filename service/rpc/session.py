@@ -245,7 +245,7 @@ class Session:
             if hint_s is not None:
                 hint_s += self._encoder.held_s
                 audio.prebuffer_hint.CopyFrom(responses.to_duration(hint_s))
-            audio.resume_token = self._issuer.token(chunk.place)
+            audio.resume_token = self._issuer.token(chunk)
             await self._send_audio(audio, hint_s, taken_ns)
         self._engine.release(self._id, chunk.num_samples)
 

@@ -80,7 +80,7 @@ async def test_an_empty_configuration_is_sent_empty(server: FakeServer) -> None:
     sent = server.requests[0].config
     assert not sent.HasField("audio_format")
     assert sent.sampling == pb.SamplingConfig()
-    assert sent.streaming == pb.StreamingConfig()
+    assert sent.streaming == pb.StreamingConfig(want_resume_tokens=True)
 
 
 async def test_audio_comes_while_text_is_still_being_pushed(server: FakeServer) -> None:

@@ -66,7 +66,7 @@ async def two() -> AsyncIterator[Two]:
     async with contextlib.AsyncExitStack() as stack:
         served = [
             await stack.enter_async_context(
-                serve_scripted(voices=VOICES, resume_tokens=ResumeTokens([KEY]), has_alignment=True)
+                serve_scripted(voices=VOICES, resume_tokens=ResumeTokens([KEY]), has_alignment=True, channel_s=60)
             )
             for _ in range(2)
         ]
@@ -206,7 +206,7 @@ async def test_the_first_server_that_answers_will_do(two: Two) -> None:
 
 
 async def test_a_full_server_sends_the_first_call_on(two: Two) -> None:
-    async with contextlib.AsyncExitStack() as stack, Client(two.addresses[:1]) as busy:
+    async with Client(two.addresses[:1]) as busy, contextlib.AsyncExitStack() as stack:
         for _ in range(4):
             taken = await stack.enter_async_context(busy.utterance(voice="anna"))
             await anext(taken.events())

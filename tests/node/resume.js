@@ -32,7 +32,8 @@ function speak(index) {
     if (news?.length) token = news;
     if (started) result.seed = started.seed;
     if (audio) {
-      if (Number(audio.firstSample) !== samples) throw new Error(`sample ${audio.firstSample} in place of ${samples}`);
+      const first = Number(audio.firstSample ?? 0);
+      if (first !== samples) throw new Error(`sample ${first} in place of ${samples}`);
       samples += audio.numSamples;
       hash.update(audio.data);
     }

@@ -204,8 +204,8 @@ async def test_what_the_config_says_otherwise_is_refused(served: Served, whole: 
 
 
 async def test_only_what_can_have_been_received_is_gone_on_from(served: Served, whole: Heard) -> None:
-    segment = next(chunk for chunk in whole.chunks if chunk.segment == 2 and not chunk.end_of_segment)
-    first = next(chunk for chunk in whole.chunks if chunk.segment == 2).first_sample
+    segment = next(chunk for chunk in whole.chunks if chunk.segment == 4 and not chunk.end_of_segment)
+    first = next(chunk for chunk in whole.chunks if chunk.segment == 4).first_sample
     for wrong in (0, first - 1, first + resume.LONGEST_SEGMENT_S * 24_000 + 1, 2**64 - 1):
         code, field, _ = await refusal(served, going_on(segment.resume_token, wrong))
         assert (code, field) == (grpc.StatusCode.INVALID_ARGUMENT, "config.resume.from_sample")
@@ -269,18 +269,18 @@ def issuer(tokens: ResumeTokens) -> TokenIssuer:
 def test_the_whole_place_is_in_the_token() -> None:
     tokens = ResumeTokens()
     for place in (PLACE, Place(), replace(PLACE, text_end=None, windows=())):
-        assert resume._place(tokens.read(issuer(tokens).token(place), "").place) == place
+        assert resume._place(tokens.read(issuer(tokens).at(place), "").place) == place
 
 
 def test_tokens_are_small_and_never_too_large() -> None:
     """Two seconds into a segment: 50 speech tokens at most 2 bytes each, and what is always there."""
     tokens = ResumeTokens()
-    assert len(issuer(tokens).token(replace(PLACE, tokens=()))) < 100
-    assert len(issuer(tokens).token(PLACE)) < 200
+    assert len(issuer(tokens).at(replace(PLACE, tokens=()))) < 120
+    assert len(issuer(tokens).at(PLACE)) < 200
     longest = replace(PLACE, tokens=tuple(np.full(1_980, 6_000)))
-    assert 4_000 < len(issuer(tokens).token(longest)) <= resume.MAX_BYTES
-    assert issuer(tokens).token(replace(PLACE, tokens=tuple(np.full(2_100, 6_000)))) == b""
-    assert issuer(tokens).token(None) == b""
+    assert 4_000 < len(issuer(tokens).at(longest)) <= resume.MAX_BYTES
+    assert issuer(tokens).at(replace(PLACE, tokens=tuple(np.full(2_100, 6_000)))) == b""
+    assert issuer(tokens).at(None) == b""
 
 
 @pytest.mark.parametrize("content", ["", "short", "k" * 31, "k" * 40 + "\nshort", "ü" * 40])
