@@ -32,6 +32,7 @@ _FLOODS: dict[str, Round] = {
     "events of no kind": each([CONFIG, *[Request()] * 50], 50),
     "no config": each([text("Hello.")], 50),
     "a config of 20,000 pronunciations": each([messages.many_pronunciations(20_000)], 10),
+    "pronunciations of new words": messages.new_pronunciations,
     "texts of 3.9 MiB": each([CONFIG, text("x" * (39 * (1 << 20) // 10))], 10),
     "messages of 8 MiB": each([CONFIG, text("x" * (8 << 20))], 5),
     "audio as fast as it is made": odd_text(TEXTS["ordinary sentences"], UNPACED),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import string
 from collections.abc import Iterable
 from itertools import chain, repeat
 from typing import Any
@@ -81,3 +83,18 @@ def with_unknown_field(message: Message, size: int) -> bytes:
 def many_pronunciations(count: int) -> Request:
     listed = [pb.Pronunciation(word=f"word{index}", respelling="spoken so") for index in range(count)]
     return Request(config=pb.SynthesisConfig(pronunciations=listed))
+
+
+async def new_pronunciations(target: Target) -> Outcomes:
+    """Words with respellings as long as they may be, of words that nobody has ever seen."""
+
+    def word() -> str:
+        return "".join(random.choices(string.ascii_lowercase, k=3))
+
+    def spoken() -> str:
+        return " ".join(word() for _ in range(50))
+
+    listed = [pb.Pronunciation(word=letter, respelling=spoken()) for letter in string.ascii_lowercase]
+    config = Request(config=pb.SynthesisConfig(pronunciations=listed))
+    sent = [config, text(" ".join(string.ascii_lowercase) + ". ")]
+    return await together(utterance(target, sent) for _ in range(CALLERS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from engine.errors import InvalidRequest
@@ -19,11 +20,15 @@ from engine.text.tokenizer import TextTokenizer
 from engine.text.traced import Traced
 from engine.text.words import WrittenWord, per_piece, written_words
 
+_REMEMBERED = 4_096  # pronunciations, and words that are in them: to work one out takes up to 30 ms
+
 
 class PhonemicText(TokenizedText):
     def __init__(self, config: TextConfig, directory: Path) -> None:
         super().__init__(config, TextTokenizer(directory / "tokenizer.json"))
         self._english = English.read(directory)
+        self._phonemes = lru_cache(_REMEMBERED)(self._pronounced)
+        self._sounds = lru_cache(_REMEMBERED)(self._sounded)
 
     def pieces(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
         return split_long(self._said(text, pronunciations).text, self._config.max_chars)
@@ -55,7 +60,7 @@ class PhonemicText(TokenizedText):
         said = {place: self._phonemes(pronunciation) for place, pronunciation in placed.said.items()}
         return self._english.phonemes(traced(placed.text), text, said)
 
-    def _phonemes(self, pronunciation: Pronunciation) -> str:
+    def _pronounced(self, pronunciation: Pronunciation) -> str:
         if pronunciation.phonemes:
             return symbols(pronunciation.phonemes)
         return " ".join(map(self._respelled, pronunciation.respelling.split()))
@@ -70,6 +75,6 @@ class PhonemicText(TokenizedText):
         said[loud] = emphasised(said[loud])
         return "".join(said)
 
-    def _sounds(self, word: str) -> str:
+    def _sounded(self, word: str) -> str:
         """Without marks: a pronunciation brings no pause."""
         return self._english.phonemes(traced(word), word).text.strip(",.?! ")

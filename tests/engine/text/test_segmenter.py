@@ -289,6 +289,9 @@ FLOODS = {
 }  # fmt: skip
 
 
+MOST_CALLS = 13  # of Python and C, for a character: where each other one ends a sentence; of ordinary text it is a half
+
+
 def operations(text: str) -> tuple[int, int]:
     """Calls of Python and of C that cutting takes, and the longest text that any of them may look at."""
     segmenter, count, longest = Segmenter(CONFIG, SECOND), 0, 0
@@ -315,6 +318,7 @@ def test_ten_times_the_text_takes_ten_times_the_work(unit: str) -> None:
     times the work. None of them looks at more than a part of the text that is bounded, so they all cost the same."""
     one, ten = (operations(unit * (length // len(unit))) for length in (4_000, 40_000))
     assert ten[0] < 10.2 * one[0]
+    assert ten[0] < MOST_CALLS * 40_000
     assert ten[1] <= TURN_CHARS + CONFIG.max_chars + 2 * RUN
 
 
