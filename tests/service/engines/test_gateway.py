@@ -70,7 +70,7 @@ async def test_a_client_hears_what_one_process_would_say() -> None:
         assert heard.pcm == expected_pcm(SENTENCE)
         info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
         assert info.limits.max_utterances == 24
-        assert info.limits.max_utterances_reason.startswith("2 of 2 engines serve; 8 places")
+        assert info.max_utterances_reason.startswith("2 of 2 engines serve; 8 places")
         voices = await served.stub.ListVoices(pb.ListVoicesRequest())
         assert [voice.name for voice in voices.voices] == ["anna", "karl", "stuck"]
         value = served.metrics.registry.get_sample_value
