@@ -15,21 +15,28 @@ class Cable:
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
         self._port = 0
+        self._is_cut = False
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 
-    async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
+    async def lay(self) -> None:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         self._port = self._server.sockets[0].getsockname()[1]
 
-    def cut(self) -> None:
-        """From now on nobody is there, and what was under way is lost."""
+    def close(self) -> None:
         if self._server:
             self._server.close()
-            self._server = None
         self.drop()
+
+    def cut(self) -> None:
+        """From now on nobody gets through, and what was under way is lost. The port stays taken: nobody else gets it."""
+        self._is_cut = True
+        self.drop()
+
+    def mend(self) -> None:
+        self._is_cut = False
 
     def drop(self) -> None:
         """Once: who connects again gets through."""
@@ -38,6 +45,9 @@ class Cable:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, _, port = self._target.rpartition(":")
+        if self._is_cut:
+            writer.transport.abort()
+            return
         with contextlib.suppress(OSError):
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
             ends = {writer, far_writer}
@@ -60,9 +70,9 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @contextlib.asynccontextmanager
 async def cable(target: str) -> AsyncIterator[Cable]:
     made = Cable(target)
-    await made.mend()
+    await made.lay()
     try:
         yield made
     finally:
-        made.cut()
+        made.close()
         await asyncio.sleep(0)

@@ -111,7 +111,7 @@ async def test_killed_at_any_moment_every_sample_is_heard_once(two: Two) -> None
             assert record.finished.usage.samples == len(UNBROKEN)
             assert [one.address for one in record.resumed] == [rest] * len(record.resumed)
             resumed += len(record.resumed)
-        await first.mend()
+        first.mend()
     assert resumed >= 10
     await two.until_idle()
 
@@ -164,17 +164,16 @@ async def test_the_program_is_told_in_order_and_of_nothing_twice(two: Two) -> No
 
 
 async def test_the_verdict_and_the_report_name_the_loss(two: Two) -> None:
-    line, loop = two.cables[0], asyncio.get_running_loop()
+    line = two.cables[0]
     async with Client(line.address) as client, Monitor(client) as monitor:
         clock = await client.probe_clock()
         async with client.utterance(voice="anna", seed=3, max_lead=0.3) as utterance:
             await utterance.push(TEXT)
             await utterance.end()
-            mending: list[asyncio.Task[None]] = []
             async for chunk in utterance:
                 if chunk.seq == 4:
                     line.cut()
-                    loop.call_later(0.6, lambda: mending.append(loop.create_task(line.mend())))
+                    asyncio.get_running_loop().call_later(0.6, line.mend)
     record = utterance.record
     verdict = analyse(record, clock, monitor.observations()).verdict
     assert (verdict.hop, verdict.audible) == (Hop.RECONNECT, True), verdict.sentence

@@ -96,11 +96,28 @@ def test_where_libopus_is_missing_opus_comes_in_larger_pages(monkeypatch: pytest
 
 
 def test_packets_are_those_that_the_binding_makes() -> None:
-    """The call that encodes is our own, because it keeps Python's lock."""
+    """The call that encodes is our own, because it keeps Python's lock. Ours begin with silence."""
     theirs, ours = opuslib_next.Encoder(RATE, 1, "restricted_lowdelay"), opus.PacketEncoder(RATE, 32_000, 3)
     theirs.bitrate, theirs.complexity = 32_000, 3
     frames = recorded(RATE)[:RATE].reshape(-1, RATE // 50)
-    assert ours.encode(frames.ravel()) == [theirs.encode_float(frame.tobytes(), len(frame)) for frame in frames]
+    spoken = [np.zeros_like(frames[0]), *frames]
+    assert ours.encode(frames.ravel()) == [theirs.encode_float(frame.tobytes(), len(frame)) for frame in spoken]
+
+
+def test_what_follows_a_finish_depends_on_nothing_before_it() -> None:
+    """So that a sentence can be encoded again by another server. A decoder that had decoded others hears it as a new
+    one does: without the silence at its beginning the first packets were a third as loud again, or worse."""
+    first, second = recorded(RATE)[:RATE], recorded(RATE)[RATE // 2 : RATE + 77]
+    encoder, anew = opus.PacketEncoder(RATE), opus.PacketEncoder(RATE)
+    before = encoder.encode(first) + encoder.finish()
+    packets = encoder.encode(second) + encoder.finish()
+    assert packets == anew.encode(second) + anew.finish()
+    heard = []
+    for past in (before, []):
+        decoder = opuslib_next.Decoder(RATE, 1)
+        pieces = [decoder.decode_float(packet, RATE // 50) for packet in [*past, *packets]]
+        heard.append(np.frombuffer(b"".join(pieces[len(past) :]), "<f4")[encoder.pre_skip :])
+    assert np.abs(heard[0] - heard[1]).max() < 0.01
 
 
 @pytest.mark.parametrize("rate", opus.RATES)
