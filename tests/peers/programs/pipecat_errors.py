@@ -31,7 +31,8 @@ def service(address, token, voice):
 
 
 def turn(words):
-    return [LLMFullResponseStartFrame(), *[LLMTextFrame("word, ")] * words, LLMFullResponseEndFrame()]
+    tokens = [LLMTextFrame("word, ") for _ in range(words)]
+    return [LLMFullResponseStartFrame(), *tokens, LLMFullResponseEndFrame()]
 
 
 async def told(*case):
