@@ -11,6 +11,10 @@ const LONG_WAIT_MS = 300; // that is worth a word
 const EASE = 0.5; // share of the way that the picture's edge moves from one drawing to the next
 const DRAW_MS = 80; // between two drawings: who speaks and who listens may share a processor
 
+// What helps where the client that stood still is this page.
+const HERE = "close what else keeps this browser or its machine busy";
+const ADVICE = { client_reader: HERE, client_loop: HERE };
+
 const byId = (id) => document.getElementById(id);
 const say = (id, text) => byId(id).textContent !== text && (byId(id).textContent = text);
 const msWords = (ms) => (ms >= 999.5 ? `${(ms / 1e3).toFixed(2)} s` : `${Math.round(ms)} ms`);
@@ -157,7 +161,8 @@ function words(utterance) {
   const { headline, hop, evidence } = verdict.verdict;
   const broken = breaks(utterance);
   const mood = hop === "clean" ? "good" : broken.count ? "bad" : "fair";
-  const advice = hop !== "clean" && verdict.advice ? `What helps: ${verdict.advice}.` : "";
+  const helps = ADVICE[hop] ?? verdict.advice;
+  const advice = hop !== "clean" && helps ? `What helps: ${helps}.` : "";
   const first = firstSoundMs(utterance);
   const good = first === undefined ? "" : `The first sound came ${msWords(first)} after the text was sent.`;
   const meaning = hop === "clean" ? good : [verdict.meaning, evidence].filter(Boolean).join(" ");

@@ -22,7 +22,13 @@ TEXT = "Hello from this page, a second time."
 SLOW_LINE = 64_000 / 8  # bytes a second
 SILENT_S = 0.1
 UNBROKEN = "not break"
-VOICES = {"anna": Script(), "steady": Script(token_s=0.02, window_tokens=10), "broken": Script(fail_at_chunk=2)}
+WORD = "Incomprehensibilities "  # 22 tokens, 0.88 s
+VOICES = {
+    "anna": Script(),
+    "broken": Script(fail_at_chunk=2),
+    "in words": Script(token_s=0.02, window_tokens=22),
+    "in pieces": Script(token_s=0.02, window_tokens=5),
+}
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +108,16 @@ def test_packets_that_are_none_end_the_utterance_and_only_that(page: Page, door:
     assert heard_to_its_end(page)
 
 
-@pytest.mark.parametrize(("encoding", "breaks"), [("opus", False), ("pcm_s16le", True)])
+@pytest.mark.parametrize(
+    ("encoding", "voice", "breaks"), [("opus", "in words", False), ("pcm_s16le", "in pieces", True)]
+)
 def test_a_slow_line_carries_opus_without_a_gap_and_pcm_not(
-    page: Page, door: LiveDoor, encoding: str, breaks: bool
+    page: Page, door: LiveDoor, encoding: str, voice: str, breaks: bool
 ) -> None:
     """64 kbit/s, and speech that is made twice as fast as it is spoken."""
     door.line_bytes_per_s = SLOW_LINE
     try:
-        page.speak("Incomprehensibilities " * 2, voice="steady", encoding=encoding, start="adaptive")
+        page.speak(3 * WORD, voice=voice, encoding=encoding, start="adaptive")
         page.until("gapless.utterance.over || gapless.utterance.silences.length")
         assert bool(page.evaluate("gapless.utterance.silences.length")) is breaks
     finally:
