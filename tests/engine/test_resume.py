@@ -32,10 +32,9 @@ from engine.messages import (
 from engine.model import Model
 from engine.options import EngineOptions
 
-OPENING = "Well, I think"  # is cut behind its comma, by a pause
-BEFORE_FLUSH = " so.\n\n- **one** egg\n- two\n\nHe said"
-AFTER_FLUSH = " $123,456,789.12 is much. <break time='300ms'/>Good *night*!"
-COMPANY = "Somebody else speaks at the same time, about this and that."
+OPENING = "Well, I"  # is cut behind its comma, by a pause, and no further
+BEFORE_FLUSH = " do.\n\n- **one** egg\n- two\n\nPay "
+AFTER_FLUSH = "$123,456,789.12! <break time='300ms'/>Good *night*!"
 AT_ONCE = 5
 UTTERANCE = Utterance(id="first", seed=7, want_alignment=True, want_tokens=True, max_text_delay_s=0.05)
 NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slots_in_use=0)
@@ -143,7 +142,8 @@ def engines(request: pytest.FixtureRequest, model: Model) -> Iterator[Engines]:
 def test_the_text_is_all_that_it_is_to_be(engines: Engines) -> None:
     """Otherwise the other tests would not see what they are for."""
     chunks = chunks_of(engines.spoken)
-    assert place_of(chunks[0]).text_end == len("Well,"), "cut by a pause"
+    cuts = {place_of(chunk).text_end or place_of(chunk).text_begin for chunk in chunks}
+    assert min(cuts) == len("Well,"), "cut by a pause"
     assert max(place_of(chunk).piece for chunk in chunks) > 0, "a text of several pieces"
     assert any(place_of(chunk).windows for chunk in chunks)
     assert any(place_of(chunk).settled for chunk in chunks)
@@ -152,8 +152,9 @@ def test_the_text_is_all_that_it_is_to_be(engines: Engines) -> None:
 
 def test_from_every_chunk_the_rest_comes_and_nothing_else(engines: Engines) -> None:
     chunks, total, is_deterministic = chunks_of(engines.spoken), audio_of(engines.spoken), _is_deterministic(engines)
-    rests = engines.go_on([(place_of(chunk), end_of(chunk)) for chunk in chunks])
-    for chunk, events in zip(chunks, rests, strict=True):
+    tried = chunks if is_deterministic else chunks[::4]
+    rests = engines.go_on([(place_of(chunk), end_of(chunk)) for chunk in tried])
+    for chunk, events in zip(tried, rests, strict=True):
         assert isinstance(events[-1], Finished), events[-1]
         place, rest, end = place_of(chunk), audio_of(events), end_of(chunk)
         again = chunks_of(events)
@@ -171,7 +172,7 @@ def test_from_every_chunk_the_rest_comes_and_nothing_else(engines: Engines) -> N
 
 def test_what_was_heard_already_is_made_again_as_it_was(engines: Engines) -> None:
     """Its windows are those that are in the record, whatever an engine would choose by itself."""
-    chunks, total = chunks_of(engines.spoken)[::2], audio_of(engines.spoken)
+    chunks, total = chunks_of(engines.spoken)[1::4], audio_of(engines.spoken)
     again = engines.go_on([(place_of(chunk), place_of(chunk).first_sample) for chunk in chunks])
     for chunk, events in zip(chunks, again, strict=True):
         begin, end, audio = place_of(chunk).first_sample, end_of(chunk), audio_of(events)
@@ -180,9 +181,10 @@ def test_what_was_heard_already_is_made_again_as_it_was(engines: Engines) -> Non
 
 
 def test_an_utterance_moves_twice(engines: Engines) -> None:
-    chunk = chunks_of(engines.spoken)[1]
+    chunks = chunks_of(engines.spoken)
+    chunk = chunks[len(chunks) // 2]
     ((*moved, _),) = engines.go_on([(place_of(chunk), end_of(chunk))])
-    for later in chunks_of(moved)[::3]:
+    for later in chunks_of(moved)[1::5]:
         ((*rest, last),) = engines.go_on([(place_of(later), end_of(later))])
         assert isinstance(last, Finished)
         assert end_of(later) + len(audio_of(rest)) == len(audio_of(engines.spoken))
@@ -245,7 +247,7 @@ def test_a_resume_without_its_seed_is_refused(engines: Engines) -> None:
 LATE = {
     "config.resume.place": Place(text_begin=10_000),
     "config.resume.place.piece": Place(text_end=5, piece=3),
-    "config.resume.place.windows": Place(text_end=5, windows=(SpokenWindow(25, 0, False),) * 30),
+    "config.resume.place.windows": Place(text_end=5, windows=(SpokenWindow(25, 0, False),) * 9),
 }
 
 
