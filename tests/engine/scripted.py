@@ -112,6 +112,7 @@ class ScriptedSound:
 
     window_s: float = 0.0
     batches: list[int] = field(default_factory=list)
+    pauses_s: list[float] = field(default_factory=list)  # that were asked for before each mel's segment
 
     def open(self, voice: object, seed: int, spoken: int = 0, owed_pause: int = 0) -> int:
         return 0
@@ -127,6 +128,7 @@ class ScriptedSound:
             raise RuntimeError("scripted vocoder failure")
         time.sleep(self.window_s)
         self.batches.append(len(works))
+        self.pauses_s += [work.pause_s for work in works]
         return [
             (np.repeat(np.array(work.mel, np.float32), SAMPLES_PER_TOKEN), state + len(work.mel))
             for state, work in zip(states, works, strict=True)

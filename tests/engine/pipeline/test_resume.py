@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.errors import InvalidRequest
-from engine.messages import AudioChunk, Event, Failed, Finished, Place, Resume, SpokenWindow
-from engine.scheduling import running as changes
+from engine.messages import AudioChunk, CodeBlocks, Event, Failed, Finished, Place, Resume, SpokenWindow, TextFormat
 from engine.scheduling.running import RunningUtterance
+from engine.text.markup import Style
 from tests.engine.scripted import SAMPLES_PER_TOKEN, TOKENS_PER_CHAR, ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
@@ -62,7 +62,7 @@ def test_behind_every_chunk_comes_the_rest(pipeline: Pipeline) -> None:
 
 def test_a_sample_within_a_chunk_is_as_good_a_place(pipeline: Pipeline) -> None:
     whole = said(pipeline, "whole")
-    resume = behind(chunks_of(whole)[-2])
+    resume = next(behind(chunk) for chunk in chunks_of(whole) if chunk.place and len(chunk.place.windows) == 2)
     for at in range(resume.place.first_sample, resume.from_sample):
         rest = said(pipeline, f"{at}", replace(resume, from_sample=at))
         assert np.array_equal(audio_of(rest), audio_of(whole)[at:])
@@ -138,17 +138,8 @@ def test_windows_whose_tokens_never_come_end_the_utterance(pipeline: Pipeline) -
 
 def test_a_pause_before_text_that_comes_to_nothing_is_one_before_what_follows(pipeline: Pipeline) -> None:
     """It was lost with that text."""
-    caller = Caller(pipeline.scheduler, "a")
-    seen: list[float] = []
-
-    def note(running: RunningUtterance) -> None:
-        seen.append(running.owed_pause_s)
-
-    def owe(running: RunningUtterance) -> None:
-        running.owed_pause_s = 0.5
-
-    caller.update(owe)
-    caller.update(changes.push_text, "... Hello. ")
-    caller.next()
-    caller.update(note)
-    assert seen == [0.0]
+    style = Style(text_format=TextFormat.AUTO, code_blocks=CodeBlocks.ANNOUNCE, is_english=True)
+    caller = Caller(pipeline.scheduler, "a", style=style)
+    caller.say("Hello. <break time='500ms'/>... Bye.")
+    assert spoken(caller.all()) == "Hello.Bye."
+    assert max(pipeline.sound.pauses_s) == 0.5
