@@ -31,7 +31,7 @@ class Cable:
         self.drop()
 
     def cut(self) -> None:
-        """From now on nobody gets through, and what was under way is lost. Nobody else gets the port."""
+        """From now on nobody gets through, and what was under way is lost. The port stays ours."""
         self._is_cut = True
         self.drop()
 

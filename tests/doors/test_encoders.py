@@ -106,7 +106,7 @@ def test_packets_are_those_that_the_binding_makes() -> None:
 
 def test_what_follows_a_finish_depends_on_nothing_before_it() -> None:
     """So that a sentence can be encoded again by another server. A decoder that had decoded others hears it as a new
-    one does: without the silence at its beginning the first packets were a third as loud again, or worse."""
+    one does: without the silence at its beginning the first packet was more noise than speech."""
     first, second = recorded(RATE)[:RATE], recorded(RATE)[RATE // 2 : RATE + 77]
     encoder, anew = opus.PacketEncoder(RATE), opus.PacketEncoder(RATE)
     before = encoder.encode(first) + encoder.finish()
