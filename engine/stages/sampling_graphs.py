@@ -3,11 +3,12 @@
 It makes the same choice as `Sampler.draw`, from tensors that stay where they are: what a row was told once (its
 parameters, the address of its noise) and what it said so far stay on the device, at the row's first slot. A step brings
 one small block of numbers to the device and the tokens back; nothing else crosses, and nothing else is waited for.
+Where graphs have fixed shapes, the choice is part of the step's own graph (step_graphs.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import partial
 
@@ -20,6 +21,7 @@ from engine.device.graphs import Capture, Sized, row_buckets
 from engine.model import ModelConfig
 from engine.networks import noise
 from engine.networks.t3.t3 import combine_guidance
+from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Choice, Sampler, Speaking, least_ratio
 
 
@@ -31,6 +33,7 @@ class _Int(IntEnum):
     KEY = 2  # of its noise, less the token's index
     TOP_K = 3
     WINDOW = 4  # tokens that the penalty looks back on
+    FRESH = 5  # 1: the slot's logits are those behind its text, and not the step's
 
 
 class _Float(IntEnum):
@@ -44,11 +47,14 @@ class _Float(IntEnum):
     WEIGHT = 5  # of guidance
 
 
+BOUND = 1024  # a choice among at most so many of the likeliest costs less than one among all
+
+
 class SlotSampler:
     """Owns the tensors that its graphs read from and write to, and knows which row speaks from which slot."""
 
     def __init__(self, sampler: Sampler, config: ModelConfig, slots: int, capture: Capture) -> None:
-        """Captures graphs with and without the sorting that top-k and top-p need."""
+        """Captures graphs without the sorting that top-k and top-p need, with that of the likeliest, and of all."""
         self._sampler, self._penalty_last = sampler, config.sampling.penalty_last
         self._max_tokens, vocab, device = config.text.max_tokens, config.t3.speech_vocab, sampler.device
         self._device = Device.of(device)
@@ -58,33 +64,64 @@ class SlotSampler:
         self._ints[_Int.TOP_K] = vocab
         self._floats[[_Float.TEMPERATURE, _Float.PENALTY]] = 1.0
         block = self._told.send()
-        self._logits = torch.zeros(slots, vocab, device=device)
+        self.logits = torch.zeros(slots, vocab, device=device)
+        self._fresh = torch.zeros(slots, vocab, device=device)  # behind the texts of rows that are new
         self._said = torch.zeros(
             slots, self._max_tokens + 1, dtype=torch.int64, device=device
         )  # and a place for no row's
         self._chosen = torch.zeros(slots, dtype=torch.int64, device=device)
         self._speaking: list[Speaking | None] = [None] * slots
-        memory = (block, block[len(_Int) :].view(torch.float64), self._logits, self._said, self._chosen)
+        self.memory = (block, block[len(_Int) :].view(torch.float64), self.logits, self._said, self._chosen)
+        self._depths = sorted({1, min(BOUND, vocab), vocab})
         self._graphs = {
-            sorts: Sized(capture, partial(self._choose, sorts), [row_buckets(slots)], *memory)
-            for sorts in (True, False)
+            depth: Sized(capture, partial(self._choose, depth), [row_buckets(slots)], *self.memory)
+            for depth in self._depths
         }
+        # With a step: as the model's own parameters want it, and for all others.
+        self.step_depths = sorted({self._depth([config.sampling]), vocab})
 
     @torch.inference_mode()
     def draw(self, logits: Tensor, rows: Sequence[Speaking]) -> list[int]:
         """The next token of each of `rows` from the logits [S, V] of all slots in use."""
+        self._tell(rows)
+        self.logits[: len(logits)] = logits
+        self._graphs[self._depth([row.params for row in rows])].run(len(logits))
+        return self.chosen(rows)
+
+    @torch.inference_mode()
+    def tell_of_step(self, rows: Sequence[Speaking], fresh: Mapping[int, Tensor]) -> int:
+        """Says who draws after a step that is about to be replayed, and which slots from logits [V] of their own.
+
+        Returns which of `step_depths` they need."""
+        for slot, logits in fresh.items():
+            self._fresh[slot] = logits
+        self._tell(rows, list(fresh))
+        depth = self._depth([row.params for row in rows])
+        return next(known for known in self.step_depths if known >= depth)
+
+    def chosen(self, rows: Sequence[Speaking]) -> list[int]:
+        """The token of each of `rows`, which this waits for."""
+        (chosen,) = self._device.download(self._chosen)
+        return [int(chosen[row.slots[0]]) for row in rows]
+
+    def _depth(self, params: Sequence[SamplingParams]) -> int:
+        """Returns among how many of the likeliest they choose, as graphs know it."""
+        if all(p.top_k == 0 and p.top_p >= 1 for p in params):
+            return 1
+        vocab = self.logits.shape[1]
+        most = max(min(p.top_k, vocab) or vocab for p in params)
+        return next(depth for depth in self._depths if depth >= max(most, 2))
+
+    def _tell(self, rows: Sequence[Speaking], fresh: Sequence[int] = ()) -> None:
         self._ints[_Int.COUNT] = self._max_tokens  # those who do not draw now
+        self._ints[_Int.FRESH] = 0
+        self._ints[_Int.FRESH, list(fresh)] = 1
         for row in rows:
             slot = row.slots[0]
             if self._speaking[slot] is not row:
                 self._enter(slot, row)
             self._ints[_Int.COUNT, slot], self._ints[_Int.WITHOUT, slot] = len(row.tokens), row.slots[-1]
         self._told.send()
-        self._logits[: len(logits)] = logits
-        sorts = any(row.params.top_k > 0 or row.params.top_p < 1 for row in rows)
-        self._graphs[sorts].run(len(logits))
-        (chosen,) = self._device.download(self._chosen)  # what the step waits for
-        return [int(chosen[row.slots[0]]) for row in rows]
 
     def correct(self, row: Speaking) -> None:
         """A row says another token than was drawn: what it said is brought to the device again."""
@@ -93,7 +130,7 @@ class SlotSampler:
     def _enter(self, slot: int, row: Speaking) -> None:
         """Notes a row that is new, or has moved to this slot. A row never moves back to a slot that it has left."""
         self._speaking[slot] = row
-        p, vocab = row.params, self._logits.shape[1]
+        p, vocab = row.params, self.logits.shape[1]
         ints = {
             _Int.KEY: noise.signed(noise.fold(row.key[0], noise.Stream.T3, row.key[1])),
             _Int.TOP_K: min(p.top_k, vocab) or vocab,
@@ -115,9 +152,17 @@ class SlotSampler:
             self._said[slot, : len(row.tokens)] = self._device.upload(row.tokens)
 
     @torch.inference_mode()
+    def choose_after_step(self, depth: int, rows: int, *memory: Tensor) -> None:
+        """What is captured with a step of so many rows, which has left its logits in `memory`."""
+        block, logits = memory[0], memory[2]
+        is_fresh = block[_Int.FRESH, :rows, None] > 0
+        logits[:rows].copy_(torch.where(is_fresh, self._fresh[:rows], logits[:rows]))
+        self._choose(depth, (rows,), *memory)
+
+    @torch.inference_mode()
     def _choose(
         self,
-        sorts: bool,
+        depth: int,
         size: tuple[int] | Tensor,
         block: Tensor,
         block_floats: Tensor,
@@ -125,7 +170,7 @@ class SlotSampler:
         said: Tensor,
         chosen: Tensor,
     ) -> None:
-        """What is captured: nothing here may depend on a value that the host knows, except on `sorts`, and on `size`
+        """What is captured: nothing here may depend on a value that the host knows, except on `depth`, and on `size`
         where it does."""
         rows = size[0]
         ints, floats = block[: len(_Int), :rows], block_floats[:, :rows, None].float()
@@ -136,9 +181,9 @@ class SlotSampler:
             keys=noise.fold_all(ints[_Int.KEY], ints[_Int.COUNT]),
             temperature=floats[_Float.TEMPERATURE],
             loudness=floats[_Float.LOUDNESS],
-            n_best=logits.shape[1] if sorts else 1,
-            top_k=ints[_Int.TOP_K][:, None] if sorts else None,
-            top_p=floats[_Float.TOP_P] if sorts else None,
+            n_best=depth,
+            top_k=ints[_Int.TOP_K][:, None].clamp(max=depth) if depth > 1 else None,
+            top_p=floats[_Float.TOP_P] if depth > 1 else None,
             least_ratio=floats[_Float.LEAST_RATIO],
             penalty=floats[_Float.PENALTY],
             seen=torch.where(is_seen, said, self._sampler.nothing),

@@ -70,9 +70,12 @@ class T3Stage:
         sampler = Sampler(model.t3.config, model.device)
         self._steps: T3 | StepGraphs = model.t3
         self._sampler: Sampler | SlotSampler = sampler
+        self._speaking: StepGraphs | None = None  # steps that draw their tokens as well
         if capture is not None:
-            self._steps = StepGraphs(model.t3, self._cache, capture, one_shape=fixed_batch)
-            self._sampler = SlotSampler(sampler, model.config, self._cache.rows, capture)
+            slots = self._sampler = SlotSampler(sampler, model.config, self._cache.rows, capture)
+            joins = not capture.any_shape  # where launches cost more than graphs
+            graphs = StepGraphs(model.t3, self._cache, capture, one_shape=fixed_batch, sampler=slots if joins else None)
+            self._steps, self._speaking = graphs, graphs if joins else None
         self._owners: list[Row] = []  # of each slot in use
         self._fixed_batch = fixed_batch
         self._feed = FIRST_FEED  # positions that take about as long as a step
@@ -125,8 +128,13 @@ class T3Stage:
     def step(self, rows: Sequence[Row]) -> list[int | None]:
         running = [row for row in rows if not self._is_over(row)]
         stale = [row for row in running if row.tokens]
-        logits = self._run(stale) if stale else None
-        drawn = self._draw(running, logits) if running else {}
+        if stale and self._speaking is not None:
+            tokens = self._speak(self._speaking, running, stale)
+        elif running:
+            tokens = self._draw(running, self._run(stale) if stale else None)
+        else:
+            tokens = []
+        drawn = self._taken(running, tokens)
         return [drawn.get(row) for row in rows]
 
     def release(self, row: Row) -> None:
@@ -151,15 +159,45 @@ class T3Stage:
     def _run(self, rows: Sequence[Row]) -> torch.Tensor:
         """Runs the last token of `rows` through T3; all other slots stand still. Returns logits [S, V] of all slots."""
         started_s = thread_time()
-        count = self._cache.rows if self._fixed_batch else len(self._owners)
-        tokens, still = [0] * count, [True] * count
-        for row in rows:
-            for slot in row.slots:
-                tokens[slot], still[slot] = row.tokens[-1], False
+        tokens, still = self._last_tokens(rows)
         logits = self._advance(tokens, [row for row in rows if row.aligned])
-        self._cache.take_back([slot for slot in range(count) if still[slot]])
+        self._cache.take_back(still)
         self._step_s = thread_time() - started_s
         return logits
+
+    def _speak(self, steps: StepGraphs, running: Sequence[Row], stale: Sequence[Row]) -> list[int]:
+        """Runs the last token of the `stale` rows through T3, and draws the next one of all that are `running`."""
+        started_s = thread_time()
+        tokens, still = self._last_tokens(stale)
+        aligned = [row for row in stale if row.aligned]
+        drawn, attention = steps.speak(
+            tokens, self._cache, running, self._fresh(running), [row.slots[0] for row in aligned]
+        )
+        for row, over_text in zip(aligned, attention, strict=True):
+            row.attention = over_text
+        self._cache.take_back(still)
+        self._step_s = thread_time() - started_s
+        return drawn
+
+    def _last_tokens(self, rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+        """The last token of `rows` in their slots, any token in all others; and those others, which stand still."""
+        count = self._cache.rows if self._fixed_batch else len(self._owners)
+        tokens, still = [0] * count, set(range(count))
+        for row in rows:
+            for slot in row.slots:
+                tokens[slot] = row.tokens[-1]
+                still.remove(slot)
+        return tokens, sorted(still)
+
+    @staticmethod
+    def _fresh(rows: Sequence[Row]) -> dict[int, torch.Tensor]:
+        """The logits [V] behind their texts of rows that are new, by slot. Each is asked for once."""
+        found: dict[int, torch.Tensor] = {}
+        for row in rows:
+            if row.logits is not None:
+                found |= dict(zip(row.slots, row.logits, strict=True))
+                row.logits = None
+        return found
 
     def _advance(self, tokens: list[int], aligned: Sequence[Row]) -> torch.Tensor:
         """Returns logits of a step of all slots; `aligned` rows learn which text the coming token speaks."""
@@ -170,18 +208,19 @@ class T3Stage:
             row.attention = over_text
         return logits
 
-    def _draw(self, rows: Sequence[Row], logits: torch.Tensor | None) -> dict[Row, int]:
+    def _draw(self, rows: Sequence[Row], logits: torch.Tensor | None) -> list[int]:
         """Draws the next token of each row that goes on, from the logits of a step or, at first, of its text."""
-        for row in rows:
-            if row.logits is not None:
-                if logits is None:
-                    logits = row.logits.new_empty(len(self._owners), row.logits.shape[1])
-                for slot, own in zip(row.slots, row.logits, strict=True):
-                    logits[slot] = own
-                row.logits = None
+        for slot, own in self._fresh(rows).items():
+            if logits is None:
+                logits = own.new_empty(len(self._owners), len(own))
+            logits[slot] = own
         assert logits is not None
+        return self._sampler.draw(logits, rows)
+
+    def _taken(self, rows: Sequence[Row], tokens: Sequence[int]) -> dict[Row, int]:
+        """The tokens of the rows that go on."""
         drawn = {}
-        for row, token in zip(rows, self._sampler.draw(logits, rows), strict=True):
+        for row, token in zip(rows, tokens, strict=True):
             said = len(row.tokens)
             if said < len(row.given) and token != row.given[said]:
                 token = row.given[said]

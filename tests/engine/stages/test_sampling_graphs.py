@@ -13,6 +13,7 @@ from engine.device.graphs import Capture, row_buckets
 from engine.device.traces import TraceCapture
 from engine.model import ModelConfig
 from engine.sampling_params import SamplingParams
+from engine.stages import sampling_graphs
 from engine.stages.sampling import Sampler
 from engine.stages.sampling_graphs import SlotSampler
 from tests.engine.recording import Counting, record
@@ -62,10 +63,15 @@ class Rows:
         return list(dict.fromkeys(self.owners))
 
 
+@pytest.mark.parametrize("bound", [8, 1024])
 @pytest.mark.parametrize("penalty_last", [False, True])
 @pytest.mark.parametrize("window", [0, 3])
 @pytest.mark.parametrize("capture", [record, TraceCapture()], ids=["recorded", "traced"])
-def test_captured_choices_are_the_ordinary_ones(penalty_last: bool, window: int, capture: Capture) -> None:
+def test_captured_choices_are_the_ordinary_ones(
+    bound: int, penalty_last: bool, window: int, capture: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Among all tokens, or among the likeliest where that is enough."""
+    monkeypatch.setattr(sampling_graphs, "BOUND", bound)
     config = replace(PLAIN, sampling=replace(PLAIN.sampling, penalty_last=penalty_last))
     sampler, rng = Sampler(config.t3), random.Random(5)
     graphs, rows = SlotSampler(sampler, config, SLOTS, capture), Rows(rng, penalty_last, window)
