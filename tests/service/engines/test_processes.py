@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -73,14 +74,15 @@ from service.engines.processes import Processes
 async def main():
     processes = Processes([{{}}], {COMMAND!r})
     await Pool(processes.find, version="test").ready()
-    print(processes.pids[0], flush=True)
+    print(processes.pids[0], *await processes.find(), flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
 """
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
+    told, address = parent.stdout.readline().split()
+    pid = int(told)
     assert is_running(pid)
     parent.kill()
     parent.wait()
@@ -89,6 +91,7 @@ asyncio.run(main())
     while is_running(pid):
         assert time.monotonic() < end
         time.sleep(0.02)
+    shutil.rmtree(Path(address.removeprefix("unix:")).parent)  # nobody was left to do it
 
 
 @pytest.mark.parametrize(
