@@ -131,9 +131,9 @@ def model() -> Model:
 def engines(request: pytest.FixtureRequest, model: Model) -> Iterator[Engines]:
     options = EngineOptions(deterministic=request.param, max_utterances=AT_ONCE)
     first, second = LocalEngine(model, options), LocalEngine(model, options)
-    company = [Call(first, Utterance(id=f"company {index}", seed=index)) for index in range(2)]
-    for one in company:
-        one.say_all()
+    company = Call(first, Utterance(id="company", seed=1))
+    first.push_text(company.name, "Somebody else speaks at the same time.")
+    first.end_input(company.name)
     call = Call(first, UTTERANCE)
     first.push_text(call.name, OPENING)
     assert call.cut.wait(30), "by a pause"
@@ -159,7 +159,8 @@ def test_the_text_is_all_that_it_is_to_be(engines: Engines) -> None:
 
 
 def test_from_every_chunk_it_goes_on_with_the_next_sample(engines: Engines) -> None:
-    chunks, total = chunks_of(engines.spoken), audio_of(engines.spoken)
+    spoken, total = chunks_of(engines.spoken), audio_of(engines.spoken)
+    chunks = spoken if _is_deterministic(engines) else spoken[::3]
     followed = engines.go_on([(place_of(chunk), end_of(chunk)) for chunk in chunks], enough=SEEN)
     for chunk, events in zip(chunks, followed, strict=True):
         audio, end = audio_of(events), end_of(chunk)
@@ -171,7 +172,7 @@ def test_from_every_chunk_it_goes_on_with_the_next_sample(engines: Engines) -> N
 
 def test_all_of_the_rest_comes_and_nothing_else(engines: Engines) -> None:
     chunks, total, is_deterministic = chunks_of(engines.spoken), audio_of(engines.spoken), _is_deterministic(engines)
-    tried = [*chunks[::6], chunks[-2], chunks[-1]]
+    tried = [chunks[0], chunks[-2], chunks[-1]]
     rests = engines.go_on([(place_of(chunk), end_of(chunk)) for chunk in tried])
     for chunk, events in zip(tried, rests, strict=True):
         assert isinstance(events[-1], Finished), events[-1]
@@ -203,9 +204,9 @@ def test_what_was_heard_already_is_made_again_as_it_was(engines: Engines) -> Non
 
 def test_an_utterance_moves_twice(engines: Engines) -> None:
     chunks = chunks_of(engines.spoken)
-    chunk = chunks[len(chunks) // 2]
+    chunk = chunks[-6]
     ((*moved, _),) = engines.go_on([(place_of(chunk), end_of(chunk))])
-    for later in chunks_of(moved)[1::5]:
+    for later in chunks_of(moved)[1:3]:
         (rest,) = engines.go_on([(place_of(later), end_of(later))])
         assert isinstance(rest[-1], Finished)
         assert end_of(later) + len(audio_of(rest)) == len(audio_of(engines.spoken))
@@ -214,7 +215,7 @@ def test_an_utterance_moves_twice(engines: Engines) -> None:
 
 
 def test_tokens_come_only_where_they_are_wanted_and_are_said_whatever_is_drawn(engines: Engines) -> None:
-    chunk = max(chunks_of(engines.spoken), key=lambda chunk: len(place_of(chunk).windows))
+    chunk = next(chunk for chunk in chunks_of(engines.spoken) if len(place_of(chunk).windows) == 2)
     place = place_of(chunk)
     windows = place.windows
     assert len(place.tokens) >= sum(window.tokens for window in windows) > 0

@@ -87,6 +87,9 @@ def test_captured_choices_are_the_ordinary_ones(
         tokens = graphs.draw(logits, drawing)
         assert tokens == sampler.draw(logits, drawing)
         for row, token in zip(drawing, tokens, strict=True):
+            if rng.random() < 0.05:  # it says another one
+                token = rng.randrange(config.t3.codes)
+                graphs.correct(row)
             row.tokens.append(token)
             if len(row.tokens) == config.text.max_tokens or rng.random() < 0.03:
                 rows.leave(row)

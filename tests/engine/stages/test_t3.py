@@ -84,6 +84,31 @@ def test_a_row_among_others_says_what_it_says_alone(
     assert max(map(len, said.values())) > 20
 
 
+@pytest.mark.parametrize("capture", [None, record], ids=["launched", "captured"])
+def test_a_row_says_the_tokens_that_it_is_given_and_then_draws(
+    model: Model, voice: Voice, capture: Capture | None
+) -> None:
+    """The same ones give the same rest; others give another, the same of a step that is a graph."""
+    alone = spoken_alone(model, voice, 1)
+    half = len(alone) // 2
+
+    def said(stage: T3Stage, given: list[int]) -> list[int]:
+        row = stage.begin(replace(job(voice, 1), tokens=tuple(given)))
+        while not stage.feed(row):
+            pass
+        while stage.step([row])[0] is not None:
+            pass
+        stage.release(row)
+        return row.tokens
+
+    stage = T3Stage(model, 2, capture=capture)
+    assert said(stage, alone[:half]) == alone
+    others = [token ^ 1 for token in alone[:half]]
+    spoken = said(stage, others)
+    assert spoken[:half] == others
+    assert spoken == said(T3Stage(model, 2), others)
+
+
 def test_after_all_left_every_slot_is_free_again(model: Model, voice: Voice) -> None:
     stage = T3Stage(model, 3)
     for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
