@@ -6,8 +6,8 @@ Written by training/codes.py, read by the trainers. In a data set directory:
     mel.f16.npy       [F_total, 80]  ln mel, 50 frames a second
     f0.f32.npy        [F_total]      Hz, 0 where unvoiced
     tokens.i16.npy    [K_total]      speech tokens, 25 a second: frames = 2 * tokens
-    align.i16.npy     [K_total]      index of the character of the text being spoken at each token
-    codebook.f32.npy  [1024, 56]     the k-means centres behind the tokens (for near codes; not needed at run time)
+    align.i16.npy     [K_total]      index of the symbol of the text that each token says
+    codebook.f32.npy  [codes, D]     the k-means centres behind the tokens (for near codes; not needed at run time)
     stats.json        voices, normalisation, figures      prompts.json   voice name -> utterance id
 """
 
@@ -114,7 +114,7 @@ class Dataset:
         return utterance.voice
 
     def codebook(self) -> Floats:
-        """[1024, D] centres of the speech tokens in feature space."""
+        """[codes, D] centres of the speech tokens in feature space."""
         return np.asarray(np.load(self.path / "codebook.f32.npy"), dtype=np.float32)
 
     def _map(self, name: str) -> npt.NDArray[Any]:

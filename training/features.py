@@ -198,10 +198,12 @@ def nearest(features: Floats, codebook: Floats, block: int = 16_384) -> Ints:
     return torch.cat([(piece @ centres.T - half_norm).argmax(1) for piece in pieces]).numpy()
 
 
-def fit_codebook(features: Floats, size: int, seed: int, steps: int = 25) -> Floats:
-    """Lloyd's k-means from random points; a centre that lost all its points restarts at a random one."""
+def fit_codebook(features: Floats, size: int, seed: int, share: Floats | None = None, steps: int = 10) -> Floats:
+    """Lloyd's k-means from random points, each as likely as its `share`; a centre that lost all its points restarts at
+    a random one."""
     generator = np.random.default_rng(seed)
-    codebook = features[generator.choice(len(features), size, replace=False)].copy()
+    chance = None if share is None else share / share.sum(dtype=np.float64)
+    codebook = features[generator.choice(len(features), size, replace=False, p=chance)].copy()
     for _ in range(steps):
         labels = nearest(features, codebook)
         counts = np.bincount(labels, minlength=size)

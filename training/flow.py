@@ -14,6 +14,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from engine.networks.flow.state import FlowPrompt
 from training.codes import VOICES
 from training.dataset import Dataset, Utterance, balanced
 from training.flow_batches import Batch, Corpus
+from training.storing import stored
 from training.t3_batches import speaker_vectors
 
 CONFIG = Path(__file__).parent / "configs" / "flow.json"
@@ -64,17 +66,26 @@ class Trainer(nn.Module):
 
     def forward(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
         """noise [B, 2T, F], time [B] -> L1 of mu, mean square error of what the estimator predicts."""
-        flow = self.flow
-        target = flow.normalise(batch.mel)
+        target = self.flow.normalise(batch.mel)
+        mu, output = self.predicted(batch, noise, time)
+        wanted = target - (noise if self.flow.config.prediction == "velocity" else mu.detach())
+        weight = mean_weight(batch)
+        l1 = ((mu.float() - target).abs() * weight).sum()
+        return l1, ((output.float() - wanted).square() * weight).sum()
+
+    def predicted(self, batch: Batch, noise: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """noise [B, 2T, F], time [B] -> mu and the estimator's output, normalised, [B, 2T, F]."""
+        flow, at = self.flow, time[:, None, None]
         known = flow.normalise(batch.known) * batch.known_mask
         mu = flow.masked_mu(batch.tokens, batch.plan)
         static = flow.conditions(mu, flow.speaker(self.speakers[batch.voice]), known)
-        at = time[:, None, None]
-        output = flow.masked_estimate((1 - at) * noise + at * target, static, time, time, batch.plan.sight(flow.ratio))
-        wanted = target - (noise if flow.config.prediction == "velocity" else mu.detach())
-        weight = batch.weight / (batch.weight.sum() * target.shape[2])
-        l1 = ((mu.float() - target).abs() * weight).sum()
-        return l1, ((output.float() - wanted).square() * weight).sum()
+        noisy = (1 - at) * noise + at * flow.normalise(batch.mel)
+        return mu, flow.masked_estimate(noisy, static, time, time, batch.plan.sight(flow.ratio))
+
+
+def mean_weight(batch: Batch) -> Tensor:
+    """[B, 2T, 1] such that the weighted sum over frames and bins is a mean."""
+    return batch.weight / (batch.weight.sum() * batch.mel.shape[2])
 
 
 @dataclasses.dataclass
@@ -86,6 +97,8 @@ class Run:
 
 
 class Training:
+    figures: tuple[str, ...] = ("mu l1", "cfm")  # what a step returns, for the log
+
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         torch.manual_seed(args.seed)
@@ -119,7 +132,7 @@ class Training:
         self._log(f"{len(self.train.utterances)} utterances, {n_parameters} parameters")
         now = time.monotonic()
         marks = {"log": now, "save": now, "validate": now}
-        sums, count, frames = np.zeros(2), 0, 0
+        sums, count, frames = np.zeros(len(self.figures)), 0, 0
         for batch in self.train.epochs(self.args.tokens, self.args.seed, self.run.step):
             if self.progress >= 1.0:
                 break
@@ -128,9 +141,8 @@ class Training:
             count, frames, now = count + 1, frames + batch.mel.shape[0] * batch.mel.shape[1], time.monotonic()
             self.run.trained_s += now - started
             if now - marks["log"] > LOG_S:
-                l1, cfm = sums / count
-                per_s = frames / (now - marks["log"])
-                self._log(f"mu l1 {l1 * self.config.mel_std:.3f} cfm {cfm:.3f} frames/s {per_s:.0f}")
+                means = " ".join(f"{name} {mean:.3f}" for name, mean in zip(self.figures, sums / count, strict=True))
+                self._log(f"{means} frames/s {frames / (now - marks['log']):.0f}")
                 sums[:], count, frames, marks["log"] = 0, 0, 0, now
             if now - marks["validate"] > VALIDATE_S:
                 self._log("VALID " + self.validate())
@@ -146,15 +158,9 @@ class Training:
         fall = 0.5 * (1 + math.cos(math.pi * self.progress))
         return min(1.0, (self.run.step + 1) / WARM_UP_STEPS) * (LAST_RATE + (1 - LAST_RATE) * fall)
 
-    def _step(self, batch: Batch) -> tuple[float, float]:
+    def _step(self, batch: Batch) -> tuple[float, ...]:
+        figures = self._gradients(batch, torch.Generator().manual_seed(self.args.seed * 1_000_003 + self.run.step))
         self.optimiser.param_groups[0]["lr"] = self.args.rate * self.rate()
-        generator = torch.Generator().manual_seed(self.args.seed * 1_000_003 + self.run.step)
-        device = self.args.device
-        noise = torch.randn(batch.mel.shape, generator=generator).to(device)
-        times = (torch.rand(batch.mel.shape[0], generator=generator) ** TIME_POWER).to(device)
-        with torch.autocast(device, torch.bfloat16):
-            l1, cfm = self.model(batch.to(device), noise, times)
-        (l1 + cfm).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_NORM)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -162,7 +168,16 @@ class Training:
         decay = min(AVERAGE, self.run.step / (self.run.step + 10))
         torch._foreach_lerp_(list(self.average.values()), parameters, 1 - decay)
         self.run.step += 1
-        return float(l1.detach()), float(cfm.detach())
+        return figures
+
+    def _gradients(self, batch: Batch, generator: torch.Generator) -> tuple[float, ...]:
+        device = self.args.device
+        noise = torch.randn(batch.mel.shape, generator=generator).to(device)
+        times = (torch.rand(batch.mel.shape[0], generator=generator) ** TIME_POWER).to(device)
+        with torch.autocast(device, torch.bfloat16):
+            l1, cfm = self.model(batch.to(device), noise, times)
+        (l1 + cfm).backward()
+        return float(l1.detach()) * self.config.mel_std, float(cfm.detach())
 
     def served(self, steps: int) -> Flow:
         """The averaged weights as a flow of so many solver steps."""
@@ -209,36 +224,42 @@ class Training:
 
     def export(self) -> None:
         ASSET.parent.mkdir(parents=True, exist_ok=True)
-        ASSET.write_bytes(save({name: tensor.half().contiguous() for name, tensor in self.average.items()}))
+        ASSET.write_bytes(save(stored(self.average)))
         self._log(f"exported {ASSET.stat().st_size / 1e6:.1f} MB")
 
     def _log(self, text: str) -> None:
         clock = time.strftime("%H:%M:%S", time.gmtime())
         print(f"{clock} step {self.run.step} at {100 * self.progress:.1f} % {text}", flush=True)
 
-    def _save(self) -> None:
-        state = {
+    def _state(self) -> dict[str, Any]:
+        return {
             "run": dataclasses.asdict(self.run),
             "flow": self.model.flow.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
         }
-        torch.save(state, self.folder / "checkpoint.tmp")
+
+    def _save(self) -> None:
+        torch.save(self._state(), self.folder / "checkpoint.tmp")
         (self.folder / "checkpoint.tmp").replace(self.folder / "checkpoint.pt")
 
+    def _stored(self, path: Path) -> dict[str, Any] | None:
+        return torch.load(path, weights_only=True, map_location=self.args.device) if path.exists() else None
+
     def _resume(self) -> None:
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
+        state = self._stored(self.folder / "checkpoint.pt")
+        if state is None:
             return
-        state = torch.load(path, weights_only=True, map_location=self.args.device)
-        self.run = Run(**state["run"])
         self.model.flow.load_state_dict(state["flow"])
         self.average = state["average"]
+        if "run" not in state:  # carried over by training.recode
+            return
+        self.run = Run(**state["run"])
         self.optimiser.load_state_dict(state["optimiser"])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--work", default="out/training", help="folder with dataset/; checkpoints go to flow/ in it")
     parser.add_argument("--dataset", default="", help="data set folder, if it is another")
     parser.add_argument("--config", default=CONFIG, help="FlowConfig as JSON")
@@ -250,7 +271,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu or cuda; validation is on the CPU")
     parser.add_argument("--export", action="store_true", help="write the averaged weights as the served asset")
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    args = arguments((__doc__ or "").split("\n\n")[0]).parse_args()
     torch.set_num_threads(1)
     training = Training(args)
     training.export() if args.export else training()

@@ -18,6 +18,7 @@ from torch import Tensor
 from engine.networks.flow.attention import Commit, Plan
 from engine.networks.flow.flow import FlowConfig
 from training.dataset import Dataset, Utterance
+from training.t3_batches import VOCABULARY
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -33,6 +34,7 @@ NEAR_SHARE = 0.02  # of the target's tokens become one of their nearest codes, a
 RANDOM_SHARE = 0.01  # become any code
 NEAREST = 8
 LENGTH_BLUR = 12  # tokens
+UNKNOWN = -100  # phoneme of prompts and padding
 PROMPT_WEIGHT = 0.2  # of a prompt frame in the losses
 
 
@@ -44,6 +46,7 @@ class Batch:
     known_mask: Tensor  # [B, 2T, 1] 1 in prompt frames
     weight: Tensor  # [B, 2T, 1] of a frame in the losses
     voice: Tensor  # [B]
+    said: Tensor  # [B, T] phoneme of the target's tokens, UNKNOWN of the others
     plan: Plan
 
     def to(self, device: str) -> Batch:
@@ -54,6 +57,7 @@ class Batch:
 @dataclass(frozen=True)
 class _Row:
     tokens: Ints  # prompt, target and up to `lookahead` tokens after it
+    said: Ints  # phoneme of the target's tokens
     mel: Floats
     prompt: int  # tokens
     target: int  # tokens
@@ -107,7 +111,13 @@ class Corpus:
         end = min(len(sequence), len(prompt_tokens) + MAX_TARGET)
         record = self._record(prompt, end, len(sequence), generator)
         keep = min(len(sequence), end + self.config.encoder.lookahead)
-        return _Row(sequence[:keep], frames[: ratio * end], prompt, end - prompt, record)
+        said = self._said(utterance)[prompt - len(prompt_tokens) :][: end - prompt]
+        return _Row(sequence[:keep], said, frames[: ratio * end], prompt, end - prompt, record)
+
+    def _said(self, utterance: Utterance) -> Ints:
+        """[K] T3's id of the symbol spoken in the middle of each token."""
+        symbols = np.array([VOCABULARY[symbol] for symbol in utterance.text])
+        return symbols[self.dataset.align(utterance)]
 
     def _record(self, start: int, end: int, known: int, generator: np.random.Generator) -> list[Commit]:
         lookahead = self.config.encoder.lookahead
@@ -131,9 +141,11 @@ class Corpus:
         length = max(len(row.tokens) for row in rows)
         tokens = np.zeros((len(rows), length), np.int64)
         mel = np.zeros((len(rows), ratio * length, self.config.mel_bins), np.float32)
+        said = np.full((len(rows), length), UNKNOWN)
         prompt_mask, weight = np.zeros((2, len(rows), ratio * length, 1), np.float32)
         for index, row in enumerate(rows):
             tokens[index, : len(row.tokens)] = row.tokens
+            said[index, row.prompt : row.prompt + row.target] = row.said
             mel[index, : len(row.mel)] = row.mel
             prompt_mask[index, : ratio * row.prompt] = 1.0
             weight[index, : len(row.mel)] = 1.0
@@ -148,6 +160,7 @@ class Corpus:
             torch.from_numpy(prompt_mask),
             torch.from_numpy(weight),
             torch.tensor(voices),
+            torch.from_numpy(said),
             plan,
         )
 

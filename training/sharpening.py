@@ -2,10 +2,10 @@
 
     python -m training.sharpening --work DIR    # writes the asset vocoder.safetensors
 
-A flow that has learnt by mean errors says the mean of all that its codes leave open, so its spectra have less relief
-than speech: their cepstral coefficients spread less. Each is spread as far as true ones, over speech, as the "global
-variance" of statistical synthesis does (Toda and Tokuda, 2007). That is a linear map of each frame, and so is the
-vocoder's first layer: they become one, which costs nothing where it is served.
+A flow says the mean of what its codes leave open, so its spectra have less relief than speech: their cepstral
+coefficients spread less, a little so even after its training before a critic. Each is spread as far as true ones, over
+speech, as the "global variance" of statistical synthesis does (Toda and Tokuda, 2007). That is a linear map of each
+frame, and so is the vocoder's first layer: they become one, which costs nothing where it is served.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from engine.checkpoints.config import build
 from engine.networks.flow.flow import Flow, FlowConfig
 from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
 from training import flow as flow_training
-from training import pulse
+from training import flow_critic, pulse
 from training.dataset import Dataset
 from training.features import CEPSTRA, Floats
 from training.t3_batches import speaker_vectors
 
-STRENGTH = 1.5  # times what is missing, in the logarithm of the spread: T3's codes and the vocoder blur as well
+STRENGTH = 1.15  # times as far as true ones are spread: T3's codes and the vocoder blur as well
 MOST = 3.0  # times as far, at most
 SPEECH = -8.0  # mean ln mel of a frame above which it is speech
 UTTERANCES = 60  # held-out ones that the spread is measured on
@@ -47,7 +47,7 @@ class Relief:
         blurred, sharp = (scipy.fft.dct(mel[speech], norm="ortho", axis=1) for mel in (made, true))
         gain = np.ones(made.shape[1], np.float32)
         envelope = slice(1, CEPSTRA)
-        gain[envelope] = np.minimum((sharp.std(0) / blurred.std(0))[envelope] ** strength, MOST)
+        gain[envelope] = np.minimum(strength * (sharp.std(0) / blurred.std(0))[envelope], MOST)
         return cls(gain, made[speech].mean(0).astype(np.float32))
 
     @property
@@ -89,7 +89,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     flow = Flow(build(FlowConfig, json.loads(flow_training.CONFIG.read_text()), str(flow_training.CONFIG))).eval()
-    flow.load_state_dict(torch.load(options.work / "flow" / "checkpoint.pt", weights_only=True)["average"])
+    flow.load_state_dict(
+        torch.load(options.work / "flow" / flow_critic.NAME / "checkpoint.pt", weights_only=True)["average"]
+    )
     vocoder = PulseVocoder(build(PulseConfig, json.loads(pulse.CONFIG.read_text()), str(pulse.CONFIG)))
     checkpoint = torch.load(options.work / "pulse" / "checkpoint.pt", weights_only=True, map_location="cpu")
     vocoder.load_state_dict(checkpoint["mean"])

@@ -268,9 +268,11 @@ class Training:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True, map_location=self.args.device)
-        self.run = Run(**state["run"])
         self.model.t3.load_state_dict(state["t3"])
         self.average = state["average"]
+        if "run" not in state:  # carried over by training.recode
+            return
+        self.run = Run(**state["run"])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
 

@@ -1,7 +1,7 @@
 """Checkpoint of the T3 trainer -> the served asset and its configuration; and how it speaks by itself.
 
 `export` picks the guided heads that follow the teacher's alignment best (word timings are read from them) and writes
-the averaged weights in float16. `check` lets T3 speak held-out texts with the served sampling: does it stop, is it as
+the averaged weights. `check` lets T3 speak held-out texts with the served sampling: does it stop, is it as
 long as the teacher, does its alignment reach the end, and how far are its codes from the teacher's (DTW in codebook
 space).
 """
@@ -27,6 +27,7 @@ from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Sampler
 from training.codes import VOICES
 from training.dataset import Dataset, Utterance
+from training.storing import stored
 from training.t3_batches import VOCABULARY, Batch, Corpus, speaker_vectors
 
 ALIGNED_HEADS = 2  # so many of the best are averaged
@@ -153,9 +154,8 @@ def export(
     best = sorted(range(len(guided)), key=lambda index: errors[index])[:ALIGNED_HEADS]
     mapping["aligned_heads"] = [list(guided[index]) for index in best]
     config_path.write_text(json.dumps(mapping, indent=2) + "\n")
-    weights = {name: tensor.half().contiguous() for name, tensor in t3.state_dict().items()}
     assets.mkdir(parents=True, exist_ok=True)
-    save_file(weights, assets / "t3.safetensors", {"source": "training.t3"})
+    save_file(stored(t3.state_dict()), assets / "t3.safetensors", {"source": "training.t3"})
     figures = ", ".join(f"{head}: {error:.2f}" for head, error in zip(guided, errors, strict=True))
     aligned = dataclasses.replace(config, aligned_heads=tuple(guided[index] for index in best))
     texts = [u for u in dataset.split("valid") if any(c.isalpha() for c in u.text)][::6]

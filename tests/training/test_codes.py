@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from training import codes, features
-from training.codes import TOKEN, Analysed, Coder, Rendered, analysed
+from training.codes import PHONEMES, SILENCE, TOKEN, Analysed, Coder, Rendered, analysed
 from training.dataset import Dataset, balanced
+from training.t3_batches import VOCABULARY
 
 SYMBOLS = "həlˈO."
 
@@ -35,7 +36,7 @@ def items() -> list[Analysed]:
 
 @pytest.fixture(scope="module")
 def coder(items: list[Analysed]) -> Coder:
-    coder = Coder.fit([item for item in items if item.rendered.voice == "anna"], codes=16)
+    coder = Coder.fit([item for item in items if item.rendered.voice == "anna"], codes=32)
     coder.learn([item for item in items if item.rendered.voice == "karl"])
     return coder
 
@@ -51,16 +52,34 @@ def test_what_is_written_is_read_back(items: list[Analysed], coder: Coder, tmp_p
         assert np.array_equal(dataset.tokens(utterance), coder.codes(item))
 
 
-def test_every_token_says_the_symbol_in_its_middle(items: list[Analysed]) -> None:
+def test_every_token_says_one_symbol(items: list[Analysed]) -> None:
     align = items[0].align
     assert (np.diff(align) >= 0).all()
     assert align[0] == 0
     assert align[-1] == len(SYMBOLS) - 1, "the silence behind belongs to the last symbol"
+    assert items[0].phonemes[0] == items[0].phonemes[-1] == SILENCE
+    assert {VOCABULARY[symbol] for symbol in "həlO"} <= set(items[0].phonemes.tolist())
+
+
+def test_a_code_is_of_one_phoneme(items: list[Analysed], coder: Coder) -> None:
+    for item in items:
+        own = coder.codebooks[item.rendered.voice][coder.codes(item), -PHONEMES:].argmax(1)
+        assert np.array_equal(own, item.phonemes)
+
+
+def test_sound_alone_finds_the_code_that_sounds_nearest(items: list[Analysed], coder: Coder) -> None:
+    item = items[0]
+    heard = coder.codes_of(item.mel.astype(np.float32), item.rendered.f0, item.rendered.voice)
+    known = coder.codes(item)
+    values = features.code_features(item.mel.astype(np.float32), item.rendered.f0, coder.norms[item.rendered.voice])
+    sound = coder.codebooks[item.rendered.voice][:, :-PHONEMES]
+    distances = [np.square(values - sound[chosen]).sum(1) for chosen in (heard, known)]
+    assert (distances[0] <= distances[1] + 1e-3).all()
 
 
 def test_a_further_voice_changes_nothing_for_the_first(items: list[Analysed]) -> None:
     own = [item for item in items if item.rendered.voice == "anna"]
-    coder = Coder.fit(own, codes=16)
+    coder = Coder.fit(own, codes=32)
     before = [coder.codes(item) for item in own]
     coder.learn([item for item in items if item.rendered.voice == "karl"])
     assert all(np.array_equal(old, coder.codes(item)) for old, item in zip(before, own, strict=True))

@@ -14,7 +14,8 @@ from engine.networks.flow.flow import FlowConfig
 from tests.engine.networks.flow.tiny_flow import BINS, PLAIN, RATIO, VOCAB
 from training.dataset import Dataset, Floats, Ints, Utterance
 from training.flow import Trainer
-from training.flow_batches import Batch, Corpus
+from training.flow_batches import UNKNOWN, Batch, Corpus
+from training.t3_batches import VOCABULARY
 
 CONFIG: FlowConfig = replace(PLAIN, history_tokens=20)
 LENGTHS = (20, 30, 45, 70, 90, 160, 25, 33)
@@ -28,7 +29,7 @@ class FakeDataset:
             Utterance(
                 id=str(index),
                 voice=index % 2,
-                text="a",
+                text="tk",
                 split="train",
                 n_tokens=length,
                 frame_start=0,
@@ -45,6 +46,9 @@ class FakeDataset:
 
     def mel(self, utterance: Utterance) -> Floats:
         return np.random.default_rng(int(utterance.id)).normal(size=(utterance.n_frames, BINS)).astype(np.float32)
+
+    def align(self, utterance: Utterance) -> Ints:
+        return (np.arange(utterance.n_tokens) >= utterance.n_tokens // 2).astype(np.int64)
 
     def codebook(self) -> Floats:
         return np.random.default_rng(0).normal(size=(VOCAB, 4)).astype(np.float32)
@@ -73,6 +77,14 @@ def test_only_the_prompt_is_known_and_the_padding_weighs_nothing(corpus: Corpus)
         padding = (batch.mel == 0).all(2, keepdim=True)
         assert not (padding & (batch.weight > 0)).any()
         assert ((batch.weight < 1) | ~in_prompt).all()
+
+
+def test_the_target_says_its_phonemes_and_the_rest_none(corpus: Corpus) -> None:
+    for batch in _batches(corpus, 12):
+        target = batch.weight[:, ::RATIO, 0] == 1.0
+        assert torch.equal(batch.said != UNKNOWN, target)
+        assert set(batch.said[target].tolist()) <= {VOCABULARY["t"], VOCABULARY["k"]}
+        assert (batch.said[target].diff() != 0).sum() < 3 * len(batch.said)  # in the order of the text
 
 
 def test_every_token_sees_its_window_and_at_most_the_lookahead(corpus: Corpus) -> None:

@@ -90,7 +90,7 @@ class PulseVocoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, width)
         self.filters = nn.Linear(width, 2 * config.n_bins)
-        self._layers: dict[float, nn.Linear] = {}  # by how high they have the formants
+        self._layers: dict[tuple[float, float], nn.Linear] = {}  # by formants and tilt
         self.pitch = nn.Linear(width, 2)
         self.excitation = Excitation(config.sample_rate, config.n_fft, config.hop, config.top_hz)
         window = torch.hann_window(config.n_fft)
@@ -154,16 +154,18 @@ class PulseVocoder(nn.Module):
     def describe(self, mel: Tensor, position: int, walk: Walk, timbre: Timbre = NATURAL) -> tuple[Filters, int]:
         """The filters of the frames that are complete, and where in its group the next mel frame stands."""
         x, position = self.outline(mel, position, walk)
-        layer = self.filters if timbre.formants == 1.0 else self._moved(timbre.formants)
+        layer = self.filters if timbre.natural_filters else self._moved(timbre)
         pulses, noise = layer(x).float().split(self.config.n_bins, dim=-1)
         voicing, octaves = self.pitch(x).float().unbind(-1)
         return Filters(pulses, noise, voicing, octaves), position
 
-    def _moved(self, formants: float) -> nn.Linear:
-        """The layer whose filters have their formants so many times as high, made when first asked for."""
-        if formants not in self._layers:
-            self._layers[formants] = moved(self.filters, formants)
-        return self._layers[formants]
+    def _moved(self, timbre: Timbre) -> nn.Linear:
+        """The layer whose filters are this voice's, made when first asked for."""
+        key = (timbre.formants, timbre.tilt)
+        if key not in self._layers:
+            bin_hz = self.config.sample_rate / self.config.n_fft
+            self._layers[key] = moved(self.filters, timbre, bin_hz)
+        return self._layers[key]
 
     def outline(self, mel: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
         """[B, J, width], of which filters and pitch are linear functions, and the next mel frame's place."""
