@@ -115,10 +115,16 @@ class Remote:
 
     async def ask(self, method: str, request: Any, limit_s: float = ANSWER_S) -> Any:
         """One answer. Raises what it says, or Lost."""
+        if self._stub is None:
+            raise Lost(f"{self.address} is not connected")
         try:
             answer = await getattr(self._stub, method)(request, timeout=limit_s, metadata=self._dial.metadata)
         except grpc.aio.AioRpcError as error:
             raise Lost(f"{self.address}: {method}: {error.code().name}: {error.details()}") from None
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise  # we are being cancelled, not the call
+            raise Lost(f"{self.address}: {method}: the connection was closed") from None
         if "error" in answer.DESCRIPTOR.fields_by_name:
             wire.check(answer)
         return answer
