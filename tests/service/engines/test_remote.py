@@ -1,4 +1,4 @@
-"""An engine server that falls silent while somebody else waits for its answer."""
+"""An engine server that is slow to answer, or falls silent while somebody waits for its answer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gapless.engine.v1 import engine_pb2 as pb
 from gapless.engine.v1 import engine_pb2_grpc
 from service.engines.in_process import InProcess
 from service.engines.pool import Pool
+from service.engines.remote import SILENCE_S
 from service.engines.servicer import EngineServicer
 from tests.fakes import ScriptedEngine
 from tests.recordings import recording
@@ -42,7 +43,7 @@ class Hanging(EngineServicer):
 
 
 @contextlib.asynccontextmanager
-async def served(servicer: Hanging) -> AsyncIterator[str]:
+async def served(servicer: EngineServicer) -> AsyncIterator[str]:
     server = grpc.aio.server()
     engine_pb2_grpc.add_EngineServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -75,3 +76,28 @@ async def test_who_waits_for_a_voice_of_an_engine_that_is_lost_serves_without_it
         finally:
             await pool.close()
             await stage.close()
+
+
+class Slow(EngineServicer):
+    """Lists its voices in more time than a heart may stand still."""
+
+    async def ListVoices(self, request: pb.ListVoicesRequest, context: Context) -> pb.ListVoicesResponse:  # noqa: N802
+        await asyncio.sleep(2 * SILENCE_S)
+        return await super().ListVoices(request, context)
+
+
+async def test_an_engine_that_lists_its_voices_slowly_is_not_lost() -> None:
+    """Heartbeats were not read while the list was awaited, and all that ran there was moved."""
+    engine, stage = ScriptedEngine(VOICES, has_alignment=True), Stage()
+    async with served(Slow(InProcess(engine), "test")) as address:
+        stage.addresses.add(address)
+        pool = Pool(stage.find, version="test")
+        try:
+            async with asyncio.timeout(10):
+                await pool.ready()
+                engine.create_voice(NewVoice(name="guest", audio=recording()))
+                while "guest" not in pool.engines[address].voices:
+                    await asyncio.sleep(0.01)
+            assert pool.engines[address].losses == 0
+        finally:
+            await pool.close()
