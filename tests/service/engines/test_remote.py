@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import pytest
 
+from engine.errors import EngineClosed
 from engine.messages import NewVoice
 from gapless.engine.v1 import engine_pb2 as pb
 from gapless.engine.v1 import engine_pb2_grpc
@@ -24,7 +26,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Hanging(EngineServicer):
-    """Gives no voice, and no heartbeat once it is to be silent."""
+    """Makes and gives no voice, and no heartbeat once it is to be silent."""
 
     def __init__(self, engine: ScriptedEngine) -> None:
         super().__init__(InProcess(engine), "test")
@@ -37,6 +39,11 @@ class Hanging(EngineServicer):
         await asyncio.Event().wait()
 
     async def GetVoice(self, request: pb.GetVoiceRequest, context: Context) -> pb.GetVoiceResponse:  # noqa: N802
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def CreateVoice(self, request: pb.CreateVoiceRequest, context: Context) -> pb.CreateVoiceResponse:  # noqa: N802
         self.asked.set()
         await asyncio.Event().wait()
         raise AssertionError
@@ -76,6 +83,25 @@ async def test_who_waits_for_a_voice_of_an_engine_that_is_lost_serves_without_it
         finally:
             await pool.close()
             await stage.close()
+
+
+async def test_who_makes_a_voice_is_told_that_the_engine_was_lost_and_not_where_it_was() -> None:
+    """The call was cancelled without a word, or the answer named the engine's address."""
+    servicer, stage = Hanging(ScriptedEngine(VOICES, has_alignment=True)), Stage()
+    async with served(servicer) as address:
+        stage.addresses.add(address)
+        pool = Pool(stage.find, version="test")
+        try:
+            async with asyncio.timeout(10):
+                await pool.ready()
+                making = asyncio.create_task(pool.create_voice(NewVoice(name="guest", audio=recording())))
+                await servicer.asked.wait()
+                servicer.silent.set()
+                with pytest.raises(EngineClosed) as lost:
+                    await making
+            assert str(lost.value) == "the engine that made the voice was lost"
+        finally:
+            await pool.close()
 
 
 class Slow(EngineServicer):
