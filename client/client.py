@@ -63,10 +63,9 @@ class Client:
         **access: Unpack[Access],
     ) -> None:
         """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
-        goes on. `resume_s`: how long an
-        utterance whose connection was lost is tried to be gone on with; 0: not at all. `timeout_s`: of each call but
-        an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for a token that would be sent in
-        plain text."""
+        goes on. `resume_s`: how long an utterance whose connection was lost is tried to be gone on with; 0: not at all.
+        `timeout_s`: of each call but an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for
+        a token that would be sent in plain text."""
         self._targets = [Target.of(one, **access) for one in addresses_of(address)]
         self._routes = Routes(self._targets)
         self._resume_s = resume_s
@@ -209,12 +208,14 @@ class Client:
     async def _anywhere(self, start: Callable[[], Awaitable[T]]) -> T:
         """Of the first server that answers; what `start` asks for changes nothing."""
         for _ in self._targets[1:]:
+            asked = self._routes.current
             try:
                 return await self._unary(start)
             except ClientError as error:
                 if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     raise
-                self._routes.current = (self._routes.current + 1) % len(self._targets)
+                if self._routes.current == asked:  # else another call has gone on to the next one already
+                    self._routes.current = (asked + 1) % len(self._targets)
         return await self._unary(start)
 
     async def _unary(self, start: Callable[[], Awaitable[T]]) -> T:

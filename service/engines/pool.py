@@ -291,7 +291,7 @@ class Pool:
     # Each does nothing for an utterance that has ended.
 
     def push_text(self, utterance_id: str, text: str) -> None:
-        if placed := self._placed.get(utterance_id):
+        if text and (placed := self._placed.get(utterance_id)):  # nothing is not kept: it would come without bound
             placed.send(placed.record.text(text))
 
     def flush(self, utterance_id: str, flush_id: int) -> None:

@@ -54,10 +54,10 @@ class Processes:
         pause_s, loop = _FIRST_PAUSE_S, asyncio.get_running_loop()
         while True:
             began = loop.time()
-            code = await self._run_once(number, environ)
-            if code in (process_end.CANNOT_START, process_end.WRONG_OPTIONS) and not self.failed.done():
-                self.failed.set_result(CannotStart(f"the engine's process ended with status {code}"))
-            _log.error("engine process %d ended with status %d; it is started again", number, code)
+            try:
+                self._note_end(number, await self._run_once(number, environ))
+            except OSError as error:  # no memory for it, or no descriptor: that may pass
+                _log.error("engine process %d cannot be started: %s; it is tried again", number, error)
             pause_s = _FIRST_PAUSE_S if loop.time() - began > _LONG_S else min(2 * pause_s, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s)
 
@@ -73,6 +73,11 @@ class Processes:
         )
         self._children[number] = child
         return await child.wait()
+
+    def _note_end(self, number: int, code: int) -> None:
+        if code in (process_end.CANNOT_START, process_end.WRONG_OPTIONS) and not self.failed.done():
+            self.failed.set_result(CannotStart(f"the engine's process ended with status {code}"))
+        _log.error("engine process %d ended with status %d; it is started again", number, code)
 
     async def close(self) -> None:
         """Ends the children: asked first, then killed."""

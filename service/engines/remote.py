@@ -72,6 +72,7 @@ class Remote:
         self._stub: Any = None
         self._clock_offset_ns = 0
         self._digest = ""
+        self._voices_changed = asyncio.Event()
         self._beats = 0
         self._begun = 0  # calls since the last heartbeat, which does not know them
 
@@ -115,10 +116,16 @@ class Remote:
 
     async def ask(self, method: str, request: Any, limit_s: float = ANSWER_S) -> Any:
         """One answer. Raises what it says, or Lost."""
+        if self._stub is None:
+            raise Lost(f"{self.address} is not connected")
         try:
             answer = await getattr(self._stub, method)(request, timeout=limit_s, metadata=self._dial.metadata)
         except grpc.aio.AioRpcError as error:
             raise Lost(f"{self.address}: {method}: {error.code().name}: {error.details()}") from None
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise  # we are being cancelled, not the call
+            raise Lost(f"{self.address}: {method}: the connection was closed") from None
         if "error" in answer.DESCRIPTOR.fields_by_name:
             wire.check(answer)
         return answer
@@ -175,17 +182,19 @@ class Remote:
     async def _watch(self) -> None:
         """Until the heart stands still: raises Lost."""
         beating = asyncio.create_task(self._listen(), name=f"heartbeat-{self.address}")
+        following = asyncio.create_task(self._follow_voices(), name=f"voices-{self.address}")
         try:
             silent_ticks, seen = 0, 0
-            while not beating.done():
-                await asyncio.wait({beating}, timeout=_TICK_S)
+            while not (beating.done() or following.done()):
+                await asyncio.wait({beating, following}, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
                 silent_ticks = silent_ticks + 1 if self._beats == seen else 0
                 seen = self._beats
                 if silent_ticks * _TICK_S >= SILENCE_S:
                     raise Lost(f"{self.address}: no heartbeat for {SILENCE_S:g} s")
-            beating.result()
+            (beating if beating.done() else following).result()
         finally:
             beating.cancel()
+            following.cancel()
 
     async def _listen(self) -> None:
         self._beats = 0
@@ -194,7 +203,7 @@ class Remote:
                 self._beats += 1
                 self.stats, self._begun = wire.read(beat.stats, EngineStats), 0
                 if beat.voices_digest != self._digest:
-                    await self.list_voices()
+                    self._voices_changed.set()
                 state = State.DRAINING if beat.draining else State.SERVING
                 if state is not self.state:
                     self.state, self.reason = state, ""
@@ -202,6 +211,14 @@ class Remote:
         except grpc.aio.AioRpcError as error:
             raise Lost(f"{self.address}: {error.code().name}: {error.details()}") from None
         raise Lost(f"{self.address}: its heartbeat ended")
+
+    async def _follow_voices(self) -> None:
+        """Beside the heartbeat, which is not to wait for a list. Raises Lost."""
+        self._voices_changed.clear()
+        while True:
+            await self._voices_changed.wait()
+            await self.list_voices()
+            self._voices_changed.clear()
 
     def _leave(self, state: State, reason: str) -> None:
         """Its calls are lost."""

@@ -58,7 +58,8 @@ class SharedVoices:
             try:
                 made = await first.ask("CreateVoice", wire.write(voice, pb.CreateVoiceRequest), VOICE_S)
             except Lost as lost:
-                raise EngineClosed(f"the engine that made the voice was lost: {lost}") from None
+                _log.warning("voice %s: not made: %s", voice.name, lost)
+                raise EngineClosed("the engine that made the voice was lost") from None
             created = wire.read(made.voice, VoiceInfo)
             first.voices[created.name] = created
             self._deleted.discard(created.name)

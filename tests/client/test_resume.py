@@ -204,6 +204,15 @@ async def test_the_first_server_that_answers_will_do(two: Two) -> None:
             pass
 
 
+async def test_many_at_once_find_the_server_that_answers(two: Two) -> None:
+    """Each of two that failed at the first server went one on, and the second one came back to it."""
+    async with Client(two.addresses) as client:
+        two.cables[0].cut()
+        for voices in await asyncio.gather(*(client.voices() for _ in range(4))):
+            assert voices
+        assert client.address == two.addresses[1]
+
+
 async def test_a_full_server_sends_the_first_call_on(two: Two) -> None:
     async with Client(two.addresses[:1]) as busy, contextlib.AsyncExitStack() as stack:
         for _ in range(4):

@@ -268,6 +268,16 @@ async def test_a_cancel_frees_the_engine_and_tells_what_was_done() -> None:
         await all_free(stage)
 
 
+async def test_empty_text_is_not_kept() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        await Listener(pool, "one").submit()
+        for text in ("", "", "Hello.", ""):
+            pool.push_text("one", text)
+        assert [request.text for request in pool._placed["one"].record.inputs] == ["Hello."]
+
+
 async def test_what_is_the_utterances_own_fault_is_not_moved() -> None:
     stage = Stage()
     for _ in range(2):

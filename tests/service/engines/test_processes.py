@@ -65,6 +65,22 @@ async def test_a_child_that_cannot_start_is_told() -> None:
         await processes.close()
 
 
+async def test_a_child_that_the_system_refuses_is_tried_again() -> None:
+    """Whatever keeps the children ended with the first error of the system, and nobody heard of it."""
+    environ = {"TOO_MUCH": "-" * 200_000}  # Linux takes 128 KiB in one variable
+    processes = Processes([environ], COMMAND)
+    pool = Pool(processes.find, version="test")
+    try:
+        async with asyncio.timeout(30):
+            await asyncio.sleep(0.05)
+            assert not processes.pids
+            environ.clear()
+            await pool.ready()
+    finally:
+        await pool.close()
+        await processes.close()
+
+
 def test_a_child_ends_with_its_parent_however_that_ends() -> None:
     script = f"""
 import asyncio

@@ -1,0 +1,129 @@
+"""An engine server that is slow to answer, or falls silent while somebody waits for its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from engine.errors import EngineClosed
+from engine.messages import NewVoice
+from gapless.engine.v1 import engine_pb2 as pb
+from gapless.engine.v1 import engine_pb2_grpc
+from service.engines.in_process import InProcess
+from service.engines.pool import Pool
+from service.engines.remote import SILENCE_S
+from service.engines.servicer import EngineServicer
+from tests.fakes import ScriptedEngine
+from tests.recordings import recording
+from tests.service.engines.servers import VOICES, Listener, Stage, check_whole
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Hanging(EngineServicer):
+    """Makes and gives no voice, and no heartbeat once it is to be silent."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        super().__init__(InProcess(engine), "test")
+        self.asked, self.silent = asyncio.Event(), asyncio.Event()
+
+    async def Watch(self, request: pb.WatchRequest, context: Context) -> None:  # noqa: N802
+        beating = asyncio.create_task(super().Watch(request, context))
+        await self.silent.wait()
+        beating.cancel()
+        await asyncio.Event().wait()
+
+    async def GetVoice(self, request: pb.GetVoiceRequest, context: Context) -> pb.GetVoiceResponse:  # noqa: N802
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def CreateVoice(self, request: pb.CreateVoiceRequest, context: Context) -> pb.CreateVoiceResponse:  # noqa: N802
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@contextlib.asynccontextmanager
+async def served(servicer: EngineServicer) -> AsyncIterator[str]:
+    server = grpc.aio.server()
+    engine_pb2_grpc.add_EngineServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(0.0)
+
+
+async def test_who_waits_for_a_voice_of_an_engine_that_is_lost_serves_without_it() -> None:
+    """Closing the connection cancelled the call of whoever waited, which ended his own connection for good; and the
+    second voice was asked of an engine that had no connection."""
+    engine = ScriptedEngine(VOICES, has_alignment=True)
+    for name in ("guest", "host"):
+        engine.create_voice(NewVoice(name=name, audio=recording()))
+    servicer, stage = Hanging(engine), Stage()
+    async with served(servicer) as address:
+        stage.addresses.add(address)
+        pool = Pool(stage.find, version="test")
+        try:
+            async with asyncio.timeout(10):
+                await pool.ready()
+                other = await stage.add()
+                await servicer.asked.wait()
+                servicer.silent.set()
+                while other not in pool.engines or not pool.engines[other].serves:
+                    await asyncio.sleep(0.01)
+                check_whole(await Listener(pool, "one").speak())
+        finally:
+            await pool.close()
+            await stage.close()
+
+
+async def test_who_makes_a_voice_is_told_that_the_engine_was_lost_and_not_where_it_was() -> None:
+    """The call was cancelled without a word, or the answer named the engine's address."""
+    servicer, stage = Hanging(ScriptedEngine(VOICES, has_alignment=True)), Stage()
+    async with served(servicer) as address:
+        stage.addresses.add(address)
+        pool = Pool(stage.find, version="test")
+        try:
+            async with asyncio.timeout(10):
+                await pool.ready()
+                making = asyncio.create_task(pool.create_voice(NewVoice(name="guest", audio=recording())))
+                await servicer.asked.wait()
+                servicer.silent.set()
+                with pytest.raises(EngineClosed) as lost:
+                    await making
+            assert str(lost.value) == "the engine that made the voice was lost"
+        finally:
+            await pool.close()
+
+
+class Slow(EngineServicer):
+    """Lists its voices in more time than a heart may stand still."""
+
+    async def ListVoices(self, request: pb.ListVoicesRequest, context: Context) -> pb.ListVoicesResponse:  # noqa: N802
+        await asyncio.sleep(2 * SILENCE_S)
+        return await super().ListVoices(request, context)
+
+
+async def test_an_engine_that_lists_its_voices_slowly_is_not_lost() -> None:
+    """Heartbeats were not read while the list was awaited, and all that ran there was moved."""
+    engine, stage = ScriptedEngine(VOICES, has_alignment=True), Stage()
+    async with served(Slow(InProcess(engine), "test")) as address:
+        stage.addresses.add(address)
+        pool = Pool(stage.find, version="test")
+        try:
+            async with asyncio.timeout(10):
+                await pool.ready()
+                engine.create_voice(NewVoice(name="guest", audio=recording()))
+                while "guest" not in pool.engines[address].voices:
+                    await asyncio.sleep(0.01)
+            assert pool.engines[address].losses == 0
+        finally:
+            await pool.close()
