@@ -38,7 +38,7 @@ def windows(model: Model, rows: Sequence[int]) -> Iterator[Windows]:
     device, most = Device.of(model.device), max(rows, default=1)
     flow = FlowStage(
         model,
-        flow_graphs(model, device, utterances=most, batch=most, largest=WINDOW, voice_bytes=0),  # of one
+        flow_graphs(model, device, places=2 * most, batch=most, largest=WINDOW, voice_bytes=0),  # of one voice
     )
     vocoder = VocoderStage(model, graphs=vocoder_graphs(model, device, utterances=most, batch=most, largest=WINDOW))
     voice = flow.settle(model.prepare(model.voices[model.config.default_voice]))

@@ -87,8 +87,10 @@ class T3Runner(Runner):
         log.error("t3 failed on utterance %s", running.request.id, exc_info=error)
         self._leave(running)
         with self._scheduler.lock:
-            if running.decoding is not None:
-                running.decoding.closed, running.decoding = True, None
+            if (segment := running.decoding) is not None:
+                segment.closed, running.decoding = True, None
+                if segment.lacks_tokens:  # the flow would wait for them, and the error behind it
+                    running.ledger.entries.clear()
             fail(running, reported(error, "T3"))
             self._scheduler.wakeups.wake(Stage.FLOW, Stage.VOCODER)
 

@@ -45,7 +45,12 @@ def build(
     mel_graphs, sound_graphs = None, None
     if options.graphs:
         mel_graphs = flow_graphs(
-            model, device, utterances=utterances, batch=batch, largest=largest, voice_bytes=voice_bytes
+            model,
+            device,
+            places=(PLACES + options.speculate) * utterances,  # a proposal is kept until the next window was run
+            batch=batch,
+            largest=largest,
+            voice_bytes=voice_bytes,
         )
         sound_graphs = vocoder_graphs(model, device, utterances=utterances, batch=batch, largest=largest)
     mel = FlowStage(model, mel_graphs)
@@ -58,7 +63,7 @@ def build(
 
 
 def flow_graphs(
-    model: Model, device: Device, *, utterances: int, batch: int, largest: int, voice_bytes: int
+    model: Model, device: Device, *, places: int, batch: int, largest: int, voice_bytes: int
 ) -> FlowGraphs | None:
     """Graphs of the flow's windows of `largest` tokens, where the device has any and the flow's form allows them."""
     capture = device.window_capture()
@@ -69,7 +74,7 @@ def flow_graphs(
         model.flow,
         capture,
         FlowPrompts(model.flow, model.device, voices=voices),
-        places=PLACES * utterances,
+        places=places,
         batch=batch,
         most=largest + model.flow.lookahead + len(closing(model)),
     )

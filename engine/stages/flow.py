@@ -50,18 +50,18 @@ class FlowStage:
 
     @torch.inference_mode()
     def run(self, states: Sequence[SegmentState], works: Sequence[FlowWork]) -> list[tuple[Tensor, SegmentState]]:
-        """Returns the mel [1, F, T] of each window and the state that follows it. All windows must be alike."""
+        """Returns the mel [1, F, T] of each window and the state that follows it. All windows must be alike: either all
+        of them have places or none has."""
         rows = [[*work.tokens, *(self._closing if work.final else ())] for work in works]
         begun = [self._begun(state, work) for state, work in zip(states, works, strict=True)]
         placed = [flow for flow in begun if isinstance(flow, PlacedFlow)]
-        if (
-            self._graphs
-            and len(placed) == len(begun)
-            and self._graphs.covers(placed[0], max(map(len, rows)), len(rows))
-        ):
-            done: list[tuple[Tensor, Any]] = self._graphs.run(rows, [self._n_new(work) for work in works], placed)
-        else:
+        done: list[tuple[Tensor, Any]]
+        if not placed:
             done = self._launch(rows, begun, works[0])
+        elif self._graphs and self._graphs.covers(placed[0], max(map(len, rows)), len(rows)):
+            done = self._graphs.run(rows, [self._n_new(work) for work in works], placed)
+        else:  # they are alike for a graph only
+            done = [self._launch([row], [flow], work)[0] for row, flow, work in zip(rows, begun, works, strict=True)]
         Device.of(self._model.device).finish()  # another thread reads the mel, who waited is told how long it took
         return [
             (mel, replace(state, flow=None if work.final else flow))

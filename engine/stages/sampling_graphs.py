@@ -97,7 +97,7 @@ class SlotSampler:
             self._fresh[slot] = logits
         self._tell(rows, list(fresh))
         depth = self._depth([row.params for row in rows])
-        return next(known for known in self.step_depths if known >= depth)
+        return depth if depth in self.step_depths else self.step_depths[-1]  # which is right for all of them
 
     def chosen(self, rows: Sequence[Speaking]) -> list[int]:
         """The token of each of `rows`, which this waits for."""

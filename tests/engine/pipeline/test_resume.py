@@ -136,6 +136,15 @@ def test_windows_whose_tokens_never_come_end_the_utterance(pipeline: Pipeline) -
     assert pipeline.settles()
 
 
+def test_t3_may_fail_before_the_windows_of_the_record_have_their_tokens(pipeline: Pipeline) -> None:
+    """The flow waited for tokens that would never come, and the error stood behind them for ever."""
+    place = Place(text_end=6, windows=(SpokenWindow(5, 2, False),))
+    failed = said(pipeline, "a", Resume(place=place, from_sample=0), "Hel#o.")[-1]
+    assert isinstance(failed, Failed)
+    assert not isinstance(failed.error, InvalidRequest)
+    assert pipeline.settles()
+
+
 def test_a_pause_before_text_that_comes_to_nothing_is_one_before_what_follows(pipeline: Pipeline) -> None:
     """It was lost with that text."""
     style = Style(text_format=TextFormat.AUTO, code_blocks=CodeBlocks.ANNOUNCE, is_english=True)

@@ -97,6 +97,28 @@ def test_captured_choices_are_the_ordinary_ones(
     assert longest > 30
 
 
+@pytest.mark.parametrize("wanted", PARAMS)
+@pytest.mark.parametrize("usual", PARAMS)
+def test_a_choice_with_a_step_is_the_ordinary_one(
+    usual: SamplingParams, wanted: SamplingParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever graphs the model's own parameters gave. A row that wanted no top-k was given the likeliest 1,024 only,
+    where these have one."""
+    monkeypatch.setattr(sampling_graphs, "BOUND", 5)
+    config = replace(PLAIN, sampling=usual)
+    sampler, generator = Sampler(config.t3), torch.Generator().manual_seed(1)
+    graphs = SlotSampler(sampler, config, SLOTS, record)
+    rows = [Row(wanted, (3, 1), [0]), Row(wanted, (4, 1), [1])]
+    for _ in range(30):
+        logits = 0.2 * torch.randn(len(rows), config.t3.speech_vocab, generator=generator)
+        depth = graphs.tell_of_step(rows, dict(enumerate(logits)))
+        graphs.choose_after_step(depth, len(rows), *graphs.memory)
+        tokens = graphs.chosen(rows)
+        assert tokens == sampler.draw(logits, rows)
+        for row, token in zip(rows, tokens, strict=True):
+            row.tokens.append(token)
+
+
 def test_a_captured_choice_asks_no_tensor_for_its_values() -> None:
     counting = Counting()
     SlotSampler(Sampler(PLAIN.t3, torch.device("meta")), PLAIN, SLOTS, counting)
