@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.support.service_process import service
 
-TEXT = "Hello! Text goes in as it is written, and speech comes out while the rest is still being made."
+TEXT = "Hello! Your words become speech while you are still writing them."
 
 
 def main() -> None:
