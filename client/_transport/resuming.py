@@ -17,12 +17,12 @@ import grpc
 
 from .._clock import now_ns
 from .._wire import Request, Response
-from ..errors import ClientError, ServerBusy, ServerFailed
+from ..errors import ClientClosed, ClientError, ServerBusy, ServerFailed
 from ..types import Resumed
 from .channels import Target
 from .handover import Handover
 from .progress import Received, Sent
-from .reader import Call, Metadata, cancelled_by_server
+from .reader import Call, Metadata
 from .routes import Routes
 
 ATTEMPT_S = 3.0  # for one server to accept the utterance
@@ -106,7 +106,7 @@ class ResumingCall:
         try:
             await self._receive_from_all()
         except asyncio.CancelledError:
-            self.incoming.close(None if self._ending else cancelled_by_server())
+            self.incoming.close(None if self._ending else ClientClosed("the client was closed while it spoke"))
             raise
         except Exception as broken:  # the border of this thread: whatever broke reaches the one who waits
             error = broken

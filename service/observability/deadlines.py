@@ -13,7 +13,7 @@ class ChunkDeadlines:
     def __init__(self, sample_rate: int, sent: int = 0) -> None:
         self._rate = sample_rate
         self._sent = sent
-        self._first_ns = 0
+        self._first_ns: int | None = None  # when the first chunk was sent
         self._starts_ns = 0  # when playback begins; 0: a report came, and it has
         self._runs_out_ns = 0  # when all that was sent will have been played
 
@@ -25,8 +25,8 @@ class ChunkDeadlines:
 
     def on_sent(self, num_samples: int, hint_s: float | None, now_ns: int) -> float | None:
         """Seconds left when a chunk is sent, negative: it is late; None for the first one, which has no turn."""
-        first = not self._first_ns
-        if first:
+        first = self._first_ns is None
+        if self._first_ns is None:
             self._first_ns = self._starts_ns = self._runs_out_ns = now_ns
         if hint_s is not None and now_ns <= self._starts_ns:
             revised_ns = max(now_ns, self._first_ns + round(hint_s * NS_PER_S))

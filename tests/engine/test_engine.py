@@ -39,10 +39,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def engine(model: Model) -> Iterator[LocalEngine]:
+    before = set(threading.enumerate())  # of the engines of other tests
     engine = LocalEngine(model, EngineOptions(max_utterances=4, deterministic=True))
     yield engine
     engine.close()
-    assert not {thread.name for thread in threading.enumerate()} & {"t3", "flow", "voices_0"}
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert not left & {"t3", "flow", "voices_0"}
 
 
 def utterance(name: str = "a", seed: int = 1, voice: str = "", **sampling: float) -> Utterance:

@@ -33,7 +33,7 @@ async def test_server_info_tells_what_acts_and_what_does_not(served: Served) -> 
     assert info.default_streaming.max_lead.seconds == 10
     assert info.default_sampling.HasField("temperature")
     assert not info.default_sampling.HasField("cfg_weight")
-    assert info.features == pb.Features(playback_reports=True, voice_cloning=True, pronunciations=True)
+    assert info.features == pb.Features(playback_reports=True, voice_cloning=True, pronunciations=True, resume=True)
 
 
 async def test_the_clock_is_unix_nanoseconds(served: Served) -> None:
