@@ -110,6 +110,8 @@ class Scheduler:
             if running is None:
                 return None
             running.cancelled = True
+            running.mels.clear()  # what refers back to it would keep its states until a garbage collection
+            running.proposal = None
             self._with_text.pop(utterance_id, None)
             self._snapshot = None
             self._done = total([self._done, running.usage])
