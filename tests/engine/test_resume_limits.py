@@ -12,7 +12,7 @@ from engine.errors import InvalidRequest
 from engine.messages import Place, Resume, Utterance
 from engine.model import ModelConfig
 from engine.resume import ResumeLimits
-from engine.text.segmenter import Segmenter, SegmenterConfig, TextSegment
+from engine.text.segmenter import FlushPoint, Segmenter, SegmenterConfig, TextSegment
 from tests.engine.scripted_pipeline import CONFIG
 from tests.engine.tiny import CONFIG as TINY
 
@@ -28,7 +28,7 @@ def asked(place: Place) -> Utterance:
 
 def cuts(pieces: Sequence[str]) -> list[int]:
     """Lengths of what is cut of text that comes like this, with pauses."""
-    segmenter, taken, now = Segmenter(SegmenterConfig(), 10**8), [], 0
+    segmenter, taken, now = Segmenter(SegmenterConfig(), 10**8), list[TextSegment | FlushPoint](), 0
     for piece in pieces:
         segmenter.push(piece, now)
         taken += segmenter.take_all(now)
