@@ -118,7 +118,7 @@ class LocalEngine:
             channel_samples=channel_samples,
             vocoder_apart=not threads.is_small,
         )
-        self._resume_limits = ResumeLimits.of(config, model.config.text.max_tokens, model.config.t3.codes)
+        self._resume_limits = ResumeLimits.of(config, text, model.config.t3.codes)
         self._scheduler = Scheduler(config)
         own = cores.apart(lambda: build(model, options, device, config, voice_bytes=voice_bytes, mark=mark))
         self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(

@@ -8,6 +8,7 @@ from engine.errors import InvalidRequest
 from engine.messages import Place, Utterance
 from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.windows import largest_peek
+from engine.text.frontend import TextConfig
 from engine.text.markup.tags import LONGEST_PAUSE_S
 
 _MOST = 2**53  # of any number: no utterance comes near it
@@ -21,16 +22,18 @@ class ResumeLimits:
     window_tokens: int  # with its lookahead, for which the ledger has room
     lookahead: int
     segment_tokens: int
+    segment_chars: int
     codes: int  # speech tokens are below
     pause_samples: int
 
     @staticmethod
-    def of(config: SchedulerConfig, segment_tokens: int, codes: int) -> ResumeLimits:
+    def of(config: SchedulerConfig, text: TextConfig, codes: int) -> ResumeLimits:
         timing = config.timing
         return ResumeLimits(
             window_tokens=largest_peek(config.ladder, timing.lookahead),
             lookahead=timing.lookahead,
-            segment_tokens=segment_tokens,
+            segment_tokens=text.max_tokens,
+            segment_chars=text.segmenter.max_chars,
             codes=codes,
             pause_samples=max(config.longest_pause_samples, round(LONGEST_PAUSE_S * timing.sample_rate)),
         )
@@ -57,7 +60,7 @@ class ResumeLimits:
 
     def _check_text(self, place: Place) -> None:
         if place.text_end is not None:
-            _within(f"{_PLACE}.text_end", place.text_end, place.text_begin + 1, _MOST)
+            _within(f"{_PLACE}.text_end", place.text_end, place.text_begin + 1, place.text_begin + self.segment_chars)
         elif place.piece or place.windows or place.tokens:
             raise InvalidRequest(f"{_PLACE}.text_end", "is missing: a segment that was begun has an end")
 

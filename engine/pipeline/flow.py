@@ -99,9 +99,10 @@ class FlowRunner(Runner):
 
     def _propose(self, jobs: list[FlowJob]) -> None:
         (proposal,) = self._run_windows(jobs, speculative=True)
+        running = proposal.job.running
         with self._scheduler.lock:
-            self._discard(proposal.job.running, proposal)
-            proposal.job.running.proposal = proposal
+            self._discard(running, proposal)
+            running.proposal = None if running.cancelled else proposal
 
     def _discard(self, running: RunningUtterance, instead: Proposal) -> None:
         """Counts a proposal that is not `instead` as discarded, and shows it in the trace."""
@@ -162,7 +163,8 @@ def _work(job: FlowJob) -> FlowWork:
 
 
 def _has_proposal(job: FlowJob) -> bool:
-    return job.running.proposal is not None and job.running.proposal.is_for(job)
+    proposal = job.running.proposal  # who cancels it, on any thread, takes it away
+    return proposal is not None and proposal.is_for(job)
 
 
 def _timings(job: FlowJob, started: int, ended: int, batch: int, speculative: bool) -> ChunkTimings:

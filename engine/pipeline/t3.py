@@ -186,6 +186,8 @@ class T3Runner(Runner):
         if segment.alignment:
             segment.alignment.close(complete=not row.warning)
         segment.closed, segment.closed_ns, running.decoding = True, drawn, None
+        if not running.pieces:  # now somebody waits for the text thread, which may rest
+            self._scheduler.wakeups.wake(Stage.TEXT)
         if segment.lacks_tokens:
             running.ledger.entries.clear()
             fail(

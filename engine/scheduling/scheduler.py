@@ -110,6 +110,8 @@ class Scheduler:
             if running is None:
                 return None
             running.cancelled = True
+            running.mels.clear()  # what refers back to it would keep its states until a garbage collection
+            running.proposal = None
             self._with_text.pop(utterance_id, None)
             self._snapshot = None
             self._done = total([self._done, running.usage])
@@ -219,7 +221,8 @@ class Scheduler:
     def can_wait(self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance) -> bool:
         """Whether the first sound of `feeding` may go before all of these: their listeners have so much ahead, or have
         heard nothing either and are due later."""
-        audio_s, now, due = self.deadlines.machine.audio_s, now_ns(), due_ns(feeding)
+        audio_s, now = self.deadlines.machine.audio_s, now_ns()
+        due = due_ns(feeding) + (0 if feeding.begun_ns else now)  # of one that begins only now, from now on
         return all(
             (one.runs_out_ns - now) / NS_PER_S + one.ledger.waiting * audio_s > COMFORT_S
             if one.runs_out_ns

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
+import weakref
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from engine.errors import EmptyText, EngineBroken, EngineClosed, Overloaded, UtteranceFailed
-from engine.messages import Failed
+from engine.messages import ChunkTimings, Failed
+from engine.pipeline.flow import FlowRunner
 from engine.scheduling import running as changes
+from engine.scheduling.jobs import FlowWork
+from engine.scheduling.ledger import SegmentTokens
+from engine.scheduling.running import FlowJob, Proposal, RunningUtterance, VocoderJob
+from engine.scheduling.scheduler import Scheduler
+from engine.scheduling.windows import Window
+from engine.text.origin import Origin
+from engine.text.segmenter import TextSegment
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
-from tests.engine.scripted_pipeline import NOTHING, Caller, Pipeline, spoken
+from tests.engine.scripted_pipeline import CONFIG, NOTHING, Caller, Pipeline, spoken
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "?!", "..."])
@@ -192,3 +203,48 @@ def test_who_is_about_to_end_leaves_a_place_free(pipeline: Pipeline, text: str, 
         with pytest.raises(Overloaded):
             Caller(pipeline.scheduler, "next")
     pipeline.tokens.gate.set()
+
+
+TEXT = TextSegment(text="a", origin=Origin.verbatim(0, 1), received_ns=1, cut_ns=1)
+LAST = Window(n_new=1, lookahead=0, final=True)
+
+
+def last_job(running: RunningUtterance) -> FlowJob:
+    return FlowJob(running, SegmentTokens(index=0, text=TEXT, spoken="a", t3_start_ns=0, prefill_end_ns=0), LAST, (65,))
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_who_is_cancelled_is_gone_when_it_has_left() -> None:
+    """Its mels and its proposal know it: its states, with their places on a GPU, stayed until a garbage collection."""
+    scheduler = Scheduler(CONFIG)
+    Caller(scheduler, "a")
+    (running,) = scheduler._running.values()
+    job = last_job(running)
+    running.mels.append(VocoderJob(running, job.segment, LAST, None, ChunkTimings(), ()))
+    running.proposal = Proposal(job, None, None, ChunkTimings(), ())
+    left = weakref.ref(running)
+    scheduler.cancel("a")
+    scheduler.take_leaving()
+    del running, job
+    assert left() is None
+
+
+def test_who_is_cancelled_while_a_window_is_tried_keeps_nothing_of_it() -> None:
+    scheduler = Scheduler(CONFIG)
+    Caller(scheduler, "a")
+    (running,) = scheduler._running.values()
+
+    class Mel(ScriptedMel):
+        def run(self, states: Sequence[int], works: Sequence[FlowWork]) -> list[tuple[list[int], int]]:
+            scheduler.cancel("a")
+            return super().run(states, works)
+
+    FlowRunner(scheduler, Mel())._propose([last_job(running)])
+    assert running.proposal is None

@@ -13,6 +13,7 @@ from engine.scheduling.running import SEGMENTS_AHEAD
 from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
 from engine.text.markup import Style
 from engine.text.pronunciations import NONE, Pronunciations
+from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
 
@@ -164,6 +165,23 @@ def test_who_has_much_ahead_lets_a_first_sound_go_before() -> None:
     assert not scheduler.can_wait([running], new)
     running.runs_out_ns = now_ns() + 2_000_000_000
     assert scheduler.can_wait([running], new)
+
+
+def test_a_rest_ends_when_t3_has_nothing_left_to_speak() -> None:
+    """The text thread rested on, four times as long as its last turn had taken, while T3 waited for it."""
+    pipeline = Pipeline(ScriptedTokens(step_s=0.005), ScriptedMel())
+    plain = pipeline.tokens.speakable
+
+    def speakable(text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
+        time.sleep(0.4 if text == "Two." else 0.0)
+        return plain(text, language, pronunciations)
+
+    pipeline.tokens.speakable = speakable  # type: ignore[method-assign]
+    caller, began = Caller(pipeline.scheduler, "a"), time.monotonic()
+    caller.say("One one. Two. Three.")
+    assert spoken(caller.all()) == "One one.Two.Three."
+    assert time.monotonic() - began < 1.7
+    pipeline.close()
 
 
 def test_of_a_long_text_only_what_comes_next_is_cut(pipeline: Pipeline) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.clock import now_ns
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.turns import EACH_NS, MOST_NS, REMEMBERED, REMEMBERED_NS, Turns
 from tests.engine.scripted_pipeline import CONFIG, Caller
@@ -43,6 +44,20 @@ def test_t3_takes_up_who_has_begun_less_and_whose_first_sound_is_due_sooner() ->
     assert scheduler.to_feed([second]) is other
     assert scheduler.can_wait([second], other), "its steps wait for the other's text"
     assert not scheduler.can_wait([first, second], other), "who began before it was not behind"
+
+
+def test_who_begins_now_is_due_later_than_who_has_begun() -> None:
+    """Before T3 has taken it up it seemed to be due since the machine was started, and each newcomer took a step from
+    those who waited for their first sound."""
+    scheduler = Scheduler(CONFIG)
+    for name, caller in (("first", "a"), ("second", "a"), ("new", "b")):
+        Caller(scheduler, name, caller=caller)
+    first, second, new = scheduler._running.values()
+    first.begun_ns = second.begun_ns = now_ns()
+    new.pieces.append("text")  # type: ignore[arg-type]
+    assert scheduler.to_feed([first], new) is new
+    assert not scheduler.can_wait([first], new)
+    assert scheduler.can_wait([second], new), "it is behind"
 
 
 def test_callers_without_a_name_are_not_told_apart() -> None:
