@@ -204,9 +204,12 @@ class Pool:
         placed = Placed(
             replace(utterance, seed=seed, want_alignment=aligned), sink, self._lost, self._ended, self._on_way
         )
-        accepted = await self._place(placed)
         self._placed[utterance.id] = placed
-        return accepted
+        try:
+            return await self._place(placed)
+        except BaseException:
+            self.drop(utterance.id)
+            raise
 
     def _on_way(self, placed: Placed, chunk: AudioChunk, sent_ns: int) -> None:
         """A chunk has come: in a trace its way is a span."""

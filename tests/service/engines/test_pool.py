@@ -268,6 +268,25 @@ async def test_a_cancel_frees_the_engine_and_tells_what_was_done() -> None:
         await all_free(stage)
 
 
+async def test_who_leaves_while_the_engine_that_took_him_is_lost_runs_nowhere() -> None:
+    """He was moved all the same, and nobody could end what ran for him then."""
+    stage = Stage()
+    await stage.add()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        submitting = asyncio.create_task(Listener(pool, "one").submit())
+        async with asyncio.timeout(3):
+            while not (taken := [c for one in pool.engines.values() for c in one.calls if c._accepted.done()]):
+                await asyncio.sleep(0)
+        assert not submitting.done()
+        taken[0].lost("gone")
+        submitting.cancel()
+        await asyncio.gather(submitting, return_exceptions=True)
+        assert submitting.cancelled()
+        await asyncio.sleep(0.1)
+        await all_free(stage)
+
+
 async def test_empty_text_is_not_kept() -> None:
     stage = Stage()
     await stage.add()
