@@ -133,6 +133,7 @@ class Pool:
         await self._voices.bring_in_line(engine)
 
     def _on_change(self) -> None:
+        self._voices.see()
         serves = bool(self._serving())
         if serves is not self._served:
             self._served = serves

@@ -51,7 +51,7 @@ class Unfit(Exception):
 
 class Remote:
     """`join` is awaited with a new connection before it serves; it raises Unfit. `changed` is called when it serves, or
-    does not any more."""
+    does not any more, and when its voices are others."""
 
     def __init__(
         self,
@@ -219,6 +219,7 @@ class Remote:
             await self._voices_changed.wait()
             await self.list_voices()
             self._voices_changed.clear()
+            self._changed()
 
     def _leave(self, state: State, reason: str) -> None:
         """Its calls are lost."""

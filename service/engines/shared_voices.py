@@ -32,6 +32,10 @@ class SharedVoices:
                 known[voice.name] = voice
         return known
 
+    def see(self) -> None:
+        """A voice of an engine that serves, and was told of all deletions, was made anew: by another gateway."""
+        self._deleted -= self.all().keys()
+
     async def bring_in_line(self, engine: Remote) -> None:
         """The engine gets what others have, and others what it has; what was deleted is deleted. Raises Lost."""
         async with self._turn:

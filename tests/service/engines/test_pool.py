@@ -237,6 +237,25 @@ async def test_a_voice_that_was_cloned_once_is_on_all_engines_and_on_those_that_
             await pool.delete_voice("mary")
 
 
+async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> None:
+    """Who had deleted a voice of that name deleted the new one when an engine came back."""
+    stage = Stage()
+    address = await stage.add()
+    async with pool_over(stage) as pool:
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        await pool.delete_voice("mary")
+        stage.engines[address].create_voice(NewVoice(name="mary", audio=recording()))
+        engine = pool.engines[address]
+        async with asyncio.timeout(5):
+            while "mary" not in engine.voices:
+                await asyncio.sleep(0.02)
+            pool._running[address].cancel()
+            await asyncio.gather(pool._running[address], return_exceptions=True)
+            pool._running[address] = asyncio.create_task(engine.run())
+            await pool.ready()
+        assert "mary" in [voice.name for voice in stage.engines[address].voices()]
+
+
 async def test_an_engine_that_is_another_is_not_used() -> None:
     stage = Stage()
     await stage.add()
