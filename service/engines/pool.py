@@ -101,7 +101,7 @@ class Pool:
         await change.wait()
 
     def _serving(self) -> list[Remote]:
-        return [engine for engine in self.engines.values() if engine.serves]
+        return [engine for engine in list(self.engines.values()) if engine.serves]
 
     async def _find(self) -> None:
         while True:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -65,7 +65,7 @@ class Remote:
         self.info: EngineInfo | None = None
         self.version = self.instance = ""
         self.stats = _NOTHING
-        self.voices: dict[str, VoiceInfo] = {}
+        self.voices: Mapping[str, VoiceInfo] = {}  # threads read it: another one takes its place, it does not change
         self.calls: set[Call] = set()
         self.losses = 0
         self._dial, self._join, self._changed = dial, join, changed
@@ -129,6 +129,14 @@ class Remote:
         if "error" in answer.DESCRIPTOR.fields_by_name:
             wire.check(answer)
         return answer
+
+    def know(self, voice: VoiceInfo) -> None:
+        """It has this voice."""
+        self.voices = {**self.voices, voice.name: voice}
+
+    def forget(self, name: str) -> None:
+        """It has not got this voice any more."""
+        self.voices = {other: voice for other, voice in self.voices.items() if other != name}
 
     async def list_voices(self) -> None:
         answer = await self.ask("ListVoices", pb.ListVoicesRequest())

@@ -41,7 +41,7 @@ class SharedVoices:
         async with self._turn:
             for name in self._deleted & engine.voices.keys():
                 await engine.ask("DeleteVoice", pb.DeleteVoiceRequest(name=name), VOICE_S)
-                del engine.voices[name]
+                engine.forget(name)
             others = self._serving()
             for name, voice in self.all().items():
                 if not voice.built_in and name not in engine.voices:
@@ -65,7 +65,7 @@ class SharedVoices:
                 _log.warning("voice %s: not made: %s", voice.name, lost)
                 raise EngineClosed("the engine that made the voice was lost") from None
             created = wire.read(made.voice, VoiceInfo)
-            first.voices[created.name] = created
+            first.know(created)
             self._deleted.discard(created.name)
             await self._copy(created.name, first, others)
             return CreatedVoice(voice=created, warnings=tuple(made.warnings))
@@ -80,7 +80,7 @@ class SharedVoices:
                     await engine.ask("DeleteVoice", pb.DeleteVoiceRequest(name=name), VOICE_S)
                 except (Lost, UnknownVoice) as error:
                     _log.warning("voice %s: not deleted on %s: %s", name, engine.address, error)
-                engine.voices.pop(name, None)
+                engine.forget(name)
             self._deleted.add(name)
 
     async def _copy(self, name: str, holder: Remote, others: Iterable[Remote]) -> None:

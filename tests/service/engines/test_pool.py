@@ -237,6 +237,21 @@ async def test_a_voice_that_was_cloned_once_is_on_all_engines_and_on_those_that_
             await pool.delete_voice("mary")
 
 
+async def test_voices_that_a_thread_reads_do_not_change_under_it() -> None:
+    """Lists are made on threads of their own: one failed where a voice came or went meanwhile."""
+    stage = Stage()
+    address = await stage.add()
+    async with pool_over(stage) as pool:
+        before = iter(pool.engines[address].voices.values())
+        next(before)
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        next(before)
+        between = iter(pool.engines[address].voices.values())
+        next(between)
+        await pool.delete_voice("mary")
+        assert "mary" in [voice.name for voice in between]
+
+
 async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> None:
     """Who had deleted a voice of that name deleted the new one when an engine came back."""
     stage = Stage()
