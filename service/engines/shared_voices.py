@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -88,7 +89,8 @@ class SharedVoices:
         for engine in others:
             try:
                 file = (await holder.ask("GetVoice", pb.GetVoiceRequest(name=name), VOICE_S)).file
-                await engine.ask("PutVoice", pb.PutVoiceRequest(name=name, file=file), VOICE_S)
+                with contextlib.suppress(VoiceExists):  # engines of one machine share a folder
+                    await engine.ask("PutVoice", pb.PutVoiceRequest(name=name, file=file), VOICE_S)
                 await engine.list_voices()
             except (Lost, GaplessError) as error:
                 _log.warning("voice %s: not copied from %s to %s: %s", name, holder.address, engine.address, error)

@@ -252,6 +252,19 @@ async def test_voices_that_a_thread_reads_do_not_change_under_it() -> None:
         assert "mary" in [voice.name for voice in between]
 
 
+async def test_a_voice_that_an_engine_has_already_is_used_there_at_once() -> None:
+    """As where two engines share a folder: whoever got it there was taken for one that did not take it."""
+    stage = Stage()
+    await stage.add()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        first, second = pool.engines
+        stage.engines[second].create_voice(NewVoice(name="mary", audio=recording()))
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        assert "mary" in pool.engines[first].voices
+        assert "mary" in pool.engines[second].voices
+
+
 async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> None:
     """Who had deleted a voice of that name deleted the new one when an engine came back."""
     stage = Stage()
