@@ -31,7 +31,10 @@ class _Name:
     async def find(self) -> Sequence[str]:
         """Raises OSError where the name is not known."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._name, self._port, type=socket.SOCK_STREAM)
+        try:
+            found = await loop.getaddrinfo(self._name, self._port, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise OSError(f"{self._name!r} cannot be the name of a host") from None
         return sorted({_written(str(address[0]), self._port) for *_, address in found})
 
 

@@ -32,10 +32,16 @@ class Dial:
         """Reads the files. Raises AccessError."""
         try:
             roots = None if tls_ca is None else tls_ca.read_bytes()
-            token = "" if token_file is None else token_file.read_text(encoding="utf-8").strip()
+            words = [""] if token_file is None else token_file.read_text(encoding="ascii").split()
         except OSError as error:
             raise AccessError(f"{error.filename} cannot be read: {error.strerror}") from None
-        return Dial(root_certificates=roots, token=token)
+        except UnicodeDecodeError:
+            words = []
+        if len(words) != 1:
+            raise AccessError(
+                f"{token_file} must hold one token and nothing else; an engine's list of tokens is another file"
+            )
+        return Dial(root_certificates=roots, token=words[0])
 
     def channel(self, address: str) -> grpc.aio.Channel:
         if self.root_certificates is None:

@@ -101,7 +101,7 @@ class Pool:
         await change.wait()
 
     def _serving(self) -> list[Remote]:
-        return [engine for engine in self.engines.values() if engine.serves]
+        return [engine for engine in list(self.engines.values()) if engine.serves]
 
     async def _find(self) -> None:
         while True:
@@ -133,6 +133,7 @@ class Pool:
         await self._voices.bring_in_line(engine)
 
     def _on_change(self) -> None:
+        self._voices.see()
         serves = bool(self._serving())
         if serves is not self._served:
             self._served = serves
@@ -204,9 +205,12 @@ class Pool:
         placed = Placed(
             replace(utterance, seed=seed, want_alignment=aligned), sink, self._lost, self._ended, self._on_way
         )
-        accepted = await self._place(placed)
         self._placed[utterance.id] = placed
-        return accepted
+        try:
+            return await self._place(placed)
+        except BaseException:
+            self.drop(utterance.id)
+            raise
 
     def _on_way(self, placed: Placed, chunk: AudioChunk, sent_ns: int) -> None:
         """A chunk has come: in a trace its way is a span."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -51,7 +51,7 @@ class Unfit(Exception):
 
 class Remote:
     """`join` is awaited with a new connection before it serves; it raises Unfit. `changed` is called when it serves, or
-    does not any more."""
+    does not any more, and when its voices are others."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Remote:
         self.info: EngineInfo | None = None
         self.version = self.instance = ""
         self.stats = _NOTHING
-        self.voices: dict[str, VoiceInfo] = {}
+        self.voices: Mapping[str, VoiceInfo] = {}  # threads read it: another one takes its place, it does not change
         self.calls: set[Call] = set()
         self.losses = 0
         self._dial, self._join, self._changed = dial, join, changed
@@ -129,6 +129,14 @@ class Remote:
         if "error" in answer.DESCRIPTOR.fields_by_name:
             wire.check(answer)
         return answer
+
+    def know(self, voice: VoiceInfo) -> None:
+        """It has this voice."""
+        self.voices = {**self.voices, voice.name: voice}
+
+    def forget(self, name: str) -> None:
+        """It has not got this voice any more."""
+        self.voices = {other: voice for other, voice in self.voices.items() if other != name}
 
     async def list_voices(self) -> None:
         answer = await self.ask("ListVoices", pb.ListVoicesRequest())
@@ -219,6 +227,7 @@ class Remote:
             await self._voices_changed.wait()
             await self.list_voices()
             self._voices_changed.clear()
+            self._changed()
 
     def _leave(self, state: State, reason: str) -> None:
         """Its calls are lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
@@ -32,12 +33,16 @@ class SharedVoices:
                 known[voice.name] = voice
         return known
 
+    def see(self) -> None:
+        """A voice of an engine that serves, and was told of all deletions, was made anew: by another gateway."""
+        self._deleted -= self.all().keys()
+
     async def bring_in_line(self, engine: Remote) -> None:
         """The engine gets what others have, and others what it has; what was deleted is deleted. Raises Lost."""
         async with self._turn:
             for name in self._deleted & engine.voices.keys():
                 await engine.ask("DeleteVoice", pb.DeleteVoiceRequest(name=name), VOICE_S)
-                del engine.voices[name]
+                engine.forget(name)
             others = self._serving()
             for name, voice in self.all().items():
                 if not voice.built_in and name not in engine.voices:
@@ -61,7 +66,7 @@ class SharedVoices:
                 _log.warning("voice %s: not made: %s", voice.name, lost)
                 raise EngineClosed("the engine that made the voice was lost") from None
             created = wire.read(made.voice, VoiceInfo)
-            first.voices[created.name] = created
+            first.know(created)
             self._deleted.discard(created.name)
             await self._copy(created.name, first, others)
             return CreatedVoice(voice=created, warnings=tuple(made.warnings))
@@ -76,7 +81,7 @@ class SharedVoices:
                     await engine.ask("DeleteVoice", pb.DeleteVoiceRequest(name=name), VOICE_S)
                 except (Lost, UnknownVoice) as error:
                     _log.warning("voice %s: not deleted on %s: %s", name, engine.address, error)
-                engine.voices.pop(name, None)
+                engine.forget(name)
             self._deleted.add(name)
 
     async def _copy(self, name: str, holder: Remote, others: Iterable[Remote]) -> None:
@@ -84,7 +89,8 @@ class SharedVoices:
         for engine in others:
             try:
                 file = (await holder.ask("GetVoice", pb.GetVoiceRequest(name=name), VOICE_S)).file
-                await engine.ask("PutVoice", pb.PutVoiceRequest(name=name, file=file), VOICE_S)
+                with contextlib.suppress(VoiceExists):  # engines of one machine share a folder
+                    await engine.ask("PutVoice", pb.PutVoiceRequest(name=name, file=file), VOICE_S)
                 await engine.list_voices()
             except (Lost, GaplessError) as error:
                 _log.warning("voice %s: not copied from %s to %s: %s", name, holder.address, engine.address, error)

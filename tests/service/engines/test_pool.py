@@ -237,6 +237,53 @@ async def test_a_voice_that_was_cloned_once_is_on_all_engines_and_on_those_that_
             await pool.delete_voice("mary")
 
 
+async def test_voices_that_a_thread_reads_do_not_change_under_it() -> None:
+    """Lists are made on threads of their own: one failed where a voice came or went meanwhile."""
+    stage = Stage()
+    address = await stage.add()
+    async with pool_over(stage) as pool:
+        before = iter(pool.engines[address].voices.values())
+        next(before)
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        next(before)
+        between = iter(pool.engines[address].voices.values())
+        next(between)
+        await pool.delete_voice("mary")
+        assert "mary" in [voice.name for voice in between]
+
+
+async def test_a_voice_that_an_engine_has_already_is_used_there_at_once() -> None:
+    """As where two engines share a folder: whoever got it there was taken for one that did not take it."""
+    stage = Stage()
+    await stage.add()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        first, second = pool.engines
+        stage.engines[second].create_voice(NewVoice(name="mary", audio=recording()))
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        assert "mary" in pool.engines[first].voices
+        assert "mary" in pool.engines[second].voices
+
+
+async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> None:
+    """Who had deleted a voice of that name deleted the new one when an engine came back."""
+    stage = Stage()
+    address = await stage.add()
+    async with pool_over(stage) as pool:
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        await pool.delete_voice("mary")
+        stage.engines[address].create_voice(NewVoice(name="mary", audio=recording()))
+        engine = pool.engines[address]
+        async with asyncio.timeout(5):
+            while "mary" not in engine.voices:
+                await asyncio.sleep(0.02)
+            pool._running[address].cancel()
+            await asyncio.gather(pool._running[address], return_exceptions=True)
+            pool._running[address] = asyncio.create_task(engine.run())
+            await pool.ready()
+        assert "mary" in [voice.name for voice in stage.engines[address].voices()]
+
+
 async def test_an_engine_that_is_another_is_not_used() -> None:
     stage = Stage()
     await stage.add()
@@ -265,6 +312,25 @@ async def test_a_cancel_frees_the_engine_and_tells_what_was_done() -> None:
         dropped = Listener(pool, "two", voice="stuck")
         await dropped.submit()
         pool.drop("two")
+        await all_free(stage)
+
+
+async def test_who_leaves_while_the_engine_that_took_him_is_lost_runs_nowhere() -> None:
+    """He was moved all the same, and nobody could end what ran for him then."""
+    stage = Stage()
+    await stage.add()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        submitting = asyncio.create_task(Listener(pool, "one").submit())
+        async with asyncio.timeout(3):
+            while not (taken := [c for one in pool.engines.values() for c in one.calls if c._accepted.done()]):
+                await asyncio.sleep(0)
+        assert not submitting.done()
+        taken[0].lost("gone")
+        submitting.cancel()
+        await asyncio.gather(submitting, return_exceptions=True)
+        assert submitting.cancelled()
+        await asyncio.sleep(0.1)
         await all_free(stage)
 
 

@@ -120,3 +120,9 @@ asyncio.run(main())
 )
 async def test_engines_are_found_by_list_or_by_name(where: str, found: list[str]) -> None:
     assert await addresses_of(where)() == found
+
+
+async def test_a_name_that_no_host_can_have_is_told_as_one_that_is_not_known() -> None:
+    """Python says so by another error, which ended whoever looks for engines."""
+    with pytest.raises(OSError, match=r"'a\.\.b' cannot be the name"):
+        await addresses_of("dns:///a..b:7")()
