@@ -135,3 +135,9 @@ def uniforms(keys: Numbers, count: int, device: torch.device) -> Tensor:
 def gumbel(key: int | Tensor, start: int, count: int, device: torch.device | None = None) -> Tensor:
     """[count] float32, standard Gumbel: argmax(logits + gumbel) samples softmax(logits)."""
     return uniform(key, start, count, device).log_().neg_().log_().neg_()
+
+
+def gumbel_at(keys: Tensor, addresses: Tensor) -> Tensor:
+    """[R, N]: `gumbel` of each key, int64 [R], at its own addresses, int64 [R, N]."""
+    bits = _mix(addresses * signed(_GOLDEN) + keys[:, None])
+    return _open_unit(bits).log_().neg_().log_().neg_()

@@ -100,10 +100,14 @@ class Sampler:
         if not penalty_last:
             scores = _penalise(scores, c)
         scores = scores / c.temperature
-        scores = scores.masked_fill_(scores < _least_kept(scores, c), -torch.inf)
+        best, ids = scores.topk(c.n_best)
+        scores = scores.masked_fill_(scores < _least_kept(best, c), -torch.inf)
         if penalty_last:
             scores = _penalise(scores, c)
-        scores += noise.gumbel(c.keys, 0, scores.shape[1], scores.device) * c.loudness
+        if 1 < c.n_best < scores.shape[1]:  # what is out needs no noise, nor does what ties with the last
+            scores = scores.scatter_add_(1, ids, noise.gumbel_at(c.keys, ids) * c.loudness)
+        else:
+            scores += noise.gumbel(c.keys, 0, scores.shape[1], scores.device) * c.loudness
         return scores.argmax(-1)
 
     def _choice(
@@ -165,9 +169,10 @@ def _penalise(scores: Tensor, c: Choice) -> Tensor:
     return scores.scatter_(1, c.seen, torch.where(said < 0, said * c.penalty, said / c.penalty))
 
 
-def _least_kept(scores: Tensor, c: Choice) -> Tensor:
-    """Returns the least score [R, 1] that top-k, min-p and top-p leave, in this order; ties with it stay."""
-    best = scores.topk(c.n_best).values  # descending
+def _least_kept(best: Tensor, c: Choice) -> Tensor:
+    """Returns the least score [R, 1] that top-k, min-p and top-p leave, in this order; ties with it stay.
+
+    `best`: [R, N] the likeliest, descending."""
     least = torch.full_like(best[:, :1], -torch.inf) if c.top_k is None else best.gather(1, c.top_k - 1)
     if c.least_ratio is not None:
         least = torch.maximum(least, best[:, :1] + c.least_ratio)

@@ -62,3 +62,10 @@ def test_many_keys_at_once_draw_what_each_draws_alone() -> None:
     assert keys.tolist() == [noise.signed(key) for key in alone]
     rows = noise.gumbel(keys, 4, 50)
     assert torch.equal(rows, torch.stack([noise.gumbel(key, 4, 50) for key in alone]))
+
+
+def test_noise_at_some_addresses_is_that_of_all_there() -> None:
+    keys = torch.tensor([3, noise.signed(noise.fold(7, 1))])
+    addresses = torch.tensor([[4, 0, 4_095], [17, 17, 2]])
+    everywhere = noise.gumbel(keys, 0, 4_096)
+    assert torch.equal(noise.gumbel_at(keys, addresses), everywhere.gather(1, addresses))
