@@ -22,7 +22,7 @@ async def run(config: EnginesConfig, out: TextIO, notes: TextIO) -> int:
     """The exit status: 0 where all serve."""
     try:
         found = await addresses_of(config.engines)()
-        dial = Dial.of(config.engine_tls_ca, config.engine_token_file)
+        dial = Dial.of(config.engines, config.engine_tls_ca, config.engine_token_file)
     except (AccessError, OSError) as error:
         notes.write(f"gapless: {error}\n")
         return process_end.CANNOT_START

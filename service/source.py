@@ -67,7 +67,7 @@ async def local(settings: EngineSettings, stop: asyncio.Event) -> Source:
 async def _elsewhere(options: Options, stop: asyncio.Event, tracer: Tracer) -> Source:
     """Raises CannotStart, AccessError."""
     config = options.engines
-    dial = Dial.of(config.engine_tls_ca, config.engine_token_file)
+    dial = Dial.of(config.engines, config.engine_tls_ca, config.engine_token_file)
     processes = Processes(_environs(options)) if config.in_child_processes else None
     pool = Pool(
         processes.find if processes else addresses_of(config.engines),

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import grpc
 
+from gapless.doors.listening.exposure import is_loopback
 from service.access.errors import AccessError
 from service.access.guard import HEADER
+from service.engines.config import LOCAL, PROCESS
 
 MAX_MESSAGE_BYTES = 64 << 20  # a recording, or a stored voice
 _OPTIONS = (
@@ -28,8 +30,13 @@ class Dial:
     token: str = field(default="", repr=False)
 
     @staticmethod
-    def of(tls_ca: Path | None, token_file: Path | None) -> Dial:
-        """Reads the files. Raises AccessError."""
+    def of(engines: str, tls_ca: Path | None, token_file: Path | None) -> Dial:
+        """Reads the files. `engines`: where they are, as `--engines` has it. Raises AccessError, also for a token that
+        would leave this machine in plain text."""
+        if token_file is not None and tls_ca is None and _leaves_this_machine(engines):
+            raise AccessError(
+                "--engine-token-file needs --engine-tls-ca: the token would cross the network in plain text"
+            )
         try:
             roots = None if tls_ca is None else tls_ca.read_bytes()
             words = [""] if token_file is None else token_file.read_text(encoding="ascii").split()
@@ -52,3 +59,8 @@ class Dial:
     def metadata(self) -> Sequence[tuple[str, str]]:
         """Of every call."""
         return ((HEADER, f"Bearer {self.token}"),) if self.token else ()
+
+
+def _leaves_this_machine(engines: str) -> bool:
+    addresses = engines.removeprefix("dns:///").split(",")
+    return engines not in (LOCAL, PROCESS) and not all(map(is_loopback, addresses))

@@ -107,18 +107,25 @@ class Pool:
         while True:
             try:
                 found = set(await self._addresses())
-            except OSError as error:
+            except Exception as error:  # whoever tells where engines are may be anybody's code
                 _log.warning("engines cannot be looked up: %s", error)
                 found = set(self.engines)
             for address in found - self.engines.keys():
-                engine = Remote(address, self._dial, self._join, self._on_change)
-                self.engines[address] = engine
-                self._running[address] = asyncio.create_task(engine.run(), name=f"engine-{address}")
+                self._watch(address)
+            for address, watching in list(self._running.items()):
+                if watching.done() and not watching.cancelled():
+                    _log.error("engine %s is no longer watched", address, exc_info=watching.exception())
+                    self._watch(address)
             for address in self.engines.keys() - found:
                 if self.engines[address].state not in (State.SERVING, State.DRAINING):
                     self._running.pop(address).cancel()
                     del self.engines[address]
             await asyncio.sleep(ASK_EVERY_S)
+
+    def _watch(self, address: str) -> None:
+        engine = Remote(address, self._dial, self._join, self._on_change)
+        self.engines[address] = engine
+        self._running[address] = asyncio.create_task(engine.run(), name=f"engine-{address}")
 
     async def _join(self, engine: Remote) -> None:
         assert engine.info is not None

@@ -13,6 +13,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from engine.errors import Overloaded, UnknownVoice, UtteranceFailed
 from engine.messages import NewVoice, Playback
 from service.engines.errors import NoEngine
+from service.engines.remote import Remote
+from service.engines.shared_voices import SharedVoices
 from tests.fakes import Script
 from tests.recordings import recording
 from tests.service.engines.servers import TEXT, Heard, Listener, Stage, check_whole, pool_over
@@ -152,6 +154,23 @@ async def test_an_engine_that_comes_back_in_time_goes_on() -> None:
         await stage.add()
         check_whole(await speaking, voice="karl")
         assert tells == [True, False, True]
+
+
+async def test_an_engine_whose_watch_broke_is_watched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    bring_in_line, tries = SharedVoices.bring_in_line, list[Remote]()
+
+    async def breaks_once(voices: SharedVoices, engine: Remote) -> None:
+        tries.append(engine)
+        if len(tries) == 1:
+            raise KeyError("nobody foresaw this")
+        await bring_in_line(voices, engine)
+
+    monkeypatch.setattr(SharedVoices, "bring_in_line", breaks_once)
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        check_whole(await Listener(pool, "one").speak())
+    assert len(tries) == 2
 
 
 async def test_a_refusal_tries_the_next() -> None:
