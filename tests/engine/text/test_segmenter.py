@@ -333,7 +333,7 @@ def test_a_whole_text_is_cut_at_once(unit: str) -> None:
         segmenter.take_all(0)
         return time.thread_time() - began
 
-    assert min(seconds() for _ in range(5)) < 0.2, "0.004 to 0.06 s on two quiet cores, which others and a slow hour make slower"
+    assert min(seconds() for _ in range(5)) < 0.2, "0.004 to 0.06 s on two quiet cores"
 
 
 def test_a_pause_that_is_asked_for_stands_before_its_segment() -> None:

@@ -109,7 +109,7 @@ async def test_an_engine_server_asks_for_its_token(tmp_path: Path) -> None:
     server = EngineServer(ServiceConfig(address="127.0.0.1:0", version="test"), access)
     await server.start(InProcess(ScriptedEngine()))
     address = f"127.0.0.1:{server.port}"
-    knows = Pool(addresses_of(address), dial=Dial.of(None, tmp_path / "token"), version="test")
+    knows = Pool(addresses_of(address), dial=Dial.of(address, None, tmp_path / "token"), version="test")
     stranger = Pool(addresses_of(address), version="test")
     try:
         async with asyncio.timeout(5):
