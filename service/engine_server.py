@@ -21,7 +21,7 @@ from service.engines.in_process import InProcess
 from service.engines.servicer import EngineServicer
 from service.rpc.interceptor import Border
 from service.rpc.limits import CallCount, CallLimits, ConnectionRate
-from service.server import bound, transport_options
+from service.server import bound, keepalive_options, transport_options
 
 SERVICE = "gapless.engine.v1.EngineService"
 _MANY = 100_000  # gateways are trusted, and the engine has limits of its own
@@ -42,7 +42,7 @@ class EngineServer:
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.so_reuseport", 0),  # else two servers share a port in silence
-            *(one for one in transport_options(config) if "message_length" not in one[0] and "streams" not in one[0]),
+            *keepalive_options(config),
         ]
         self._server = grpc.aio.server(options=options, interceptors=[self._border, *self._access.interceptors()])
         self._health = health.aio.HealthServicer()

@@ -148,6 +148,13 @@ def transport_options(config: ServiceConfig) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", config.max_message_bytes),
         # More than are taken, so that the next one is told so; but not so many that refused ones could pile up.
         ("grpc.max_concurrent_streams", 2 * config.max_calls_per_connection),
+        *keepalive_options(config),
+    ]
+
+
+def keepalive_options(config: ServiceConfig) -> list[tuple[str, int]]:
+    """How a connection that is gone without a word is noticed."""
+    return [
         ("grpc.keepalive_time_ms", round(config.keepalive_s * 1000)),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),
