@@ -14,7 +14,7 @@ import grpc
 
 from engine.clock import now_ns
 from engine.errors import EngineClosed, GaplessError
-from engine.messages import Event, Failed, Finished, NewVoice, Playback, Usage
+from engine.messages import Event, Failed, Finished, NewVoice, Playback, Usage, Utterance
 from gapless.engine.v1 import engine_pb2 as pb
 from gapless.engine.v1 import engine_pb2_grpc
 from service.engines import wire
@@ -51,7 +51,7 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         first = await context.read()
         if not isinstance(first, pb.SpeakRequest) or not first.HasField("submit"):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "submit comes first")
-        utterance, events = wire.read_utterance(first.submit), _Queue()
+        utterance, events = wire.read(first.submit, Utterance), _Queue()
         try:
             if self._draining:
                 raise EngineClosed("the engine is draining")

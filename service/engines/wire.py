@@ -16,7 +16,6 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from google.protobuf.message import Message
 
-from engine import messages
 from engine.errors import GaplessError, ToldError, from_told, told
 from engine.messages import (
     Accepted,
@@ -186,7 +185,3 @@ def _read_chunk(chunk: pb.AudioChunk, clock_offset_ns: int) -> AudioChunk:
         prebuffer_hint_s=chunk.prebuffer_hint_s if chunk.HasField("prebuffer_hint_s") else None,
         place=read(chunk.place, Place) if chunk.HasField("place") else None,
     )
-
-
-def read_utterance(message: pb.Utterance) -> messages.Utterance:
-    return read(message, messages.Utterance)
