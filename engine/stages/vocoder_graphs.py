@@ -147,15 +147,7 @@ class VocoderGraphs:
         """The same state, for who launches its operations one by one. It waits for the device."""
         row = slice(state.place.index, state.place.index + 1)
         ((seed, frames),) = self._device.download(self._numbers[row])[0].tolist()
-        *tails, phase, offsets = (memory[row].clone() for memory in self._state)
-        return VocoderState(
-            seeds=(seed,),
-            frames=(frames,),
-            phase=phase,
-            offsets=offsets,
-            spectra=self._spectra,
-            tails=PackedTails(tuple(tails), self._shapes),
-        )
+        return self._state_of((seed,), (frames,), [memory[row].clone() for memory in self._state])
 
     def _cut(self, frames: int, is_new: bool, final: bool) -> Iterator[tuple[Kind, int]]:
         kind = Kind.FIRST if is_new else Kind.LATER
@@ -203,7 +195,13 @@ class VocoderGraphs:
 
     def _state_at(self, place: Tensor, numbers: Tensor, kept: Sequence[Tensor]) -> VocoderState:
         seeds, frames = numbers.index_select(0, place).unbind(1)
-        *tails, phase, offsets = (memory.index_select(0, place) for memory in kept)
+        return self._state_of(seeds, frames, [memory.index_select(0, place) for memory in kept])
+
+    def _state_of(
+        self, seeds: tuple[int, ...] | Tensor, frames: tuple[int, ...] | Tensor, kept: Sequence[Tensor]
+    ) -> VocoderState:
+        """Of rows of the standing tensors."""
+        *tails, phase, offsets = kept
         return VocoderState(
             seeds=seeds,
             frames=frames,
