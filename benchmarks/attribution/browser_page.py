@@ -37,7 +37,7 @@ SPOKEN_S = 3.5  # of the answer that is under way
 BLOCK_AFTER_S, BLOCK_S = 0.3, 2.0
 TRIES = 8
 # From the text to the first sound, on a machine that does nothing else; a model takes time to write a first clause.
-SOON_MS = {SPEAKING: 450, GOOD: 250}
+SOON_MS = {SPEAKING: 600, GOOD: 250}
 FIRST_MS = "gapless.utterance.startedMs - gapless.utterance.originMs"
 # What a picture must show, of an utterance that is over, or of one that is heard.
 LOOKED_FOR = {
