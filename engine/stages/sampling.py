@@ -97,18 +97,29 @@ class Sampler:
     def choose(self, logits: Tensor, c: Choice, penalty_last: bool) -> Tensor:
         """[R] token ids from logits [R, V], which stay as they are."""
         scores = logits.float().masked_fill(self._forbidden, -torch.inf)
+        has_few = 1 < c.n_best < scores.shape[1]
         if not penalty_last:
             scores = _penalise(scores, c)
+            if has_few:
+                return self._among_best(scores, c)
         scores = scores / c.temperature
         best, ids = scores.topk(c.n_best)
         scores = scores.masked_fill_(scores < _least_kept(best, c), -torch.inf)
         if penalty_last:
             scores = _penalise(scores, c)
-        if 1 < c.n_best < scores.shape[1]:  # what is out needs no noise, nor does what ties with the last
+        if has_few:  # what is out needs no noise, nor does what ties with the last
             scores = scores.scatter_add_(1, ids, noise.gumbel_at(c.keys, ids) * c.loudness)
         else:
             scores += noise.gumbel(c.keys, 0, scores.shape[1], scores.device) * c.loudness
         return scores.argmax(-1)
+
+    def _among_best(self, scores: Tensor, c: Choice) -> Tensor:
+        """[R] the same, where nothing but finding the few that top-k leaves is done for all [R, V]."""
+        best, ids = scores.topk(c.n_best)  # the same ones at any temperature
+        best = best / c.temperature
+        best = best.masked_fill_(best < _least_kept(best, c), -torch.inf)
+        likeliest = (best + noise.gumbel_at(c.keys, ids) * c.loudness).argmax(-1, keepdim=True)
+        return ids.gather(1, likeliest)[:, 0]
 
     def _choice(
         self,
