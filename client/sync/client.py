@@ -96,7 +96,7 @@ class Client:
 
     @property
     def server(self) -> ServerInfo:
-        """What the server said when we connected."""
+        """What the server said when it was asked last: `with` asks. Raises ClientError if nobody has."""
         return self._client.server
 
     def utterance(self, **options: Unpack[Options]) -> Utterance:
