@@ -163,10 +163,10 @@ async def it_breaks_off():
 
 async def main():
     await it_is_closed_while_it_speaks()
-    killed, voices, *remembered = await asyncio.wait_for(
+    voices = await it_changes_its_voice()
+    killed, *remembered = await asyncio.wait_for(
         asyncio.gather(
             its_server_is_killed(),
-            it_changes_its_voice(),
             it_is_interrupted_before_its_first_word_came(with_fallback=False),
             it_is_interrupted_before_its_first_word_came(with_fallback=True),
             it_breaks_off(),
