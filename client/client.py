@@ -74,12 +74,13 @@ class Client:
         self._receive_capacity = receive_capacity
         self._tracer = tracer(tracer_provider)
         self._reader: LoopThread | None = None
+        self._info: ServerInfo | None = None  # None: not asked
 
     async def __aenter__(self) -> Client:
         """Connects, so that the first utterance does not have to. Raises ServerUnreachable if nobody answers."""
         await self.open()
         try:
-            self._first_info = await self.info()
+            await self.info()
         except BaseException:
             await self.close()
             raise
@@ -134,8 +135,10 @@ class Client:
 
     @property
     def server(self) -> ServerInfo:
-        """What the server said when we connected."""
-        return self._first_info
+        """What the server said when it was asked last: `async with` asks. Raises ClientError if nobody has."""
+        if self._info is None:
+            raise ClientError("the server was not asked what it is; await client.info() first")
+        return self._info
 
     def utterance(self, **options: Unpack[Options]) -> Utterance:
         """A new utterance; `async with` opens it."""
@@ -165,7 +168,8 @@ class Client:
     async def create_voice(self, name: str, recording: bytes | str | Path, description: str = "") -> CreatedVoice:
         """Makes a voice from an audio file (WAV, FLAC, Ogg, MP3), or its bytes. Takes seconds; a cancel makes none."""
         if not isinstance(recording, bytes):
-            recording = await read_recording(Path(recording), self.server.limits.max_recording_bytes)
+            limits = (self._info or await self.info()).limits
+            recording = await read_recording(Path(recording), limits.max_recording_bytes)
         requests = new_voice_to(name, description, recording)
         metadata, timeout_s = self.target.metadata, self._timeout_s
         answer = await self._unary(lambda: upload(self._rpcs.CreateVoice, requests, metadata, timeout_s))
@@ -177,7 +181,9 @@ class Client:
 
     async def info(self) -> ServerInfo:
         limit = {"timeout": self._connect_timeout_s}
-        return info_from(await self._anywhere(lambda: self._rpcs.GetServerInfo(info_to(), **(self._each_call | limit))))
+        answer = await self._anywhere(lambda: self._rpcs.GetServerInfo(info_to(), **(self._each_call | limit)))
+        self._info = info_from(answer)
+        return self._info
 
     async def is_serving(self) -> bool:
         """What the server's health service says, which asks nobody for a token. A server that does not answer serves

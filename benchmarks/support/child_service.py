@@ -13,15 +13,27 @@ from benchmarks.support.child_process import obey
 from engine.messages import Engine
 from service.config import ServiceConfig
 from service.engines.in_process import InProcess
+from service.rpc.resume import ResumeTokens
 from service.rpc.session import Dependencies
 from service.server import Server
 
 
-async def serve(engine: Engine, commands: Connection, carry_out: Callable[[Any], object] = str) -> None:
+async def serve(
+    engine: Engine,
+    commands: Connection,
+    carry_out: Callable[[Any], object] = str,
+    resume_tokens: ResumeTokens | None = None,
+) -> None:
     """Runs in a `child_process`: sends its port, and stops at once when the other end is closed."""
     config, at_once = ServiceConfig(address="127.0.0.1:0"), asyncio.Event()
     server = Server(config)
-    await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=trace.NoOpTracer()))
+    dependencies = Dependencies(
+        engine=InProcess(engine),
+        config=config,
+        tracer=trace.NoOpTracer(),
+        resume_tokens=resume_tokens or ResumeTokens(),
+    )
+    await server.start(dependencies)
     commands.send(server.port)
     await obey(commands, carry_out)
     at_once.set()

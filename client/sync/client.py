@@ -1,4 +1,4 @@
-"""A connection to one server, for programs without an event loop."""
+"""A connection to a server, or to several of one service, for programs without an event loop."""
 
 from __future__ import annotations
 
@@ -40,10 +40,9 @@ class Client:
         **access: Unpack[Access],
     ) -> None:
         """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
-        goes on. `resume_s`: how long an
-        utterance whose connection was lost is tried to be gone on with; 0: not at all. `timeout_s`: of each call but
-        an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for a token that would be sent in
-        plain text."""
+        goes on. `resume_s`: how long an utterance whose connection was lost is tried to be gone on with; 0: not at all.
+        `timeout_s`: of each call but an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for
+        a token that would be sent in plain text."""
         self._client = AsyncClient(
             address,
             timeout_s=timeout_s,
@@ -97,7 +96,7 @@ class Client:
 
     @property
     def server(self) -> ServerInfo:
-        """What the server said when we connected."""
+        """What the server said when it was asked last: `with` asks. Raises ClientError if nobody has."""
         return self._client.server
 
     def utterance(self, **options: Unpack[Options]) -> Utterance:

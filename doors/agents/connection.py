@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from gapless.client import Client, Tls
 
@@ -10,7 +11,7 @@ from gapless.client import Client, Tls
 class Connection:
     """For one event loop."""
 
-    def __init__(self, address: str, *, tls: Tls | bool = False, token: str | None = None) -> None:
+    def __init__(self, address: str | Sequence[str], *, tls: Tls | bool = False, token: str | None = None) -> None:
         """Connects nowhere yet. Raises ClientError for a token that would be sent in plain text."""
         self._client = Client(address, tls=tls, token=token)
         self._is_open = False

@@ -18,7 +18,7 @@ from gapless.client import TimedText
 
 class SpokenWord(TimedString):
     """Knows all words of its utterance. LiveKit hands words on with the audio that follows, and the last ones of a
-    turn may not have come that far when it is interrupted."""
+    turn, or all that it has, may not have come that far when it is interrupted."""
 
     of_utterance: list[SpokenWord]
 
@@ -31,18 +31,25 @@ def spoken_word(piece: TimedText, of_utterance: list[SpokenWord]) -> SpokenWord:
     return word
 
 
+def opening_word(of_utterance: list[SpokenWord]) -> SpokenWord:
+    """Says nothing. The utterance's first audio carries it, and with it the words that will be known."""
+    return spoken_word(TimedText(text="", word="", start_s=0.0, end_s=0.0), of_utterance)
+
+
 class HeardTranscript(AudioOutput):
     """In front of a session's audio output: `session.output.audio = HeardTranscript(session.output.audio)`, once the
-    session has started. The conversation then keeps the words of an interrupted turn that were heard at least by half.
-    Speech without timed words keeps what LiveKit makes of it."""
+    session has started. The conversation then keeps the words of a turn that was interrupted, or broke off, that were
+    heard at least by half. Speech without timed words keeps what LiveKit makes of it."""
 
     def __init__(self, output: AudioOutput) -> None:
         super().__init__(
             label="GaplessHeardTranscript", next_in_chain=output, capabilities=AudioOutputCapabilities(pause=True)
         )
-        self._output = output
+        assert self.next_in_chain
+        self._output = self.next_in_chain  # `output`, or LiveKit's proxy of it, which counts its segments then
         self._words: Sequence[TimedString] = ()  # of the segment
         self._is_capturing = False
+        self._is_truncated = False  # its speech broke off
 
     @property
     def sample_rate(self) -> int | None:
@@ -51,7 +58,7 @@ class HeardTranscript(AudioOutput):
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         if not self._is_capturing:
-            self._is_capturing = True
+            self._is_capturing, self._is_truncated = True, False
             self._words = ()
         for word in frame.userdata.get(USERDATA_TIMED_TRANSCRIPT) or ():
             self._words = word.of_utterance if isinstance(word, SpokenWord) else (*self._words, word)
@@ -66,11 +73,16 @@ class HeardTranscript(AudioOutput):
     def clear_buffer(self) -> None:
         self._output.clear_buffer()
 
+    def _mark_input_truncated(self) -> None:
+        """LiveKit's word that the speech broke off."""
+        self._is_truncated = True
+        super()._mark_input_truncated()
+
     def on_playback_finished(
         self, *, playback_position: float, interrupted: bool, synchronized_transcript: str | None = None
     ) -> None:
         """The output's own news of a segment, which goes on with what was heard."""
-        if interrupted and self._words:
+        if (interrupted or self._is_truncated) and self._words:
             synchronized_transcript = _heard(self._words, playback_position)
         super().on_playback_finished(
             playback_position=playback_position,

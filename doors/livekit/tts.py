@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Unpack
@@ -14,7 +16,7 @@ from gapless.client import DEFAULT_ADDRESS, Chunk, ClientError, Options, Started
 from gapless.doors.agents import Connection, Turn, Unsaid
 
 from .errors import api_error
-from .transcript import SpokenWord, spoken_word
+from .transcript import SpokenWord, opening_word, spoken_word
 
 SAMPLE_RATE = 24_000  # Hz; the models' own
 
@@ -25,7 +27,7 @@ class TTS(tts.TTS):
     def __init__(
         self,
         *,
-        address: str = DEFAULT_ADDRESS,
+        address: str | Sequence[str] = DEFAULT_ADDRESS,
         tls: Tls | bool = False,
         token: str | None = None,
         **options: Unpack[Options],
@@ -33,7 +35,8 @@ class TTS(tts.TTS):
         """Connects with `prewarm`, or with the first text.
 
         Args:
-            address: Of the Gapless service; several with commas between: where one is lost, the next goes on.
+            address: Of the Gapless service; several in a list, or with commas between: where one is lost, the next
+                goes on.
             tls: How to speak TLS; True trusts the authorities that gRPC knows.
             token: Of the service, where it wants one. Goes over TLS, or stays on this machine.
             **options: Of an utterance: `voice`, `language`, `seed`, `sampling`, `sample_rate` (24 kHz, if absent) and
@@ -48,6 +51,7 @@ class TTS(tts.TTS):
         self._connection = Connection(address, tls=tls, token=token)
         self._options: Options = {**options, "sample_rate": sample_rate}
         self._warming: asyncio.Task[None] | None = None
+        self._streams = weakref.WeakSet[tts.SynthesizeStream | tts.ChunkedStream]()
 
     @property
     def model(self) -> str:
@@ -70,14 +74,20 @@ class TTS(tts.TTS):
 
     def synthesize(self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> ChunkedStream:
         """A whole text."""
-        return ChunkedStream(tts=self, input_text=text, conn_options=conn_options)
+        stream = ChunkedStream(tts=self, input_text=text, conn_options=conn_options)
+        self._streams.add(stream)
+        return stream
 
     def stream(self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> SynthesizeStream:
         """Text as it comes, up to its first flush."""
-        return SynthesizeStream(tts=self, conn_options=conn_options)
+        stream = SynthesizeStream(tts=self, conn_options=conn_options)
+        self._streams.add(stream)
+        return stream
 
     async def aclose(self) -> None:
-        """Cancels what is spoken, and closes the connection. Idempotent."""
+        """Ends the streams, whose speech is cancelled, and closes the connection. Idempotent."""
+        for stream in list(self._streams):
+            await stream.aclose()  # else LiveKit would try them again, over a new connection
         if self._warming:
             await utils.aio.cancel_and_wait(self._warming)
         await self._connection.close()
@@ -110,6 +120,7 @@ class _Emission:
             mime_type="audio/pcm",
             stream=self.is_streamed,
         )
+        self.emitter.push_timed_transcript(opening_word(self.spoken))
 
     async def run(self, turn: Turn) -> None:
         """Raises APIError."""

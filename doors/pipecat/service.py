@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeGuard
 
@@ -46,7 +46,7 @@ class GaplessTTSService(TTSService):
     def __init__(
         self,
         *,
-        address: str = DEFAULT_ADDRESS,
+        address: str | Sequence[str] = DEFAULT_ADDRESS,
         tls: Tls | bool = False,
         token: str | None = None,
         timeout_s: float = 10.0,
@@ -59,7 +59,8 @@ class GaplessTTSService(TTSService):
         """Connects when the pipeline is set up.
 
         Args:
-            address: Of the Gapless service; several with commas between: where one is lost, the next goes on.
+            address: Of the Gapless service; several in a list, or with commas between: where one is lost, the next
+                goes on.
             tls: How to speak TLS; True trusts the authorities that gRPC knows.
             token: Of the service, where it wants one. Goes over TLS, or stays on this machine.
             timeout_s: For the service to accept a turn, and for the first sound after the turn's last text.

@@ -15,9 +15,9 @@ import grpc
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from opentelemetry import trace
 
-from benchmarks.support.child_process import child_process, obey
+from benchmarks.support.child_process import child_process
+from benchmarks.support.child_service import serve
 from client import Client, Encoding, InvalidArgument, Resumed, ServerFailed, ServerUnreachable
 from client import sync as client_sync
 from client.attribution.hops import Hop
@@ -27,11 +27,7 @@ from client.report.text import Heard, table
 from client.types import Event
 from client.utterance import Utterance
 from gapless.tts.v1 import tts_pb2 as pb
-from service.config import ServiceConfig
-from service.engines.in_process import InProcess
 from service.rpc.resume import ResumeTokens
-from service.rpc.session import Dependencies
-from service.server import Server
 from tests.client.cable import Cable, cable
 from tests.client.fake_server import FakeServer, Requests, Responses, abort, started, tone
 from tests.client.fake_server import Voice as FakeVoice
@@ -305,52 +301,26 @@ async def test_what_was_not_heard_at_all_is_begun_anew_of_an_old_server(server: 
     assert configs[0].streaming.want_resume_tokens
 
 
-def test_programs_without_a_loop_have_it_too() -> None:
-    async def serve(ready: asyncio.Future[list[str]], over: asyncio.Event, cut: asyncio.Event) -> None:
-        async with serve_scripted(voices=VOICES) as served, cable(served.address) as line:
-            ready.set_result([line.address])
-            await cut.wait()
-            line.drop()
-            await over.wait()
+async def test_programs_without_a_loop_go_on_at_another_server_too(two: Two) -> None:
+    loop = asyncio.get_running_loop()
 
-    async def run() -> None:
-        loop, over, cut = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-        ready: asyncio.Future[list[str]] = loop.create_future()
-        serving = asyncio.create_task(serve(ready, over, cut))
-        addresses = await ready
+    def listen() -> NDArray[np.float32]:
+        with client_sync.Client(two.addresses) as client:
+            speech = client.say(TEXT, voice="anna", seed=3, encoding=Encoding.F32)
+            for _ in speech:
+                loop.call_soon_threadsafe(two.cables[0].cut)
+                break
+            samples = speech.samples
+            assert [one.address for one in speech.record.resumed] == two.addresses[1:]
+            assert client.address == two.addresses[1]
+            return samples
 
-        def listen() -> NDArray[np.float32]:
-            with client_sync.Client(addresses) as client:
-                speech = client.say(TEXT, voice="anna", seed=3, encoding=Encoding.F32)
-                for _ in speech:
-                    loop.call_soon_threadsafe(cut.set)
-                    break
-                samples = speech.samples
-                assert speech.record.resumed
-                return samples
-
-        np.testing.assert_array_equal(await asyncio.to_thread(listen), UNBROKEN)
-        over.set()
-        await serving
-
-    asyncio.run(run())
+    np.testing.assert_array_equal(await asyncio.to_thread(listen), UNBROKEN)
 
 
 def _speak(commands: Connection) -> None:
     """A server of its own process, for SIGKILL."""
-
-    async def serve() -> None:
-        config, engine = ServiceConfig(address="127.0.0.1:0"), ScriptedEngine(VOICES)
-        server = Server(config)
-        dependencies = Dependencies(
-            engine=InProcess(engine), config=config, tracer=trace.NoOpTracer(), resume_tokens=ResumeTokens([KEY])
-        )
-        await server.start(dependencies)
-        commands.send(server.port)
-        await obey(commands, str)
-        os._exit(0)
-
-    asyncio.run(serve())
+    asyncio.run(serve(ScriptedEngine(VOICES), commands, resume_tokens=ResumeTokens([KEY])))
 
 
 async def test_a_killed_server_is_one_that_is_gone() -> None:

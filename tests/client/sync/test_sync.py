@@ -8,6 +8,7 @@ import inspect
 import io
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 import soundfile
 
 import client as with_loop
-from client import ClientClosed, FlushDone, InvalidArgument, ServerUnreachable
+from client import ClientClosed, ClientError, FlushDone, InvalidArgument, ServerUnreachable
 from client.sync import Client, Speech, Utterance
 from tests.client.fake_server import FakeServer, tone
 
@@ -153,10 +154,15 @@ def test_events_flush_and_cancel(server: FakeServer) -> None:
         assert server.stream_over.wait(2)
 
 
-def test_what_a_server_tells_without_speaking(server: FakeServer) -> None:
+def test_what_a_server_tells_without_speaking(server: FakeServer, tmp_path: Path) -> None:
+    (tmp_path / "eva.wav").write_bytes(b"RIFF")
     client = Client(server.address)
     client.open()
     try:
+        with pytest.raises(ClientError, match="was not asked"):
+            client.server  # noqa: B018
+        assert client.create_voice("eva", tmp_path / "eva.wav").voice.name == "eva"
+        assert client.server.model == "tone"
         assert client.info().model == "tone"
         assert [voice.name for voice in client.voices()] == ["anna", "karl"]
         assert client.create_voice("eva", b"RIFF").voice.name == "eva"

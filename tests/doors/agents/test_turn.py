@@ -223,3 +223,24 @@ async def test_a_connection_opens_again_after_it_was_closed(server: FakeServer) 
         assert sound(await spoken_of(Turn(connection, {})))
         await connection.close()
         await connection.close()
+
+
+async def test_a_server_that_was_away_between_turns_is_found_again(connect: Callable[[str], Connection]) -> None:
+    with FakeServer() as server:
+        connection = connect(server.address)
+        assert sound(await spoken_of(Turn(connection, {})))
+    await asyncio.sleep(0.3)
+    with FakeServer(address=server.address):
+        await asyncio.sleep(0.6)  # nobody waits for it: the connection is kept
+        assert sound(await spoken_of(Turn(connection, {})))
+
+
+@pytest.mark.parametrize("separator", [",", None])
+async def test_of_several_servers_the_next_one_speaks_where_the_first_is_gone(
+    server: FakeServer, separator: str | None
+) -> None:
+    addresses = ["127.0.0.1:1", server.address]
+    connection = Connection(separator.join(addresses) if separator else addresses)
+    assert sound(await spoken_of(Turn(connection, {})))
+    assert connection.address == server.address
+    await connection.close()
