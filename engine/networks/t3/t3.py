@@ -109,6 +109,16 @@ class T3Cache:
         self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
         self.clear(source)
 
+    def swap(self, one: int, other: int) -> None:
+        """The two rows change places."""
+        kv, lengths = self.attention.kv, self.attention.lengths
+        filled = max(lengths[one], lengths[other])
+        held = kv[:, :, one, :, :filled].clone()
+        kv[:, :, one, :, :filled] = kv[:, :, other, :, :filled]
+        kv[:, :, other, :, :filled] = held
+        for of_rows in (lengths, self.spoken, self.text):
+            of_rows[one], of_rows[other] = of_rows[other], of_rows[one]  # type: ignore[index]
+
     def advance(self, n_rows: int) -> None:
         """The first rows have taken one speech token each."""
         self.attention.advance(slice(0, n_rows), 1)

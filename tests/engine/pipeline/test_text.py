@@ -160,11 +160,11 @@ def test_who_has_much_ahead_lets_a_first_sound_go_before() -> None:
         Caller(scheduler, name)
     running, new = scheduler._running.values()
     running.begun_ns, new.begun_ns = 1, 2
-    assert not scheduler.can_wait([running], new), "it has heard nothing, and began before"
+    assert scheduler.beside([running], new) == [running], "it has heard nothing, and began before"
     running.runs_out_ns = now_ns() + 200_000_000
-    assert not scheduler.can_wait([running], new)
+    assert scheduler.beside([running], new) == [running]
     running.runs_out_ns = now_ns() + 2_000_000_000
-    assert scheduler.can_wait([running], new)
+    assert scheduler.beside([running], new) == []
 
 
 def test_a_rest_ends_when_t3_has_nothing_left_to_speak() -> None:
