@@ -116,8 +116,9 @@ class T3Cache:
         held = kv[:, :, one, :, :filled].clone()
         kv[:, :, one, :, :filled] = kv[:, :, other, :, :filled]
         kv[:, :, other, :, :filled] = held
-        for of_rows in (lengths, self.spoken, self.text):
-            of_rows[one], of_rows[other] = of_rows[other], of_rows[one]  # type: ignore[index]
+        lengths[one], lengths[other] = lengths[other], lengths[one]
+        self.spoken[one], self.spoken[other] = self.spoken[other], self.spoken[one]
+        self.text[one], self.text[other] = self.text[other], self.text[one]
 
     def advance(self, n_rows: int) -> None:
         """The first rows have taken one speech token each."""
