@@ -12,7 +12,7 @@ from engine.scheduling.ledger import FlushMark
 from engine.scheduling.running import SEGMENTS_AHEAD
 from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
 from engine.text.markup import Style
-from engine.text.pronunciations import NONE, Pronunciations
+from engine.text.pronunciations import NONE, Pronunciations, Unfinished
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
@@ -119,6 +119,30 @@ def test_what_cannot_be_spoken_leaves_pythons_lock_to_the_others(pipeline: Pipel
         time.sleep(0.01)
     assert time.process_time() - used_s < 0.5 * (time.monotonic() - began_s)
     pipeline.scheduler.cancel("a")
+    assert pipeline.settles()
+
+
+def test_a_text_that_takes_long_to_make_speakable_leaves_turns_to_the_others(pipeline: Pipeline) -> None:
+    """A sentence of words with respellings of fifty words each took the text thread half a second, and a neighbour's
+    first sound came after 3.6 s."""
+    asked, speakable = list[str](), pipeline.tokens.speakable
+
+    def slow(text: str, language: str, said: Pronunciations) -> list[str]:
+        asked.append(text)
+        if text.startswith("Slow") and asked.count(text) < 20:
+            time.sleep(0.005)
+            raise Unfinished
+        return speakable(text, language)
+
+    pipeline.tokens.speakable = slow  # type: ignore[method-assign]
+    one, other = Caller(pipeline.scheduler, "a"), Caller(pipeline.scheduler, "b")
+    one.say("Slow words.")
+    while len(asked) < 2:
+        time.sleep(0.001)
+    other.say("Hi.")
+    assert spoken(other.all()) == "Hi."
+    assert asked.count("Slow words.") < 20
+    assert spoken(one.all()) == "Slow words."
     assert pipeline.settles()
 
 
