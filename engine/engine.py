@@ -65,6 +65,7 @@ log = logging.getLogger(__name__)
 
 MEASURED_WITHIN_S = 300.0
 END_LIMIT_S = 5.0  # that each thread gets to end
+PRONOUNCED_AT_ONCE_S = 0.005  # of work on how the words of a request are said, before the texts of others have a turn
 LEDGER_WINDOWS = 3  # a ledger holds so many of the largest windows: T3 may run that far ahead of the flow
 
 Wrap = Callable[[Stages], Stages]
@@ -245,7 +246,7 @@ class LocalEngine:
 
     def _pronunciations(self, asked: Sequence[Pronunciation]) -> Pronunciations:
         self._model.text.check(asked, "config.pronunciations")
-        return Pronunciations(asked, self._lexicon) if asked else self._lexicon
+        return Pronunciations(asked, self._lexicon, at_once_s=PRONOUNCED_AT_ONCE_S) if asked else self._lexicon
 
     def _give_voice(self, running: RunningUtterance, ready: Future[Voice]) -> None:
         """Takes the utterance itself, not its id: once it has ended, another utterance may have that id."""

@@ -32,8 +32,8 @@ from service.rpc.session import Dependencies
 from service.server_group import ServerGroup, how_many, in_plain_text
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
-BEGUN_PER_S = 500.0  # calls of one connection: each takes the loop a millisecond or less,
-BEGUN_AT_ONCE = 16  # and so many are begun before the first waits
+BEGUN_PER_S = 250.0  # calls of one connection, health's too: each takes the loop one to three milliseconds,
+BEGUN_AT_ONCE = 4  # and so many are begun before the first waits
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Server:
             bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
             calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
             refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
+            max_text_chars=config.max_text_chars,
         )
         self._border = Border(limits, loaded=False)
         interceptors = [self._border, *self._access.interceptors()]

@@ -31,7 +31,10 @@ ATTEMPTS = 4  # of each scheduler
 
 def decisions(scheduler: Scheduler) -> dict[str, Callable[[], object]]:
     return {
-        "t3": lambda: (scheduler.to_speak(), scheduler.to_feed(scheduler.to_step())),
+        "t3": lambda: (
+            scheduler.to_speak(),
+            scheduler.beside(stepping := scheduler.to_step(), scheduler.to_feed(stepping)),
+        ),
         "flow": lambda: scheduler.next_flow_jobs(now_ns()),
         "vocoder": lambda: (scheduler.settle(), scheduler.next_vocoder_jobs()),
     }

@@ -40,10 +40,11 @@ class T3Runner(Runner):
     def take(self) -> Work | None:
         scheduler = self._scheduler
         leaving, starting = scheduler.take_leaving(), scheduler.to_speak()
-        stepping = scheduler.to_step()
-        feeding = scheduler.to_feed(stepping, starting)
-        if feeding is not None and not feeding.runs_out_ns and scheduler.can_wait(stepping, feeding):
-            stepping, self._stepped_ns = [], 0
+        wanted = scheduler.to_step()
+        feeding = scheduler.to_feed(wanted, starting)
+        stepping = scheduler.beside(wanted, feeding)
+        if wanted and not stepping:
+            self._stepped_ns = 0
         if leaving or starting or feeding or stepping:
             return partial(self._do, leaving, starting, feeding, stepping)
         self._stepped_ns = 0
@@ -158,6 +159,7 @@ class T3Runner(Runner):
             if self._stepped_ns:
                 self._scheduler.estimates.token_s.add((drawn - self._stepped_ns) / NS_PER_S)
             self._stepped_ns = drawn if any(token is not None for token in tokens) else 0
+            self._scheduler.estimates.step_s.add(len(stepping), (drawn - started) / NS_PER_S)
             share_ns = (drawn - started) // len(stepping)
             wanted = self._flow_looks_always
             for running, token in zip(stepping, tokens, strict=True):

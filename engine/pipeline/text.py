@@ -25,6 +25,7 @@ from engine.scheduling.ledger import FlushMark
 from engine.scheduling.running import RunningUtterance, SpeakablePiece, emit, fail, take_cut
 from engine.scheduling.scheduler import Scheduler
 from engine.scheduling.wakeups import Stage
+from engine.text.pronunciations import Unfinished
 from engine.text.segmenter import TextSegment
 from engine.text.words import WrittenWord, as_sent
 
@@ -105,7 +106,7 @@ class TextRunner(Runner):
             for _ in range(done):
                 running.texts.popleft()
             running.pieces += pieces
-            running.barren = not pieces and (done > 0 or running.segmenter.has_input)
+            running.barren = not pieces and (bool(coming) or running.segmenter.has_input)
             if pieces:
                 self._scheduler.wakeups.wake(Stage.T3)
             elif running.idle:
@@ -120,7 +121,10 @@ class TextRunner(Runner):
         for text in coming:
             if pieces or isinstance(text, FlushMark) or (done and now_ns() >= ends_ns):
                 break
-            pieces = self._pieces(running, text)
+            try:
+                pieces = self._pieces(running, text)
+            except Unfinished:
+                break
             done += 1
         return done, pieces
 

@@ -1,7 +1,8 @@
 """Who is let in: as many as there are places, and whoever comes when another one is about to end.
 
-Who finds no place has the next one kept for a while, from callers who hold more of them. And where places follow what
-is seen, the last one is not given to a caller who holds half of them already: his utterances may last for hours.
+Who finds no place waits his turn: the next one is kept for him for a while, from callers who hold more of them, who
+were let in since he was refused, or who come anew. And where places follow what is seen, the utterances of one caller
+count for all places but one at most: they may last for hours, and whoever holds none is let in beside them.
 
 Touched with the scheduler's lock held.
 """
@@ -9,8 +10,11 @@ Touched with the scheduler's lock held.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.errors import Overloaded
 from engine.messages import Usage
@@ -22,10 +26,25 @@ from engine.scheduling.running import RunningUtterance
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next one already
-KEPT_S = 0.5  # longer than a refused caller was told to wait, a place is kept for him
-LEAST_SHARED = 3  # places: of these the last one is for who holds less than half of them
-MOST_WAITING = 64  # callers that are remembered, the last ones that were refused
+KEPT_S = 0.5  # longer than a refused caller was told to wait, a place is kept for him,
+SOON_S = 1.0  # and from those who come anew not before so little of that is left
+LEAST_SHARED = 2  # places: where there is one, two callers would be too many
+MOST_WAITING = 256  # callers that are remembered, the last ones that were refused,
+MOST_LET_IN = 1_024  # and the last ones that were let in
+
+
+@dataclass
+class Wait:
+    """Of a caller who was refused."""
+
+    since_s: float  # the first time
+    until_s: float  # he was told to come again, and a little longer
+
+    def is_nearly_over(self, now_s: float) -> bool:
+        return self.until_s - now_s <= SOON_S + KEPT_S
 
 
 class Admission:
@@ -36,23 +55,24 @@ class Admission:
         self._estimates = estimates
         self._vocoder_apart = vocoder_apart
         self._asked = False  # a place was wanted since the last look, and there was none
-        self._waiting: OrderedDict[str, float] = OrderedDict()  # callers who were refused, until when they may come
+        self._waiting: OrderedDict[str, Wait] = OrderedDict()
+        self._let_in: OrderedDict[str, float] = OrderedDict()  # when each caller was, the last time
 
     def check(self, running: Sequence[RunningUtterance], caller: str, now: int) -> None:
         """Raises Overloaded where one more of `caller`, besides those who run, has no place."""
-        kept = self._is_kept(running, caller, now / NS_PER_S)
-        if self._has_place(running, kept):
+        now_s = now / NS_PER_S
+        held = Counter(one.request.caller for one in running)
+        kept, beyond = self._is_kept(held, caller, now_s), self._beyond(held, caller)
+        if self._has_place(running, kept, beyond):
             self._waiting.pop(caller, None)
+            _note(self._let_in, caller, now_s, MOST_LET_IN)
             return
         self._asked = True
         retry_after_s = self._retry_after_s(running)
-        self._waiting[caller] = now / NS_PER_S + retry_after_s + KEPT_S
-        self._waiting.move_to_end(caller)
-        if len(self._waiting) > MOST_WAITING:
-            self._waiting.popitem(last=False)
+        self._waits(caller, now_s, now_s + retry_after_s + KEPT_S)
         why = ", which is what the machine can do just now" if len(running) < self._places.number else ""
         if kept and len(running) < self._places.open:
-            why = ", and the next place is kept for a caller who holds fewer of them"
+            why = ", and the next place is kept for a caller who waits for it"
         raise Overloaded(f"{len(running)} of {self._places.number} utterances are running{why}", retry_after_s)
 
     def is_time(self, now: int) -> bool:
@@ -74,23 +94,40 @@ class Admission:
         if self._places.see(look):
             log.info("up to %d utterances at once: %s", self._places.number, self._places.reason)
 
-    def _is_kept(self, running: Sequence[RunningUtterance], caller: str, now_s: float) -> bool:
-        """Whether one place is kept from `caller`: since somebody waits who holds less, or since it is the last one and
-        all others could be his. The last one is not kept where places were asked for by number."""
-        held = Counter(one.request.caller for one in running)
-        if any(until_s > now_s and held[other] < held[caller] for other, until_s in self._waiting.items()):
-            return True
-        has_most = 2 * held[caller] >= self._places.open >= LEAST_SHARED
-        return bool(caller) and has_most and self._places.follows
+    def _waits(self, caller: str, now_s: float, until_s: float) -> None:
+        """Who comes again before his turn has waited all the time."""
+        before = self._waiting.get(caller)
+        since_s = before.since_s if before is not None and before.until_s > now_s else now_s
+        _note(self._waiting, caller, Wait(since_s, until_s), MOST_WAITING)
 
-    def _has_place(self, running: Sequence[RunningUtterance], kept: bool) -> bool:
-        """One of those that are open may be `kept` for another. Who is about to end leaves a place free, as far as
-        there is memory."""
-        if len(running) + kept < self._places.open:
-            return True
-        if len(running) + kept >= self._places.most or not self._places.follows:
+    def _is_kept(self, held: Counter[str], caller: str, now_s: float) -> bool:
+        """Whether one place is kept from `caller`, since it is another one's turn."""
+        let_in_s = self._let_in.get(caller, -math.inf)
+        mine = self._waiting.get(caller)
+        is_new = mine is None or mine.until_s <= now_s
+        return any(
+            held[other] < held[caller]
+            or (held[other] == held[caller] and (wait.since_s < let_in_s or (is_new and wait.is_nearly_over(now_s))))
+            for other, wait in self._waiting.items()
+            if wait.until_s > now_s and other != caller
+        )
+
+    def _beyond(self, held: Counter[str], caller: str) -> int:
+        """How many utterances of one other caller count for nothing: those beyond all places but one."""
+        places = self._places
+        if not places.follows or places.number < LEAST_SHARED:
+            return 0
+        most = max((count for other, count in held.items() if other and other != caller), default=0)
+        return max(0, most - (places.open - 1))
+
+    def _has_place(self, running: Sequence[RunningUtterance], kept: bool, beyond: int) -> bool:
+        """One of those that are open may be `kept` for another, and those `beyond` count for nothing. Who is about to
+        end leaves a place free, as far as there is memory."""
+        if len(running) + kept >= self._places.most:
             return False
-        return sum(not self._is_ending(one) for one in running) + kept < self._places.open
+        if len(running) - beyond + kept < self._places.open:
+            return True
+        return self._places.follows and sum(not self._is_ending(one) for one in running) + kept < self._places.open
 
     def _is_ending(self, running: RunningUtterance) -> bool:
         rest = self._rest(running)
@@ -110,3 +147,11 @@ class Admission:
             is_open=not running.input_complete,
             in_real_time=running.channel_full,
         )
+
+
+def _note(noted: OrderedDict[str, T], caller: str, what: T, most: int) -> None:
+    """Remembers it of the last `most` callers."""
+    noted[caller] = what
+    noted.move_to_end(caller)
+    if len(noted) > most:
+        noted.popitem(last=False)

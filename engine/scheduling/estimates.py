@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 MEMORY = 0.9  # weight of what is known against one new measurement
+LONG_MEMORY = 0.99  # where measurements come often, and those of one kind for long
 LOAD_MEMORY_S = 0.5  # what was so long ago counts a third as much for a load as what is now
 FULL_LOAD = 0.8  # share of its time that the flow is busy where there is none to lose
 IDLE_LOAD = 0.5  # share of its time that the flow may be busy and still count as having time to spare
@@ -37,19 +38,24 @@ class Load:
 
 
 @dataclass
-class WindowCost:
-    """Seconds of a window in one stage: a + b * tokens, by least squares with forgetting.
+class Cost:
+    """Seconds of work of some size, such as a window of so many tokens: a + b * size, by least squares with forgetting.
 
-    Until windows of different sizes were seen, the whole cost counts as proportional to the tokens."""
+    Until different sizes were seen, the whole cost counts as proportional to the size."""
 
-    prior_s: float  # of one token
+    prior_s: float  # of size 1
+    memory: float = MEMORY
     _weight: float = 0.0
     _sums: list[float] = field(default_factory=lambda: [0.0] * 4)  # of x, y, xx, xy
 
-    def add(self, tokens: int, seconds: float) -> None:
-        new = (tokens, seconds, tokens * tokens, tokens * seconds)
-        self._sums = [MEMORY * old + value for old, value in zip(self._sums, new, strict=True)]
-        self._weight = MEMORY * self._weight + 1.0
+    def add(self, size: int, seconds: float) -> None:
+        new = (size, seconds, size * size, size * seconds)
+        self._sums = [self.memory * old + value for old, value in zip(self._sums, new, strict=True)]
+        self._weight = self.memory * self._weight + 1.0
+
+    @property
+    def is_known(self) -> bool:
+        return self._weight > 0
 
     @property
     def line(self) -> tuple[float, float]:
@@ -62,9 +68,9 @@ class WindowCost:
         slope = min(max(0.0, slope), y / x)
         return y - slope * x, slope
 
-    def __call__(self, tokens: int) -> float:
+    def __call__(self, size: int) -> float:
         a, b = self.line
-        return a + b * tokens
+        return a + b * size
 
 
 @dataclass
@@ -73,8 +79,9 @@ class Estimates:
 
     token_s: Average = field(default_factory=lambda: Average(0.02))  # of one utterance, from a token to its next
     begin_s: Average = field(default_factory=lambda: Average(0.03))  # of T3, from taking up a segment to stepping it
-    flow_s: WindowCost = field(default_factory=lambda: WindowCost(0.003))
-    vocoder_s: WindowCost = field(default_factory=lambda: WindowCost(0.001))
+    step_s: Cost = field(default_factory=lambda: Cost(0.0, LONG_MEMORY))  # of T3, of so many rows
+    flow_s: Cost = field(default_factory=lambda: Cost(0.003))  # of a window of so many tokens
+    vocoder_s: Cost = field(default_factory=lambda: Cost(0.001))
     flow_batch: Average = field(default_factory=lambda: Average(1.0))  # windows that are run together
     vocoder_batch: Average = field(default_factory=lambda: Average(1.0))
     flow_load: Load = field(default_factory=Load)  # of the flow's thread

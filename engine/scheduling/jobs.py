@@ -38,7 +38,9 @@ class TokenStage(Protocol):
     """Text -> speech tokens. All rows step together; a row that is left out of a step does not advance."""
 
     def speakable(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[str]:
-        """Prepared pieces, none longer than a segment may be; none at all where nothing can be spoken."""
+        """Prepared pieces, none longer than a segment may be; none at all where nothing can be spoken.
+
+        Raises Unfinished where `pronunciations` ask to."""
         ...
 
     def words(self, text: str, language: str, pronunciations: Pronunciations = NONE) -> list[tuple[WrittenWord, ...]]:

@@ -1,10 +1,10 @@
 """How many utterances are let in now: places follow what listeners get, and what the machine makes.
 
 A measurement at start is a first guess (fitting.py). From then on places go down when chunks are delivered later than
-they were planned for, or when less is made than is heard: to what the machine makes meanwhile, for it makes all it can
-then. They go up while chunks are in time, places are asked for, and the threads have time to spare. They do so seldom;
-how many of them are given at the moment follows at once. Pure: what was seen goes in, a number and its reason come out.
-Instants and durations are seconds.
+they were planned for, or when less is made than is heard: to what the machine makes meanwhile, had it worked all the
+time, and by half at most. They go up while chunks are in time, places are asked for, and the threads have time to
+spare. They do so seldom; how many of them are given at the moment follows at once. Pure: what was seen goes in, a
+number and its reason come out. Instants and durations are seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LEAST_LATE = 3  # chunks: fewer may be one listener's
 LEAST_CHUNKS = 8  # that are judged by, where so many came
 PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
 RISES_TO = 0.85  # of what it seems to make: few make less of it than many would, whose windows run together
-FALLS_TO = 0.75  # of the places at most: a smaller fall is none
+FALLS_TO = 0.75  # of the places at most: a smaller fall is none,
+MOST_FALL = 0.5  # of them in one: what was made for callers who gave up is not seen
 STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that
 KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
 SATURATED = 0.9  # of its time the busiest thread works: the machine makes what it can
@@ -111,7 +112,7 @@ class Places:
         to spare."""
         share = PROMISED if self._open < self.number else 1.0
         if _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - HOLD_S), share):
-            return max(1.0, min(self._open, PROMISED * self._made(now_s)))
+            return max(1.0, min(self._open, PROMISED * _capacity(self._lately(now_s))))
         return self._open + OPENED_PER_S * passed_s
 
     def _in_danger(self, now_s: float) -> bool:
@@ -120,20 +121,21 @@ class Places:
         looks = self._since(now_s - BEHIND_S)
         return _are_late(looks) or _falls_behind(looks)
 
-    def _made(self, now_s: float) -> float:
-        """Seconds of audio that are made in a second."""
-        return _rate(max(self._recent(now_s), self._since(now_s - MADE_S), key=len))
+    def _lately(self, now_s: float) -> list[Look]:
+        """Looked back at, to see what is made."""
+        return max(self._recent(now_s), self._since(now_s - MADE_S), key=len)
 
     def _fallen(self, look: Look) -> tuple[int, str] | None:
         if not self._in_danger(look.at_s) or not self._rested(look.at_s, REST_DOWN_S, MOST_CHANGES):
             return None
-        rate = self._made(look.at_s)
-        number = max(1, min(self.number - 1, int(PROMISED * rate)))
+        lately = self._lately(look.at_s)
+        left = self.number - int(MOST_FALL * self.number)
+        number = max(1, min(self.number - 1, max(left, int(PROMISED * _capacity(lately)))))
         are_ending = any(one.running > self.number for one in self._since(look.at_s - MADE_S))
         if number > (STILL_ENDING if are_ending else FALLS_TO) * self.number:
             return None
         late, chunks = _late(self._since(look.at_s - BEHIND_S))
-        made = f"{look.running} utterances got {rate:.1f} s of audio a second"
+        made = f"{look.running} utterances got {_rate(lately):.1f} s of audio a second"
         return number, f"{made}, and {late} of {chunks} chunks were late for their plan"
 
     def _risen(self, look: Look) -> tuple[int, str] | None:

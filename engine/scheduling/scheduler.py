@@ -21,15 +21,16 @@ from engine.messages import EngineStats, Event, Failed, Finished, FlushDone, Usa
 from engine.scheduling.admission import Admission
 from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.contention import due_ns
-from engine.scheduling.deadlines import NS_PER_S, Deadlines
+from engine.scheduling.deadlines import Deadlines
 from engine.scheduling.estimates import Estimates
+from engine.scheduling.first_sounds import FirstSounds, due_from_now_ns
 from engine.scheduling.flow_choice import FlowChoice
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.places import Places
 from engine.scheduling.running import FlowJob, Report, RunningUtterance, VocoderJob
 from engine.scheduling.turns import Turns
 from engine.scheduling.wakeups import Stage, Wakeups
-from engine.scheduling.windows import COMFORT_S, largest_peek
+from engine.scheduling.windows import largest_peek
 
 MOST_EVENTS = 64  # of one utterance that leave between two runs of the vocoder
 SNAPSHOT_NS = 20_000_000  # that what is told of the whole may be old
@@ -53,6 +54,7 @@ class Scheduler:
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
         self.places = Places(config.max_utterances, "as many as were asked for, or as memory has room for")
         self.admission = Admission(self.places, self.deadlines, self.estimates, vocoder_apart=config.vocoder_apart)
+        self.first_sounds = FirstSounds(self.deadlines, self.estimates)
         self._turns = Turns()
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
@@ -203,32 +205,19 @@ class Scheduler:
     def to_feed(
         self, stepping: Sequence[RunningUtterance], starting: RunningUtterance | None = None
     ) -> RunningUtterance | None:
-        """The utterance whose segment has begun, whose text T3 has not run in full, and that is due first. Among those
-        that have heard nothing is the one that is starting: no step comes between its beginning and its text.
-
-        Who has audio enough waits while one that steps has heard nothing yet: each of its steps would wait for a
-        text."""
+        """The utterance whose segment has begun, whose text T3 has not run in full, and that is due first; None: it
+        waits for the first sounds of those who step. Among those that have heard nothing is the one that is starting:
+        no step comes between its beginning and its text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
         if starting is not None and not starting.runs_out_ns:
             feeding.append(starting)
-        first = min(feeding, key=due_ns, default=None)
-        if first is None:
-            return None
-        others_wait = any(not running.runs_out_ns for running in stepping)
-        too_soon = others_wait and first.runs_out_ns >= now_ns() + COMFORT_S * NS_PER_S
-        return None if too_soon else first
+        now = now_ns()
+        first = min(feeding, key=lambda one: due_from_now_ns(one, now), default=None)
+        return first if first is not None and self.first_sounds.may_feed(first, stepping, now) else None
 
-    def can_wait(self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance) -> bool:
-        """Whether the first sound of `feeding` may go before all of these: their listeners have so much ahead, or have
-        heard nothing either and are due later."""
-        audio_s, now = self.deadlines.machine.audio_s, now_ns()
-        due = due_ns(feeding) + (0 if feeding.begun_ns else now)  # of one that begins only now, from now on
-        return all(
-            (one.runs_out_ns - now) / NS_PER_S + one.ledger.waiting * audio_s > COMFORT_S
-            if one.runs_out_ns
-            else due_ns(one) > due
-            for one in stepping
-        )
+    def beside(self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance | None) -> list[RunningUtterance]:
+        """Those of the `stepping` who step now: not all while T3 works for somebody's first sound."""
+        return self.first_sounds.beside(stepping, feeding, now_ns())
 
     def to_step(self) -> list[RunningUtterance]:
         """Everyone who decodes and has room, once one of them needs it, until nobody needs it soon: a step for many

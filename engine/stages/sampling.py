@@ -77,8 +77,8 @@ class Sampler:
             logits, [row.tokens for row in rows], [row.params for row in rows], [row.key for row in rows]
         )
 
-    def correct(self, row: Speaking) -> None:
-        """A row says another token than was drawn: its history comes with every call."""
+    def forget(self, row: Speaking) -> None:
+        """Of a row that says another token than was drawn, or has another slot: its history comes with every call."""
 
     def sample_rows(
         self,

@@ -123,12 +123,13 @@ class SlotSampler:
             self._ints[_Int.COUNT, slot], self._ints[_Int.WITHOUT, slot] = len(row.tokens), row.slots[-1]
         self._told.send()
 
-    def correct(self, row: Speaking) -> None:
-        """A row says another token than was drawn: what it said is brought to the device again."""
+    def forget(self, row: Speaking) -> None:
+        """Of a row that says another token than was drawn, or has another slot: what it said is brought to the device
+        again."""
         self._speaking[row.slots[0]] = None
 
     def _enter(self, slot: int, row: Speaking) -> None:
-        """Notes a row that is new, or has moved to this slot. A row never moves back to a slot that it has left."""
+        """Notes a row that is new to this slot, or that was to be forgotten."""
         self._speaking[slot] = row
         p, vocab = row.params, self.logits.shape[1]
         ints = {

@@ -27,6 +27,7 @@ from engine.text.words import WrittenWord
 FRAMING = 2  # T3's start and stop around the text
 FIRST_FEED = 16  # positions of a text that are run at once beside other rows, until it is known what they cost
 SHORT_S = 0.01  # of work: a feed may take so long where a step is shorter still, since each has a cost of its own
+WORTH_A_MOVE = 2  # times as many slots would be computed: then rows move, which costs as much as some slots of a step
 
 
 @dataclass(eq=False)
@@ -55,9 +56,10 @@ def positions(config: ModelConfig) -> int:
 class T3Stage:
     """Owns the cache of T3, allocated once, so that memory is bounded at start. Slots in use are the first ones.
 
-    All rows step together: a step costs little more for ten than for one. A row that stands still is computed and not
-    advanced, so that nobody is copied; `fixed_batch` steps all slots, used or not, and makes a row's numbers
-    independent of how many others there are."""
+    All rows step together: a step costs less than its rows one by one. A row that stands still is computed and not
+    advanced, so that nobody is copied; unless on a CPU, whose step costs much less for few rows, most of them stand
+    still: then those that step get the first slots. `fixed_batch` steps all slots, used or not, and makes a row's
+    numbers independent of how many others there are."""
 
     def __init__(
         self, model: Model, max_rows: int, *, fixed_batch: bool = False, capture: Capture | None = None
@@ -78,6 +80,7 @@ class T3Stage:
             self._steps, self._speaking = graphs, graphs if joins else None
         self._owners: list[Row] = []  # of each slot in use
         self._fixed_batch = fixed_batch
+        self._few_cost_less = self._device.is_cpu
         self._feed = FIRST_FEED  # positions that take about as long as a step
         self._step_s = 0.0  # of this thread's work: what it waited for others does not count
 
@@ -128,10 +131,11 @@ class T3Stage:
     def step(self, rows: Sequence[Row]) -> list[int | None]:
         running = [row for row in rows if not self._is_over(row)]
         stale = [row for row in running if row.tokens]
+        count = self._slots_of(running)
         if stale and self._speaking is not None:
-            tokens = self._speak(self._speaking, running, stale)
+            tokens = self._speak(self._speaking, running, stale, count)
         elif running:
-            tokens = self._draw(running, self._run(stale) if stale else None)
+            tokens = self._draw(running, self._run(stale, count) if stale else None)
         else:
             tokens = []
         drawn = self._taken(running, tokens)
@@ -146,9 +150,36 @@ class T3Stage:
                 self._cache.move(last, slot)
                 self._owners[slot] = owner
                 owner.slots[owner.slots.index(last)] = slot
+                self._sampler.forget(owner)
             else:
                 self._cache.clear(slot)
             self._owners.pop()
+
+    def _slots_of(self, rows: Sequence[Row]) -> int:
+        """How many of the first slots a step of `rows` computes; these get the first ones, where they are so few that
+        the others had better not be computed."""
+        if self._fixed_batch:
+            return self._cache.rows
+        if not self._few_cost_less or not rows:
+            return len(self._owners)
+        slots = sorted(slot for row in rows for slot in row.slots)
+        count, reach = len(slots), slots[-1] + 1
+        if WORTH_A_MOVE * count > reach:
+            return reach
+        free = sorted(set(range(count)).difference(slots))
+        for slot, other in zip(slots[count - len(free) :], free, strict=True):
+            self._swap(slot, other)
+        return count
+
+    def _swap(self, slot: int, other: int) -> None:
+        self._cache.swap(slot, other)
+        owners = self._owners
+        for place, to in ((slot, other), (other, slot)):
+            slots = owners[place].slots
+            slots[slots.index(place)] = to
+        owners[slot], owners[other] = owners[other], owners[slot]
+        for row in (owners[slot], owners[other]):
+            self._sampler.forget(row)
 
     def _is_over(self, row: Row) -> bool:
         if len(row.tokens) < row.max_tokens:
@@ -156,19 +187,20 @@ class T3Stage:
         row.warning = f"speech was cut after {len(row.tokens)} tokens: more than the text can need"
         return True
 
-    def _run(self, rows: Sequence[Row]) -> torch.Tensor:
-        """Runs the last token of `rows` through T3; all other slots stand still. Returns logits [S, V] of all slots."""
+    def _run(self, rows: Sequence[Row], count: int) -> torch.Tensor:
+        """Runs the last token of `rows` through T3; all others of the first `count` slots stand still. Returns logits
+        [count, V]."""
         started_s = thread_time()
-        tokens, still = self._last_tokens(rows)
+        tokens, still = self._last_tokens(rows, count)
         logits = self._advance(tokens, [row for row in rows if row.aligned])
         self._cache.take_back(still)
         self._step_s = thread_time() - started_s
         return logits
 
-    def _speak(self, steps: StepGraphs, running: Sequence[Row], stale: Sequence[Row]) -> list[int]:
+    def _speak(self, steps: StepGraphs, running: Sequence[Row], stale: Sequence[Row], count: int) -> list[int]:
         """Runs the last token of the `stale` rows through T3, and draws the next one of all that are `running`."""
         started_s = thread_time()
-        tokens, still = self._last_tokens(stale)
+        tokens, still = self._last_tokens(stale, count)
         aligned = [row for row in stale if row.aligned]
         drawn, attention = steps.speak(
             tokens, self._cache, running, self._fresh(running), [row.slots[0] for row in aligned]
@@ -179,9 +211,10 @@ class T3Stage:
         self._step_s = thread_time() - started_s
         return drawn
 
-    def _last_tokens(self, rows: Sequence[Row]) -> tuple[list[int], list[int]]:
-        """The last token of `rows` in their slots, any token in all others; and those others, which stand still."""
-        count = self._cache.rows if self._fixed_batch else len(self._owners)
+    @staticmethod
+    def _last_tokens(rows: Sequence[Row], count: int) -> tuple[list[int], list[int]]:
+        """The last token of `rows` in their slots, any token in the others of the first `count`; and those others,
+        which stand still."""
         tokens, still = [0] * count, set(range(count))
         for row in rows:
             for slot in row.slots:
@@ -212,7 +245,7 @@ class T3Stage:
         """Draws the next token of each row that goes on, from the logits of a step or, at first, of its text."""
         for slot, own in self._fresh(rows).items():
             if logits is None:
-                logits = own.new_empty(len(self._owners), len(own))
+                logits = own.new_empty(1 + max(slot for row in rows for slot in row.slots), len(own))
             logits[slot] = own
         assert logits is not None
         return self._sampler.draw(logits, rows)
@@ -224,7 +257,7 @@ class T3Stage:
             said = len(row.tokens)
             if said < len(row.given) and token != row.given[said]:
                 token = row.given[said]
-                self._sampler.correct(row)
+                self._sampler.forget(row)
             if token != self._t3.config.stop_speech:
                 drawn[row] = token
                 row.tokens.append(token)

@@ -38,10 +38,14 @@ class _Run(NamedTuple):
 
 
 class Origin:
-    """Of a text that grows at its end and is forgotten from its beginning."""
+    """Of a text that grows at its end and is forgotten from its beginning, or of a part of it."""
 
-    def __init__(self, runs: list[_Run] | None = None) -> None:
+    __slots__ = ("_begin", "_runs")
+
+    def __init__(self, runs: list[_Run] | None = None, begin: int = 0) -> None:
+        """`begin`: where the text begins, as the runs count."""
         self._runs = runs or []
+        self._begin = begin
 
     @classmethod
     def verbatim(cls, begin: int, length: int) -> Origin:
@@ -63,20 +67,17 @@ class Origin:
 
     def cut(self, begin: int, end: int) -> Origin:
         """Of [begin, end), which counts from its beginning there."""
+        begin, last = begin + self._begin, end - 1 + self._begin
         first = self._index(begin)
         run = self._runs[first]
-        if end <= run.at + run.length:  # as most do
-            return Origin([_Run(0, end - begin, *run.span(begin, end), run.verbatim)])
-        parts = []
-        for run in self._runs[first : self._index(end - 1) + 1]:
-            at, stop = max(run.at, begin), min(run.at + run.length, end)
-            parts.append(_Run(at - begin, stop - at, *run.span(at, stop), run.verbatim))
-        return Origin(parts)
+        stop = first if last < run.at + run.length else self._index(last)
+        return Origin(self._runs[first : stop + 1], begin)
 
     def span(self, begin: int, end: int) -> Span:
         """What was sent for these characters, of which there is at least one."""
-        first, last = self._runs[self._index(begin)], self._runs[self._index(end - 1)]
-        return first.span(begin, begin + 1)[0], last.span(end - 1, end)[1]
+        begin, last = begin + self._begin, end - 1 + self._begin
+        first_run, last_run = self._runs[self._index(begin)], self._runs[self._index(last)]
+        return first_run.span(begin, begin + 1)[0], last_run.span(last, last + 1)[1]
 
     def _index(self, at: int) -> int:
         """Of the run that character `at` belongs to."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from engine.text.normalize import traced
 from engine.text.phonemes import English
 from engine.text.phonemes.ipa import symbols
 from engine.text.phonemes.stress import emphasised, unstressed
-from engine.text.pronunciations import NONE, Pronunciations, check_latin
+from engine.text.pronunciations import NONE, Pronunciations, Unfinished, check_latin
 from engine.text.tokenized import TokenizedText
 from engine.text.tokenizer import TextTokenizer
 from engine.text.traced import Traced
@@ -57,8 +58,18 @@ class PhonemicText(TokenizedText):
 
     def _said(self, text: str, pronunciations: Pronunciations) -> Traced:
         placed = pronunciations.placed(text)
+        self._work_out(placed.said.values(), pronunciations.at_once_s)
         said = {place: self._phonemes(pronunciation) for place, pronunciation in placed.said.items()}
         return self._english.phonemes(traced(placed.text), text, said)
+
+    def _work_out(self, pronunciations: Iterable[Pronunciation], at_once_s: float) -> None:
+        """Has the words of respellings remembered. Raises Unfinished."""
+        ends_s = time.thread_time() + at_once_s
+        for pronunciation in pronunciations:
+            for word in pronunciation.respelling.split():
+                if time.thread_time() > ends_s:
+                    raise Unfinished
+                self._respelled(word)
 
     def _pronounced(self, pronunciation: Pronunciation) -> str:
         if pronunciation.phonemes:

@@ -7,6 +7,7 @@ see one word; then what is to be said takes that place. Which written word it ca
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import defaultdict
@@ -40,10 +41,22 @@ class _Entry:
     pronunciation: Pronunciation
 
 
+class Unfinished(Exception):
+    """Some of what a text needs was worked out, and is remembered: ask again."""
+
+
 class Pronunciations:
     """Immutable. Of two for the same word the later one counts, and all of them before those of `base`."""
 
-    def __init__(self, listed: Sequence[Pronunciation] = (), base: Pronunciations | None = None) -> None:
+    def __init__(
+        self,
+        listed: Sequence[Pronunciation] = (),
+        base: Pronunciations | None = None,
+        *,
+        at_once_s: float = math.inf,
+    ) -> None:
+        """`at_once_s`: for so long a text front end works out how they are said, and then raises Unfinished."""
+        self.at_once_s = at_once_s
         self._base = base
         entries: dict[str, _Entry] = {}
         for pronunciation in listed:

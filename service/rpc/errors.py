@@ -53,6 +53,15 @@ class TextTooLong(InvalidRequest):
         super().__init__("text", f"{length} characters so far; this server takes {limit} in one utterance")
 
 
+class MessageTooLarge(TextTooLong):
+    """Of a message that is larger than its text may be, and was not read."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        InvalidRequest.__init__(
+            self, "text", f"a message of {size} bytes; this server takes {limit} characters in one utterance"
+        )
+
+
 class RecordingTooLarge(InvalidRequest):
     def __init__(self, limit: int) -> None:
         super().__init__("audio", f"more than {limit} bytes; this server takes no larger file (max_recording_bytes)")

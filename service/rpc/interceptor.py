@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 from google.protobuf.message import DecodeError
 
+from engine.errors import InvalidRequest
 from service.access.errors import Unauthenticated
 from service.rpc import errors
 from service.rpc.limits import CallLimits
@@ -39,6 +40,8 @@ _FORMS = {
 }
 
 _Border = Callable[[Context], AbstractAsyncContextManager[None]]
+_Held = Callable[[str], AbstractAsyncContextManager[object]]
+"""What a call of a connection is held in while it is under way."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,12 @@ class Border(grpc.aio.ServerInterceptor):
         if handler is None:  # grpc answers UNIMPLEMENTED
             return handler
         attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
-        limits = None if service == _HEALTH else self._limits
-        border = partial(_border, method=method, streaming=handler.request_streaming, limits=limits)
+        held = self._limits.probe if service == _HEALTH else self._limits.call
+        border = partial(_border, method=method, streaming=handler.request_streaming, held=held, limits=self._limits)
         behaviour = _translated(getattr(handler, attribute), border)
         deserialize = handler.request_deserializer
         if deserialize is not None and service == _SPEECH:
-            deserialize = lenient(method, deserialize)
+            deserialize = lenient(method, deserialize, self._limits.max_text_chars)
         if deserialize is not None and not handler.request_streaming:
             deserialize = partial(_read, deserialize)
         made: grpc.RpcMethodHandler[Any, Any] = make(behaviour, deserialize, handler.response_serializer)
@@ -99,7 +102,7 @@ class Border(grpc.aio.ServerInterceptor):
         async def refuse(_: Any, __: Context) -> None:
             raise errors.StillLoading
 
-        border = partial(_border, method=method, streaming=True, limits=None)
+        border = partial(_border, method=method, streaming=True, held=nullcontext, limits=self._limits)
         return grpc.stream_stream_rpc_method_handler(_translated(refuse, border))
 
 
@@ -127,10 +130,12 @@ def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
         return deserialize(data)
     except DecodeError:
         return errors.Unreadable()
+    except InvalidRequest as error:
+        return error
 
 
 def _given(request: Any) -> Any:
-    if isinstance(request, errors.Unreadable):
+    if isinstance(request, InvalidRequest):
         raise request
     return request
 
@@ -141,11 +146,13 @@ def _level(error: Exception) -> int:
 
 
 @asynccontextmanager
-async def _border(context: Context, method: str, streaming: bool, limits: CallLimits | None) -> AsyncIterator[None]:
+async def _border(
+    context: Context, method: str, streaming: bool, held: _Held, limits: CallLimits
+) -> AsyncIterator[None]:
     call = CallIdentity(method)
     _current.set(call)
     try:
-        async with limits.call(context.peer()) if limits else nullcontext():
+        async with held(context.peer()):
             yield
     except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
         raise
@@ -156,7 +163,7 @@ async def _border(context: Context, method: str, streaming: bool, limits: CallLi
         else:
             _log.log(_level(error), "%s %s: %s", call.kind, call.id, error)
         status = errors.to_grpc_status(error, call.kind, call.id)
-        if limits and isinstance(error, Unauthenticated):
+        if isinstance(error, Unauthenticated):
             await limits.refusals.wait(context.peer())
         if streaming:
             await read_rest(context)

@@ -105,6 +105,7 @@ class CallLimits:
     bursts: ConnectionRate  # calls that come at once are begun one after the other, and others' between them
     calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
     refusals: ConnectionRate  # wrong tokens that are answered
+    max_text_chars: int = 0  # of a message; a server without messages that hold text needs none
 
     @asynccontextmanager
     async def call(self, peer: str) -> AsyncIterator[None]:
@@ -114,3 +115,9 @@ class CallLimits:
         with self.count.call(peer):
             await self.calls.wait(peer)
             yield
+
+    @asynccontextmanager
+    async def probe(self, peer: str) -> AsyncIterator[None]:
+        """Whoever asks for the server's health hears of it, however many calls are under way."""
+        await self.bursts.wait(peer)
+        yield

@@ -15,7 +15,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 _QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
 _READ_REST_S = 0.03  # at most, in all: who asks elsewhere is not to wait,
-_READ_REST_BYTES = 1 << 18  # nor are others, for the loop to read an upload that was refused
+_READ_REST_BYTES = 1 << 18  # nor are others, for the loop to read an upload that was refused,
+_READ_REST_MESSAGES = 64  # or a flood
 
 M = TypeVar("M", bound=Message)
 
@@ -34,10 +35,12 @@ async def read(context: Context, kind: type[M]) -> M | None:
 
 async def read_rest(context: Context) -> None:
     """Reads on before an error is sent: a grpc.aio client whose write meets a closed call takes that for the error."""
-    with contextlib.suppress(TimeoutError, DecodeError):
+    with contextlib.suppress(TimeoutError, DecodeError, InvalidRequest):
         loop = asyncio.get_running_loop()
         end_s, left = loop.time() + _READ_REST_S, _READ_REST_BYTES
         async with asyncio.timeout(_QUIET_S) as limit:
-            while left > 0 and isinstance(message := await context.read(), Message):
+            for _ in range(_READ_REST_MESSAGES):
+                if left <= 0 or not isinstance(message := await context.read(), Message):
+                    return
                 left -= message.ByteSize()
                 limit.reschedule(min(loop.time() + _QUIET_S, end_s))

@@ -156,7 +156,7 @@ class Session:
             raise OutOfOrder(event, "came after end_of_input; open another call for more text")
         match event:
             case "text":
-                self._take_text(request.text)
+                self._take_text(request.text.text)
             case "flush":
                 self._take_flush(request.flush.flush_id)
             case "end_of_input":
@@ -168,13 +168,13 @@ class Session:
             case None:
                 requests.check_event(request)
 
-    def _take_text(self, text: tts_pb2.Text) -> None:
-        self._text_chars += len(text.text)
+    def _take_text(self, text: str) -> None:
+        self._text_chars += len(text)
         if self._text_chars > self._config.max_text_chars:
             raise TextTooLong(self._text_chars, self._config.max_text_chars)
-        if text.text:
+        if text:
             self._last_sign_ns = now_ns()
-        self._engine.push_text(self._id, text.text)
+        self._engine.push_text(self._id, text)
 
     def _take_flush(self, flush_id: int) -> None:
         if self._flushes_waiting >= self._config.max_flushes:

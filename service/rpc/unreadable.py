@@ -1,7 +1,9 @@
-"""Text that is not valid UTF-8, as clients send it that cut a string inside a character: what cannot be read becomes
-U+FFFD, which is not spoken, instead of ending the call.
+"""Messages with text: what is larger than a text may be is not read, and what is not valid UTF-8 is read all the same.
 
-Lone surrogates arrive this way, as three bytes that UTF-8 does not allow; protobuf refuses the whole message for them.
+To read a message takes the event loop as long as it has fields; nothing else happens meanwhile. Text that is not valid
+UTF-8 comes from clients that cut a string inside a character: what cannot be read becomes U+FFFD, which is not spoken,
+instead of ending the call. Lone surrogates arrive this way, as three bytes that UTF-8 does not allow; protobuf refuses
+the whole message for them.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from gapless.tts.v1 import tts_pb2
+from service.rpc.errors import MessageTooLarge
 
+BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
+OTHER_BYTES = 1 << 18  # of a message, beside its text
 _TEXTS = frozenset({("Text", "text"), ("SynthesizeTextRequest", "text")})  # that are mended: (message, field)
 
 
@@ -38,13 +43,16 @@ _loose = _with_bytes_for_texts()
 _Event, _Whole = _loose("SynthesizeRequest"), _loose("SynthesizeTextRequest")
 
 
-def lenient(method: str, deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """As `deserialize`, for the methods that take text; what is no message still raises DecodeError."""
+def lenient(method: str, deserialize: Callable[[bytes], Any], max_text_chars: int) -> Callable[[bytes], Any]:
+    """As `deserialize`, for the methods that take text; what is no message still raises DecodeError. MessageTooLarge is
+    raised for what no text of `max_text_chars` needs, whatever else is said in a message."""
     mend = _MENDING.get(method)
-    return deserialize if mend is None else partial(_read, deserialize, mend)
+    return deserialize if mend is None else partial(_read, deserialize, mend, max_text_chars)
 
 
-def _read(deserialize: Callable[[bytes], Any], mend: Callable[[bytes], Any], data: bytes) -> Any:
+def _read(deserialize: Callable[[bytes], Any], mend: Callable[[bytes], Any], max_text_chars: int, data: bytes) -> Any:
+    if len(data) > BYTES_OF_A_CHARACTER * max_text_chars + OTHER_BYTES:
+        raise MessageTooLarge(len(data), max_text_chars)
     try:
         return deserialize(data)
     except DecodeError as error:

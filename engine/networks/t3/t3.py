@@ -109,6 +109,17 @@ class T3Cache:
         self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
         self.clear(source)
 
+    def swap(self, one: int, other: int) -> None:
+        """The two rows change places."""
+        kv, lengths = self.attention.kv, self.attention.lengths
+        filled = max(lengths[one], lengths[other])
+        held = kv[:, :, one, :, :filled].clone()
+        kv[:, :, one, :, :filled] = kv[:, :, other, :, :filled]
+        kv[:, :, other, :, :filled] = held
+        lengths[one], lengths[other] = lengths[other], lengths[one]
+        self.spoken[one], self.spoken[other] = self.spoken[other], self.spoken[one]
+        self.text[one], self.text[other] = self.text[other], self.text[one]
+
     def advance(self, n_rows: int) -> None:
         """The first rows have taken one speech token each."""
         self.attention.advance(slice(0, n_rows), 1)

@@ -41,7 +41,7 @@ class Dropped(Enum):
         return self.value[1]
 
 
-@dataclass
+@dataclass(slots=True)
 class Line:
     """What is known about the line and the block that are being read."""
 
@@ -56,7 +56,7 @@ class Line:
     was_row: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Cursor:
     text: str = ""  # as it was sent, from a little before `at` on
     at: int = 0
@@ -155,7 +155,8 @@ class Cursor:
 
     @property
     def ends_sentence(self) -> bool:
-        return self._end in SENTENCE_ENDS if self._end else True
+        end = self._end
+        return not end or end in SENTENCE_ENDS
 
     @property
     def _end(self) -> str:

@@ -12,7 +12,7 @@ from engine.scheduling.ledger import FlushMark
 from engine.scheduling.running import SEGMENTS_AHEAD
 from engine.scheduling.scheduler import MOST_EVENTS, Scheduler
 from engine.text.markup import Style
-from engine.text.pronunciations import NONE, Pronunciations
+from engine.text.pronunciations import NONE, Pronunciations, Unfinished
 from tests.engine.scripted import ScriptedMel, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
@@ -122,6 +122,30 @@ def test_what_cannot_be_spoken_leaves_pythons_lock_to_the_others(pipeline: Pipel
     assert pipeline.settles()
 
 
+def test_a_text_that_takes_long_to_make_speakable_leaves_turns_to_the_others(pipeline: Pipeline) -> None:
+    """A sentence of words with respellings of fifty words each took the text thread half a second, and a neighbour's
+    first sound came after 3.6 s."""
+    asked, speakable = list[str](), pipeline.tokens.speakable
+
+    def slow(text: str, language: str, said: Pronunciations) -> list[str]:
+        asked.append(text)
+        if text.startswith("Slow") and asked.count(text) < 20:
+            time.sleep(0.005)
+            raise Unfinished
+        return speakable(text, language)
+
+    pipeline.tokens.speakable = slow  # type: ignore[method-assign]
+    one, other = Caller(pipeline.scheduler, "a"), Caller(pipeline.scheduler, "b")
+    one.say("Slow words.")
+    while len(asked) < 2:
+        time.sleep(0.001)
+    other.say("Hi.")
+    assert spoken(other.all()) == "Hi."
+    assert asked.count("Slow words.") < 20
+    assert spoken(one.all()) == "Slow words."
+    assert pipeline.settles()
+
+
 def test_the_next_steps_of_one_who_has_heard_nothing_wait_for_nobodys_text() -> None:
     scheduler = Scheduler(CONFIG)
     for name in ("heard", "waits"):
@@ -160,11 +184,11 @@ def test_who_has_much_ahead_lets_a_first_sound_go_before() -> None:
         Caller(scheduler, name)
     running, new = scheduler._running.values()
     running.begun_ns, new.begun_ns = 1, 2
-    assert not scheduler.can_wait([running], new), "it has heard nothing, and began before"
+    assert scheduler.beside([running], new) == [running], "it has heard nothing, and began before"
     running.runs_out_ns = now_ns() + 200_000_000
-    assert not scheduler.can_wait([running], new)
+    assert scheduler.beside([running], new) == [running]
     running.runs_out_ns = now_ns() + 2_000_000_000
-    assert scheduler.can_wait([running], new)
+    assert scheduler.beside([running], new) == []
 
 
 def test_a_rest_ends_when_t3_has_nothing_left_to_speak() -> None:

@@ -36,10 +36,47 @@ def test_who_found_no_place_has_the_next_one_before_who_holds_more(scheduler: Sc
     Caller(scheduler, "again", caller="many")
 
 
-def test_a_place_is_kept_from_nobody_who_holds_as_few(scheduler: Scheduler) -> None:
+def test_a_place_is_kept_from_nobody_who_waits_too(scheduler: Scheduler) -> None:
+    """Whoever of them comes first has it: it is not empty for longer than it must be."""
+    refused(scheduler, "neighbour")
+    refused(scheduler, "other")
+    scheduler.cancel("a")
+    Caller(scheduler, "his", caller="other")
+
+
+def test_who_comes_anew_waits_behind_who_is_about_to_come_again(scheduler: Scheduler) -> None:
+    """Fifty connections that came all at once, again and again, took all places whenever they became free together."""
     refused(scheduler, "neighbour")
     scheduler.cancel("a")
-    Caller(scheduler, "other", caller="other")
+    assert "kept for a caller" in refused(scheduler, "new")
+    scheduler.cancel("b")
+    Caller(scheduler, "newer", caller="newer")
+    assert "kept for a caller" in refused(scheduler, "newest")
+    Caller(scheduler, "his", caller="neighbour")
+
+
+def test_a_place_is_not_kept_for_long_from_who_comes_anew(scheduler: Scheduler) -> None:
+    """It would be empty for as long as the refused caller was told to wait."""
+    refused(scheduler, "neighbour")
+    scheduler.admission._waiting["neighbour"].until_s += 5.0
+    scheduler.cancel("a")
+    Caller(scheduler, "new", caller="new")
+
+
+def test_who_was_let_in_meanwhile_waits_behind_who_was_refused(scheduler: Scheduler) -> None:
+    """Where there was one place, a caller who gave up three times a second held none when he asked again, a moment
+    after: his neighbour, who came once a second, heard nothing at all."""
+    for name in "abc":
+        scheduler.cancel(name)
+    scheduler.places.number = 1
+    scheduler.places._open = 1.0
+    refused(scheduler, "neighbour")
+    scheduler.admission._waiting["neighbour"].until_s += 5.0
+    scheduler.cancel("d")
+    Caller(scheduler, "once", caller="many")
+    scheduler.cancel("once")
+    assert "kept for a caller" in refused(scheduler, "many")
+    Caller(scheduler, "his", caller="neighbour")
 
 
 def test_one_place_is_kept_however_many_wait(scheduler: Scheduler) -> None:
@@ -54,18 +91,37 @@ def test_one_place_is_kept_however_many_wait(scheduler: Scheduler) -> None:
 def test_a_place_is_kept_as_long_as_who_was_refused_may_come(scheduler: Scheduler) -> None:
     refused(scheduler, "neighbour")
     scheduler.cancel("a")
-    scheduler.admission._waiting["neighbour"] = 0.0
+    scheduler.admission._waiting["neighbour"].until_s = 0.0
     Caller(scheduler, "again", caller="many")
 
 
-def test_the_last_place_is_for_who_holds_less_where_places_follow_what_is_seen() -> None:
+def test_one_caller_counts_for_all_places_but_one_where_they_follow_what_is_seen() -> None:
     """Three calls that did nothing but flush held all places that were left, for as long as they liked."""
     scheduler = Scheduler(CONFIG)
     scheduler.places.guess(3, "measured")
-    for name in "ab":
+    for name in "abc":
         Caller(scheduler, name, caller="many")
-    assert "kept for a caller" in refused(scheduler, "many")
-    Caller(scheduler, "c", caller="other")
+    refused(scheduler, "many")
+    Caller(scheduler, "d", caller="other")
+    refused(scheduler, "third")
+
+
+def test_the_others_have_a_place_also_when_there_are_fewer_than_before() -> None:
+    scheduler = Scheduler(CONFIG)
+    scheduler.places.guess(4, "measured")
+    for name in "abc":
+        Caller(scheduler, name, caller="many")
+    scheduler.places._open = 1.0
+    Caller(scheduler, "d", caller="other")
+    assert len(scheduler._running) == scheduler.places.most
+
+
+def test_no_more_are_let_in_than_there_is_memory_for() -> None:
+    scheduler = Scheduler(CONFIG)
+    scheduler.places.guess(4, "measured")
+    for name in "abcd":
+        Caller(scheduler, name, caller="many")
+    refused(scheduler, "other")
 
 
 def test_who_cannot_be_told_apart_gets_all_places_and_so_does_everybody_where_there_are_two() -> None:

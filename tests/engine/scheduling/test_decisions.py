@@ -187,7 +187,7 @@ def operations(scheduler: Scheduler) -> int:
         sys.setprofile(trace)
         try:
             scheduler.next_flow_jobs(now)
-            scheduler.to_speak(), scheduler.to_feed(scheduler.to_step())
+            scheduler.to_speak(), scheduler.beside(stepping := scheduler.to_step(), scheduler.to_feed(stepping))
             scheduler.settle(), scheduler.next_vocoder_jobs()
         finally:
             sys.setprofile(None)

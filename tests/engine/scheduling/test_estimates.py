@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.scheduling.estimates import Average, Estimates, Load, WindowCost
+from engine.scheduling.estimates import Average, Cost, Estimates, Load
 
 
 def test_the_first_measurement_replaces_the_prior() -> None:
@@ -43,7 +43,7 @@ def test_a_load_is_known_soon_and_forgotten_soon() -> None:
 
 
 def test_a_line_through_windows_of_several_sizes_is_found() -> None:
-    cost = WindowCost(prior_s=1.0)
+    cost = Cost(prior_s=1.0)
     for tokens in (6, 12, 25, 25, 9):
         cost.add(tokens, 0.005 + 0.001 * tokens)
     assert list(cost.line) == pytest.approx([0.005, 0.001])
@@ -51,7 +51,7 @@ def test_a_line_through_windows_of_several_sizes_is_found() -> None:
 
 
 def test_windows_of_one_size_give_a_cost_in_proportion() -> None:
-    cost = WindowCost(prior_s=1.0)
+    cost = Cost(prior_s=1.0)
     for _ in range(3):
         cost.add(25, 0.05)
     assert cost(25) == pytest.approx(0.05)
@@ -59,14 +59,14 @@ def test_windows_of_one_size_give_a_cost_in_proportion() -> None:
 
 
 def test_neither_part_of_the_line_is_ever_negative() -> None:
-    cost = WindowCost(prior_s=1.0)
+    cost = Cost(prior_s=1.0)
     for tokens, seconds in ((6, 0.1), (25, 0.05), (12, 0.2)):
         cost.add(tokens, seconds)
     assert min(cost.line) >= 0
 
 
 def test_old_windows_are_forgotten() -> None:
-    cost = WindowCost(prior_s=1.0)
+    cost = Cost(prior_s=1.0)
     for factor in (10.0,) * 20 + (1.0,) * 60:
         for tokens in (6, 25):
             cost.add(tokens, factor * (0.005 + 0.001 * tokens))

@@ -244,6 +244,17 @@ def test_a_reserve_or_a_machine_that_rests_is_no_danger() -> None:
             assert places.open == 10
 
 
+def test_a_machine_that_is_late_though_it_rests_does_not_make_all_it_can() -> None:
+    """A caller whose message held up the event loop, and who gave up what he began, left one place to all others."""
+    for load, number in ((1.0, 5), (0.25, 10)):
+        places = following(10, 20)
+        for index in range(13):
+            at_s = index * LOOK_S
+            places.see(Look(at_s=at_s, running=4, slacks_s=[-0.1] * 3, made_s=3 * at_s, busy_s=[load * at_s]))
+        assert places.number == number
+        assert places.open == (2 if load == 1.0 else 10)
+
+
 def test_a_start_beside_a_busy_process_is_made_good() -> None:
     slow = machine(8)
     slow.run(60.0, QUIET)

@@ -42,8 +42,8 @@ def test_t3_takes_up_who_has_begun_less_and_whose_first_sound_is_due_sooner() ->
         running.row, running.begun_ns = object(), begun_ns  # type: ignore[assignment]
     first.decoding = second.decoding = object()  # type: ignore[assignment]
     assert scheduler.to_feed([second]) is other
-    assert scheduler.can_wait([second], other), "its steps wait for the other's text"
-    assert not scheduler.can_wait([first, second], other), "who began before it was not behind"
+    assert scheduler.beside([second], other) == [], "its steps wait for the other's text"
+    assert scheduler.beside([first, second], other) == [first, second], "who began before it was not behind"
 
 
 def test_who_begins_now_is_due_later_than_who_has_begun() -> None:
@@ -56,8 +56,8 @@ def test_who_begins_now_is_due_later_than_who_has_begun() -> None:
     first.begun_ns = second.begun_ns = now_ns()
     new.pieces.append("text")  # type: ignore[arg-type]
     assert scheduler.to_feed([first], new) is new
-    assert not scheduler.can_wait([first], new)
-    assert scheduler.can_wait([second], new), "it is behind"
+    assert scheduler.beside([first], new) == [first]
+    assert scheduler.beside([second], new) == [], "it is behind"
 
 
 def test_callers_without_a_name_are_not_told_apart() -> None:

@@ -89,7 +89,7 @@ def test_captured_choices_are_the_ordinary_ones(
         for row, token in zip(drawing, tokens, strict=True):
             if rng.random() < 0.05:  # it says another one
                 token = rng.randrange(config.t3.codes)
-                graphs.correct(row)
+                graphs.forget(row)
             row.tokens.append(token)
             if len(row.tokens) == config.text.max_tokens or rng.random() < 0.03:
                 rows.leave(row)

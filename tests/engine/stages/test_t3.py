@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -54,9 +55,9 @@ def spoken_alone(model: Model, voice: Voice, index: int) -> list[int]:
 
 
 @pytest.mark.parametrize("capture", [None, record], ids=["launched", "captured"])
-@pytest.mark.parametrize("fixed_batch", [False, True])
+@pytest.mark.parametrize(("fixed_batch", "steps"), [(False, 0.8), (False, 0.3), (True, 0.8)])
 def test_a_row_among_others_says_what_it_says_alone(
-    model: Model, voice: Voice, fixed_batch: bool, capture: Capture | None
+    model: Model, voice: Voice, fixed_batch: bool, steps: float, capture: Capture | None
 ) -> None:
     """Rows join, stand still, are fed in pieces, stop and are cancelled at random; the step may be a graph."""
     rng, names = random.Random(3), itertools.count()
@@ -72,7 +73,7 @@ def test_a_row_among_others_says_what_it_says_alone(
             stage._feed = rng.randint(1, 4)
             if stage.feed(row):
                 running[index] = feeding.pop(index)
-        stepping = {index: row for index, row in running.items() if rng.random() < 0.8}
+        stepping = {index: row for index, row in running.items() if rng.random() < steps}
         for (index, row), token in zip(stepping.items(), stage.step(list(stepping.values())), strict=True):
             if token is None:
                 said[index] = row.tokens
@@ -107,6 +108,31 @@ def test_a_row_says_the_tokens_that_it_is_given_and_then_draws(
     spoken = said(stage, others)
     assert spoken[:half] == others
     assert spoken == said(T3Stage(model, 2), others)
+
+
+def test_on_a_cpu_few_rows_are_computed_for_few(model: Model, voice: Voice) -> None:
+    """A first sound among sixteen listeners who had enough ahead took steps three times as long as it needed."""
+    stage, computed = T3Stage(model, 16), list[int]()
+    advance = stage._advance
+
+    def counted(tokens: list[int], aligned: Sequence[Row]) -> torch.Tensor:
+        computed.append(len(tokens))
+        return advance(tokens, aligned)
+
+    stage._advance = counted  # type: ignore[method-assign]
+    rows = [stage.begin(job(voice, 3 * index + 2)) for index in range(8)]
+    for row in rows:
+        while not stage.feed(row):
+            pass
+    stage.step(rows)
+    stage.step(rows)
+    for stepping in (rows[-1:], [rows[3], rows[-1]], rows[2:]):
+        stage.step(stepping)
+        stage.step(stepping)
+    assert computed == [8, 1, 1, 2, 2, 7, 7]
+    for row, tokens in zip(rows, (2, 2, 4, 6, 4, 4, 4, 8), strict=True):
+        assert len(row.tokens) == tokens
+    assert stage._owners == [owner for slot in range(8) for owner in rows if owner.slots == [slot]]
 
 
 def test_after_all_left_every_slot_is_free_again(model: Model, voice: Voice) -> None:

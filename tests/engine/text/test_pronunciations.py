@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from engine.model import EMBEDDED
 from engine.text.build import build
 from engine.text.frontend import TextConfig, TextFrontEnd
 from engine.text.lexicon import load_lexicon
-from engine.text.pronunciations import FIRST_PLACE, NONE, Pronunciations
+from engine.text.pronunciations import FIRST_PLACE, NONE, Pronunciations, Unfinished
 from tests.engine.text.files import config, write_english, write_gpt2, write_multilingual
 
 NEVADA = Pronunciation(word="Nevada", respelling="nuh-VAH-duh")
@@ -73,6 +74,22 @@ def test_the_embedded_voice_says_respellings_and_phonemes(embedded: TextFrontEnd
     assert said(embedded, "Goethe's Faust", GOETHE).startswith("ɡˈɜɹtəz ")
     assert said(embedded, "Gen. Goethe", GOETHE) == "ʤˈɛnəɹəl ɡˈɜɹtə", "rules see a name in the word's place"
     assert said(embedded, "a Goethe", GOETHE) == "ɐ ɡˈɜɹtə"
+
+
+def test_many_new_respellings_are_worked_out_a_part_at_a_time(embedded: TextFrontEnd) -> None:
+    """A sentence of words with respellings of fifty words each was half a second of work in one piece."""
+    syllables = ["".join(letters) for letters in product("bdk", "aou", "lnz")]
+    listed = [Pronunciation(word=word, respelling=" ".join(word + one for one in syllables)) for word in "bdfgk"]
+    in_parts, parts = Pronunciations(listed, at_once_s=0.001), 0
+    while True:
+        try:
+            pieces = embedded.pieces("b d f g k.", "en-US", in_parts)
+        except Unfinished:
+            parts += 1
+        else:
+            break
+    assert 2 < parts < len(listed) * len(syllables)
+    assert pieces == embedded.pieces("b d f g k.", "en-US", Pronunciations(listed))
 
 
 def test_word_times_point_at_the_written_word(embedded: TextFrontEnd) -> None:

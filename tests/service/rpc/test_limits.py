@@ -28,6 +28,7 @@ from gapless.tts.v1 import tts_pb2_grpc
 from service.rpc.errors import _RULES, TooManyCalls
 from service.rpc.limits import CallCount, CallLimits, ConnectionRate, Rate
 from service.rpc.recording import check_recording
+from service.server import BEGUN_AT_ONCE, BEGUN_PER_S
 from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, detail, end, playback, say, seeded, text
 
@@ -94,6 +95,15 @@ async def test_health_answers_when_no_other_call_is_taken(serve: Serve) -> None:
         reply = await health_pb2_grpc.HealthStub(served.channel).Check(health_pb2.HealthCheckRequest())
         assert reply.status == health_pb2.HealthCheckResponse.SERVING
         held.cancel()
+
+
+async def test_whoever_asks_for_health_again_and_again_waits_like_everybody(serve: Serve) -> None:
+    """2,000 a second took the event loop from all who listened."""
+    asked = BEGUN_AT_ONCE + 25
+    async with serve() as served:
+        stub, began_s = health_pb2_grpc.HealthStub(served.channel), time.monotonic()
+        await asyncio.gather(*[stub.Check(health_pb2.HealthCheckRequest()) for _ in range(asked)])
+        assert time.monotonic() - began_s >= 0.9 * (asked - BEGUN_AT_ONCE) / BEGUN_PER_S
 
 
 async def test_flushes_that_wait_are_bounded(serve: Serve) -> None:

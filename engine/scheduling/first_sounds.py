@@ -1,0 +1,72 @@
+"""Who T3 works for while somebody has heard nothing yet.
+
+T3's steps take longer the more rows they have, and so they do for the texts that it runs between them; unless a device
+computes all of that side by side. So while it works for somebody's first sound, those stay out whose listeners have
+enough ahead, and those who have heard nothing either and are due later: where what steps took here and now says that
+few rows take much less time. Touched with the scheduler's lock held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.scheduling.contention import due_ns
+from engine.scheduling.deadlines import NS_PER_S, Deadlines
+from engine.scheduling.estimates import Estimates
+from engine.scheduling.running import RunningUtterance
+from engine.scheduling.windows import COMFORT_S
+
+MUCH_LESS = 0.75  # times as long as a step of all rows, one of some of them takes: then it is worth more steps
+MANY = 8  # rows: where a step of one takes much less, those of others are felt
+
+
+class FirstSounds:
+    def __init__(self, deadlines: Deadlines, estimates: Estimates) -> None:
+        self._deadlines = deadlines
+        self._estimates = estimates
+
+    def may_feed(self, one: RunningUtterance, stepping: Sequence[RunningUtterance], now: int) -> bool:
+        """Whether its text may be run between the steps of those `stepping`."""
+        silent = [other for other in stepping if not other.runs_out_ns]
+        if one.runs_out_ns:
+            return not silent or one.runs_out_ns < now + COMFORT_S * NS_PER_S
+        due = due_from_now_ns(one, now)
+        before = (other for other in silent if self._wants_tokens(other) and due_from_now_ns(other, now) < due)
+        return not self._costs_much_less(1, MANY) or not any(before)
+
+    def beside(
+        self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance | None, now: int
+    ) -> list[RunningUtterance]:
+        """Those of the `stepping` who step now, beside the next piece of the text of `feeding`."""
+        texts = [feeding] if feeding is not None else []
+        silent = (one for one in (*stepping, *texts) if not one.runs_out_ns and self._wants_tokens(one))
+        first = min(silent, key=lambda one: due_from_now_ns(one, now), default=None)
+        if first is None:
+            return list(stepping)
+        due, comfortable_ns = due_from_now_ns(first, now), now + round(COMFORT_S * NS_PER_S)
+        token_ns = round(self._deadlines.machine.audio_s * NS_PER_S)
+        few = [
+            one
+            for one in stepping
+            if (
+                one.runs_out_ns + one.ledger.waiting * token_ns <= comfortable_ns
+                if one.runs_out_ns
+                else due_from_now_ns(one, now) <= due
+            )
+        ]
+        return few if not few or self._costs_much_less(len(few), len(stepping)) else list(stepping)
+
+    def _wants_tokens(self, running: RunningUtterance) -> bool:
+        """Whether T3 has not drawn enough for its first window."""
+        timing = self._deadlines.timing
+        enough = max(timing.least_first + timing.lookahead, running.tokens_wanted)
+        return not running.n_windows and running.ledger.waiting < enough
+
+    def _costs_much_less(self, few: int, many: int) -> bool:
+        step_s = self._estimates.step_s
+        return step_s.is_known and step_s(few) <= MUCH_LESS * step_s(many)
+
+
+def due_from_now_ns(running: RunningUtterance, now: int) -> int:
+    """When it is due; one that begins only now, from now on."""
+    return due_ns(running) + (0 if running.begun_ns or running.runs_out_ns else now)
