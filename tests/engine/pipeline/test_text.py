@@ -134,7 +134,7 @@ def test_a_text_that_takes_long_to_make_speakable_leaves_turns_to_the_others(pip
             raise Unfinished
         return speakable(text, language)
 
-    pipeline.tokens.speakable = slow  # type: ignore[method-assign]
+    pipeline.tokens.speakable = slow  # type: ignore[assignment, method-assign]
     one, other = Caller(pipeline.scheduler, "a"), Caller(pipeline.scheduler, "b")
     one.say("Slow words.")
     while len(asked) < 2:
