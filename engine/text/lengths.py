@@ -12,7 +12,9 @@ _LAST_WORD = re.compile(r"\S*\Z")
 _WIDE_MARK = re.compile("[，、；：。！？｡][」』）】》〉]*")
 _CLAUSE_MARK = re.compile(r"[,;:،؛][\"'”’)\]»]{0,30}(?=\s)")
 _TAG = re.compile(r"\[[a-z]{1,16}(?: [a-z]{0,16}){0,2}(?:\]|$)", re.IGNORECASE)  # or the beginning of one
-_WIDE = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\ufdf0-\ufdfd\U00020000-\U0003ffff]")
+_WIDE = re.compile(
+    "[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\ufdf0-\ufdfd\U00020000-\U0003ffff]"
+)
 _FIRST_WIDE = "\u1100"
 WIDE_CHARS = 3
 
