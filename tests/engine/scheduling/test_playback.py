@@ -116,7 +116,7 @@ def test_of_sizes_that_start_about_as_soon_the_smallest_is_taken() -> None:
 @pytest.mark.parametrize("window_s", [0.05, 0.5, 1.5])
 def test_a_long_text_is_as_late_as_its_windows_one_by_one(token_s: float, window_s: float) -> None:
     slow, stretches = machine(token_s, window_s), [Stretch(3, 80, begun=True), *[Stretch(0, 100)] * 40]
-    assert latest(slow, stretches, 0.3) == pytest.approx(lateness(*windows(slow, stretches), 0.3), rel=0.02, abs=0.3)
+    assert latest(slow, stretches, 0.3) == pytest.approx(lateness(*windows(slow, stretches), 0.3), rel=0.05, abs=0.3)
 
 
 def test_a_long_text_takes_no_longer_to_foresee_than_a_short_one() -> None:
