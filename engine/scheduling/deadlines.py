@@ -93,11 +93,10 @@ class Deadlines:
         chars_ahead = [*running.chars_ahead, running.segmenter.chars_waiting]
         stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in chars_ahead if chars]
         machine = self.machine
-        ready, durations = playback.windows(machine, playback.foreseen(machine, stretches))
         elapsed_s = (now - running.first_chunk_ns) / NS_PER_S
         made = running.samples_sent + running.tokens_in_vocoder * timing.samples_per_token
         lasts_s = made / timing.sample_rate - elapsed_s  # from now, had it begun at once
-        needed_s = playback.lateness(ready, durations, lasts_s)
+        needed_s = playback.latest(machine, stretches, lasts_s)
         return HINT_FACTOR * needed_s + windows.SLACK_S if needed_s > 0 else 0.0
 
     def hear(self, running: RunningUtterance) -> None:

@@ -27,12 +27,13 @@ class FirstSounds:
 
     def may_feed(self, one: RunningUtterance, stepping: Sequence[RunningUtterance], now: int) -> bool:
         """Whether its text may be run between the steps of those `stepping`."""
-        silent = [other for other in stepping if not other.runs_out_ns]
+        silent = (other for other in stepping if not other.runs_out_ns)
         if one.runs_out_ns:
-            return not silent or one.runs_out_ns < now + COMFORT_S * NS_PER_S
+            return one.runs_out_ns < now + COMFORT_S * NS_PER_S or not any(silent)
+        if not self._costs_much_less(1, MANY):
+            return True
         due = due_from_now_ns(one, now)
-        before = (other for other in silent if self._wants_tokens(other) and due_from_now_ns(other, now) < due)
-        return not self._costs_much_less(1, MANY) or not any(before)
+        return not any(self._wants_tokens(other) and due_from_now_ns(other, now) < due for other in silent)
 
     def beside(
         self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance | None, now: int
@@ -45,15 +46,15 @@ class FirstSounds:
             return list(stepping)
         due, comfortable_ns = due_from_now_ns(first, now), now + round(COMFORT_S * NS_PER_S)
         token_ns = round(self._deadlines.machine.audio_s * NS_PER_S)
-        few = [
-            one
-            for one in stepping
-            if (
-                one.runs_out_ns + one.ledger.waiting * token_ns <= comfortable_ns
-                if one.runs_out_ns
-                else due_from_now_ns(one, now) <= due
-            )
-        ]
+
+        def steps(one: RunningUtterance) -> bool:
+            if one.runs_out_ns:
+                return one.runs_out_ns + one.ledger.waiting * token_ns <= comfortable_ns
+            return due_from_now_ns(one, now) <= due
+
+        if not self._costs_much_less(1, len(stepping)):
+            return list(stepping) if any(map(steps, stepping)) else []
+        few = list(filter(steps, stepping))
         return few if not few or self._costs_much_less(len(few), len(stepping)) else list(stepping)
 
     def _wants_tokens(self, running: RunningUtterance) -> bool:

@@ -21,6 +21,7 @@ ABOUT = 0.97  # of the time to gap-free playback: what is not shorter than this 
 REMEMBERED = 5000  # answers of `reserve` that a machine keeps
 AHEAD = 0.5  # of real time: a stage that needs no more is much faster than speech
 NEAR, FAR = 40, 100  # tokens
+MOST_FORESEEN = 1_000  # tokens, window by window
 CUSHION_S = 0.01  # that a first sound may come later, for more of it
 
 
@@ -108,6 +109,11 @@ class Machine:
         return self.token_s <= pace_s and self.window_s(self.largest) <= self.largest * pace_s
 
     @property
+    def pace_s(self) -> float:
+        """What a token takes where the slowest stage never waits."""
+        return max(self.token_s, self.flow_s(self.largest) / self.largest, self.vocoder_s(self.largest) / self.largest)
+
+    @property
     def foresight(self) -> int:
         """Coming tokens that a forecast depends on: what comes later changes little."""
         return NEAR if self.is_fast else FAR
@@ -152,17 +158,28 @@ def _ratio(a: float, b: float) -> float:
     return a / b if b > 0 else math.inf
 
 
-def foreseen(machine: Machine, stretches: Sequence[Stretch]) -> list[Stretch]:
-    """As much of it as matters where the machine is much faster than speech; else all."""
-    if not machine.is_fast:
-        return list(stretches)
-    left, seen = machine.foresight, list[Stretch]()
+def foreseen(machine: Machine, stretches: Sequence[Stretch]) -> tuple[list[Stretch], int]:
+    """As much of it as matters where the machine is much faster than speech; else the first MOST_FORESEEN tokens. And
+    how many come behind it."""
+    left, seen = machine.foresight if machine.is_fast else MOST_FORESEEN, list[Stretch]()
     for stretch in stretches:
         if left <= 0:
             break
         seen.append(stretch._replace(coming=min(stretch.coming, max(0, left - stretch.waiting))))
         left -= stretch.total
-    return seen
+    return seen, sum(stretch.total for stretch in stretches) - sum(stretch.total for stretch in seen)
+
+
+def latest(machine: Machine, stretches: Sequence[Stretch], from_s: float) -> float:
+    """The lateness of all of it for a listener whose audio lasts until `from_s`. A long text takes no longer to foresee
+    than a short one: what is behind MOST_FORESEEN tokens comes at the pace of the machine's slowest stage."""
+    seen, behind = foreseen(machine, stretches)
+    ready, durations = windows(machine, seen)
+    late_s = lateness(ready, durations, from_s)
+    if behind and ready:
+        at_end_s = ready[-1] - from_s - sum(durations[:-1])
+        late_s = max(late_s, at_end_s + behind * (machine.pace_s - machine.audio_s))
+    return late_s
 
 
 def windows(machine: Machine, stretches: Sequence[Stretch], first: int = 0) -> tuple[list[float], list[float]]:

@@ -183,5 +183,5 @@ def _deficit_s(segment: SegmentStatus, machine: Machine) -> float:
     """How late the rest of the segment would come if its next window were run now."""
     assert segment.lead_s is not None
     stretch = Stretch(segment.waiting, _about(segment.coming), not segment.fresh)
-    first_s, needed_s = playback.reserve(machine, playback.foreseen(machine, [stretch])[0])
+    first_s, needed_s = playback.reserve(machine, playback.foreseen(machine, [stretch])[0][0])
     return max(0.0, needed_s - max(segment.lead_s, first_s))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.scheduling.playback import Machine, Stretch, first_window, lateness, least_prebuffer, windows
+from engine.scheduling.playback import Machine, Stretch, first_window, lateness, latest, least_prebuffer, windows
 
 TOKEN_S = 0.04
 
@@ -110,3 +110,29 @@ def test_of_sizes_that_start_about_as_soon_the_smallest_is_taken() -> None:
         starts.append(ready[0] + least_prebuffer(ready, durations))
     assert starts[0] == pytest.approx(starts[1], abs=0.01)
     assert first_window(slow, coming=100, least=3) == 3
+
+
+@pytest.mark.parametrize("token_s", [0.01, 0.03, 0.05, 0.08])
+@pytest.mark.parametrize("window_s", [0.05, 0.5, 1.5])
+def test_a_long_text_is_as_late_as_its_windows_one_by_one(token_s: float, window_s: float) -> None:
+    slow, stretches = machine(token_s, window_s), [Stretch(3, 80, begun=True), *[Stretch(0, 100)] * 40]
+    assert latest(slow, stretches, 0.3) == pytest.approx(lateness(*windows(slow, stretches), 0.3), rel=0.05, abs=0.3)
+
+
+def test_a_long_text_takes_no_longer_to_foresee_than_a_short_one() -> None:
+    """With the scheduler's lock held: 34,000 tokens of one utterance took a tenth of a second on a machine that was
+    just slower than half of real time, and the event loop waited for that."""
+    asked = 0
+
+    def window_s(tokens: int) -> float:
+        nonlocal asked
+        asked += 1
+        return 0.01
+
+    slow = replace(machine(0.03), flow_s=window_s)
+    counts = []
+    for coming in (1_500, 34_000):
+        asked = 0
+        latest(slow, [Stretch(0, coming)], 0.0)
+        counts.append(asked)
+    assert counts[0] == counts[1] <= 1_100
