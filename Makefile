@@ -106,9 +106,11 @@ baseline: tests/node/node_modules/.ready  ## make the contract as it is the one 
 	$(BUF) build --exclude-source-info -o $(BASELINE)
 	@echo "add to CHANGELOG.md: Contract baseline $$(sha256sum $(BASELINE) | cut -c1-16)"
 
-scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines while listeners play: 50 rounds each with scripted engines, 10 with the embedded voice
+scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines, and kill gateways, while listeners play; a thousand listeners; ten minutes of random faults
 	$(BIN)/python -m benchmarks.scale.kill --rounds 50 --out out/kill.json
-	$(BIN)/python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 10 --out out/kill-embedded.json
+	$(BIN)/python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 10 --kinds kill stop cut drain --out out/kill-embedded.json
+	$(BIN)/python -m benchmarks.scale.many_engines --out out/many-engines.json
+	$(BIN)/python -m benchmarks.scale.random_faults --minutes 10 --out out/random-faults.json
 
 attack: $(VENV)/.service  ## flood the service with calls, messages and odd texts, beside a neighbour that must notice nothing
 	$(BIN)/python -m benchmarks.attack

@@ -83,6 +83,11 @@ class Timings:
     previous_written_ns: int = 0
     wanted_ns: int = 0
     vocoder_start_ns: int = 0
+    # Only gateways send these.
+    engine_sent_ns: int = 0
+    gateway_received_ns: int = 0
+    move_start_ns: int = 0
+    move_end_ns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -320,6 +320,7 @@ class EngineStats:
     places_risen: int = field(default=0, compare=False)  # how often they did,
     places_fallen: int = field(default=0, compare=False)  # and how often they fell
     device_bytes: int = field(default=0, compare=False)  # a GPU's memory in this process's hands; 0 on a CPU
+    least_lead_s: float | None = field(default=None, compare=False)  # audio that a listener who is owed more has ahead
 
 
 class Engine(Protocol):

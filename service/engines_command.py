@@ -15,7 +15,7 @@ from service.engines.dial import Dial
 from service.engines.remote import Remote
 
 _LOOKS_S = 1.5
-_TITLES = ("engine", "state", "version", "model", "places", "used", "voices", "device or reason")
+_TITLES = ("engine", "state", "version", "model", "places", "used", "least lead", "voices", "device or reason")
 
 
 async def run(config: EnginesConfig, out: TextIO, notes: TextIO) -> int:
@@ -55,8 +55,9 @@ async def _look(address: str, dial: Dial) -> tuple[bool, Sequence[str]]:
 def _row(engine: Remote) -> Sequence[str]:
     info, stats = engine.info, engine.stats
     if info is None:
-        return (engine.address, engine.state, "", "", "", "", "", engine.reason)
-    numbers = (str(stats.places), str(stats.utterances), str(len(engine.voices)))
+        return (engine.address, engine.state, "", "", "", "", "", "", engine.reason)
+    lead = "-" if stats.least_lead_s is None else f"{stats.least_lead_s:.2f} s"
+    numbers = (str(stats.places), str(stats.utterances), lead, str(len(engine.voices)))
     return (engine.address, engine.state, engine.version, info.model, *numbers, engine.reason or info.device)
 
 

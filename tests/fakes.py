@@ -306,6 +306,7 @@ class ScriptedEngine:
         self._closed = False
         self._tells: list[Callable[[], None]] = []
         self._done = Usage()  # by utterances that were spoken to their end
+        self.least_lead_s: float | None = None  # as its stats tell it
         self.submitted: list[Utterance] = []
         self.playbacks: list[Playback] = []
         self.cloned: list[NewVoice] = []  # begun, in order
@@ -392,6 +393,7 @@ class ScriptedEngine:
             places=self._max_utterances,
             places_reason="scripted",
             device_bytes=DEVICE_BYTES,
+            least_lead_s=self.least_lead_s,
         )
 
     def submit(self, utterance: Utterance, sink: Sink) -> Accepted:

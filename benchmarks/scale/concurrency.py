@@ -5,6 +5,7 @@ N simulated listeners arrive at random and play in real time; what each of them 
     python -m benchmarks.scale.concurrency --streams 4 8 10 12 16
     python -m benchmarks.scale.concurrency --direct --find 10
     python -m benchmarks.scale.concurrency --direct --single
+    python -m benchmarks.scale.concurrency --engines process --streams 20
 
 Through the real service over gRPC, or with --direct the engine in this process. Texts are of 3 to 15 s; N callers
 speak for --seconds. --find doubles or halves from a number on, then closes in on the largest N whose C100 is at least
@@ -76,7 +77,8 @@ async def speaker(arguments: argparse.Namespace, streams: int) -> AsyncIterator[
         finally:
             await asyncio.to_thread(engine.close)
         return
-    with service("--model", arguments.model, "--max-utterances", str(streams)) as address:
+    flags = ("--model", arguments.model, "--max-utterances", str(streams), "--engines", arguments.engines)
+    with service(*flags) as address:
         async with Client(address) as client:
             yield OverWire(client, arguments.voice)
 
@@ -149,13 +151,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="callers begin no new utterance after that")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--direct", action="store_true", help="the engine in this process instead of a service")
+    parser.add_argument("--engines", default="local", metavar="WHERE", help="of the service: local, process, addresses")
     parser.add_argument(
         "--option", type=_option, action="append", default=[], metavar="NAME=JSON", help="of the engine, with --direct"
     )
     parser.add_argument("--json", type=Path)
     parser.add_argument("--svg", type=Path)
     arguments = parser.parse_args()
-    print(f"{arguments.model} {'direct' if arguments.direct else 'over gRPC'}, on {describe()}", flush=True)
+    way = "direct" if arguments.direct else f"over gRPC, engines {arguments.engines}"
+    print(f"{arguments.model} {way}, on {describe()}", flush=True)
     if arguments.single:
         engine = load(arguments.model, EngineOptions(max_utterances=1, **dict(arguments.option)))
         rtf = single_rtf(engine, arguments.voice)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.support.engine_process import SCRIPTED, VERSION, engine_process
+from benchmarks.support.engine_process import VERSION, Served, engine_process
 from benchmarks.support.machine import describe
 from engine.clock import now_ns
 from engine.messages import AudioChunk, Event, Failed, Finished, Utterance
@@ -80,7 +80,9 @@ async def measure(engine: AsyncEngine, streams: int) -> Cost:
 async def run(streams: int, engines: int, token_s: float) -> tuple[Cost, Cost]:
     """Of a gateway, and of an engine in this process, whose own work is in its processor time."""
     with contextlib.ExitStack() as stack:
-        children = [stack.enter_context(engine_process(SCRIPTED, streams, token_s)) for _ in range(engines)]
+        children = [
+            stack.enter_context(engine_process(Served(places=streams, token_s=token_s))) for _ in range(engines)
+        ]
 
         async def find() -> Sequence[str]:
             return [child.address for child in children]

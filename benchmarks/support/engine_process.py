@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from benchmarks.support.child_process import Child, child_process, obey
@@ -17,21 +18,32 @@ SCRIPTED = "scripted"
 VERSION = "benchmark"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """What an engine server speaks with."""
+
+    model: str = SCRIPTED  # or what `--model` takes
+    places: int
+    token_s: float = 0.0  # of a scripted one: what a token takes,
+    voices: tuple[str, ...] = ("anna",)  # and who speaks, the default voice first
+
+
 @contextlib.contextmanager
-def engine_process(model: str, places: int, token_s: float) -> Iterator[Child]:
-    """`model`: SCRIPTED, where a token takes `token_s`, or what `--model` takes. The command "drain" drains it."""
-    with child_process(_main, model, places, token_s) as child:
+def engine_process(served: Served) -> Iterator[Child]:
+    """The command "drain" drains it."""
+    with child_process(_main, served) as child:
         yield child
 
 
-def _main(commands: Connection, model: str, places: int, token_s: float) -> None:
-    asyncio.run(_serve(commands, _scripted(places, token_s) if model == SCRIPTED else _real(model, places)))
+def _main(commands: Connection, served: Served) -> None:
+    asyncio.run(_serve(commands, _scripted(served) if served.model == SCRIPTED else _real(served.model, served.places)))
 
 
-def _scripted(places: int, token_s: float) -> Engine:
+def _scripted(served: Served) -> Engine:
     from tests.fakes import Script, ScriptedEngine
 
-    return ScriptedEngine({"anna": Script(token_s=token_s)}, max_utterances=places, has_alignment=True)
+    voices = {name: Script(token_s=served.token_s) for name in served.voices}
+    return ScriptedEngine(voices, max_utterances=served.places, has_alignment=True)
 
 
 def _real(model: str, places: int) -> Engine:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from .._clock import Span
 from ..record import DeviceLog, Receipt, Record
+from ..types import Timings
 from .clock_bounds import ClockBounds
 from .observations import Observations
 from .playout import buffered_instants, playouts
@@ -50,6 +52,11 @@ class ChunkTimeline:
     received_ns: int
     buffered_ns: int
     user_taken_ns: int
+    # in a gateway; 0: there is none
+    engine_sent_ns: int = 0  # the engine's server handed it to its transport
+    gateway_received_ns: int = 0
+    moved: Span | None = None  # since the chunk before, the utterance was moved to another engine
+    # heard
     given_ns: int = 0  # it was in the playout buffer; without a device: in the program's hands
     due_ns: int = 0  # when it should sound; of the first chunk: when playback might begin
     sounded_ns: int = 0
@@ -58,6 +65,16 @@ class ChunkTimeline:
     def made_ns(self) -> int:
         """The sound was there, and known to be wanted: a window that ran ahead of T3 waits for that."""
         return max(self.vocoder_end_ns, self.t3_last_ns)
+
+    @property
+    def there_ns(self) -> int:
+        """The server that the client speaks to had the sound."""
+        return self.gateway_received_ns or self.made_ns
+
+    @property
+    def spoken_again(self) -> bool:
+        """Its stages worked because of a move, which lasted until the gateway had it."""
+        return self.moved is not None and self.moved.end_ns >= self.gateway_received_ns
 
     @property
     def late_ns(self) -> int:
@@ -126,7 +143,17 @@ def _chunk_timeline(
         received_ns=received_ns,
         buffered_ns=buffered_ns,
         user_taken_ns=max(receipt.taken_ns, buffered_ns),
+        engine_sent_ns=ours(timings.engine_sent_ns),
+        gateway_received_ns=ours(timings.gateway_received_ns),
+        moved=moved(timings, bounds),
     )
+
+
+def moved(timings: Timings, bounds: ClockBounds | None) -> Span | None:
+    """When the utterance was moved to the engine that made the chunk; None if the chunk before came from there."""
+    if bounds is None or not timings.move_start_ns:
+        return None
+    return Span(bounds.to_client(timings.move_start_ns), bounds.to_client(timings.move_end_ns))
 
 
 def _with_sound(made: list[ChunkTimeline], record: Record, device: DeviceLog | None) -> list[ChunkTimeline]:

@@ -27,7 +27,9 @@ from .durations import (
     encoding,
     flow,
     giving,
+    held_by_engine,
     on_the_way,
+    under_way,
     vocoder,
     writing,
 )
@@ -189,14 +191,34 @@ class _Path:
     # -------------------------------------------------------------------------------------------- server
 
     def _sent(self, chunk: ChunkTimeline) -> _Event:
-        """Written <- taken from the channel <- the vocoder was done, or the chunk before was written."""
+        """Written <- taken from the channel <- it was there, or the chunk before was written."""
         self._to(chunk.write_start_ns - chunk.paced_ns, Hop.PACING, chunk)
         self._through(encoding(chunk), chunk)
         before = self._before(chunk)
-        if before and max(before.written_ns, before.write_start_ns) > chunk.made_ns:
+        if before and max(before.written_ns, before.write_start_ns) > chunk.there_ns:
             self._to(max(before.written_ns, before.write_start_ns), Hop.CHANNEL, chunk, ON_SERVER)
             return self._written, before
-        self._to(chunk.made_ns, Hop.CHANNEL, chunk, ON_SERVER)
+        self._to(chunk.there_ns, Hop.CHANNEL, chunk, ON_SERVER)
+        return (self._moved if chunk.spoken_again else self._left_engine), chunk
+
+    def _moved(self, chunk: ChunkTimeline) -> _Event:
+        """Spoken again <- the engine before was lost, which had worked on it since the chunk before, or its text, was
+        there."""
+        assert chunk.moved is not None
+        self._to(chunk.moved.start_ns, Hop.MOVE, chunk, ON_SERVER)
+        before = self._before(chunk)
+        if before and before.made_ns > chunk.text_cut_ns:
+            self._to(before.made_ns, Hop.T3, chunk)
+            return self._made, before
+        self._to(chunk.text_cut_ns, Hop.T3, chunk)
+        return self._cut, chunk
+
+    def _left_engine(self, chunk: ChunkTimeline) -> _Event:
+        """In the gateway <- sent by the engine's server <- the vocoder was done. In one process all that is one."""
+        if chunk.gateway_received_ns:
+            self._through(under_way(chunk), chunk)
+            for stretch in reversed(held_by_engine(chunk, self._before(chunk))):
+                self._through(stretch, chunk)
         return (self._drawn if chunk.made_ns > chunk.vocoder_end_ns else self._made), chunk
 
     def _written(self, chunk: ChunkTimeline) -> _Event:

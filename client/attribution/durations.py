@@ -55,6 +55,19 @@ def vocoder(chunk: ChunkTimeline) -> Stretch:
     return Stretch(Hop.VOCODER, _place(chunk), Span(chunk.flow_end_ns, chunk.vocoder_end_ns), work=chunk.num_samples)
 
 
+def under_way(chunk: ChunkTimeline) -> Stretch:
+    return Stretch(Hop.ENGINE_WAY, "way", Span(chunk.engine_sent_ns, chunk.gateway_received_ns), ON_SERVER)
+
+
+def held_by_engine(chunk: ChunkTimeline, before: ChunkTimeline | None) -> list[Stretch]:
+    """From being made to being sent, in order: while the chunk before is under way, the way is full."""
+    waited = Span(chunk.made_ns, chunk.engine_sent_ns)
+    full = waited.common(Span(before.engine_sent_ns, before.gateway_received_ns)) if before else Span(0, 0)
+    held = [Stretch(Hop.CHANNEL, "engine", rest) for rest in without(waited, [full])]
+    held += [Stretch(Hop.ENGINE_WAY, "full", full)] if full.length_ns else []
+    return sorted(held, key=lambda one: one.span)
+
+
 def encoding(chunk: ChunkTimeline) -> Stretch:
     return Stretch(Hop.CHANNEL, "encode", Span(chunk.taken_ns, chunk.write_start_ns - chunk.paced_ns), ON_SERVER)
 
@@ -78,7 +91,10 @@ def steps(
     for before, chunk in pairwise([None, *chunks]):
         assert chunk is not None
         if chunk.stamped:
-            found += _engine(chunk, before, blocks)
+            found += _move(chunk, blocks)
+            if not chunk.spoken_again:
+                found += _engine(chunk, before, blocks)
+                found += _to_gateway(chunk, before, blocks)
             found += _sending(chunk, before, blocks)
         found += _receiving(chunk, before, blocks)
     found += _device(record, chunks, observations, blocks)
@@ -162,9 +178,20 @@ def _t3(chunk: ChunkTimeline, before: ChunkTimeline | None, *, starved: bool) ->
     yield Step(hop=Hop.T3, kind=_place(chunk), chunk=chunk.seq, span=span, work=chunk.tokens)
 
 
+def _move(chunk: ChunkTimeline, blocks: Blocks) -> Iterator[Step]:
+    if chunk.moved:
+        for hop, part in blocks.label(Hop.MOVE, chunk.moved, ON_SERVER):
+            yield Step(hop=hop, kind="move", chunk=chunk.seq, span=part, known=True)
+
+
+def _to_gateway(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
+    if chunk.gateway_received_ns:
+        yield from _labelled(chunk, blocks, *held_by_engine(chunk, before), under_way(chunk))
+
+
 def _sending(chunk: ChunkTimeline, before: ChunkTimeline | None, blocks: Blocks) -> Iterator[Step]:
     free_ns = (before.written_ns or before.write_start_ns) if before else 0
-    waited = Span(max(chunk.made_ns, free_ns), chunk.taken_ns)
+    waited = Span(max(chunk.there_ns, free_ns), chunk.taken_ns)
     wait = Stretch(Hop.CHANNEL, "wait", waited, ON_SERVER)
     yield from _labelled(chunk, blocks, wait, encoding(chunk), writing(chunk))
 

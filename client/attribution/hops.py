@@ -20,6 +20,8 @@ class Hop(enum.StrEnum):
     TOKENS = "tokens"
     FLOW = "flow"
     VOCODER = "vocoder"
+    MOVE = "move"
+    ENGINE_WAY = "engine_way"
     CHANNEL = "channel"
     PACING = "pacing"
     SERVER_LOOP = "server_loop"
@@ -106,6 +108,23 @@ _TABLE = {
         evidence="The vocoder took too long{where}: {took} for chunk {chunk}.",
         took=lambda chunk: chunk.vocoder_end_ns - chunk.flow_end_ns,
     ),
+    Hop.MOVE: About(
+        title="move to another engine",
+        colour="#94633f",
+        meaning="The engine that spoke was lost, and the next one had to speak again what had been heard.",
+        advice="look at what became of the engine; a listener with more audio in hand does not hear a move",
+        blame="the utterance moved to another engine for {ms}",
+        stopped="the utterance moved to another engine",
+        evidence="The engine that spoke was lost, and sound of the next one came after {longest}{where}.",
+    ),
+    Hop.ENGINE_WAY: About(
+        title="way from the engine to the gateway",
+        colour="#417d89",
+        meaning="Finished sound was under way from the engine's server to the gateway.",
+        advice="look at the connection between the gateway and the engine's server, and at how busy both are",
+        blame="sound took {ms} too long from the engine to the gateway",
+        evidence="Sound was under way from the engine to the gateway up to {longest} longer than usual{where}.",
+    ),
     Hop.CHANNEL: About(
         title="audio channel on the server",
         colour="#9a6412",
@@ -113,7 +132,7 @@ _TABLE = {
         advice="look at what keeps the server from sending",
         blame="finished sound waited {ms} too long on the server",
         evidence="Chunk {chunk} was finished {took} before it was sent, and the server's loop ran freely.",
-        took=lambda chunk: chunk.write_start_ns - chunk.vocoder_end_ns,
+        took=lambda chunk: chunk.write_start_ns - chunk.there_ns + max(0, chunk.engine_sent_ns - chunk.vocoder_end_ns),
     ),
     Hop.PACING: About(
         title="pacing (max_lead)",

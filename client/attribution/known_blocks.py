@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from .._clock import Span
 from ..record import Record
+from .chunk_timeline import moved
 from .clock_bounds import ClockBounds
 from .hops import Hop
 from .observations import Observations, length_ns, merged, without
@@ -60,6 +61,7 @@ def known_blocks(record: Record, observations: Observations, bounds: ClockBounds
             Hop.CLIENT_LOOP: loop,
             Hop.CLIENT_READER: [part for block in reader for part in without(block, [*opening, *lost])],
             Hop.RECONNECT: lost,
+            Hop.MOVE: [span for receipt in record.receipts if (span := moved(receipt.timings, bounds))],
             Hop.PACING: merged(Span(write.asked_ns, write.done_ns) for write in writes),
             Hop.CLIENT_BUFFER: merged(_full(record)),
             Hop.DEVICE: list(observations.device.stalls) if observations.device else [],

@@ -183,7 +183,12 @@ class _Lanes:
             yield self._lane("T3", "text to speech tokens", Hop.T3, [*self._t3()])
             yield self._lane("flow", "tokens to spectrum", Hop.FLOW, [*map(self._flow, stamped)])
             yield self._lane("vocoder", "spectrum to sound", Hop.VOCODER, [*self._vocoder(stamped)])
-            send = [self._bar(one, Span(one.vocoder_end_ns, one.write_start_ns)) for one in stamped]
+            if ways := [
+                self._bar(one, Span(one.engine_sent_ns, one.there_ns)) for one in stamped if one.engine_sent_ns
+            ]:
+                yield self._lane("gateway", "on the way from the engine", Hop.ENGINE_WAY, ways)
+            waits_from = ((one, one.gateway_received_ns or one.vocoder_end_ns) for one in stamped)
+            send = [self._bar(one, Span(from_ns, one.write_start_ns)) for one, from_ns in waits_from]
             yield self._lane("send", "waits on the server, leaves", Hop.CHANNEL, send)
         way_down = (Span(min(one.write_start_ns, one.received_ns), one.received_ns) for one in self._chunks)
         receive = [self._bar(chunk, span) for chunk, span in zip(self._chunks, way_down, strict=True)]

@@ -7,6 +7,8 @@ Underrun: the listener asked and nothing was there; without a device, of a liste
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from .._clock import ClockOffset
 from ..attribution.hops import Hop
 from ..attribution.playout import ChunkPlayout, simulated
@@ -89,18 +91,24 @@ def _first_segment_known_ns(record: Record, clock: ClockOffset | None) -> int:
 
 
 def _server_stages(timings: Timings) -> dict[Hop, float]:
-    """What the server did between the text's arrival and the write. A stage without a stamp takes no time."""
+    """What the server did between the text's arrival and the write. A stage without a stamp takes no time; of stages
+    that worked again because of a move all is the move's."""
     ends = (
         (Hop.TEXT, timings.text_cut_ns),
+        (Hop.T3, timings.move_start_ns),
+        (Hop.MOVE, timings.move_end_ns),
         (Hop.T3, timings.t3_last_token_ns),
         (Hop.TOKENS, timings.flow_start_ns),
         (Hop.FLOW, timings.flow_end_ns),
         (Hop.VOCODER, timings.vocoder_end_ns),
+        (Hop.CHANNEL, timings.engine_sent_ns),
+        (Hop.ENGINE_WAY, timings.gateway_received_ns),
         (Hop.CHANNEL, timings.write_start_ns - timings.paced_ns),
         (Hop.PACING, timings.write_start_ns),
     )
-    stages, at_ns = {}, timings.text_received_ns
+    stages: defaultdict[Hop, int] = defaultdict(int)
+    at_ns = timings.text_received_ns
     for hop, end_ns in ends:
-        stages[hop] = max(0, end_ns - at_ns) / 1e6
+        stages[hop] += max(0, end_ns - at_ns)
         at_ns = max(at_ns, end_ns)
-    return stages
+    return {hop: ns / 1e6 for hop, ns in stages.items() if ns or hop not in (Hop.MOVE, Hop.ENGINE_WAY)}

@@ -28,6 +28,8 @@ _LANES = {  # name of the lane: process, thread id
     "audio channel": (_SERVER, 4),
     "pacing": (_SERVER, 5),
     "server loop blocked": (_SERVER, 6),
+    "way from the engine to the gateway": (_SERVER, 7),
+    "move to another engine": (_SERVER, 8),
     "text": (_CLIENT, 1),
     "network": (_CLIENT, 2),
     "client buffer": (_CLIENT, 3),
@@ -141,7 +143,11 @@ def _stages(chunk: ChunkTimeline, before: ChunkTimeline | None) -> Iterator[Slic
         yield "T3", name, Span(begun_ns, chunk.t3_last_ns), tokens
         yield "flow", name, Span(chunk.flow_start_ns, chunk.flow_end_ns), window
         yield "vocoder", name, Span(chunk.vocoder_start_ns, chunk.vocoder_end_ns), details
-        yield "audio channel", name, Span(chunk.vocoder_end_ns, sent_ns), details
+        yield "audio channel", name, Span(chunk.gateway_received_ns or chunk.vocoder_end_ns, sent_ns), details
+        if chunk.engine_sent_ns:
+            yield Hop.ENGINE_WAY.label, name, Span(chunk.engine_sent_ns, chunk.gateway_received_ns), details
+        if chunk.moved:
+            yield Hop.MOVE.label, name, chunk.moved, details
         if chunk.paced_ns:
             yield "pacing", name, Span(sent_ns, chunk.write_start_ns), details
         yield "network", name, Span(chunk.write_start_ns, chunk.received_ns), details

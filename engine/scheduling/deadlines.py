@@ -7,6 +7,7 @@ A listener is where his last report says, or, without reports, where real-time p
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 from engine.scheduling import playback, windows
 from engine.scheduling.estimates import Estimates
@@ -46,6 +47,12 @@ class Deadlines:
             samples -= running.samples_to_drop
             return max(0, samples - timing.held_back_samples) / timing.sample_rate if samples > 0 else None
         return (running.runs_out_ns - now) / NS_PER_S + samples / timing.sample_rate
+
+    def least_lead_s(self, everyone: Iterable[RunningUtterance], now: int) -> float | None:
+        """How long the audio of whoever has least ahead lasts, of those who have begun to hear, are owed more, and take
+        it; None: nobody is."""
+        leads_s = [self.lead_s(one, now) for one in everyone if one.is_heard and one.is_owed and not one.channel_full]
+        return min((lead_s for lead_s in leads_s if lead_s is not None), default=None)
 
     def coming(self, segment: SegmentTokens) -> int:
         """Tokens that T3 is still expected to draw for a segment."""

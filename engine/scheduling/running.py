@@ -122,6 +122,16 @@ class RunningUtterance:
         return self.request.resume.from_sample if self.request.resume else 0
 
     @property
+    def is_heard(self) -> bool:
+        """Whether its listener has audio of it."""
+        return bool(self.first_chunk_ns)
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether text of it has been taken up and is not audio yet."""
+        return bool(self.decoding or self.ledger.waiting or self.mels)
+
+    @property
     def is_at_its_place(self) -> bool:
         """Whether the segment that T3 begins next is the one that it begins with."""
         return self.n_segments == self.place.segment

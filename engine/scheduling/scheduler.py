@@ -171,6 +171,7 @@ class Scheduler:
             places_reason=self.places.reason,
             places_risen=self.places.risen,
             places_fallen=self.places.fallen,
+            least_lead_s=self.deadlines.least_lead_s(self._running.values(), now_ns()),
         )
 
     # ------------------------------------------------------------------------------------------ text thread

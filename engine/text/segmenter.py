@@ -41,6 +41,7 @@ from engine.text.pauses import PATIENCE, Writer
 from engine.text.sentences import MARK, RUN, SENTENCE_MARKS, ends, ends_well
 
 TURN_CHARS = 2_000  # that one `take` looks at
+MOST_SETTLED = 10_000  # flushes within markup: each is told with every chunk that comes behind it
 _FLUSH_COST = 100  # characters that a flush counts for
 
 _SPEAKABLE = re.compile(r"\S")
@@ -223,6 +224,8 @@ class Segmenter:
     def _settle(self) -> None:
         """What markup holds is read as if the text ended here, which a segmenter that goes on elsewhere must do too."""
         if self._markup.waits:
+            if len(self._settled) >= MOST_SETTLED:
+                raise InvalidRequest("text", f"was flushed within markup {MOST_SETTLED} times, which is too often")
             self._settled_at = self._taken
             self._settled = (*self._settled, self._taken)
         self._append(self._markup.settle())

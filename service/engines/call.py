@@ -13,13 +13,15 @@ from typing import Any
 
 import grpc
 
+from engine.clock import now_ns
 from engine.messages import Accepted, Event, Failed, Finished, Playback, Usage, Utterance
 from gapless.engine.v1 import engine_pb2 as pb
 from service.engines import wire
 from service.engines.errors import Lost
+from service.engines.timings import Way
 
-Hear = Callable[["Call", Event, int], None]  # and when the engine's server handed it to its transport, on our clock
-Lose = Callable[["Call", str], None]
+Hear = Callable[["Call", Event, Way], None]
+Lose = Callable[["Call", str, int], None]  # why, and since when nothing came
 
 
 class Call:
@@ -73,13 +75,13 @@ class Call:
         """Ends it, and tells nobody. Idempotent."""
         self._end()
 
-    def lost(self, why: str) -> None:
-        """Its engine does not answer any more."""
+    def lost(self, why: str, since_ns: int = 0) -> None:
+        """Its engine does not answer any more; `since_ns` 0: until now it did."""
         if not self._ended:
             was_accepted = self._accepted.done()
             self.drop()
             if was_accepted:
-                self._lose(self, why)
+                self._lose(self, why, since_ns or now_ns())
 
     def _end(self) -> None:
         self._ended = True
@@ -106,7 +108,9 @@ class Call:
         self.lost(why)
 
     def _take(self, response: pb.SpeakResponse) -> None:
-        event, sent_ns = wire.read_event(response, self._clock_offset_ns), response.sent_ns + self._clock_offset_ns
+        received_ns = now_ns()
+        event = wire.read_event(response, self._clock_offset_ns)
+        way = Way(min(response.sent_ns + self._clock_offset_ns, received_ns), received_ns)
         match event:
             case Accepted():
                 self._accepted.set_result(event)
@@ -118,9 +122,9 @@ class Call:
                 self._end()
             case Finished() | Failed():
                 self._end()
-                self._hear(self, event, sent_ns)
+                self._hear(self, event, way)
             case _:
-                self._hear(self, event, sent_ns)
+                self._hear(self, event, way)
 
     async def _write(self) -> None:
         try:

@@ -12,4 +12,8 @@ class NoEngine(GaplessError):
 
 
 class Lost(Exception):
-    """An engine server does not answer any more; never leaves this room."""
+    """An engine server does not answer any more; never leaves this room. `since_ns`: its last sign; 0: until now."""
+
+    def __init__(self, why: str, since_ns: int = 0) -> None:
+        super().__init__(why)
+        self.since_ns = since_ns

@@ -20,10 +20,17 @@ class PoolCollector:
         serves = GaugeMetricFamily("gapless_engine_serves", "1 while the engine takes utterances.", labels=["engine"])
         used = GaugeMetricFamily("gapless_engine_utterances", "Utterances that run on the engine.", labels=["engine"])
         places = GaugeMetricFamily("gapless_engine_places", "Utterances that may.", labels=["engine"])
+        leads = GaugeMetricFamily(
+            "gapless_engine_least_lead_seconds",
+            "Audio that the listener with least of it has ahead, of those who are owed more.",
+            labels=["engine"],
+        )
         for address, engine in list(pool.engines.items()):
             losses.add_metric([address], engine.losses)
             serves.add_metric([address], int(engine.serves))
             used.add_metric([address], engine.stats.utterances)
             places.add_metric([address], engine.stats.places)
-        yield from (losses, serves, used, places)
+            if (lead_s := engine.stats.least_lead_s) is not None:
+                leads.add_metric([address], lead_s)
+        yield from (losses, serves, used, places, leads)
         yield from pool.way_s.collect()

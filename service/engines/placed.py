@@ -14,19 +14,20 @@ from gapless.engine.v1 import engine_pb2 as pb
 from service.engines.call import Call
 from service.engines.record import Record
 from service.engines.remote import Remote
+from service.engines.timings import GatewayTimings, Way
 
 
 class Placed:
-    """`lost` is called when its engine is gone; `ended` when nothing more will be heard of it; `way` with each chunk,
-    and when its engine's server sent it."""
+    """`lost` is called when its engine is gone, with the reason, since when, and whether that was planned; `ended` when
+    nothing more will be heard of it; `way` with each chunk."""
 
     def __init__(
         self,
         utterance: Utterance,
         sink: Sink,
-        lost: Callable[[Placed, str, bool], None],
+        lost: Callable[[Placed, str, int, bool], None],
         ended: Callable[[Placed], None],
-        way: Callable[[Placed, AudioChunk, int], None],
+        way: Callable[[Placed, AudioChunk, Way], None],
     ) -> None:
         self.record = Record(utterance)
         self.engine: Remote | None = None
@@ -35,6 +36,7 @@ class Placed:
         self.move_span: Span | None = None
         self._sink, self._lost, self._ended, self._way = sink, lost, ended, way
         self._call: Call | None = None
+        self._heard_ns = 0  # the last event
 
     async def begin(self, engine: Remote) -> Accepted:
         """Has this engine speak it, from where the last one was. Raises what the engine refuses it with, or Lost."""
@@ -83,11 +85,11 @@ class Placed:
         self.leave()
         if self.moving is not None:
             self.moving.cancel()
-        self.end_move()
+        self.end_move(now_ns())
 
-    def end_move(self) -> None:
+    def end_move(self, at_ns: int) -> None:
         if self.move_span is not None:
-            self.move_span.end(now_ns())
+            self.move_span.end(at_ns)
             self.move_span = None
 
     # -------------------------------------------------------------------------------------------------- from the engine
@@ -97,25 +99,28 @@ class Placed:
         self._sink(Failed(error=error))
         self._ended(self)
 
-    def _hear(self, call: Call, event: Event, sent_ns: int) -> None:
+    def _hear(self, call: Call, event: Event, way: Way) -> None:
         if call is not self._call:
             return
+        self._heard_ns = way.received_ns
         if isinstance(event, AudioChunk):
-            self._way(self, event, sent_ns)
+            self._way(self, event, way)
         if isinstance(event, Failed) and isinstance(event.error, EngineClosed):
-            self._lose(call, str(event.error), is_planned=type(event.error) is EngineClosed)
+            self._lose(call, str(event.error), way.received_ns, is_planned=type(event.error) is EngineClosed)
             return
-        self.end_move()
         try:
-            for new in self.record.new(event):
+            for new in self.record.new(event, way):
+                if isinstance(new, AudioChunk) and isinstance(new.timings, GatewayTimings):
+                    self.end_move(new.timings.move_end_ns)
                 self._sink(new)
         except GaplessError as error:
             self.fail(error)
             return
         if isinstance(event, Finished | Failed):
             self.leave()
+            self.end_move(way.received_ns)
             self._ended(self)
 
-    def _lose(self, call: Call, why: str, is_planned: bool = False) -> None:
+    def _lose(self, call: Call, why: str, since_ns: int, is_planned: bool = False) -> None:
         if call is self._call:
-            self._lost(self, why, is_planned)
+            self._lost(self, why, max(since_ns, self._heard_ns), is_planned)

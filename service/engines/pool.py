@@ -1,8 +1,9 @@
 """Many engine servers as one engine: places an utterance, and moves it when its engine is lost.
 
-A new utterance goes where most places are free, then to whoever holds its voice; a refusal tries the next. Places
-of one engine, or so many as `spare` says, stay free of new utterances, for those that have to move. An utterance is
-moved at most twice because of a fault, and waits a while for an engine that takes it.
+A new utterance goes to an engine whose listeners have audio ahead, where most places are free, then to whoever holds
+its voice; a refusal tries the next. Places of one engine, or so many as `spare` says, stay free of new utterances, for
+those that have to move. An utterance is moved at most twice because of a fault, and waits a while for an engine that
+takes it.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, replace
 
-from opentelemetry import trace
 from opentelemetry.trace import Tracer
 from prometheus_client import Histogram
 
-from engine.clock import now_ns
 from engine.errors import EngineClosed, GaplessError, Overloaded, UnknownVoice
 from engine.messages import (
     Accepted,
@@ -32,14 +31,15 @@ from engine.messages import (
     Usage,
     Utterance,
     VoiceInfo,
-    total,
 )
 from service.engines.dial import Dial
 from service.engines.errors import Lost, NoEngine
 from service.engines.placed import Placed
 from service.engines.remote import Remote, State, Unfit
 from service.engines.shared_voices import SharedVoices
-from service.observability.tracing import parent_context
+from service.engines.spans import EngineSpans
+from service.engines.timings import Way
+from service.engines.work_done import WorkDone
 
 Addresses = Callable[[], Awaitable[Sequence[str]]]
 """Where engine servers are, now. Asked again and again; whoever manages engines implements it."""
@@ -70,13 +70,13 @@ class Pool:
     ) -> None:
         self._addresses, self._dial, self._version = addresses, dial or Dial(), version
         self._spare, self._move_within_s = spare, move_within_s
-        self._tracer = tracer or trace.NoOpTracer()
+        self._spans = EngineSpans(tracer)
         self._voices = SharedVoices(self._serving)
         self.engines: dict[str, Remote] = {}
         self._running: dict[str, asyncio.Task[None]] = {}  # by address
         self._placed: dict[str, Placed] = {}  # by utterance
         self._info: EngineInfo | None = None
-        self._done: dict[str, Usage] = {}  # by process, those that are gone included
+        self._work_done = WorkDone()
         self._change = asyncio.Event()
         self._tells: list[Callable[[bool], None]] = []
         self._served = False
@@ -158,29 +158,32 @@ class Pool:
     def info(self) -> EngineInfo:
         if self._info is None:
             raise NoEngine("no engine has been reached yet")
-        return replace(self._info, max_utterances=max(1, self.stats().places))
+        return replace(self._info, max_utterances=max(1, self._places(self._serving())))
 
     def voices(self) -> Sequence[VoiceInfo]:
         return [voice for _, voice in sorted(self._voices.all().items())]
 
     def stats(self) -> EngineStats:
         engines = list(self.engines.values())
-        for engine in engines:
-            if engine.instance:
-                self._done[engine.instance] = max(engine.stats.done, self._done_by(engine), key=lambda one: one.samples)
         sums = {
             one.name: sum(getattr(engine.stats, one.name) for engine in engines)
             for one in fields(EngineStats)
-            if one.name not in ("done", "places", "places_reason")
+            if one.name not in ("done", "places", "places_reason", "least_lead_s")
         }
         serving = [engine for engine in engines if engine.serves]
         spare = self._spare_places(serving)
-        reason = f"{len(serving)} of {len(engines)} engines serve; {spare} places are kept for utterances that move"
-        places = sum(engine.stats.places for engine in serving) - spare
-        return EngineStats(**sums, done=total(list(self._done.values())), places=max(0, places), places_reason=reason)
+        leads_s = [lead_s for engine in serving if (lead_s := engine.stats.least_lead_s) is not None]
+        return EngineStats(
+            **sums,
+            done=self._work_done.see(engines),
+            places=self._places(serving),
+            places_reason=f"{len(serving)} of {len(engines)} engines serve; "
+            f"{spare} places are kept for utterances that move",
+            least_lead_s=min(leads_s, default=None),
+        )
 
-    def _done_by(self, engine: Remote) -> Usage:
-        return self._done.get(engine.instance, Usage())
+    def _places(self, serving: Sequence[Remote]) -> int:
+        return max(0, sum(engine.stats.places for engine in serving) - self._spare_places(serving))
 
     def _spare_places(self, serving: Sequence[Remote]) -> int:
         """None where there is one engine: nobody could move."""
@@ -219,15 +222,9 @@ class Pool:
             self.drop(utterance.id)
             raise
 
-    def _on_way(self, placed: Placed, chunk: AudioChunk, sent_ns: int) -> None:
-        """A chunk has come: in a trace its way is a span."""
-        received_ns = now_ns()
-        self.way_s.observe(max(0, received_ns - sent_ns) / 1e9)
-        if traceparent := placed.record.utterance.traceparent:
-            parent = parent_context({}, {"traceparent": traceparent})
-            attributes = {"tts.chunk.samples": chunk.num_samples}
-            span = self._tracer.start_span("engine.way", parent, attributes=attributes, start_time=sent_ns)
-            span.end(max(sent_ns, received_ns))
+    def _on_way(self, placed: Placed, chunk: AudioChunk, way: Way) -> None:
+        self.way_s.observe((way.received_ns - way.sent_ns) / 1e9)
+        self._spans.way(placed.record, chunk, way)
 
     async def _place(self, placed: Placed) -> Accepted:
         """Raises what the engines refuse it with, or NoEngine."""
@@ -251,28 +248,22 @@ class Pool:
         if serving and not able:
             raise UnknownVoice(wanted, sorted(self._voices.all()))
 
-        def worth(engine: Remote) -> tuple[int, bool]:
-            return engine.free, engine.voices[wanted].bytes_held > 0
+        def worth(engine: Remote) -> tuple[bool, int, bool]:
+            return engine.free > 0 and not engine.is_short, engine.free, engine.voices[wanted].bytes_held > 0
 
         return sorted(able, key=worth, reverse=True)
 
-    def _lost(self, placed: Placed, why: str, is_planned: bool) -> None:
+    def _lost(self, placed: Placed, why: str, since_ns: int, is_planned: bool) -> None:
         self.moves += 1
         record, gone = placed.record, placed.engine.address if placed.engine else ""
-        record.moves += 1
+        record.lost(since_ns)
         placed.faults += not is_planned
         placed.leave()
         if placed.faults > MAX_MOVES:
             placed.fail(NoEngine(f"the utterance was moved {MAX_MOVES} times, and the engine was lost again"))
             return
-        attributes: dict[str, str | int] = {
-            "tts.engine.lost": gone,
-            "tts.move.reason": why,
-            "tts.move.samples": record.handed,
-        }
-        parent = parent_context({}, {"traceparent": record.utterance.traceparent})
         if placed.move_span is None:
-            placed.move_span = self._tracer.start_span("engine.move", parent, attributes=attributes)
+            placed.move_span = self._spans.move(record, gone, why, since_ns)
         _log.warning("utterance %s: moved at sample %d: %s", record.utterance.id, record.handed, why)
         placed.moving = asyncio.create_task(self._move(placed), name=f"move-{record.utterance.id}")
 

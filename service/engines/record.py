@@ -5,12 +5,18 @@ In: what came from the client, to be said again. Out: what was already handed on
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
+from engine.clock import now_ns
 from engine.errors import UtteranceFailed
 from engine.messages import Aligned, AudioChunk, Event, FlushDone, Place, Playback, Resume, Utterance, Warned, Word
 from gapless.engine.v1 import engine_pb2 as pb
+from service.engines.timings import GatewayTimings, Way
+
+_SAID_AGAIN_NS = 100_000_000  # text that an engine cuts so soon after it took the utterance had come before that
 
 
 @dataclass
@@ -26,6 +32,9 @@ class Record:
     moves: int = 0
     _chunks: int = 0
     _orders: int = 0
+    _ordered_ns: int = 0  # the last time
+    _lost_ns: int = 0  # since when no engine speaks it; 0: one does
+    _texts: list[tuple[int, int]] = field(default_factory=list)  # characters up to its end, and when it came
     _flush_ids: dict[int, int] = field(default_factory=dict)  # by number, of those that wait
     _flushes: int = 0
     _flushes_done: int = 0
@@ -41,6 +50,8 @@ class Record:
     # ---------------------------------------------------------------------------------------------------- to an engine
 
     def text(self, text: str) -> pb.SpeakRequest:
+        begin = self._texts[-1][0] if self._texts else 0
+        self._texts.append((begin + len(text), now_ns()))
         return self._keep(pb.SpeakRequest(text=text))
 
     def flush(self, flush_id: int) -> pb.SpeakRequest:
@@ -71,6 +82,7 @@ class Record:
         self.owed = self.handed - self.released
         name = f"{self.utterance.id}.{self._orders}" if self._orders else self.utterance.id
         self._orders += 1
+        self._ordered_ns = now_ns()
         return replace(self.utterance, id=name, resume=self._resume, want_tokens=True)
 
     @property
@@ -83,13 +95,18 @@ class Record:
     def _first_sample(self) -> int:
         return self.utterance.resume.from_sample if self.utterance.resume else 0
 
+    def lost(self, since_ns: int) -> None:
+        """The engine that spoke it is gone."""
+        self.moves += 1
+        self._lost_ns = self._lost_ns or since_ns
+
     # -------------------------------------------------------------------------------------------------- from an engine
 
-    def new(self, event: Event) -> Iterator[Event]:
+    def new(self, event: Event, way: Way) -> Iterator[Event]:
         """What of it was not handed on yet. Raises UtteranceFailed where samples are missing."""
         match event:
             case AudioChunk():
-                yield from self._new_audio(event)
+                yield from self._new_audio(event, way)
             case FlushDone(flush_id=number):
                 if number in self._flush_ids:
                     self._flushes_done = number + 1
@@ -106,7 +123,7 @@ class Record:
             case _:
                 yield event
 
-    def _new_audio(self, chunk: AudioChunk) -> Iterator[AudioChunk]:
+    def _new_audio(self, chunk: AudioChunk, way: Way) -> Iterator[AudioChunk]:
         wanted = self._first_sample + self.handed
         if chunk.first_sample > wanted:
             missing = chunk.first_sample - wanted
@@ -119,7 +136,30 @@ class Record:
         if len(samples):
             self.handed += len(samples)
             seq, self._chunks = self._chunks, self._chunks + 1
-            yield replace(chunk, seq=seq, first_sample=wanted, samples=samples)
+            timings = self._timings(chunk, way)
+            yield replace(chunk, seq=seq, first_sample=wanted, samples=samples, timings=timings)
+
+    def _timings(self, chunk: AudioChunk, way: Way) -> GatewayTimings:
+        """Text that was said again had come, and was cut as far as is known, when it came at first. A move is over when
+        what has to be spoken again was; where there was nothing to speak, when the next engine was asked."""
+        timings, move_end_ns = chunk.timings, self._ordered_ns
+        cut_ns = timings.text_cut_ns or timings.text_received_ns
+        if self.moves and cut_ns <= self._ordered_ns + _SAID_AGAIN_NS:
+            came_ns, move_end_ns = self._came_ns(chunk.text_end), way.received_ns
+            timings = replace(timings, text_received_ns=came_ns, text_cut_ns=came_ns)
+        lost_ns, self._lost_ns = self._lost_ns, 0
+        return GatewayTimings(
+            **vars(timings),
+            engine_sent_ns=way.sent_ns,
+            gateway_received_ns=way.received_ns,
+            move_start_ns=lost_ns,
+            move_end_ns=move_end_ns if lost_ns else 0,
+        )
+
+    def _came_ns(self, text_end: int) -> int:
+        """When the text up to this place had come; 0: none has."""
+        index = bisect_left(self._texts, text_end, key=itemgetter(0))
+        return self._texts[min(index, len(self._texts) - 1)][1] if self._texts else 0
 
 
 def _order(word: Word) -> tuple[int, int]:

@@ -25,9 +25,11 @@ from service.engines import wire
 from service.engines.call import Call, Hear, Lose
 from service.engines.dial import Dial
 from service.engines.errors import Lost
+from service.engines.timings import Way
 
 SILENCE_S = 0.3  # without a heartbeat: three of them are missing
 _TICK_S = 0.05  # silence counts in these, so that a loop of ours that stood still does not count as silence of others
+SHORT_S = 0.04  # of audio ahead: windows are begun so that they are ready 50 ms before their turn
 ANSWER_S = 2.0  # for a call that takes no work
 VOICE_S = 60.0  # for one that clones, stores or fetches a voice
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0  # between attempts to connect
@@ -72,8 +74,10 @@ class Remote:
         self._stub: Any = None
         self._clock_offset_ns = 0
         self._digest = ""
+        self._joined = self._draining = False
         self._voices_changed = asyncio.Event()
         self._beats = 0
+        self._beat_ns = 0  # the last one
         self._begun = 0  # calls since the last heartbeat, which does not know them
 
     # ---------------------------------------------------------------------------------------------------- placement
@@ -91,19 +95,25 @@ class Remote:
     def free(self) -> int:
         return self.stats.places - self.used
 
+    @property
+    def is_short(self) -> bool:
+        """Whether a listener of its is about to run out of audio, as far as the last heartbeat tells."""
+        lead_s = self.stats.least_lead_s
+        return lead_s is not None and lead_s < SHORT_S
+
     def call(self, utterance: Utterance, hear: Hear, lose: Lose) -> Call:
         """Opens an utterance; `Call.accepted` tells whether it runs. Raises Lost."""
         if self._stub is None:
             raise Lost(f"{self.address} is not connected")
 
-        def heard(call: Call, event: Event, sent_ns: int) -> None:
+        def heard(call: Call, event: Event, way: Way) -> None:
             if call.ended.is_set():
                 self.calls.discard(call)
-            hear(call, event, sent_ns)
+            hear(call, event, way)
 
-        def lost(call: Call, why: str) -> None:
+        def lost(call: Call, why: str, since_ns: int) -> None:
             self.calls.discard(call)
-            lose(call, f"{self.address}: {why}")
+            lose(call, f"{self.address}: {why}", since_ns)
 
         call = Call(self._stub.Speak(metadata=self._dial.metadata), utterance, self._clock_offset_ns, heard, lost)
         self.calls.add(call)
@@ -151,31 +161,44 @@ class Remote:
         while True:
             channel = self._dial.channel(self.address)
             self._stub = engine_pb2_grpc.EngineServiceStub(channel)
-            served = False
+            self._joined = False
             try:
                 await self._meet()
-                served = True
                 await self._watch()
             except Unfit as error:
                 self._leave(State.UNFIT, str(error))
-            except (Lost, GaplessError) as error:
+            except Lost as error:
+                self._leave(State.CONNECTING, str(error), error.since_ns)
+            except GaplessError as error:
                 self._leave(State.CONNECTING, str(error))
             finally:
                 self._stub = None
                 self._leave(self.state if self.state is State.UNFIT else State.CONNECTING, self.reason)
                 await channel.close()
-            pause_s = _FIRST_PAUSE_S if served else min(2 * pause_s, _LONGEST_PAUSE_S)
+            pause_s = _FIRST_PAUSE_S if self._joined else min(2 * pause_s, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
 
     async def _meet(self) -> None:
-        """Raises Lost, Unfit."""
+        """Raises Lost."""
         met = await self.ask("GetInfo", pb.GetInfoRequest())
         self.info = wire.read(met.info, EngineInfo)
         self.version, self.instance = met.version, met.instance
         await self._set_clock()
         await self.list_voices()
         self.state, self.reason = State.JOINING, ""
+
+    async def _join_in(self) -> None:
+        """Raises Lost, Unfit."""
         await self._join(self)
+        self._joined = True
+        self._serve()
+
+    def _serve(self) -> None:
+        """Or drain: once it has joined and its heart beats."""
+        state = State.DRAINING if self._draining else State.SERVING
+        if self._joined and self._beats and state is not self.state:
+            self.state, self.reason = state, ""
+            self._changed()
 
     async def _set_clock(self) -> None:
         """The offset of the probe that was answered soonest."""
@@ -188,34 +211,36 @@ class Remote:
         self._clock_offset_ns = min(probes)[1]
 
     async def _watch(self) -> None:
-        """Until the heart stands still: raises Lost."""
-        beating = asyncio.create_task(self._listen(), name=f"heartbeat-{self.address}")
-        following = asyncio.create_task(self._follow_voices(), name=f"voices-{self.address}")
+        """Until the heart stands still, also while it joins: who waits for the same voices does not wait for an engine
+        that hangs. Raises Lost, Unfit."""
+        work = {"heartbeat": self._listen(), "voices": self._follow_voices(), "join": self._join_in()}
+        tasks = [asyncio.create_task(one, name=f"{name}-{self.address}") for name, one in work.items()]
+        watched = set(tasks)
         try:
             silent_ticks, seen = 0, 0
-            while not (beating.done() or following.done()):
-                await asyncio.wait({beating, following}, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                done, watched = await asyncio.wait(watched, timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
                 silent_ticks = silent_ticks + 1 if self._beats == seen else 0
                 seen = self._beats
                 if silent_ticks * _TICK_S >= SILENCE_S:
-                    raise Lost(f"{self.address}: no heartbeat for {SILENCE_S:g} s")
-            (beating if beating.done() else following).result()
+                    raise Lost(f"{self.address}: no heartbeat for {SILENCE_S:g} s", self._beat_ns)
         finally:
-            beating.cancel()
-            following.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _listen(self) -> None:
-        self._beats = 0
+        self._beats, self._beat_ns = 0, now_ns()
         try:
             async for beat in self._stub.Watch(pb.WatchRequest(), metadata=self._dial.metadata):
-                self._beats += 1
+                self._beats, self._beat_ns = self._beats + 1, now_ns()
                 self.stats, self._begun = wire.read(beat.stats, EngineStats), 0
                 if beat.voices_digest != self._digest:
                     self._voices_changed.set()
-                state = State.DRAINING if beat.draining else State.SERVING
-                if state is not self.state:
-                    self.state, self.reason = state, ""
-                    self._changed()
+                self._draining = beat.draining
+                self._serve()
         except grpc.aio.AioRpcError as error:
             raise Lost(f"{self.address}: {error.code().name}: {error.details()}") from None
         raise Lost(f"{self.address}: its heartbeat ended")
@@ -229,14 +254,14 @@ class Remote:
             self._voices_changed.clear()
             self._changed()
 
-    def _leave(self, state: State, reason: str) -> None:
-        """Its calls are lost."""
+    def _leave(self, state: State, reason: str, since_ns: int = 0) -> None:
+        """Its calls are lost; nothing came since `since_ns`, 0: until now it did."""
         was, self.state, self.reason = self.state, state, reason
+        self.stats, self._begun = _NOTHING, 0
         if was in (State.SERVING, State.DRAINING):
             self.losses += 1
-            self.stats, self._begun = _NOTHING, 0
             _log.warning("engine %s: lost: %s", self.address, reason)
         for call in list(self.calls):
-            call.lost(reason)
+            call.lost(reason, since_ns)
         if was is not state:
             self._changed()

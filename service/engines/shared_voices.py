@@ -14,6 +14,8 @@ from service.engines import wire
 from service.engines.errors import Lost, NoEngine
 from service.engines.remote import VOICE_S, Remote
 
+MOST_DELETED = 1000  # voices that are remembered, so that an engine which was away does not bring them back
+
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +24,7 @@ class SharedVoices:
 
     def __init__(self, serving: Callable[[], list[Remote]]) -> None:
         self._serving = serving
-        self._deleted: set[str] = set()  # here, while some engine may have been away
+        self._deleted: dict[str, None] = {}  # here, the latest last, while some engine may have been away
         self._turn = asyncio.Lock()
 
     def all(self) -> dict[str, VoiceInfo]:
@@ -35,12 +37,13 @@ class SharedVoices:
 
     def see(self) -> None:
         """A voice of an engine that serves, and was told of all deletions, was made anew: by another gateway."""
-        self._deleted -= self.all().keys()
+        for name in self._deleted.keys() & self.all().keys():
+            del self._deleted[name]
 
     async def bring_in_line(self, engine: Remote) -> None:
         """The engine gets what others have, and others what it has; what was deleted is deleted. Raises Lost."""
         async with self._turn:
-            for name in self._deleted & engine.voices.keys():
+            for name in self._deleted.keys() & engine.voices.keys():
                 await engine.ask("DeleteVoice", pb.DeleteVoiceRequest(name=name), VOICE_S)
                 engine.forget(name)
             others = self._serving()
@@ -67,7 +70,7 @@ class SharedVoices:
                 raise EngineClosed("the engine that made the voice was lost") from None
             created = wire.read(made.voice, VoiceInfo)
             first.know(created)
-            self._deleted.discard(created.name)
+            self._deleted.pop(created.name, None)
             await self._copy(created.name, first, others)
             return CreatedVoice(voice=created, warnings=tuple(made.warnings))
 
@@ -82,7 +85,9 @@ class SharedVoices:
                 except (Lost, UnknownVoice) as error:
                     _log.warning("voice %s: not deleted on %s: %s", name, engine.address, error)
                 engine.forget(name)
-            self._deleted.add(name)
+            self._deleted[name] = None
+            if len(self._deleted) > MOST_DELETED:
+                del self._deleted[next(iter(self._deleted))]
 
     async def _copy(self, name: str, holder: Remote, others: Iterable[Remote]) -> None:
         """An engine that does not take it is not used for it."""

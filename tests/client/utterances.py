@@ -44,6 +44,8 @@ class Model:
     network_down: tuple[Span, ...] = ()  # nothing arrives meanwhile
     stamped: bool = True
     probed: bool = True
+    way_ms: float | None = None  # from an engine's server to the gateway; None: the engine is in the service
+    move: tuple[int, float, float] | None = None  # chunk that is spoken again, when the engine was lost, and until when
 
     def of(self, stage: str, chunk: int) -> float:
         return self.late[stage].get(chunk, 0.0)
@@ -80,7 +82,13 @@ def utter(model: Model) -> Seen:
         flow_start = max(t3_ms, flow_free) + model.of("tokens", chunk)
         flow_end = flow_start + model.flow_ms + model.of("flow", chunk)
         vocoder_end = flow_free = flow_end + model.vocoder_ms + model.of("vocoder", chunk)
-        taken = _free(max(vocoder_end, loop_free) + model.of("channel", chunk), model.server_blocked) + 0.2
+        if model.move and chunk == model.move[0]:
+            vocoder_end = flow_free = model.move[2] - (model.way_ms or 0.0)
+            flow_end = vocoder_end - model.vocoder_ms
+            t3_ms = flow_start = flow_end - model.flow_ms
+        remote = _remote(model, chunk, vocoder_end)
+        there = remote.get("gateway_received", vocoder_end)
+        taken = _free(max(there, loop_free) + model.of("channel", chunk), model.server_blocked) + 0.2
         paced = model.of("pacing", chunk)
         sent = loop_free = taken + 0.2 + paced
         arrives = _free(sent + model.wire_ms, model.network_down)
@@ -102,6 +110,7 @@ def utter(model: Model) -> Seen:
             vocoder_end=vocoder_end,
             taken=taken,
             write_start=sent,
+            **remote,
         )
         stamps = dataclasses.replace(
             stamps,
@@ -134,6 +143,17 @@ def utter(model: Model) -> Seen:
     ]
     device, sounded = _play(model, made, writes, received[0])
     return Seen(made, _signs(model, device, receipts[-1].received_ns), sounded)
+
+
+def _remote(model: Model, chunk: int, made_ms: float) -> dict[str, float]:
+    """What only a gateway stamps."""
+    if model.way_ms is None:
+        return {}
+    sent_ms = made_ms + model.of("engine", chunk)
+    way = {"engine_sent": sent_ms, "gateway_received": sent_ms + model.way_ms + model.of("way", chunk)}
+    if model.move and chunk == model.move[0]:
+        way |= {"move_start": model.move[1], "move_end": way["gateway_received"]}
+    return way
 
 
 def _free(at_ms: float, blocks: tuple[Span, ...]) -> float:

@@ -144,6 +144,8 @@ async def test_every_chunk_tells_where_its_time_went(served: Served) -> None:
         assert path[0] > 0
         assert timings.HasField("loop_lag_max")
         assert timings.HasField("paced")
+        ways = ("engine_sent", "gateway_received", "move_start", "move_end")  # which only a gateway knows
+        assert not any(getattr(timings, f"{name}_unix_nanos") for name in ways)
 
 
 async def test_what_cannot_be_had_is_said_in_warnings(served: Served) -> None:

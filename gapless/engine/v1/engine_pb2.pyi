@@ -321,7 +321,7 @@ class WatchResponse(_message.Message):
     def __init__(self, stats: _Optional[_Union[EngineStats, _Mapping]] = ..., voices_digest: _Optional[str] = ..., draining: bool = ...) -> None: ...
 
 class EngineStats(_message.Message):
-    __slots__ = ("utterances", "tokens_waiting", "samples_unreleased", "slots_in_use", "done", "places", "places_reason", "places_risen", "places_fallen", "device_bytes")
+    __slots__ = ("utterances", "tokens_waiting", "samples_unreleased", "slots_in_use", "done", "places", "places_reason", "places_risen", "places_fallen", "device_bytes", "least_lead_s")
     UTTERANCES_FIELD_NUMBER: _ClassVar[int]
     TOKENS_WAITING_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_UNRELEASED_FIELD_NUMBER: _ClassVar[int]
@@ -332,6 +332,7 @@ class EngineStats(_message.Message):
     PLACES_RISEN_FIELD_NUMBER: _ClassVar[int]
     PLACES_FALLEN_FIELD_NUMBER: _ClassVar[int]
     DEVICE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LEAST_LEAD_S_FIELD_NUMBER: _ClassVar[int]
     utterances: int
     tokens_waiting: int
     samples_unreleased: int
@@ -342,7 +343,8 @@ class EngineStats(_message.Message):
     places_risen: int
     places_fallen: int
     device_bytes: int
-    def __init__(self, utterances: _Optional[int] = ..., tokens_waiting: _Optional[int] = ..., samples_unreleased: _Optional[int] = ..., slots_in_use: _Optional[int] = ..., done: _Optional[_Union[Usage, _Mapping]] = ..., places: _Optional[int] = ..., places_reason: _Optional[str] = ..., places_risen: _Optional[int] = ..., places_fallen: _Optional[int] = ..., device_bytes: _Optional[int] = ...) -> None: ...
+    least_lead_s: float
+    def __init__(self, utterances: _Optional[int] = ..., tokens_waiting: _Optional[int] = ..., samples_unreleased: _Optional[int] = ..., slots_in_use: _Optional[int] = ..., done: _Optional[_Union[Usage, _Mapping]] = ..., places: _Optional[int] = ..., places_reason: _Optional[str] = ..., places_risen: _Optional[int] = ..., places_fallen: _Optional[int] = ..., device_bytes: _Optional[int] = ..., least_lead_s: _Optional[float] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = ()

@@ -317,7 +317,7 @@ class Audio(_message.Message):
     def __init__(self, chunk_seq: _Optional[int] = ..., first_sample: _Optional[int] = ..., num_samples: _Optional[int] = ..., data: _Optional[bytes] = ..., timings: _Optional[_Union[ChunkTimings, _Mapping]] = ..., prebuffer_hint: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., segment: _Optional[int] = ..., end_of_segment: bool = ..., text_begin: _Optional[int] = ..., text_end: _Optional[int] = ..., packet_bytes: _Optional[_Iterable[int]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class ChunkTimings(_message.Message):
-    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos", "vocoder_start_unix_nanos", "flow_batch", "vocoder_batch")
+    __slots__ = ("text_received_unix_nanos", "t3_start_unix_nanos", "t3_first_token_unix_nanos", "t3_last_token_unix_nanos", "flow_start_unix_nanos", "flow_end_unix_nanos", "vocoder_end_unix_nanos", "taken_unix_nanos", "write_start_unix_nanos", "loop_lag_max", "window_tokens", "lookahead_tokens", "speculative", "paced", "text_cut_unix_nanos", "t3_busy", "room_unix_nanos", "loop_lag_from_unix_nanos", "previous_written_unix_nanos", "wanted_unix_nanos", "vocoder_start_unix_nanos", "flow_batch", "vocoder_batch", "engine_sent_unix_nanos", "gateway_received_unix_nanos", "move_start_unix_nanos", "move_end_unix_nanos")
     TEXT_RECEIVED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     T3_FIRST_TOKEN_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
@@ -341,6 +341,10 @@ class ChunkTimings(_message.Message):
     VOCODER_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     FLOW_BATCH_FIELD_NUMBER: _ClassVar[int]
     VOCODER_BATCH_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_SENT_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    GATEWAY_RECEIVED_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    MOVE_START_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
+    MOVE_END_UNIX_NANOS_FIELD_NUMBER: _ClassVar[int]
     text_received_unix_nanos: int
     t3_start_unix_nanos: int
     t3_first_token_unix_nanos: int
@@ -364,7 +368,11 @@ class ChunkTimings(_message.Message):
     vocoder_start_unix_nanos: int
     flow_batch: int
     vocoder_batch: int
-    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ..., vocoder_start_unix_nanos: _Optional[int] = ..., flow_batch: _Optional[int] = ..., vocoder_batch: _Optional[int] = ...) -> None: ...
+    engine_sent_unix_nanos: int
+    gateway_received_unix_nanos: int
+    move_start_unix_nanos: int
+    move_end_unix_nanos: int
+    def __init__(self, text_received_unix_nanos: _Optional[int] = ..., t3_start_unix_nanos: _Optional[int] = ..., t3_first_token_unix_nanos: _Optional[int] = ..., t3_last_token_unix_nanos: _Optional[int] = ..., flow_start_unix_nanos: _Optional[int] = ..., flow_end_unix_nanos: _Optional[int] = ..., vocoder_end_unix_nanos: _Optional[int] = ..., taken_unix_nanos: _Optional[int] = ..., write_start_unix_nanos: _Optional[int] = ..., loop_lag_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., window_tokens: _Optional[int] = ..., lookahead_tokens: _Optional[int] = ..., speculative: bool = ..., paced: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_cut_unix_nanos: _Optional[int] = ..., t3_busy: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., room_unix_nanos: _Optional[int] = ..., loop_lag_from_unix_nanos: _Optional[int] = ..., previous_written_unix_nanos: _Optional[int] = ..., wanted_unix_nanos: _Optional[int] = ..., vocoder_start_unix_nanos: _Optional[int] = ..., flow_batch: _Optional[int] = ..., vocoder_batch: _Optional[int] = ..., engine_sent_unix_nanos: _Optional[int] = ..., gateway_received_unix_nanos: _Optional[int] = ..., move_start_unix_nanos: _Optional[int] = ..., move_end_unix_nanos: _Optional[int] = ...) -> None: ...
 
 class FlushDone(_message.Message):
     __slots__ = ("flush_id", "end_sample")

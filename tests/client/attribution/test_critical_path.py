@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,7 +12,7 @@ from client._clock import Span
 from client.attribution.critical_path import Budget
 from client.attribution.hops import Hop
 from client.attribution.verdict import Analysis, analyse
-from tests.client.conftest import receipt, record
+from tests.client.conftest import MS, receipt, record
 from tests.client.utterances import Model, utter
 
 
@@ -36,6 +38,11 @@ MODELS = {
     "network": Model(network_down=(Span(150, 900),)),
     "reader": Model(reader_blocked=(Span(150, 900),)),
     "program": Model(loop_blocked=(Span(150, 900),)),
+    "gateway": Model(way_ms=30),
+    "way to the gateway": Model(way_ms=1, late=defaultdict(dict, way={1: 600})),
+    "engine's server": Model(way_ms=1, late=defaultdict(dict, engine={1: 600})),
+    "move": Model(way_ms=1, move=(2, 280, 1500)),
+    "move, clock ahead": Model(way_ms=1, move=(2, 280, 1500), offset_ms=3000),
     "no stamps": Model(stamped=False, probed=False),
 }
 
@@ -92,6 +99,53 @@ def test_work_that_nobody_waited_for_is_not_on_the_path() -> None:
 def test_what_a_blocked_loop_explains_is_not_the_channel_s() -> None:
     late = look(MODELS["server loop"]).budgets[1]
     assert late.ms[Hop.SERVER_LOOP] > 0.9 * late.total_ms
+
+
+def test_the_way_to_the_gateway_is_a_hop_of_its_own() -> None:
+    near, far = (look(Model(way_ms=way_ms)).budgets[0] for way_ms in (None, 30))
+    assert far.ms[Hop.ENGINE_WAY] == pytest.approx(30, abs=0.01)
+    assert far.total_ms == pytest.approx(near.total_ms + 30, abs=0.5)
+    assert {hop: ms for hop, ms in far.ms.items() if hop is not Hop.ENGINE_WAY} == pytest.approx(near.ms, abs=0.5)
+    assert Hop.ENGINE_WAY not in near.ms
+
+
+def test_what_a_late_way_takes_is_not_the_channel_s_and_a_wait_before_it_is() -> None:
+    for name, hop, other in (("way to the gateway", Hop.ENGINE_WAY, Hop.CHANNEL),
+                             ("engine's server", Hop.CHANNEL, Hop.ENGINE_WAY)):  # fmt: skip
+        late = look(MODELS[name]).budgets[1]
+        assert late.ms[hop] > 0.9 * late.total_ms
+        assert late.ms.get(other, 0.0) < 3
+
+
+def test_a_chunk_that_waits_while_the_way_is_full_waits_for_the_way() -> None:
+    """The third chunk is made while the second is under way, and sent 100 ms after that has come."""
+    seen = look(Model(way_ms=1, late=defaultdict(dict, way={1: 900}, engine={2: 876})))
+    assert seen.chunks[1].made_ns < seen.chunks[2].made_ns < seen.chunks[1].gateway_received_ns
+    steps = {(step.hop, step.kind): step for step in seen.steps if step.chunk == 2}
+    full, free = steps[Hop.ENGINE_WAY, "full"], steps[Hop.CHANNEL, "engine"]
+    assert full.span.start_ns == seen.chunks[2].made_ns
+    assert full.span.end_ns == free.span.start_ns == seen.chunks[1].gateway_received_ns
+    assert free.span.end_ns == seen.chunks[2].engine_sent_ns
+
+
+def test_a_move_holds_all_that_had_to_be_made_again() -> None:
+    for name in ("move", "move, clock ahead"):
+        late = look(MODELS[name]).budgets[1]
+        assert late.chunk == 2
+        assert late.ms[Hop.MOVE] == pytest.approx(late.total_ms, abs=2)
+        before = [piece for piece in late.lead if piece.hop is Hop.MOVE]
+        moved_ms = late.ms[Hop.MOVE] + sum(piece.span.length_ns for piece in before) / 1e6
+        assert moved_ms == pytest.approx(1220, abs=0.01)
+
+
+def test_a_move_while_nothing_was_to_be_spoken_holds_nothing_of_what_came_later() -> None:
+    """The next engine was asked long before the text of the chunk came."""
+    seen = utter(Model(way_ms=1))
+    first = seen.record.receipts[0]
+    timings = replace(first.timings, move_start_ns=-900 * MS, move_end_ns=-500 * MS)
+    seen.record.receipts[0] = replace(first, timings=timings)
+    budget = analyse(seen.record, observations=seen.observations, first_audible=0).budgets[0]
+    assert budget.ms == look(Model(way_ms=1)).budgets[0].ms
 
 
 def test_quiet_speech_at_the_beginning_is_named() -> None:

@@ -49,6 +49,31 @@ STAGES = {
 
 
 @pytest.mark.parametrize("learned", [True, False])
+@pytest.mark.parametrize("chunk", [1, 3, SECOND_SEGMENT])
+def test_a_late_way_to_the_gateway_is_named_with_its_amount(chunk: int, learned: bool) -> None:
+    model = delayed("way", chunk)
+    model.way_ms = 1.0
+    verdict = judge(model, learned=learned).verdict
+    assert verdict.hop == Hop.ENGINE_WAY
+    assert verdict.ms == pytest.approx(LATE_MS, abs=15)
+
+
+@pytest.mark.parametrize("learned", [True, False])
+@pytest.mark.parametrize(("chunk", "until_ms", "audible"), [(2, 1500, True), (3, 900, False)])
+def test_a_move_is_named_with_its_length(chunk: int, until_ms: float, audible: bool, learned: bool) -> None:
+    model = Model(way_ms=1.0, move=(chunk, 300, until_ms))
+    verdict = judge(model, learned=learned).verdict
+    assert (verdict.hop, verdict.audible) == (Hop.MOVE, audible)
+    assert verdict.ms == pytest.approx(until_ms - 300, abs=1)
+    assert verdict.evidence
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_clean_utterance_through_a_gateway_is_called_clean(learned: bool) -> None:
+    assert judge(Model(way_ms=1.0), learned=learned).verdict.hop is Hop.CLEAN
+
+
+@pytest.mark.parametrize("learned", [True, False])
 @pytest.mark.parametrize("chunk", [1, 3, SECOND_SEGMENT + 1])
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_delayed_stage_is_named_with_its_amount(stage: str, chunk: int, learned: bool) -> None:

@@ -61,6 +61,18 @@ def test_hops_partition_ttfa() -> None:
     }
 
 
+def test_the_way_to_a_gateway_and_a_move_are_parts_of_ttfa() -> None:
+    stages = {"text_received": 5, "text_cut": 5, "move_start": 20, "move_end": 70, "t3_last_token": 50, "taken": 71}
+    stages |= {"vocoder_end": 65, "engine_sent": 66, "gateway_received": 70, "write_start": 75}
+    hops = metrics.hops(record(receipt(0, 0, 100, 80, **stages), text_ms=[0]), SAME_CLOCK)
+    assert sum(hops.values()) == 80
+    assert {hop: ms for hop, ms in hops.items() if ms} == {Hop.T3: 15, Hop.MOVE: 50, Hop.CHANNEL: 5, Hop.NETWORK: 10}
+    near = {name: ms for name, ms in stages.items() if not name.startswith("move")}
+    hops = metrics.hops(record(receipt(0, 0, 100, 80, **near), text_ms=[0]), SAME_CLOCK)
+    assert (hops[Hop.ENGINE_WAY], hops[Hop.CHANNEL]) == (4, 6)
+    assert sum(hops.values()) == 80
+
+
 def test_stages_that_did_not_take_place_take_no_time() -> None:
     utterance = record(receipt(0, 0, 100, 20, text_received=5, write_start=15))
     hops = metrics.hops(utterance, SAME_CLOCK)

@@ -48,6 +48,7 @@ UTTERANCES: dict[str, Callable[[], Analysis]] = {
     "reader stalled": lambda: told(Model(reader_blocked=(Span(300, 1200),))),
     "slow T3": lambda: told(Model(token_ms=52, hint_ms=2500)),
     "speculative": ahead_of_t3,
+    "moved to another engine": lambda: told(Model(way_ms=1, move=(2, 280, 1500))),
     "no stamps": lambda: told(Model(stamped=False)),
     "no audio": lambda: analyse(record()),
 }

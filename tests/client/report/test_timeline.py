@@ -60,6 +60,15 @@ def test_what_stood_still_has_a_lane_of_its_own() -> None:
     assert "server loop blocked" not in by_name(told(Model()))
 
 
+def test_the_way_to_a_gateway_and_a_move_have_lanes_where_there_are_any() -> None:
+    drawn = by_name(told(Model(way_ms=30, move=(2, 280, 1500))))
+    assert not {"gateway", "move to another engine"} & by_name(told(Model())).keys()
+    assert [round(bar.span.length_ns / MS) for bar in drawn["gateway"].bars] == 10 * [30]
+    assert drawn["send"].bars[0].span.start_ns == drawn["gateway"].bars[0].span.end_ns
+    (move,) = drawn["move to another engine"].bars
+    assert (move.kind, move.label) == (Kind.STILL, "1.22 s")
+
+
 def test_the_wait_for_the_vocoder_is_drawn_as_a_wait() -> None:
     seen = utter(Model())
     first = seen.record.receipts[0]

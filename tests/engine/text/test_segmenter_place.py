@@ -169,3 +169,11 @@ def test_a_text_that_ends_before_the_place_is_refused(place: Place) -> None:
 def test_a_place_behind_all_text_has_nothing_more_to_cut() -> None:
     (only,) = written(["It ends here."])
     assert resumed(["It ends here."], behind(only)) == []
+
+
+def test_flushes_within_markup_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is told with every chunk that comes behind it: they grew without an end."""
+    monkeypatch.setattr("engine.text.segmenter.MOST_SETTLED", 5)
+    written(["<b", Flush()] * 5)
+    with pytest.raises(InvalidRequest, match="flushed within markup"):
+        written(["<b", Flush()] * 6)

@@ -62,6 +62,46 @@ class Stage:
             await self.cut(address)
 
 
+class Line:
+    """The network before an engine server. Cut, it carries nothing, and no end of the connection is told."""
+
+    def __init__(self) -> None:
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    async def to(self, address: str) -> str:
+        """Where it begins."""
+        host, _, port = address.rpartition(":")
+
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+            for ends in ((reader, far_writer), (far_reader, writer)):
+                self._carrying.add(asyncio.create_task(self._carry(*ends)))
+
+        self._server = await asyncio.start_server(connect, "127.0.0.1", 0)
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def cut(self) -> None:
+        self._whole.clear()
+
+    def mend(self) -> None:
+        self._whole.set()
+
+    async def close(self) -> None:
+        self._server.close()
+        for task in self._carrying:
+            task.cancel()
+        await asyncio.gather(*self._carrying, return_exceptions=True)
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError), contextlib.closing(writer):
+            while data := await reader.read(1 << 16):
+                await self._whole.wait()
+                writer.write(data)
+                await writer.drain()
+
+
 @contextlib.asynccontextmanager
 async def pool_over(stage: Stage, count: int = 0, **settings: float) -> AsyncIterator[Pool]:
     """Waits until `count` engines serve."""

@@ -68,6 +68,10 @@ async def test_a_client_hears_what_one_process_would_say() -> None:
     async with pool_over(stage, spare=0.5) as pool, gateway(pool) as served:
         heard = await say(served.stub, [seeded(), text(SENTENCE), end()])
         assert heard.pcm == expected_pcm(SENTENCE)
+        for chunk in heard.chunks:
+            told = chunk.timings
+            assert 0 < told.engine_sent_unix_nanos <= told.gateway_received_unix_nanos <= told.taken_unix_nanos
+            assert told.move_start_unix_nanos == told.move_end_unix_nanos == 0
         info = await served.stub.GetServerInfo(pb.GetServerInfoRequest())
         assert info.limits.max_utterances == 24
         assert info.max_utterances_reason.startswith("2 of 2 engines serve; 8 places")
@@ -131,5 +135,5 @@ async def test_engines_are_shown_with_their_places() -> None:
         assert await engines_command.run(EnginesConfig(engines=one), out, io.StringIO()) == 0
         title, line = out.getvalue().splitlines()
         assert title.split()[:3] == ["engine", "state", "version"]
-        assert line.split() == [one, "serving", "test", "scripted", "16", "0", "3", "cpu"]
+        assert line.split() == [one, "serving", "test", "scripted", "16", "0", "-", "3", "cpu"]
         assert await engines_command.run(EnginesConfig(engines="127.0.0.1:1"), out, io.StringIO()) == 1

@@ -10,14 +10,25 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from engine.clock import now_ns
 from engine.errors import Overloaded, UnknownVoice, UtteranceFailed
-from engine.messages import NewVoice, Playback
+from engine.messages import AudioChunk, NewVoice, Playback, Usage
 from service.engines.errors import NoEngine
 from service.engines.remote import Remote
-from service.engines.shared_voices import SharedVoices
+from service.engines.shared_voices import MOST_DELETED, SharedVoices
+from service.engines.spans import EngineSpans
+from service.engines.timings import GatewayTimings
+from service.engines.work_done import MOST_GONE
 from tests.fakes import Script
 from tests.recordings import recording
-from tests.service.engines.servers import TEXT, Heard, Listener, Stage, check_whole, pool_over
+from tests.service.engines.servers import TEXT, Heard, Line, Listener, Stage, check_whole, pool_over
+
+CLOCK_NS = 2_000_000  # that one process may be mistaken about another's clock
+
+
+def gateway_timings(chunk: AudioChunk) -> GatewayTimings:
+    assert isinstance(chunk.timings, GatewayTimings)
+    return chunk.timings
 
 
 async def all_free(stage: Stage) -> None:
@@ -67,6 +78,37 @@ async def test_sixteen_listeners_hear_every_sample_once_when_an_engine_goes(how:
         moved = {utterance.id.partition(".")[0] for utterance in stage.engines[other].submitted if utterance.resume}
         assert moved == gone
         await all_free(stage)
+
+
+async def test_listeners_of_an_engine_whose_network_is_cut_hear_on_and_it_serves_again_when_that_is_mended() -> None:
+    stage, line = Stage(), Line()
+    far, near = await stage.add(), await stage.add()
+    stage.addresses.discard(far)
+    stage.addresses.add(through := await line.to(far))
+    async with pool_over(stage, 2) as pool:
+        listeners = [Listener(pool, f"{n}", voice="karl") for n in range(8)]
+        speaking = [asyncio.create_task(listener.speak()) for listener in listeners]
+        for listener in listeners:
+            await begun(listener, 2)
+        line.cut()
+        cut_ns = now_ns()
+        for heard in await asyncio.gather(*speaking):
+            check_whole(heard, voice="karl")
+        assert pool.moves == 4
+        moves = [
+            one for listener in listeners for one in map(gateway_timings, listener.heard.chunks) if one.move_end_ns
+        ]
+        for one in moves:  # from the last sign of the engine that was cut off
+            assert cut_ns - 150_000_000 < one.move_start_ns < cut_ns + 50_000_000
+            assert one.move_end_ns - one.move_start_ns >= 250_000_000
+        line.mend()
+        async with asyncio.timeout(5):
+            while not pool.engines[through].serves:
+                await asyncio.sleep(0.01)
+        assert pool.engines[through].losses == 1
+        await all_free(stage)
+        assert len(stage.engines[near].submitted) == 8
+    await line.close()
 
 
 async def test_a_move_begins_at_the_segment_that_was_open() -> None:
@@ -234,6 +276,35 @@ async def test_the_voice_of_the_utterance_decides_between_engines_that_are_equal
         assert len(stage.engines[other].submitted) == 1
 
 
+async def test_an_engine_whose_listener_runs_out_of_audio_gets_nobody_while_another_has_room() -> None:
+    stage = Stage()
+    short, other = await stage.add(max_utterances=9), await stage.add(max_utterances=2)
+    stage.engines[short].least_lead_s = 0.01
+    async with pool_over(stage, spare=0.0) as pool:
+        stuck = [Listener(pool, f"{n}", voice="stuck") for n in range(4)]
+        for listener in stuck[:2]:
+            await listener.submit()
+        assert [len(stage.engines[address].submitted) for address in (short, other)] == [0, 2]
+        for listener in stuck[2:]:  # the other one is full
+            await listener.submit()
+        assert [len(stage.engines[address].submitted) for address in (short, other)] == [2, 2]
+        assert pool.stats().least_lead_s == 0.01
+
+
+async def test_what_processes_did_stays_counted_when_they_are_long_gone() -> None:
+    stage = Stage()
+    address = await stage.add()
+    async with pool_over(stage) as pool:
+        remote = pool.engines[address]
+        for number in range(3 * MOST_GONE):
+            remote.instance = f"process {number}"
+            remote.stats = replace(remote.stats, done=Usage(samples=10))
+            assert pool.stats().done.samples == 10 * (number + 1)
+        assert len(pool._work_done) == 1 + MOST_GONE
+        remote.instance, remote.stats = "process 190", replace(remote.stats, done=Usage(samples=30))
+        assert pool.stats().done.samples == 30 * MOST_GONE + 20  # it was only cut off
+
+
 async def test_a_voice_that_was_cloned_once_is_on_all_engines_and_on_those_that_join_later() -> None:
     stage = Stage()
     await stage.add()
@@ -301,6 +372,17 @@ async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> 
             pool._running[address] = asyncio.create_task(engine.run())
             await pool.ready()
         assert "mary" in [voice.name for voice in stage.engines[address].voices()]
+
+
+async def test_of_voices_that_were_deleted_the_last_ones_are_remembered() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        pool._voices._deleted = {f"{number}": None for number in range(MOST_DELETED)}
+        await pool.create_voice(NewVoice(name="mary", audio=recording()))
+        await pool.delete_voice("mary")
+        assert len(pool._voices._deleted) == MOST_DELETED
+        assert list(pool._voices._deleted)[-1] == "mary"
 
 
 async def test_an_engine_that_is_another_is_not_used() -> None:
@@ -411,7 +493,7 @@ async def test_the_way_of_each_chunk_and_a_move_are_spans_of_the_utterances_trac
     await stage.add()
     await stage.add()
     async with pool_over(stage) as pool:
-        pool._tracer = provider.get_tracer("test")
+        pool._spans = EngineSpans(provider.get_tracer("test"))
         trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
         listener = Listener(pool, "one", voice="karl")
         await listener.submit(traceparent=f"00-{trace_id}-00f067aa0ba902b7-01")
@@ -425,6 +507,10 @@ async def test_the_way_of_each_chunk_and_a_move_are_spans_of_the_utterances_trac
         assert {f"{span.context.trace_id:032x}" for span in spans if span.context} == {trace_id}
         (move,) = [span for span in spans if span.name == "engine.move"]
         assert move.attributes is not None
+        (told,) = [one for chunk in listener.heard.chunks if (one := gateway_timings(chunk)).move_start_ns]
+        assert (move.start_time, move.end_time) == (told.move_start_ns, told.move_end_ns)
+        for one in map(gateway_timings, listener.heard.chunks):
+            assert one.vocoder_end_ns - CLOCK_NS < one.engine_sent_ns <= one.gateway_received_ns
         assert move.attributes["tts.move.samples"]
         ways = [span for span in spans if span.name == "engine.way"]
         assert len(ways) >= len(listener.heard.chunks)

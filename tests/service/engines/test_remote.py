@@ -20,7 +20,7 @@ from service.engines.remote import SILENCE_S
 from service.engines.servicer import EngineServicer
 from tests.fakes import ScriptedEngine
 from tests.recordings import recording
-from tests.service.engines.servers import VOICES, Listener, Stage, check_whole
+from tests.service.engines.servers import VOICES, Listener, Stage, check_whole, pool_over
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -102,6 +102,41 @@ async def test_who_makes_a_voice_is_told_that_the_engine_was_lost_and_not_where_
             assert str(lost.value) == "the engine that made the voice was lost"
         finally:
             await pool.close()
+
+
+class HangsWhileItJoins(EngineServicer):
+    """Takes no voice, and has no heartbeat either from then on."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        super().__init__(InProcess(engine), "test")
+        self.asked = asyncio.Event()
+
+    async def Watch(self, request: pb.WatchRequest, context: Context) -> None:  # noqa: N802
+        beating = asyncio.create_task(super().Watch(request, context))
+        await self.asked.wait()
+        beating.cancel()
+        await asyncio.Event().wait()
+
+    async def PutVoice(self, request: pb.PutVoiceRequest, context: Context) -> pb.PutVoiceResponse:  # noqa: N802
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_an_engine_that_hangs_while_it_joins_keeps_nobody_else_out() -> None:
+    """Its heartbeat was not read before it had joined: who joined or made a voice meanwhile waited for a minute."""
+    stage, hanging = Stage(), HangsWhileItJoins(ScriptedEngine(VOICES, has_alignment=True))
+    first = await stage.add()
+    stage.engines[first].create_voice(NewVoice(name="guest", audio=recording()))
+    async with served(hanging) as address, pool_over(stage) as pool:
+        stage.addresses.add(address)
+        async with asyncio.timeout(10):
+            await hanging.asked.wait()
+            late = await stage.add()
+            while late not in pool.engines or not pool.engines[late].serves:
+                await asyncio.sleep(0.01)
+        assert "guest" in pool.engines[late].voices
+        assert not pool.engines[address].serves
 
 
 class Slow(EngineServicer):

@@ -88,7 +88,10 @@ function stages(utterance, chunk, tokensMs, put) {
   const guess = timings.speculative ? { kind: "guess" } : {};
   put("flow", here("flow_start_ms"), here("flow_end_ms"), { ...more("tokens to spectrum"), ...guess });
   put("vocoder", here("vocoder_start_ms") ?? here("flow_end_ms"), here("vocoder_end_ms"), more("spectrum to sound"));
-  put("send", here("vocoder_end_ms"), here("write_start_ms"), more("waited on the service"));
+  const arrived = here("gateway_received_ms"); // only where a gateway serves the call
+  put("send", here("move_start_ms"), here("move_end_ms"), { ...more("moved to another engine"), kind: "gap" });
+  put("send", here("engine_sent_ms"), arrived, more("on its way from the engine"));
+  put("send", arrived ?? here("vocoder_end_ms"), here("write_start_ms"), more("waited on the service"));
   const sent = here("write_start_ms");
   if (sent) put("receive", Math.min(sent, chunk.receivedMs), chunk.receivedMs, more("on its way"));
 }

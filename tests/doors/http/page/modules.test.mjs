@@ -62,6 +62,17 @@ test("every stage has a bar for every chunk, after the text was sent", () => {
   assert.equal(lanes.text.length, 1);
 });
 
+test("the way from an engine to a gateway and a move are drawn before the wait on the gateway", () => {
+  const made = utterance();
+  const { timings } = made.chunks[1];
+  const ended = timings.vocoder_end_ms;
+  Object.assign(timings, { engine_sent_ms: ended + 1, gateway_received_ms: ended + 4 });
+  Object.assign(timings, { move_start_ms: ended - 200, move_end_ms: ended + 4 });
+  const [, move, way, wait] = bars(made, 3000).send;
+  assert.deepEqual([move.kind, move.until - move.from], ["gap", 204]);
+  assert.deepEqual([way.until - way.from, wait.from], [3, way.until]);
+});
+
 test("a break stands where sound was missing, and what follows is later by it", () => {
   const lanes = bars(utterance(), 3000);
   const [first, second, gap] = lanes.play;
