@@ -17,7 +17,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test attack page screenshot replacements faults soak baseline bench clean
+.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test ray-test attack page screenshot replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -110,6 +110,9 @@ scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines while listene
 	$(BIN)/python -m benchmarks.scale.kill --rounds 50 --out out/kill.json
 	$(BIN)/python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 10 --out out/kill-embedded.json
 
+ray-test: $(VENV)/.dev $(PEERS)/ray/.ready  ## install Ray in an environment of its own, and kill, stop and add nodes of a cluster while listeners play: 5 minutes
+	$(BIN)/python -m pytest -s tests/peers/test_ray.py
+
 attack: $(VENV)/.service  ## flood the service with calls, messages and odd texts, beside a neighbour that must notice nothing
 	$(BIN)/python -m benchmarks.attack
 
@@ -141,8 +144,8 @@ $(REFERENCE)/.ready: tests/parity/requirements.txt tests/parity/packages.txt con
 	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --no-deps -r tests/parity/packages.txt
 	touch $@
 
-# tests/peers/README.md: other people's programs. The lists of the first two are complete, so pip resolves nothing.
-$(PEERS)/clients/.ready $(PEERS)/agents/.ready: $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
+# tests/peers/README.md: other people's programs. These lists are complete, so pip resolves nothing.
+$(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/ray/.ready: $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
 	$(PYTHON) -m venv --without-pip $(PEERS)/$*
 	$(BIN)/pip --python $(PEERS)/$*/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
 	  --no-compile --no-deps -r tests/peers/requirements-$*.txt

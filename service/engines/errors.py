@@ -11,5 +11,9 @@ class NoEngine(GaplessError):
     retry_after_s = 2.0
 
 
+class CannotStart(GaplessError):
+    """Engines cannot be started, and would not be at another attempt; their own words are in the log."""
+
+
 class Lost(Exception):
     """An engine server does not answer any more; never leaves this room."""
