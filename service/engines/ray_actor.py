@@ -51,11 +51,15 @@ class EngineServerActor:
         self._host, self._node = order.host or _address_of_node(), _node()
         self._phase, self._address, self._why = Phase.STARTING, "", ""
         self._began_s = time.monotonic()
-        bind = f"[{self._host}]:0" if ":" in self._host else f"{self._host}:0"
         self._child = subprocess.Popen(
             [sys.executable, *order.command, *shlex.split(order.flags)],
             cwd=_ROOT,
-            env={**_others(), "GAPLESS_ADDRESS": bind, **order.environ, "GAPLESS_WITH_PARENT": "true"},
+            env={
+                **_others(),
+                "GAPLESS_ADDRESS": _address(self._host, "0"),
+                **order.environ,
+                "GAPLESS_WITH_PARENT": "true",
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,23 +97,26 @@ class EngineServerActor:
 
     def _listen(self) -> None:
         assert self._child.stdout is not None
-        for line in self._child.stdout:
-            if line.startswith(_SERVES) and self._phase is Phase.STARTING:
-                port = line.rpartition(":")[2].strip()
-                self._address = f"[{self._host}]:{port}" if ":" in self._host else f"{self._host}:{port}"
-                self._phase = Phase.SERVING
+        with self._child.stdout as lines:
+            for line in lines:
+                if line.startswith(_SERVES) and self._phase is Phase.STARTING:
+                    self._address = _address(self._host, line.rpartition(":")[2].strip())
+                    self._phase = Phase.SERVING
         self._log.join()
         self._note_end(self._child.wait())
 
     def _pass_on(self) -> None:
         """Its log, into Ray's; the last line says why it ended."""
         assert self._child.stderr is not None
-        for line in self._child.stderr:
-            self._why = line.strip() or self._why
-            sys.stderr.write(line)
-            sys.stderr.flush()
+        with self._child.stderr as lines:
+            for line in lines:
+                self._why = line.strip() or self._why
+                sys.stderr.write(line)
+                sys.stderr.flush()
 
     def _note_end(self, status: int) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.close()
         if self._phase in (Phase.DRAINING, Phase.ENDED):
             self._phase = Phase.ENDED
         elif self._phase is Phase.STARTING and status in _CANNOT_START:
@@ -119,6 +126,10 @@ class EngineServerActor:
             sys.stderr.flush()
             time.sleep(_PAUSE_S if time.monotonic() - self._began_s < _SHORT_S else 0.0)
             os._exit(1)  # Ray starts an actor again whose process ended in this way
+
+
+def _address(host: str, port: str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _address_of_node() -> str:

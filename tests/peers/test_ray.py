@@ -1,4 +1,4 @@
-"""Engines that a real Ray manages, over nodes of one machine: what listeners hear when a raylet, a node or the gateway is
+"""Engines that a real Ray manages, over nodes of one machine: what listeners hear when a raylet, a node or a gateway is
 killed, and what is left afterwards. `make ray-test` sets Ray up: 80 MB to download, and minutes to run."""
 
 from __future__ import annotations

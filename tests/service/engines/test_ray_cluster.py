@@ -1,5 +1,5 @@
-"""A cluster of Ray from the gateway's side, with a stand-in for Ray and real engine servers. tests/peers/test_ray.py has
-a real Ray."""
+"""A cluster of Ray from the gateway's side, with a stand-in for Ray and real engine servers. A real Ray is in
+tests/peers/test_ray.py."""
 
 from __future__ import annotations
 
