@@ -50,8 +50,8 @@ class EnginesConfig:
         "many engines",
         "--engines WHERE",
         "where speech is made: local, in this process; process, in another one of this machine; or engine servers: "
-        "HOST:PORT,HOST:PORT,... or dns:///NAME:PORT, all addresses of a name; or what Ray starts: ray, on a cluster "
-        "of this machine's own or the one that RAY_ADDRESS names; ray:HOST:PORT, on one that this machine is a node of; "
+        "HOST:PORT,HOST:PORT,... or dns:///NAME:PORT, all addresses of a name; or what Ray starts: ray, on a "
+        "cluster of its own or the one that RAY_ADDRESS names; ray:HOST:PORT, on one that this machine is a node of; "
         "ray://HOST:PORT, on one that it is not (docs/scale.md)",
         where,
         default=LOCAL,
