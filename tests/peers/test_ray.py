@@ -60,6 +60,7 @@ def test_listeners_hear_every_sample_once_whatever_becomes_of_nodes(folder: Path
     assert told["node"]["engine_server_gone"]
     assert told["added"]["on_new_node"] == 1
     assert told["moves_without_fault"] == 0
+    assert told["cards"] == ["0", "1"]
     assert told["left"] == {}
     assert told["actors"] == ["DEAD"]
 

@@ -64,9 +64,11 @@ class Playing(Listener):
 
 
 @asynccontextmanager
-async def gateway(address: str, bounds: Bounds, **environ: str) -> AsyncIterator[tuple[RayCluster, Pool]]:
+async def gateway(
+    address: str, bounds: Bounds, gpus: float = 0.0, **environ: str
+) -> AsyncIterator[tuple[RayCluster, Pool]]:
     order = Order(SCRIPTED, {"SCRIPTED_PLACES": "8", **environ})
-    manager = RayCluster(Settings(address, order, gpus=0.0, cores=1.0))
+    manager = RayCluster(Settings(address, order, gpus=gpus, cores=1.0))
     pool = Pool(manager.find, version="test", spare=bounds.spare)
     scaling = asyncio.create_task(keep_scaled(manager, pool, bounds))
     try:
@@ -129,6 +131,12 @@ def processes() -> dict[int, str]:
 
 def engine_processes() -> dict[int, str]:
     return {pid: what for pid, what in processes().items() if "scripted_process" in what or "EngineServerActor" in what}
+
+
+def variable(name: str, pid: int) -> str:
+    """Of a process."""
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return next((line.partition("=")[2] for line in lines if line.startswith(f"{name}=")), "")
 
 
 def memory_mib() -> dict[str, int]:
@@ -233,6 +241,12 @@ async def nodes(_: Path) -> dict[str, Any]:
         began = time.monotonic()
     told["end_s"] = round(time.monotonic() - began, 2)
     told["left"] |= engine_processes()
+
+    # Cards, as far as Ray counts them: there are none here.
+    cluster.add_node(num_cpus=2, num_gpus=2)
+    async with gateway(cluster.address, Bounds(fewest=2, most=2), gpus=1.0) as (manager, pool):
+        await until(lambda: serving(pool) == 2)
+        told["cards"] = sorted(variable("CUDA_VISIBLE_DEVICES", ids(engine)[1]) for engine in manager.engines.values())
     cluster.shutdown()
     await until(lambda: not processes(), 20.0)
     return told
