@@ -144,11 +144,18 @@ $(REFERENCE)/.ready: tests/parity/requirements.txt tests/parity/packages.txt con
 	$(REFERENCE)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) --no-deps -r tests/parity/packages.txt
 	touch $@
 
-# tests/peers/README.md: other people's programs. These lists are complete, so pip resolves nothing.
-$(PEERS)/clients/.ready $(PEERS)/agents/.ready $(PEERS)/ray/.ready: $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
+# tests/peers/README.md: other people's programs. The lists of the first two are complete, so pip resolves nothing.
+$(PEERS)/clients/.ready $(PEERS)/agents/.ready: $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
 	$(PYTHON) -m venv --without-pip $(PEERS)/$*
 	$(BIN)/pip --python $(PEERS)/$*/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
 	  --no-compile --no-deps -r tests/peers/requirements-$*.txt
+	touch $@
+
+# So is Ray's. It is compiled: a node gives its own parts 15 s to start.
+$(PEERS)/ray/.ready: tests/peers/requirements-ray.txt $(VENV)/.dev
+	$(PYTHON) -m venv --without-pip $(PEERS)/ray
+	$(BIN)/pip --python $(PEERS)/ray/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+	  --no-deps -r tests/peers/requirements-ray.txt
 	touch $@
 
 $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev
