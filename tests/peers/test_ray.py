@@ -50,7 +50,7 @@ def play(scene: str, folder: Path) -> Any:
 
 def test_listeners_hear_every_sample_once_whatever_becomes_of_nodes(folder: Path) -> None:
     """The program itself compares the samples."""
-    told = play("nodes", folder)
+    told = play("losses", folder)
     assert told["spread"] == [1, 1]
     for loss in ("node", "stopped"):
         assert told[loss]["moves"] > 0
@@ -58,11 +58,16 @@ def test_listeners_hear_every_sample_once_whatever_becomes_of_nodes(folder: Path
         assert told[loss]["gap_ms"] < AUDIBLE_MS
     assert told["raylet"]["gap_ms"] < AUDIBLE_MS
     assert told["node"]["engine_server_gone"]
+    assert told["left"] == {}
+    assert told["actors"] == ["DEAD"]
+
+
+def test_a_node_that_is_added_under_load_gets_an_engine_and_each_engine_a_card(folder: Path) -> None:
+    told = play("growth", folder)
     assert told["added"]["on_new_node"] == 1
     assert told["moves_without_fault"] == 0
     assert told["cards"] == ["0", "1"]
     assert told["left"] == {}
-    assert told["actors"] == ["DEAD"]
 
 
 def test_a_gateway_leaves_nothing_however_it_ends(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Speaks through scripted engines that a real Ray manages, on nodes that are killed, stopped and added.
 
-    ray_cluster.py nodes|service|client FOLDER
+    ray_cluster.py losses|growth|service|client FOLDER
 
 Prints what happened as one line of JSON. To be run in namespaces of its own for the network, with loopback only, and for
 processes: what is left there at the end was forgotten.
@@ -37,6 +37,8 @@ RATE, LEAD_S, PREBUFFER_S = 24_000, 2.0, 0.2
 LISTENERS = 6
 LONG = TEXT * 8  # 27 s: longer than Ray lets an actor live whose raylet was killed
 _LIMIT_S = 120.0
+
+Told = dict[str, Any]
 
 
 class Playing(Listener):
@@ -172,12 +174,16 @@ async def speak_through(pool: Pool, disturb: Callable[[], None], text: str = TEX
     return {"moves": pool.moves - moves, "seen_s": seen_s, "gap_ms": gap_ms}
 
 
-async def nodes(_: Path) -> dict[str, Any]:
+def head() -> Any:
     from ray.cluster_utils import Cluster
 
-    told: dict[str, Any] = {}
+    return Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+
+
+async def losses(_: Path, told: Told) -> None:
+    """A raylet is killed, a node is killed, a node stands still."""
     began = time.monotonic()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    cluster = head()
     a, b = (cluster.add_node(num_cpus=2) for _ in range(2))
     told["cluster_s"] = round(time.monotonic() - began, 1)
     bounds = Bounds(fewest=2, most=2, spare=0.0)
@@ -216,8 +222,14 @@ async def nodes(_: Path) -> dict[str, Any]:
         cluster.remove_node(d, allow_graceful=False)
     told["left"] = engine_processes()
     told["actors"] = sorted({actor["State"] for actor in actors(cluster.address)})
+    cluster.shutdown()
+    await until(lambda: not processes(), 20.0)
 
-    # b has two cores, so that a third engine has to wait for a node.
+
+async def growth(_: Path, told: Told) -> None:
+    """A node is added under load; an engine that is not needed any more is drained; cards are shared out."""
+    cluster = head()
+    cluster.add_node(num_cpus=2)  # so that a third engine has to wait for a node
     bounds = Bounds(fewest=2, most=3, spare=0.0, grow_after_s=0.5, shrink_after_s=4.0)
     async with gateway(cluster.address, bounds, SCRIPTED_PLACES="2") as (manager, pool):
         await until(lambda: serving(pool) == 2)
@@ -240,7 +252,7 @@ async def nodes(_: Path) -> dict[str, Any]:
         check_whole(await Listener(pool, "last").speak())
         began = time.monotonic()
     told["end_s"] = round(time.monotonic() - began, 2)
-    told["left"] |= engine_processes()
+    told["left"] = engine_processes()
 
     # Cards, as far as Ray counts them: there are none here.
     cluster.add_node(num_cpus=2, num_gpus=2)
@@ -249,7 +261,6 @@ async def nodes(_: Path) -> dict[str, Any]:
         told["cards"] = sorted(variable("CUDA_VISIBLE_DEVICES", ids(engine)[1]) for engine in manager.engines.values())
     cluster.shutdown()
     await until(lambda: not processes(), 20.0)
-    return told
 
 
 def actors(address: str) -> list[Mapping[str, Any]]:
@@ -274,9 +285,8 @@ process_end.end_now(__main__.main())
 """
 
 
-async def service(folder: Path) -> dict[str, Any]:
+async def service(folder: Path, told: Told) -> None:
     """`python -m service --engines ray`, on a cluster of its own: how it ends when it is asked to, and killed."""
-    told: dict[str, Any] = {}
     flags = ["--engines", "ray", "--min-engines", "2", "--address", "127.0.0.1:50051"]
     for how in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         began = time.monotonic()
@@ -299,32 +309,32 @@ async def service(folder: Path) -> dict[str, Any]:
             "said": line.decode().strip(), "start_s": start_s, "engines_then": engines, "memory_mib": memory,
             "status": status, "end_s": end_s, "gone_s": gone_s, "complaints": complaints,
         }  # fmt: skip
-    return told
 
 
-async def client(_: Path) -> dict[str, Any]:
+async def client(_: Path, told: Told) -> None:
     """A cluster that this machine is no node of, through Ray's client."""
     ray = str(Path(sys.executable).parent / "ray")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
     flags = ["--num-cpus", "2", "--include-dashboard", "false", "--ray-client-server-port", "10001"]
     subprocess.run([ray, "start", "--head", *flags], **quiet, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    told: dict[str, Any] = {}
     async with gateway("ray://127.0.0.1:10001", Bounds()) as (_, pool):
         told["start_s"] = await until(lambda: serving(pool) == 1)
         check_whole(await Listener(pool, "one").speak())
     told["gone_s"] = await until(lambda: not engine_processes(), 40.0)
     subprocess.run([ray, "stop", "--force"], **quiet)
-    return told
 
 
-SCENES = {"nodes": nodes, "service": service, "client": client}
+SCENES = {"losses": losses, "growth": growth, "service": service, "client": client}
 
 
 def main() -> None:
     scene, folder = sys.argv[1:]
-    told = asyncio.run(SCENES[scene](Path(folder)))
-    sys.stdout.write(json.dumps(told) + "\n")
-    sys.stdout.flush()
+    told: Told = {}
+    try:
+        asyncio.run(SCENES[scene](Path(folder), told))
+    finally:
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
