@@ -17,7 +17,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test attack page screenshot replacements faults soak baseline bench clean
+.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test ray-test attack page screenshot replacements faults soak baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -112,6 +112,9 @@ scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines, and kill gat
 	$(BIN)/python -m benchmarks.scale.many_engines --out out/many-engines.json
 	$(BIN)/python -m benchmarks.scale.random_faults --minutes 10 --out out/random-faults.json
 
+ray-test: $(VENV)/.dev $(PEERS)/ray/.ready  ## install Ray in an environment of its own, and kill, stop and add nodes of a cluster while listeners play: 5 minutes
+	$(BIN)/python -m pytest -s tests/peers/test_ray.py
+
 attack: $(VENV)/.service  ## flood the service with calls, messages and odd texts, beside a neighbour that must notice nothing
 	$(BIN)/python -m benchmarks.attack
 
@@ -148,6 +151,13 @@ $(PEERS)/clients/.ready $(PEERS)/agents/.ready: $(PEERS)/%/.ready: tests/peers/r
 	$(PYTHON) -m venv --without-pip $(PEERS)/$*
 	$(BIN)/pip --python $(PEERS)/$*/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
 	  --no-compile --no-deps -r tests/peers/requirements-$*.txt
+	touch $@
+
+# So is Ray's. It is compiled: a node gives its own parts 15 s to start.
+$(PEERS)/ray/.ready: tests/peers/requirements-ray.txt $(VENV)/.dev
+	$(PYTHON) -m venv --without-pip $(PEERS)/ray
+	$(BIN)/pip --python $(PEERS)/ray/bin/python install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+	  --no-deps -r tests/peers/requirements-ray.txt
 	touch $@
 
 $(PEERS)/%/.ready: tests/peers/requirements-%.txt $(VENV)/.dev

@@ -34,6 +34,7 @@ _ENGINE_SERVER = (
     "drain_timeout_s",
     "log_level",
 )  # what `engine` does
+_ENGINES = ("engine_tls_ca", "engine_token_file")  # what `engines` does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,13 +229,23 @@ def _service(version: str) -> click.Group:
 
 def _options(given: dict[str, Any], version: str, voice: VoiceCommand | None = None) -> Options:
     given = given | {"version": version, "voices_dir": given["voices_dir"] or _default_voices_dir()}
-    return Options(
+    options = Options(
         service=flags.read(ServiceConfig, given),
         access=flags.read(AccessConfig, given),
         engine=flags.read(EngineSettings, given),
         engines=flags.read(EnginesConfig, given),
         voice=voice,
     )
+    _check_ray(options)
+    return options
+
+
+def _check_ray(options: Options) -> None:
+    engines = options.engines
+    if engines.max_engines is not None and engines.max_engines < engines.min_engines:
+        raise click.UsageError(f"--max-engines {engines.max_engines} is less than --min-engines {engines.min_engines}")
+    if engines.ray_address is not None and options.engine.device.startswith("cuda:"):
+        raise click.UsageError(f"Ray chooses the card of each engine: --device cuda, not {options.engine.device}")
 
 
 def _default_voices_dir() -> Path | None:
@@ -293,9 +304,11 @@ def _engine(version: str) -> click.Command:
 
 
 def _engines() -> click.Command:
-    wanted = [option for option in flags.options_of(EnginesConfig) if option.name.startswith("engine_")]
+    wanted = [option for option in flags.options_of(EnginesConfig) if option.name in _ENGINES]
 
     def read(where: str, **given: Any) -> EnginesCommand:
+        if not (":" in where and not where.startswith("ray:")):
+            raise click.UsageError(f"{where!r} names no addresses of engine servers")
         return EnginesCommand(flags.read(EnginesConfig, given | {"engines": engines_config.where(where)}))
 
     return flags.SectionedCommand(

@@ -18,11 +18,16 @@ from engine.messages import Engine
 from engine.watchdog import Watched
 from service import process_end
 from service.engines.addresses import addresses_of
+from service.engines.config import EnginesConfig
 from service.engines.dial import Dial
 from service.engines.engine import AsyncEngine
 from service.engines.in_process import InProcess
 from service.engines.pool import Pool
 from service.engines.processes import Processes
+from service.engines.ray_actor import Order
+from service.engines.ray_cluster import RayCluster, check_installed
+from service.engines.ray_driver import Settings
+from service.engines.scaling import Bounds, keep_scaled
 from service.loop import on_this_loop
 from service.options import EngineSettings, Options
 
@@ -68,27 +73,33 @@ async def _elsewhere(options: Options, stop: asyncio.Event, tracer: Tracer) -> S
     """Raises CannotStart, AccessError."""
     config = options.engines
     dial = Dial.of(config.engines, config.engine_tls_ca, config.engine_token_file)
-    processes = Processes(_environs(options)) if config.in_child_processes else None
+    manager = _manager(options)
     pool = Pool(
-        processes.find if processes else addresses_of(config.engines),
+        manager.find if manager else addresses_of(config.engines),
         dial=dial,
         version=options.service.version,
         spare=config.spare_engines,
         tracer=tracer,
     )
 
+    scaling: list[asyncio.Task[None]] = []
+    if isinstance(manager, RayCluster):
+        scaling.append(asyncio.create_task(keep_scaled(manager, pool, _bounds(config)), name="scaling"))
+
     async def close() -> None:
+        for task in scaling:
+            task.cancel()
         await pool.close()
-        if processes is not None:
-            await processes.close()
+        if manager is not None:
+            await manager.close()
 
     waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(pool.ready()), asyncio.ensure_future(stop.wait())]
-    if processes is not None:
-        waits.append(processes.failed)
+    if manager is not None:
+        waits.append(manager.failed)
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    if processes is not None and processes.failed.done():
+    if manager is not None and manager.failed.done():
         await close()
-        raise processes.failed.result()
+        raise manager.failed.result()
     for wait in waits:
         wait.cancel()
     if stop.is_set():
@@ -98,9 +109,42 @@ async def _elsewhere(options: Options, stop: asyncio.Event, tracer: Tracer) -> S
     return Source(engine=pool, close=close)
 
 
+def _manager(options: Options) -> Processes | RayCluster | None:
+    """Whoever starts the engine servers, if it is for this process to do so. Raises CannotStart."""
+    config = options.engines
+    if config.in_child_processes:
+        return Processes(_environs(options))
+    if config.ray_address is None:
+        return None
+    check_installed()
+    return RayCluster(_ray_settings(options, config.ray_address))
+
+
+def _ray_settings(options: Options, address: str) -> Settings:
+    config, is_own = options.engines, address == "local"
+    gpus = float(options.engine.device == "cuda") if config.engine_gpus is None else config.engine_gpus
+    order = Order(
+        command=("-m", "service", "engine"),
+        environ=_environ(options),
+        flags=config.engine_flags,
+        host="127.0.0.1" if is_own else "",
+    )
+    return Settings(address=address, order=order, gpus=gpus, cores=config.engine_cores)
+
+
+def _bounds(config: EnginesConfig) -> Bounds:
+    most = config.max_engines or config.min_engines
+    return Bounds(fewest=config.min_engines, most=most, spare=config.spare_engines)
+
+
+def _environ(options: Options) -> dict[str, str]:
+    """The flags of an engine server, as variables."""
+    return {**options.engine_environ, "GAPLESS_LOG_LEVEL": options.service.log_level}
+
+
 def _environs(options: Options) -> list[dict[str, str]]:
-    """Of each child: its flags as variables."""
-    given = {**options.engine_environ, "GAPLESS_LOG_LEVEL": options.service.log_level}
+    """Of each child."""
+    given = _environ(options)
     return [given | ({"GAPLESS_DEVICE": device} if device else {}) for device in options.engines.devices or ("",)]
 
 

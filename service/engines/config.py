@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from service import flags
 from service.flags import flag
 
-LOCAL, PROCESS = "local", "process"
+LOCAL, PROCESS, RAY = "local", "process", "ray"
 
 
 def where(text: str) -> str:
     if text in (LOCAL, PROCESS):
         return text
+    if text == RAY or text.startswith("ray:"):
+        return _cluster(text)
     if text.startswith("dns:///"):
         flags.address(text.removeprefix("dns:///"))
         return text
     for one in text.split(","):
         flags.address(one)
     return text
+
+
+def _cluster(text: str) -> str:
+    """`ray` is the cluster that RAY_ADDRESS names, as everywhere with Ray, and without it one of this machine's own."""
+    named = os.environ.get("RAY_ADDRESS", RAY) if text == RAY else text
+    named = RAY if named == LOCAL else named
+    if named == RAY:
+        return RAY
+    address = named.removeprefix("ray://").removeprefix("ray:")
+    if address != "auto":
+        flags.address(address)
+    return named if named.startswith("ray:") else f"ray:{address}"
 
 
 def devices(text: str) -> tuple[str, ...]:
@@ -33,7 +50,9 @@ class EnginesConfig:
         "many engines",
         "--engines WHERE",
         "where speech is made: local, in this process; process, in another one of this machine; or engine servers: "
-        "HOST:PORT,HOST:PORT,... or dns:///NAME:PORT, all addresses of a name (docs/scale.md)",
+        "HOST:PORT,HOST:PORT,... or dns:///NAME:PORT, all addresses of a name; or what Ray starts: ray, on a "
+        "cluster of its own or the one that RAY_ADDRESS names; ray:HOST:PORT, on one that this machine is a node of; "
+        "ray://HOST:PORT, on one that it is not (docs/scale.md)",
         where,
         default=LOCAL,
     )
@@ -62,6 +81,49 @@ class EnginesConfig:
         "a file with one token, which engine servers are shown",
         flags.path,
     )
+
+    min_engines: int = flag(
+        "many engines",
+        "--min-engines N",
+        "with Ray: as many always",
+        click.IntRange(1, 10_000),
+        default="1",
+    )
+    max_engines: int | None = flag(
+        "many engines",
+        "--max-engines N",
+        "with Ray: one more is added when places run out, and drained when they are free for minutes [--min-engines]",
+        click.IntRange(1, 10_000),
+    )
+    engine_gpus: float | None = flag(
+        "many engines",
+        "--engine-gpus N",
+        "with Ray: of each engine [1 with --device cuda, otherwise 0]",
+        flags.number_between(0, 64),
+    )
+    engine_cores: float = flag(
+        "many engines",
+        "--engine-cores N",
+        "with Ray: of each engine",
+        flags.number_between(0, 1024),
+        default="1",
+    )
+    engine_flags: str = flag(
+        "many engines",
+        "--engine-flags FLAGS",
+        "with Ray: more flags of each `python -m service engine`, such as --tls-cert and --token-file with the names "
+        "of files on its own machine",
+        default="",
+    )
+
+    @property
+    def ray_address(self) -> str | None:
+        """What Ray's own `init` takes. None: not with Ray."""
+        if self.devices is not None or not (self.engines + ":").startswith("ray:"):
+            return None
+        if self.engines == RAY:
+            return LOCAL
+        return self.engines if self.engines.startswith("ray://") else self.engines.removeprefix("ray:")
 
     @property
     def in_this_process(self) -> bool:

@@ -11,7 +11,7 @@ import grpc
 from gapless.doors.listening.exposure import is_loopback
 from service.access.errors import AccessError
 from service.access.guard import HEADER
-from service.engines.config import LOCAL, PROCESS
+from service.engines.config import LOCAL, PROCESS, RAY
 
 MAX_MESSAGE_BYTES = 64 << 20  # a recording, or a stored voice
 _OPTIONS = (
@@ -63,4 +63,4 @@ class Dial:
 
 def _leaves_this_machine(engines: str) -> bool:
     addresses = engines.removeprefix("dns:///").split(",")
-    return engines not in (LOCAL, PROCESS) and not all(map(is_loopback, addresses))
+    return engines not in (LOCAL, PROCESS, RAY) and not all(map(is_loopback, addresses))

@@ -11,6 +11,10 @@ class NoEngine(GaplessError):
     retry_after_s = 2.0
 
 
+class CannotStart(GaplessError):
+    """Engines cannot be started, and would not be at another attempt; their own words are in the log."""
+
+
 class Lost(Exception):
     """An engine server does not answer any more; never leaves this room. `since_ns`: its last sign; 0: until now."""
 

@@ -14,8 +14,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from engine.errors import GaplessError
 from service import process_end
+from service.engines.errors import CannotStart
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 10.0  # before a child is started again
 _LONG_S = 30.0  # a child that ran so long is started again at once
@@ -23,10 +23,6 @@ _END_LIMIT_S = 5.0
 _COMMAND = ("-m", "service", "engine")
 
 _log = logging.getLogger(__name__)
-
-
-class CannotStart(GaplessError):
-    """A child says that it cannot start; its own words are in the log."""
 
 
 class Processes:

@@ -156,14 +156,14 @@ class Listener:
         utterance = Utterance(id=self.name, voice=self.voice, seed=MARK, want_alignment=True, **more)  # type: ignore[arg-type]
         await self._engine.submit(utterance, self._hear)
 
-    async def speak(self, text: str = TEXT) -> Heard:
+    async def speak(self, text: str = TEXT, within_s: float = 20) -> Heard:
         await self.submit()
         self._engine.push_text(self.name, text[:20])
         self._engine.flush(self.name, 7)
         self._engine.push_text(self.name, text[20:])
         self._engine.flush(self.name, 7)  # an id may come twice
         self._engine.end_input(self.name)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(within_s):
             await self.end.wait()
         return self.heard
 

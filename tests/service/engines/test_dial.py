@@ -31,7 +31,9 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         Dial.of("process", None, tmp_path / "none")
 
 
-@pytest.mark.parametrize("engines", ["10.0.0.1:50061", "127.0.0.1:50061,engine:50061", "dns:///engines:50061"])
+@pytest.mark.parametrize(
+    "engines", ["10.0.0.1:50061", "127.0.0.1:50061,engine:50061", "dns:///engines:50061", "ray:head:6379"]
+)
 def test_a_token_leaves_the_machine_behind_tls_only(tmp_path: Path, engines: str) -> None:
     file, authority = tmp_path / "token", tmp_path / "ca.pem"
     file.write_text("abc")
@@ -41,7 +43,7 @@ def test_a_token_leaves_the_machine_behind_tls_only(tmp_path: Path, engines: str
     assert Dial.of(engines, authority, file).token == "abc"
 
 
-@pytest.mark.parametrize("engines", ["process", "127.0.0.1:50061,localhost:50062", "dns:///localhost:50061"])
+@pytest.mark.parametrize("engines", ["process", "ray", "127.0.0.1:50061,localhost:50062", "dns:///localhost:50061"])
 def test_on_one_machine_a_token_needs_no_tls(tmp_path: Path, engines: str) -> None:
     file = tmp_path / "token"
     file.write_text("abc")
