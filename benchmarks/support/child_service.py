@@ -12,18 +12,24 @@ from opentelemetry import trace
 from benchmarks.support.child_process import obey
 from engine.messages import Engine
 from service.config import ServiceConfig
+from service.engines.engine import AsyncEngine
 from service.engines.in_process import InProcess
 from service.rpc.session import Dependencies
 from service.server import Server
 
 
 async def serve(engine: Engine, commands: Connection, carry_out: Callable[[Any], object] = str) -> None:
-    """Runs in a `child_process`: sends its port, and stops at once when the other end is closed."""
+    """Runs in a `child_process`: sends its port, and stops at once when the other end is closed. Closes the engine."""
+    await serve_with(InProcess(engine), commands, carry_out)
+    await asyncio.to_thread(engine.close)
+
+
+async def serve_with(engine: AsyncEngine, commands: Connection, carry_out: Callable[[Any], object] = str) -> None:
+    """The same with an engine that may be elsewhere, and is not closed."""
     config, at_once = ServiceConfig(address="127.0.0.1:0"), asyncio.Event()
     server = Server(config)
-    await server.start(Dependencies(engine=InProcess(engine), config=config, tracer=trace.NoOpTracer()))
+    await server.start(Dependencies(engine=engine, config=config, tracer=trace.NoOpTracer()))
     commands.send(server.port)
     await obey(commands, carry_out)
     at_once.set()
     await server.stop(at_once)
-    await asyncio.to_thread(engine.close)

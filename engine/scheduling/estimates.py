@@ -43,24 +43,22 @@ class WindowCost:
     Until windows of different sizes were seen, the whole cost counts as proportional to the tokens."""
 
     prior_s: float  # of one token
+    line: tuple[float, float] = field(init=False)  # (a, b), neither negative
     _weight: float = 0.0
     _sums: list[float] = field(default_factory=lambda: [0.0] * 4)  # of x, y, xx, xy
+
+    def __post_init__(self) -> None:
+        self.line = 0.0, self.prior_s
 
     def add(self, tokens: int, seconds: float) -> None:
         new = (tokens, seconds, tokens * tokens, tokens * seconds)
         self._sums = [MEMORY * old + value for old, value in zip(self._sums, new, strict=True)]
         self._weight = MEMORY * self._weight + 1.0
-
-    @property
-    def line(self) -> tuple[float, float]:
-        """(a, b), neither negative."""
-        if not self._weight:
-            return 0.0, self.prior_s
         x, y, xx, xy = (total / self._weight for total in self._sums)
         spread = xx - x * x
         slope = (xy - x * y) / spread if spread > 0.01 * xx else y / x
         slope = min(max(0.0, slope), y / x)
-        return y - slope * x, slope
+        self.line = y - slope * x, slope
 
     def __call__(self, tokens: int) -> float:
         a, b = self.line

@@ -34,7 +34,8 @@ class Wakeups:
 
     def wake(self, *stages: Stage) -> None:
         for stage in stages:
-            self._events[stage].set()
+            if not (event := self._events[stage]).is_set():  # else its worker has yet to look, and looks after this
+                event.set()
 
     def wake_all(self) -> None:
         self.wake(*Stage)
