@@ -52,7 +52,8 @@ class FlowRunner(Runner):
         self._guard(self._batch(jobs), self._commit_all)
         with self._scheduler.lock:
             self._scheduler.flow_busy = False
-            self._scheduler.wakeups.wake(Stage.T3)
+            if self._scheduler.config.sequential:  # else the commit has woken it
+                self._scheduler.wakeups.wake(Stage.T3)
 
     def _batch(self, jobs: list[FlowJob]) -> list[FlowJob]:
         """The most urgent window, and those that can be run with it."""

@@ -143,7 +143,9 @@ class VocoderRunner(Runner):
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
             chunk = self._chunk(done)
-            if running.channel_full or self._scheduler.config.sequential:
+            if len(done.audio) < job.window.n_new * self._scheduler.config.timing.samples_per_token:
+                self._scheduler.find_room(running)
+            if self._scheduler.config.sequential:
                 self._scheduler.wakeups.wake(Stage.FLOW, Stage.T3)
         if chunk is not None:
             emit(running, chunk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from engine.scheduling.deadlines import NS_PER_S
@@ -21,31 +21,34 @@ def due_ns(running: RunningUtterance) -> int:
     return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS + running.behind_ns
 
 
-@dataclass(slots=True)
 class Contention:
     """All whose next window the flow could run, at one moment, in the order in which their listeners run out.
 
-    Made in one pass; what it says of each of them is then a matter of looking it up."""
+    What it says of each of them is worked out in one pass, once it is asked for, and then a matter of looking it up."""
 
-    urgent: int  # how many run out before each could have been given a full window: the first so many
-    _now: int
-    _turn_ns: int
-    _least_before: list[float]  # of the first 0, 1, 2, ... of them: the least deadline, less the turns before it
-    _least_behind: list[float]  # the same of those from 0, 1, 2, ... on
-
-    @staticmethod
-    def of(deadlines_ns: Sequence[int], now: int, machine: Machine, least: int) -> Contention:
+    def __init__(self, deadlines_ns: Sequence[int], now: int, machine: Machine, least: int) -> None:
         """`deadlines_ns`: by `due_ns`, in order. A short turn is a window of `least` tokens."""
-        turn_ns = round(machine.turn_s(least) * NS_PER_S)
+        self._now = now
+        self._deadlines_ns = deadlines_ns
+        self._turn_ns = round(machine.turn_s(least) * NS_PER_S)
         horizon_ns = now + round(len(deadlines_ns) * machine.turn_s(machine.largest) * NS_PER_S)
-        left = [due - turns * turn_ns for turns, due in enumerate(deadlines_ns)]
-        return Contention(
-            urgent=bisect_left(deadlines_ns, horizon_ns),
-            _now=now,
-            _turn_ns=turn_ns,
-            _least_before=list(accumulate(left, min, initial=math.inf)),
-            _least_behind=list(accumulate(reversed(left), min, initial=math.inf))[::-1],
-        )
+        self.urgent = bisect_left(deadlines_ns, horizon_ns)  # run out before each could have been given a full window
+
+    @cached_property
+    def _left_ns(self) -> list[int]:
+        """The deadline of each, less the short turns before it."""
+        turn_ns = self._turn_ns
+        return [due - turns * turn_ns for turns, due in enumerate(self._deadlines_ns)]
+
+    @cached_property
+    def _least_before(self) -> list[float]:
+        """Of the first 0, 1, 2, ... of them: the least of what is left."""
+        return list(accumulate(self._left_ns, min, initial=math.inf))
+
+    @cached_property
+    def _least_behind(self) -> list[float]:
+        """The same of those from 0, 1, 2, ... on."""
+        return list(accumulate(reversed(self._left_ns), min, initial=math.inf))[::-1]
 
     def urgent_besides(self, order: int) -> int:
         """How many others than the one at place `order` are short of time."""

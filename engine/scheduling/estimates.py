@@ -45,28 +45,26 @@ class Cost:
 
     prior_s: float  # of size 1
     memory: float = MEMORY
+    line: tuple[float, float] = field(init=False)  # (a, b), neither negative
     _weight: float = 0.0
     _sums: list[float] = field(default_factory=lambda: [0.0] * 4)  # of x, y, xx, xy
 
-    def add(self, size: int, seconds: float) -> None:
-        new = (size, seconds, size * size, size * seconds)
-        self._sums = [self.memory * old + value for old, value in zip(self._sums, new, strict=True)]
-        self._weight = self.memory * self._weight + 1.0
+    def __post_init__(self) -> None:
+        self.line = 0.0, self.prior_s
 
     @property
     def is_known(self) -> bool:
         return self._weight > 0
 
-    @property
-    def line(self) -> tuple[float, float]:
-        """(a, b), neither negative."""
-        if not self._weight:
-            return 0.0, self.prior_s
+    def add(self, size: int, seconds: float) -> None:
+        new = (size, seconds, size * size, size * seconds)
+        self._sums = [self.memory * old + value for old, value in zip(self._sums, new, strict=True)]
+        self._weight = self.memory * self._weight + 1.0
         x, y, xx, xy = (total / self._weight for total in self._sums)
         spread = xx - x * x
         slope = (xy - x * y) / spread if spread > 0.01 * xx else y / x
         slope = min(max(0.0, slope), y / x)
-        return y - slope * x, slope
+        self.line = y - slope * x, slope
 
     def __call__(self, size: int) -> float:
         a, b = self.line

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from engine.scheduling import windows
@@ -60,17 +61,18 @@ class FlowChoice:
 
     def _found(self, heads: Sequence[Head], now: int, running: int) -> tuple[list[Found], float]:
         """Windows that should be run now, in order, and in how many seconds another one may be."""
-        ordered = sorted((due_ns(one), place, one, head) for place, (one, head) in enumerate(heads))
-        glance = Glance(self._deadlines.machine, self.config.timing, now, [due for due, *_ in ordered], running > 1)
+        looked_at, wait_s = _looked_at(heads, now)
+        if not looked_at:
+            return [], wait_s
+        looked_at.sort(key=_due)
+        deadlines_ns = sorted([due_ns(one) for one, _ in heads])
+        glance = Glance(self._deadlines.machine, self.config.timing, now, deadlines_ns, running > 1)
         first_ones: list[Found] = []
         others: list[Found] = []
-        wait_s, looks = math.inf, len(ordered)
-        for order, (_, _, one, head) in enumerate(ordered):
-            if order > looks:
+        looks = len(heads)
+        for one, head in looked_at:
+            if (order := bisect_left(deadlines_ns, due_ns(one))) > looks:
                 break
-            if now < one.look_again_ns and head.waiting < one.tokens_wanted and not head.closed:
-                wait_s = min(wait_s, (one.look_again_ns - now) / NS_PER_S)
-                continue
             window = self._window(one, head, order, glance)
             if window is None:
                 continue
@@ -123,7 +125,8 @@ class FlowChoice:
         """Whether somebody's tokens have come for whom the others do not wait for company."""
         soon_ns = now + IN_NO_HURRY_NS
         return any(
-            (head.closed or head.waiting >= one.tokens_wanted) and one.runs_out_ns < soon_ns for one, head in heads
+            one.runs_out_ns < soon_ns and not one.channel_full and (head.closed or head.waiting >= one.tokens_wanted)
+            for one, head in heads
         )
 
     def proposal(self, heads: Sequence[Head]) -> FlowJob | None:
@@ -182,6 +185,7 @@ class FlowChoice:
         if plain := glance.window(running, head, order):
             return plain
         contention, machine, least = glance.contention, glance.machine, config.timing.least_first
+        urgent = contention.urgent_besides(order)
         status = SegmentStatus(
             waiting=head.waiting,
             closed=head.closed,
@@ -190,12 +194,30 @@ class FlowChoice:
             lead_s=deadlines.lead_s(running, glance.now),
             others=order,
             others_running=glance.in_company,
-            urgent=contention.urgent_besides(order),
-            spare_s=contention.spare_s(order),
+            urgent=urgent,
+            spare_s=contention.spare_s(order) if urgent else math.inf,
         )
         if (window := deadline_window(status, machine, least)) is None:
             running.tokens_wanted = tokens_wanted(status, machine, least)
         return window
+
+
+def _looked_at(heads: Sequence[Head], now: int) -> tuple[list[Head], float]:
+    """Those for whom something may have changed since the flow last looked, and in how many seconds it may have for
+    another one. Who has no room needs none: it is told when there is some."""
+    looked_at, again_ns = [], sys.maxsize
+    for one, head in heads:
+        if one.channel_full:
+            continue
+        if now >= one.look_again_ns or head.closed or head.waiting >= one.tokens_wanted:
+            looked_at.append((one, head))
+        elif one.look_again_ns < again_ns:
+            again_ns = one.look_again_ns
+    return looked_at, math.inf if again_ns == sys.maxsize else (again_ns - now) / NS_PER_S
+
+
+def _due(head: Head) -> int:
+    return due_ns(head[0])
 
 
 def _kind(running: RunningUtterance, window: Window) -> tuple[Window, bool]:

@@ -26,7 +26,7 @@ class Glance:
         self.machine = machine
         self.now = now
         self.in_company = in_company
-        self.contention = Contention.of(deadlines_ns, now, machine, timing.least_first)
+        self.contention = Contention(deadlines_ns, now, machine, timing.least_first)
         self.full = timing.largest + timing.lookahead  # tokens that a full window needs
         self._full = Window(n_new=timing.largest, lookahead=timing.lookahead, final=False)
         self._full_s = machine.window_s(timing.largest)

@@ -96,9 +96,13 @@ class Scheduler:
         if running := self._running.get(utterance_id):
             sent = max(running.samples_sent, running.from_sample)
             running.samples_released = min(running.samples_released + num_samples, sent)
-            if running.channel_full:
-                running.channel_full, running.room_ns = False, now_ns()
-                self.wakeups.wake(Stage.FLOW, Stage.T3)
+            self.find_room(running)
+
+    def find_room(self, running: RunningUtterance) -> None:
+        """Its channel has more room than it had, which may be enough for its next window. Takes no lock either."""
+        if running.channel_full:
+            running.channel_full, running.room_ns = False, now_ns()
+            self.wakeups.wake(Stage.FLOW, Stage.T3)
 
     def hear(self, utterance_id: str, played_samples: int) -> None:
         """The listener says where he is; his latest word counts, once it is asked for. Takes no lock either."""

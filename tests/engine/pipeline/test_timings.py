@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.clock import now_ns
 from engine.messages import AudioChunk
 from engine.scheduling import running as changes
+from engine.scheduling.jobs import VocoderWork
 from engine.scheduling.ledger import SegmentTokens
 from engine.text.origin import Origin
 from engine.text.segmenter import TextSegment
-from tests.engine.scripted import ScriptedMel, ScriptedTokens
-from tests.engine.scripted_pipeline import Caller, Pipeline
+from tests.engine.scripted import SAMPLES_PER_TOKEN, ScriptedMel, ScriptedSound, ScriptedTokens
+from tests.engine.scripted_pipeline import CONFIG, Caller, Pipeline, spoken
 
 TEXT = "These words are spoken."
 
@@ -97,3 +104,29 @@ def _chunk(caller: Caller) -> AudioChunk:
     event = caller.next()
     assert isinstance(event, AudioChunk)
     return event
+
+
+class OneBehind(ScriptedSound):
+    """Keeps each window's audio until the next one comes, or until the segment ends."""
+
+    def open(self, voice: object, seed: int, spoken: int = 0, owed_pause: int = 0) -> Any:
+        return ()
+
+    def run(self, states: Sequence[Any], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], Any]]:
+        kept = [[] if work.final else work.mel for work in works]
+        given = [[*state, *(work.mel if work.final else [])] for state, work in zip(states, works, strict=True)]
+        return [
+            (np.repeat(np.array(tokens, np.float32), SAMPLES_PER_TOKEN), tuple(rest))
+            for tokens, rest in zip(given, kept, strict=True)
+        ]
+
+
+def test_a_channel_that_holds_one_window_has_room_once_that_one_turns_out_to_be_shorter() -> None:
+    """The listener has nothing that he could take: nobody else says that there is room."""
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel(), replace(CONFIG, channel_samples=24), sound=OneBehind())
+    try:
+        caller = Caller(pipeline.scheduler, "a")
+        caller.say(TEXT)
+        assert spoken(caller.all()) == TEXT
+    finally:
+        pipeline.close()

@@ -165,6 +165,23 @@ def test_windows_are_those_that_a_slow_and_obvious_scheduler_would_run(
     assert n_jobs > 50
 
 
+def test_who_has_no_room_is_not_looked_at_until_there_is_some() -> None:
+    scheduler = random_scheduler(30, CALM, seed=3)
+    now = now_ns()
+    with scheduler.lock:
+        for running in scheduler._running.values():
+            running.channel_full = True
+        before = operations(scheduler)
+        assert scheduler.next_flow_jobs(now) == ([], None)
+    for name in scheduler._running:
+        scheduler.release(name, 0)
+    with scheduler.lock:
+        expected = obvious_jobs(scheduler, now)
+        assert [(job.running.request.id, job.window) for job in scheduler.next_flow_jobs(now)[0]] == expected
+        assert expected
+        assert before < operations(scheduler)
+
+
 def test_not_many_more_utterances_are_looked_at_than_could_make_a_batch() -> None:
     scheduler = random_scheduler(100, URGENT, seed=1, batch=4)
     now = now_ns()
