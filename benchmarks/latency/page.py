@@ -7,6 +7,9 @@ The client and the page (in headless Chromium) take turns with the same texts an
 All on this machine, warm, over connections that are open. `client`: from sending the text to having the first chunk.
 `page`: from sending the text to the audio thread having put out the first sample, as the page learns it from there, and
 until it sounds as the browser says. `later_ms` is the median of the differences, round by round.
+`written`: the same of the page while a scripted language model writes, from its first word on.
+`way_ms`: of the first chunk, from the service's write to the page's receipt, by the one clock that this machine has;
+`after_text_ms`: from the arrival of what completed the first sentence, at the service, to the first sample.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import argparse
 import asyncio
 import json
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.support.browser import chromium
@@ -28,16 +32,20 @@ from client import Client
 
 RATE = 24_000  # Hz
 REST_S = 0.05  # between two utterances
+QUESTIONS = 3  # that the scripted language model answers
 _LISTEN = """gapless.player.node.port.addEventListener('message', ({data}) => {
   if (data.said === 'started') window.begunMs = performance.timeOrigin + performance.now();
 })"""
-_TIMES = """gapless.utterance.startedMs && gapless.utterance.finished && [
-  begunMs - gapless.utterance.originMs,
-  gapless.utterance.startedMs - gapless.utterance.originMs,
-  gapless.utterance.chunks[0].receivedMs - gapless.utterance.originMs,
-  gapless.utterance.chunks[0].prebuffer_hint_ms,
-]"""
-KINDS = ("begun_ms", "sounds_ms", "received_ms", "hint_ms")
+_SPEAKS = "gapless.utterance.startedMs && gapless.utterance.chunks.length"
+_TIMES = """(({originMs, startedMs, chunks: [{receivedMs, prebuffer_hint_ms, timings}]}) => [
+  begunMs - originMs,
+  startedMs - originMs,
+  receivedMs - originMs,
+  prebuffer_hint_ms,
+  receivedMs - timings.write_start_ms,
+  begunMs - timings.text_received_ms,
+])(gapless.utterance)"""
+KINDS = ("begun_ms", "sounds_ms", "received_ms", "hint_ms", "way_ms", "after_text_ms")
 
 
 async def first_chunk_ms(client: Client, text: str, seed: int) -> float:
@@ -52,38 +60,63 @@ async def first_chunk_ms(client: Client, text: str, seed: int) -> float:
 
 def in_page(page: OpenPage, text: str, seed: int) -> dict[str, float]:
     page.speak(text, seed=str(seed), start="hint")
-    times = page.until(_TIMES)
+    page.until("gapless.utterance.finished")
+    return times(page)
+
+
+def while_written(page: OpenPage, question: int) -> dict[str, float]:
+    page.ask(question)
+    return times(page)
+
+
+def times(page: OpenPage) -> dict[str, float]:
+    """Of the utterance under way, which is then stopped."""
+    page.until(_SPEAKS)
+    found = page.browser.evaluate(_TIMES)
     page.browser.press("Escape")
-    page.until("gapless.utterance.over")
-    return dict(zip(KINDS, times, strict=True))
+    page.until("gapless.utterance.over && gapless.utterance.finished")
+    return dict(zip(KINDS, found, strict=True))
 
 
-def measure(address: str, url: str, rounds: int) -> tuple[list[float], list[dict[str, float]]]:
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    own: list[float]  # ms
+    at_once: list[dict[str, float]]
+    written: list[dict[str, float]]
+
+
+def measure(address: str, url: str, rounds: int) -> Seen:
     with chromium() as browser, asyncio.Runner() as loop:
         page = OpenPage(browser, url)
         browser.evaluate(_LISTEN)
         client = Client(address)
         loop.run(client.open())
-        own, there = [], []
+        own, at_once, written = [], [], []
         for number in range(-1, rounds):  # the first one warms up
             text = TEXTS[number % len(TEXTS)]
             own.append(loop.run(first_chunk_ms(client, text, number + 1)))
             time.sleep(REST_S)
-            there.append(in_page(page, text, number + 1))
+            at_once.append(in_page(page, text, number + 1))
+            time.sleep(REST_S)
+            written.append(while_written(page, 1 + number % QUESTIONS))
             time.sleep(REST_S)
         loop.run(client.close())
-    return own[1:], there[1:]
+    return Seen(own=own[1:], at_once=at_once[1:], written=written[1:])
 
 
-def report(own: list[float], there: list[dict[str, float]]) -> dict[str, Any]:
-    page = {kind: round(percentile([one[kind] for one in there], 50), 1) for kind in KINDS}
-    later = [one["begun_ms"] - mine for one, mine in zip(there, own, strict=True)]
+def report(seen: Seen) -> dict[str, Any]:
+    later = [one["begun_ms"] - mine for one, mine in zip(seen.at_once, seen.own, strict=True)]
     return {
-        "client": {"received_ms": round(percentile(own, 50), 1)},
-        "page": page,
+        "client": {"received_ms": round(percentile(seen.own, 50), 1)},
+        "page": medians(seen.at_once),
         "later_ms": round(percentile(later, 50), 1),
         "later_p95_ms": round(percentile(later, 95), 1),
+        "written": medians(seen.written),
     }
+
+
+def medians(found: list[dict[str, float]]) -> dict[str, float]:
+    return {kind: round(percentile([one[kind] for one in found], 50), 1) for kind in KINDS}
 
 
 def main() -> None:
@@ -91,8 +124,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
     with service("--max-utterances", "2") as address, http_door(address) as url:
-        own, there = measure(address, url, arguments.rounds)
-    print(json.dumps({"rounds": arguments.rounds, **report(own, there), "machine": machine()}, indent=2))
+        seen = measure(address, url, arguments.rounds)
+    print(json.dumps({"rounds": arguments.rounds, **report(seen), "machine": machine()}, indent=2))
 
 
 if __name__ == "__main__":

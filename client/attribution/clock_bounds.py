@@ -7,8 +7,10 @@ known for each direction, though how the fastest way divides between the two nev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from .._clock import ClockOffset, Exchange
 from ..record import Record
@@ -52,9 +54,19 @@ def clock_bounds(record: Record, clock: ClockOffset | None, exchanges: Iterable[
     if clock is not None:
         least.append(clock.offset_ns - clock.error_ns)
         most.append(clock.offset_ns + clock.error_ns)
-    first = next((piece.sent_ns for piece in record.sent if piece.characters), None)
-    if first is not None:  # of all text the earliest: no segment was complete before that arrived
-        most += [r.timings.text_received_ns - first for r in record.receipts if r.timings.text_received_ns]
+    most += _by_text(record)
     if not least:
         return None
     return ClockBounds(least_ns=max(least), most_ns=max(min(most), max(least)) if most else None)
+
+
+def _by_text(record: Record) -> Iterator[int]:
+    """Upper bounds: no segment was complete before its last character had arrived. While a language model writes, the
+    first text comes much earlier than that."""
+    pieces = [piece for piece in record.sent if piece.characters]
+    ends = list(accumulate(piece.characters for piece in pieces))
+    for receipt in record.receipts:
+        if pieces and receipt.timings.text_received_ns:
+            at = bisect_left(ends, receipt.text_end)
+            piece = pieces[at] if at < len(pieces) else pieces[0]
+            yield receipt.timings.text_received_ns - piece.sent_ns

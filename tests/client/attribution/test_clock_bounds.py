@@ -53,5 +53,16 @@ def test_chunks_narrow_what_was_measured_before() -> None:
     assert (bounds.least_ns, bounds.most_ns) == (AHEAD - MS, AHEAD + 5 * MS)
 
 
+def test_text_is_complete_with_its_last_character_however_long_it_was_written() -> None:
+    """The first of ten pieces was sent 270 ms before the one that ends the first segment."""
+    chunk = dataclasses.replace(
+        receipt(0, 0, 100, at_ms=400, text_received=272 + 3000, write_start=398 + 3000), text_begin=0, text_end=95
+    )
+    bounds = clock_bounds(record(chunk, text_ms=[30.0 * piece for piece in range(10)]), None)
+    assert bounds is not None
+    assert (bounds.least_ns, bounds.most_ns) == (AHEAD - 2 * MS, AHEAD + 2 * MS)
+    assert bounds.round_trip_ns == 4 * MS
+
+
 def test_nothing_is_known_of_a_server_that_told_nothing() -> None:
     assert clock_bounds(record(receipt(0, 0, 100, 10)), None) is None

@@ -4,15 +4,20 @@ export const nowMs = () => performance.timeOrigin + performance.now();
 /** What a clock of `performance.now()` shows, on the page's clock. */
 export const ofPerformance = (ms) => performance.timeOrigin + ms;
 
-/** Notes when the page's event loop stood still: a timer that knows when it should have fired. */
+/** Notices when this thread's event loop stood still: a timer that knows when it should have fired. */
 export class LoopMonitor {
   static TICK_MS = 50;
   static LATE_MS = 25;
 
-  blocks = []; // [from, until]
+  #due = 0;
+  #timer;
+
+  /** @param {(block: [number, number]) => void} tell from when until when */
+  constructor(tell) {
+    this.tell = tell;
+  }
 
   start() {
-    this.blocks = [];
     this.#due = nowMs() + LoopMonitor.TICK_MS;
     this.#timer ??= setInterval(() => this.#tick(), LoopMonitor.TICK_MS);
   }
@@ -22,13 +27,9 @@ export class LoopMonitor {
     this.#timer = undefined;
   }
 
-  #due = 0;
-  #timer;
-
   #tick() {
     const now = nowMs();
-    // A page out of sight gets its timers late on purpose.
-    if (!document.hidden && now - this.#due > LoopMonitor.LATE_MS) this.blocks.push([this.#due, now]);
+    if (now - this.#due > LoopMonitor.LATE_MS) this.tell([this.#due, now]);
     this.#due = now + LoopMonitor.TICK_MS;
   }
 }

@@ -1,102 +1,51 @@
-/** The WebSocket to the door: says hello, comes back when it is cut, and turns messages into calls. docs/browser.md. */
+/** The page's end of the worker that has the socket (carrier.js). */
 
 import { nowMs } from "./clock.js";
 
-const RETRY_MS = [250, 8000]; // before the second attempt, and at most
-const WRONG_TOKEN = "invalid_api_key";
-
-/** @returns {{head: object, payload: Uint8Array}} of one binary message */
-export function readAudio(buffer) {
-  const length = new DataView(buffer).getUint32(0, true);
-  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  return { head, payload: new Uint8Array(buffer, 4 + length) };
-}
-
 export class Connection {
   state = "closed"; // connecting, ready, refused (its token), closed
-  utterance = 0; // which of the socket's utterances is under way, or was the last
 
-  /**
-   * @param {object} told
-   * @param {(state: string, detail?: object) => void} told.state
-   * @param {(message: object) => void} told.message of JSON
-   * @param {(chunk: {head: object, payload: Uint8Array, receivedMs: number}) => void} told.audio
-   */
-  constructor(told) {
-    this.told = told;
-    addEventListener("online", () => this.#wake());
-    document.addEventListener("visibilitychange", () => this.#wake());
+  /** @param {(what: string, said: object) => void} tell what carrier.js says */
+  constructor(tell) {
+    this.worker = new Worker("/page/carrier.js", { type: "module" });
+    this.worker.onmessage = ({ data }) => {
+      if (data.what === "state") this.state = data.state;
+      tell(data.what, data);
+    };
+    const look = () => this.#order({ do: "look", hidden: document.hidden });
+    addEventListener("online", look);
+    document.addEventListener("visibilitychange", look);
+    look();
   }
 
   /** The token stays in memory: whoever opens the page next on this machine does not have it. */
   open(token = "") {
     this.token = token;
-    this.waitMs = RETRY_MS[0];
-    this.#connect();
+    this.#order({ do: "open", token });
   }
 
   get isReady() {
     return this.state === "ready";
   }
 
+  /** @param {MessagePort} port to the audio thread */
+  plug(port) {
+    this.#order({ do: "plug", port }, [port]);
+  }
+
+  /** An utterance: its number, the rate that it is played at, when it may begin (a name of RULES), and the message `start`. */
+  begin(number, rate, rule, options) {
+    this.#order({ do: "begin", number, rate, rule, options });
+  }
+
+  /** @returns {number} when */
   send(type, fields = {}) {
-    if (this.ws?.readyState !== WebSocket.OPEN) return nowMs();
     const atMs = nowMs();
-    this.ws.send(JSON.stringify({ type, ...fields }));
+    this.#order({ do: "send", type, fields });
     return atMs;
   }
 
-  start(options) {
-    this.utterance += 1;
-    this.send("start", options);
-  }
-
-  #connect() {
-    clearTimeout(this.timer);
-    this.ws?.close();
-    const ws = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/websocket`);
-    ws.binaryType = "arraybuffer";
-    ws.onopen = () => this.send("hello", this.token ? { token: this.token } : {});
-    ws.onmessage = ({ data }) => this.ws === ws && this.#hear(data);
-    ws.onclose = () => this.ws === ws && this.#closed();
-    this.ws = ws;
-    this.utterance = 0;
-    this.#change("connecting");
-  }
-
-  #hear(data) {
-    const receivedMs = nowMs();
-    if (data instanceof ArrayBuffer) {
-      this.told.audio({ ...readAudio(data), receivedMs });
-      return;
-    }
-    const message = JSON.parse(data);
-    if (message.type === "ready") {
-      this.waitMs = RETRY_MS[0];
-      this.#change("ready", message);
-    } else if (!this.isReady) {
-      this.refusal = message.error;
-      if (this.refusal?.code === WRONG_TOKEN) this.#change("refused", message.error);
-    } else {
-      this.told.message(message);
-    }
-  }
-
-  #closed() {
-    if (this.state === "refused") return;
-    this.#change("closed", this.refusal);
-    this.refusal = undefined;
-    if (document.hidden) return; // it comes back when somebody looks
-    this.timer = setTimeout(() => this.#connect(), this.waitMs);
-    this.waitMs = Math.min(2 * this.waitMs, RETRY_MS[1]);
-  }
-
-  #wake() {
-    if (this.state === "closed" && !document.hidden) this.#connect();
-  }
-
-  #change(state, detail) {
-    this.state = state;
-    this.told.state(state, detail);
+  #order(order, transfer = []) {
+    this.worker.postMessage(order, transfer);
   }
 }

@@ -1,4 +1,4 @@
-/** Chunks of audio -> the audio thread (worklet.js), and what became of them: where the listener is, what he missed. */
+/** The audio device, and what became of the samples that carrier.js hands on to it: where the listener is, what he missed. */
 
 import { nowMs, ofPerformance } from "./clock.js";
 
@@ -20,7 +20,10 @@ export class Player {
     this.node = node;
     this.rate = context.sampleRate;
     this.utterance = 0;
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1; // for carrier.js
     node.port.onmessage = ({ data }) => this.#hear(data);
+    node.port.postMessage({ do: "listen", port: port2 }, [port2]);
   }
 
   /** To be called while the person touches the page. */
@@ -30,40 +33,27 @@ export class Player {
 
   /**
    * Another utterance: what still sounds dies away.
-   * @param {{begin(): void, prebufferMs(chunk: object): number}} rule of start.js
    * @param {(what: string, said: object) => void} tell started, silence, resumed, over
    */
-  begin(rule, tell) {
+  begin(tell) {
     this.utterance += 1;
-    this.rule = rule;
-    this.rule.begin();
     this.tell = tell;
-    this.firstMs = this.allowedMs = this.startedMs = undefined;
+    this.allowedMs = this.startedMs = undefined;
     this.written = this.played = this.missing = this.silences = 0;
     this.playedFrame = 0;
     this.sounding = false;
-    this.#order({ do: "begin" });
   }
 
-  /** @param {{samples: Float32Array, receivedMs: number, sentMs?: number, hintMs: number | null}} chunk */
-  put({ samples, receivedMs, sentMs, hintMs }) {
-    this.firstMs ??= receivedMs;
-    const waitMs = this.rule.prebufferMs({ receivedMs, sentMs, hintMs, audioMs: (1e3 * samples.length) / this.rate });
-    if (this.startedMs === undefined) this.#allow(this.firstMs + waitMs);
-    this.written += samples.length;
-    this.#order({ do: "put", samples }, [samples.buffer]);
-  }
-
-  /** No more samples: `over` is told when the last one was given to the device. */
-  end() {
-    if (this.startedMs === undefined && this.allowedMs) this.allowedMs = Math.min(this.allowedMs, nowMs());
-    this.#order({ do: "end" });
+  /** So many samples are on their way to the audio thread, and playback may begin at `allowedMs`. */
+  expect(samples, allowedMs) {
+    this.written += samples;
+    if (this.startedMs === undefined) this.allowedMs = allowedMs;
   }
 
   /** Barge-in: the sound dies away within the next blocks. */
   stop() {
     const position = this.position();
-    this.#order({ do: "stop" });
+    this.node.port.postMessage({ do: "stop", utterance: this.utterance });
     return position;
   }
 
@@ -89,12 +79,6 @@ export class Player {
     return 1e3 * (this.context.outputLatency || this.context.baseLatency || 0);
   }
 
-  #allow(atMs) {
-    this.allowedMs = atMs;
-    const inFrames = Math.round(((atMs - nowMs()) * this.rate) / 1e3);
-    this.#order({ do: "start", frame: Math.round(this.context.currentTime * this.rate) + inFrames });
-  }
-
   /** When a frame sounds, on the page's clock. */
   #soundsMs(frame) {
     const { contextTime, performanceTime } = this.context.getOutputTimestamp();
@@ -110,9 +94,5 @@ export class Player {
     if (said === "silence") this.silences += 1;
     this.sounding = said === "started" || said === "resumed" || (said === "position" && this.sounding);
     if (said !== "position") this.tell(said, { atMs, played, missing });
-  }
-
-  #order(order, transfer = []) {
-    this.node.port.postMessage({ ...order, utterance: this.utterance }, transfer);
   }
 }

@@ -1,10 +1,8 @@
-/** Speaks one utterance after the other: text to the door, its audio through a decoder to the player, what happened to `Utterance`. */
+/** Speaks one utterance after the other: its text goes to the door, what happened to `Utterance`. */
 
-import { LoopMonitor, nowMs } from "./clock.js";
+import { nowMs } from "./clock.js";
 import { Connection } from "./connection.js";
-import { decoder } from "./decoding.js";
 import { Player } from "./player.js";
-import { RULES } from "./start.js";
 import { Utterance } from "./utterance.js";
 
 const REPORT_MS = 200; // between reports of where the listener is
@@ -13,16 +11,11 @@ const PIECE = 8192; // characters of a pasted text in one message
 export class Speaker {
   utterance = null; // the one under way, or the last
   #writing = new AbortController();
-  #loop = new LoopMonitor();
 
   /** @param {(what: "state" | "changed" | "over", detail?: object) => void} tell */
   constructor(tell) {
     this.tell = tell;
-    this.connection = new Connection({
-      state: (state, detail) => this.#onState(state, detail),
-      message: (message) => this.#onMessage(message),
-      audio: (chunk) => this.#onAudio(chunk),
-    });
+    this.connection = new Connection((what, said) => this.#onConnection(what, said));
   }
 
   /** An utterance is under way: it is made, or it sounds. */
@@ -38,6 +31,7 @@ export class Speaker {
       throw error;
     });
     return this.opening.then((player) => {
+      if (!this.player) this.connection.plug(player.port);
       this.player = player;
       return player.wake();
     });
@@ -46,7 +40,7 @@ export class Speaker {
   /**
    * @param {(signal: AbortSignal) => AsyncIterable<string> | Iterable<string>} write gives the text in pieces
    * @param {object} options of the message `start`
-   * @param {keyof RULES} rule when playback may begin
+   * @param {string} rule when playback may begin, of the RULES of start.js
    */
   async speak(write, options, rule) {
     const turn = (this.turn = (this.turn ?? 0) + 1);
@@ -54,12 +48,10 @@ export class Speaker {
     if (turn !== this.turn) return; // another one was asked for meanwhile
     this.stop();
     const utterance = (this.utterance = new Utterance());
-    this.decoder = undefined; // until the service has told how it sends
     const { signal } = (this.#writing = new AbortController());
-    this.rules ??= Object.fromEntries(Object.entries(RULES).map(([name, Rule]) => [name, new Rule()]));
-    this.player.begin(this.rules[rule], (what, said) => this.#onPlayer(utterance, what, said));
-    this.#loop.start();
-    this.connection.start({ ...options, words: true, sample_rate: this.player.rate });
+    this.player.begin((what, said) => this.#onPlayer(utterance, what, said));
+    const { rate } = this.player;
+    this.connection.begin(this.player.utterance, rate, rule, { ...options, words: true, sample_rate: rate });
     clearInterval(this.reports);
     this.reports = setInterval(() => this.#report(), REPORT_MS);
     this.tell("changed");
@@ -83,7 +75,23 @@ export class Speaker {
     this.#close();
   }
 
-  #onState(state, detail) {
+  #onConnection(what, said) {
+    if (what === "state") return this.#onState(said);
+    if (said.number !== this.player.utterance) return; // of one before
+    if (what === "message") this.#onMessage(said.message);
+    if (what === "chunk" && !this.utterance.over && !this.utterance.error) {
+      this.utterance.noteChunk(said.head, said.receivedMs);
+    }
+    if (what === "put") {
+      this.player.expect(said.samples, said.allowedMs);
+      this.utterance.allowedMs = this.player.allowedMs;
+    }
+    if (what === "blocked") this.utterance.blocks.push(said.block);
+    if (what === "failed") this.#giveUp(said.error);
+    this.tell("changed");
+  }
+
+  #onState({ state, detail }) {
     if (state === "ready") this.ready = detail;
     if (state !== "ready" && this.speaks && !this.utterance.finished && !this.utterance.error) {
       this.#break({ message: "The connection to the service was lost." });
@@ -93,52 +101,21 @@ export class Speaker {
 
   #onMessage(message) {
     const { utterance } = this;
-    if (!utterance || (message.utterance ?? this.connection.utterance) !== this.connection.utterance) return;
-    if (message.type === "started") this.#begin(message);
+    if (message.type === "started") utterance.started = message;
     if (message.type === "words") utterance.words.push(...message.words);
     if (message.type === "verdict") utterance.verdict = message;
     if (message.type === "error" && utterance.finished) utterance.verdict = null;
     else if (message.type === "error") this.#break(message.error);
     if (message.type === "finished") {
       utterance.finished = message;
-      this.#end();
       this.#judge();
     }
-    this.tell("changed");
-  }
-
-  #begin(started) {
-    const { utterance } = this;
-    utterance.started = started;
-    const put = (chunk, samples) => utterance === this.utterance && this.#put(chunk, samples);
-    this.decoder = decoder(started, put, (error) => utterance === this.utterance && this.#giveUp(error));
-  }
-
-  #onAudio(chunk) {
-    if (chunk.head.utterance !== this.connection.utterance || this.utterance.over || this.utterance.error) return;
-    this.utterance.noteChunk(chunk.head, chunk.receivedMs);
-    this.decoder.decode(chunk);
-    this.tell("changed");
-  }
-
-  #put({ head, receivedMs }, samples) {
-    if (this.utterance.over) return;
-    const { write_start_ms: sentMs } = head.timings;
-    this.player.put({ samples, receivedMs, sentMs, hintMs: head.prebuffer_hint_ms });
-    this.utterance.allowedMs = this.player.allowedMs;
   }
 
   /** The audio cannot be read here, so the service need not make more of it. */
   #giveUp(error) {
     if (!this.utterance.finished) this.connection.send("cancel", this.player.position());
     this.#break(error);
-  }
-
-  /** No more audio will come: what has come is heard. */
-  async #end() {
-    const { utterance } = this;
-    await this.decoder?.end();
-    if (utterance === this.utterance) this.player.end();
   }
 
   #onPlayer(utterance, what, { atMs, played, missing }) {
@@ -157,13 +134,10 @@ export class Speaker {
   #break(error) {
     this.#writing.abort();
     this.utterance.error = error;
-    this.#end();
   }
 
   #close() {
     clearInterval(this.reports);
-    this.decoder?.close();
-    this.#loop.stop();
     this.#judge();
     this.tell("over");
   }
@@ -172,7 +146,7 @@ export class Speaker {
   #judge() {
     const { utterance } = this;
     if (!utterance.over || !utterance.finished || utterance.error || !utterance.chunks.length) return;
-    this.connection.send("judge", { heard: utterance.heard(this.#loop.blocks, this.player.latencyMs) });
+    this.connection.send("judge", { heard: utterance.heard(this.player.latencyMs) });
   }
 
   #report() {

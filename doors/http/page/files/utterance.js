@@ -8,11 +8,12 @@ import { nowMs } from "./clock.js";
 
 export class Utterance {
   text = "";
-  sent = []; // {atMs, characters}; 0 characters: a flush, or the end of input
+  sent = []; // {atMs, characters, end: of all text so far}; 0 characters: a flush, or the end of input
   started = null; // the message
   chunks = []; // the heads, with receivedMs
   words = []; // {word, start_sample, end_sample, text_begin, text_end}
   silences = []; // {position, atMs, untilMs, missing}: the sound broke off
+  blocks = []; // [from, until]: the worker that has the socket stood still
   allowedMs = undefined; // playback might begin
   startedMs = undefined; // the first sample sounded
   finished = null; // the message
@@ -39,18 +40,24 @@ export class Utterance {
 
   noteText(text, atMs) {
     this.text += text;
-    this.sent.push({ atMs, characters: [...text].length });
+    this.#note(atMs, [...text].length);
   }
 
   noteSent(atMs) {
-    this.sent.push({ atMs, characters: 0 });
+    this.#note(atMs, 0);
+  }
+
+  #note(atMs, characters) {
+    this.sent.push({ atMs, characters, end: (this.sent.at(-1)?.end ?? 0) + characters });
   }
 
   noteChunk(head, receivedMs) {
     this.chunks.push({ ...head, receivedMs });
     const { write_start_ms: sentMs, text_received_ms: textMs } = head.timings;
     if (sentMs) this.leastMs = Math.max(this.leastMs ?? -Infinity, sentMs - receivedMs);
-    if (textMs) this.mostMs = Math.min(this.mostMs ?? Infinity, textMs - this.sent[0].atMs);
+    // What it speaks was complete when its last character had arrived, not before.
+    const last = this.sent.find(({ end }) => end >= head.text_end) ?? this.sent[0];
+    if (textMs) this.mostMs = Math.min(this.mostMs ?? Infinity, textMs - last.atMs);
   }
 
   /** The service's clock less the page's: nothing arrives before it was sent, there and back. */
@@ -88,7 +95,7 @@ export class Utterance {
   }
 
   /** What the door is told, for its verdict. */
-  heard(loopBlocks, latencyMs) {
+  heard(latencyMs) {
     return {
       opened_ms: this.openedMs,
       sent_ms: this.sent.map((one) => one.atMs),
@@ -99,7 +106,7 @@ export class Utterance {
       silences: this.silences
         .filter((one) => one.missing)
         .map(({ position, atMs, missing }) => ({ position, at_ms: atMs, missing_samples: missing })),
-      blocks_ms: loopBlocks.filter(([, until]) => until > this.openedMs),
+      blocks_ms: this.blocks,
     };
   }
 }

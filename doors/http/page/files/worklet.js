@@ -5,7 +5,8 @@
  * before a gap until the next one is missing: so the last 5 ms are played once more, backwards, and die away, and what
  * follows the gap is faded in. The edges of a barge-in are the same.
  *
- * In:  begin, put {samples}, start {frame}, end, stop; all but `begin` with the utterance they belong to.
+ * In:  begin, put {samples}, start {inFrames}, end through the port that `listen` brings; stop. All with the utterance
+ *      they belong to.
  * Out: started, silence, resumed, position, over; all with the utterance, the context's frame, and what was played.
  */
 
@@ -64,6 +65,7 @@ class Player extends AudioWorkletProcessor {
     super();
     this.fade = new Fade(sampleRate);
     this.frame = 0;
+    this.silenced = 0; // the last utterance that was stopped: it may be before its `begin` comes
     this.over = true;
     this.#begin(0);
     this.over = true;
@@ -78,16 +80,19 @@ class Player extends AudioWorkletProcessor {
     this.at = 0; // in the first piece
     this.played = 0;
     this.missing = 0;
-    this.startFrame = Infinity;
-    this.started = this.silent = this.ended = this.stopped = this.over = false;
+    this.stopped = utterance <= this.silenced;
+    this.startFrame = this.stopped ? 0 : Infinity;
+    this.started = this.silent = this.ended = this.over = false;
     this.blocks = 0;
   }
 
   #take(order) {
+    if (order.do === "listen") return void (order.port.onmessage = ({ data }) => this.#take(data));
     if (order.do === "begin") return this.#begin(order.utterance);
+    if (order.do === "stop") this.silenced = order.utterance;
     if (order.utterance !== this.utterance) return undefined;
     if (order.do === "put" && !this.stopped) this.pieces.push(order.samples);
-    if (order.do === "start") this.startFrame = order.frame;
+    if (order.do === "start") this.startFrame = this.frame + order.inFrames;
     if (order.do === "end") this.ended = true;
     if (order.do === "stop") {
       this.stopped = true;

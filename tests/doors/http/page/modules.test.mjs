@@ -52,6 +52,14 @@ test("the service's clock is related to the page's by what was sent and received
   assert.equal(utterance().offsetMs, AHEAD); // 2 ms there, 2 ms back
 });
 
+test("so they are while a language model writes, however long its first sentence takes", () => {
+  const made = new Utterance();
+  for (let piece = 0; piece < 10; piece += 1) made.noteText("0123456789", 1000 + 30 * piece);
+  const timings = { text_received_ms: AHEAD + 1272, write_start_ms: AHEAD + 1398 };
+  made.noteChunk({ seq: 0, first_sample: 0, num_samples: 9600, text_begin: 0, text_end: 95, timings }, 1400);
+  assert.equal(made.offsetMs, AHEAD);
+});
+
 test("every stage has a bar for every chunk, after the text was sent", () => {
   const lanes = bars(utterance(), 3000);
   for (const lane of ["t3", "flow", "vocoder", "send", "receive"]) {
@@ -118,7 +126,9 @@ test("the word that sounds is found, and none between two words", () => {
 });
 
 test("the door is told of everything on the page's own clock", () => {
-  const heard = utterance().heard([[100, 200], [1500, 1600]], 20);
+  const made = utterance();
+  made.blocks.push([1500, 1600]);
+  const heard = made.heard(20);
   assert.deepEqual(heard.sent_ms, [1000, 1001]);
   assert.deepEqual(heard.received_ms, [1100, 1800]);
   assert.deepEqual(heard.silences, [{ position: 9600, at_ms: 1600, missing_samples: 4800 }]);

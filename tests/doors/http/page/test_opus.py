@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from benchmarks.support.browser import Browser
 from client import Client
+from gapless.client import Chunk
 from gapless.doors.encoders import opus
+from gapless.doors.http.websocket import outgoing
 from tests.doors.http.page.ears import IN_A_BROWSER, QUIET, Page, found_in
 from tests.doors.http.page.live_door import LiveDoor, live_door
 from tests.fakes import SAMPLE_RATE, Script
 
 pytestmark = IN_A_BROWSER
 
+WORDED = outgoing.audio
 TEXT = "Hello from this page, a second time."
 SLOW_LINE = 64_000 / 8  # bytes a second
 SILENT_S = 0.1
@@ -94,18 +98,22 @@ def test_what_came_before_a_failure_is_heard(page: Page) -> None:
     assert page.evaluate("gapless.utterance.over.played === gapless.utterance.samples")
 
 
-def test_packets_that_are_none_end_the_utterance_and_only_that(page: Page, door: LiveDoor) -> None:
-    page.evaluate("""globalThis.Whole = EncodedAudioChunk;
-      globalThis.EncodedAudioChunk = function (packet) {
-        return new Whole({...packet, data: new Uint8Array(50).fill(255)});
-      };""")
-    page.speak("word " * 400, voice="anna")
-    assert "It was not spoken" in page.verdict() or "The speech broke off" in page.verdict()
-    page.until("gapless.utterance.finished")
+def test_packets_that_are_none_end_the_utterance_and_only_that(
+    page: Page, door: LiveDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(outgoing, "audio", _of_noise)
+        page.speak("word " * 400, voice="anna")
+        assert "It was not spoken" in page.verdict() or "The speech broke off" in page.verdict()
+        page.until("gapless.utterance.finished")
     assert door.engine.stats().utterances == 0
-    page.evaluate("globalThis.EncodedAudioChunk = Whole")
     page.speak(TEXT, voice="anna")
     assert heard_to_its_end(page)
+
+
+def _of_noise(chunk: Chunk, utterance: int) -> bytes:
+    packets = tuple(b"\xff" * 50 for _ in chunk.packets)
+    return WORDED(dataclasses.replace(chunk, packets=packets), utterance)
 
 
 @pytest.mark.parametrize(

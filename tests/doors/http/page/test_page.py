@@ -34,7 +34,13 @@ NAMES = (*HUES, "page", "card", "ink", "soft", "mark", "good-back", "fair-back",
 COLOURS = f"""Object.fromEntries({list(NAMES)}
   .map(name => [name, getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim()]))"""
 UNBROKEN = "not break"  # part of both sentences that say so
-VOICES = {"anna": Script(), "slow": Script(token_s=0.05, window_tokens=2), "broken": Script(fail_at_chunk=2)}
+VOICES = {
+    "anna": Script(),
+    "slow": Script(token_s=0.05, window_tokens=2),
+    "twice as fast": Script(token_s=0.02, window_tokens=5),
+    "broken": Script(fail_at_chunk=2),
+}
+STAND_STILL = "(() => { const until = performance.now() + 1500; while (performance.now() < until); })()"
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +105,25 @@ def test_sound_that_comes_too_late_breaks_off_and_is_explained(page: Page) -> No
     assert np.count_nonzero(np.abs(heard) > QUIET) >= np.count_nonzero(np.abs(spoken) > QUIET)
     edges = np.abs(np.diff(heard)).max()
     assert edges < 0.1
+
+
+def test_sound_does_not_wait_for_what_the_page_does(page: Page) -> None:
+    """The page stands still for 1.5 s when only some tenths of a second have come: what follows sounds all the same."""
+    page.speak("word " * 20, voice="twice as fast")
+    page.until("gapless.utterance.startedMs")
+    page.evaluate(STAND_STILL)
+    page.verdict()
+    assert page.evaluate("gapless.utterance.silences") == []
+    assert page.evaluate("gapless.utterance.over.played === gapless.utterance.samples")
+
+
+def test_who_stops_at_once_hears_nothing(page: Page) -> None:
+    page.speak(TEXT, voice="anna")
+    page.verdict()
+    page.evaluate("ear.port.postMessage('forget')")
+    page.evaluate("gapless.speak(() => ['word word'], {voice: 'anna'}, 'hint').then(() => gapless.stop())")
+    page.until("gapless.utterance.finished")
+    assert np.abs(page.heard()[0]).max() < QUIET
 
 
 def test_a_connection_that_is_cut_is_said_and_comes_back(page: Page, door: LiveDoor) -> None:
