@@ -18,6 +18,7 @@ SPEAKING = frozenset({"voice", "language", "seed", "speed", "text_format"}).unio
 """What `options` reads."""
 
 _MAX_SEED = 2**64 - 1
+_MAX_COUNT = 2**53 - 1  # that JavaScript counts exactly
 
 
 def options(given: Mapping[str, Any], aliases: Aliases) -> Options:
@@ -28,11 +29,11 @@ def options(given: Mapping[str, Any], aliases: Aliases) -> Options:
     sampling = {name: value for name in SAMPLING if (value := number(given, name)) is not None}
     return Options(
         voice=aliases.voice(_voice(given)),
-        language=text(given, "language"),
+        language=name(given, "language"),
         seed=seed,
         sampling=cast(Sampling, sampling),
         speaking_rate=number(given, "speed"),
-        text_format=text(given, "text_format"),
+        text_format=name(given, "text_format"),
     )
 
 
@@ -42,6 +43,12 @@ def text(given: Mapping[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise BadRequest("must be a string", name)
     return value
+
+
+def name(given: Mapping[str, Any], field: str) -> str | None:
+    """Text that the service is asked for by. Raises BadRequest."""
+    value = text(given, field)
+    return value if value is None else _sendable(value, field)
 
 
 def number(given: Mapping[str, Any], name: str) -> float | None:
@@ -54,11 +61,11 @@ def number(given: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def count(given: Mapping[str, Any], name: str) -> int:
+def count(given: Mapping[str, Any], name: str, most: int = _MAX_COUNT) -> int:
     """0 where it is left out. Raises BadRequest."""
     value = given.get(name, 0)
-    if type(value) is not int or not 0 <= value < 2**53:
-        raise BadRequest("must be a whole number, 0 or more", name)
+    if type(value) is not int or not 0 <= value <= most:
+        raise BadRequest(f"must be a whole number from 0 to {most}", name)
     return value
 
 
@@ -79,4 +86,13 @@ def _voice(given: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(voice, str):
         raise BadRequest('must be a name, or an object {"id": name}', "voice")
-    return voice
+    return _sendable(voice, "voice")
+
+
+def _sendable(value: str, field: str) -> str:
+    """JSON can hold half a surrogate pair, the wire cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadRequest("has half a character", field) from None
+    return value

@@ -20,6 +20,7 @@ from ..errors import BadRequest
 
 MAX_MESSAGE_BYTES = 1 << 20
 _MAX_HEARD = 100_000  # numbers in a list of `heard`
+_MAX_UINT32 = 2**32 - 1  # of counts that the service reads as such
 _STARTING = fields.SPEAKING.union({"sample_rate", "encoding", "words", "max_lead", "max_text_delay"})
 ENCODINGS = ("pcm_s16le", "pcm_f32le", "opus")  # the first where none is named
 _NS_PER_MS = 1e6
@@ -107,7 +108,7 @@ def _start(given: _Fields, aliases: Aliases) -> Start:
     if encoding not in ENCODINGS:
         raise BadRequest(f"{encoding[:40]!r} is not available; available: {', '.join(ENCODINGS)}", "encoding")
     options["encoding"] = encoding
-    options["sample_rate"] = fields.count(given, "sample_rate") or None
+    options["sample_rate"] = fields.count(given, "sample_rate", _MAX_UINT32) or None
     options["want_alignment"] = fields.flag(given, "words")
     options["max_lead"] = fields.number(given, "max_lead")
     options["max_text_delay"] = fields.number(given, "max_text_delay")
@@ -124,7 +125,7 @@ def _playback(given: _Fields, aliases: Aliases) -> Playback:
     return Playback(
         played_samples=fields.count(given, "played_samples"),
         buffered_samples=fields.count(given, "buffered_samples"),
-        underruns=fields.count(given, "underruns"),
+        underruns=fields.count(given, "underruns", _MAX_UINT32),
         underrun_s=_ms(given, "underrun_ms") / 1e3,
         output_latency_s=_ms(given, "output_latency_ms") / 1e3,
     )

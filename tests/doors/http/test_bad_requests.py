@@ -27,6 +27,8 @@ WRONG: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "only control characters": ({"input": "\u0000"}, 400, "input"),
     "half a character": ({"input": "\ud800"}, 400, "input"),
     "too much text": ({"input": "word " * 5000}, 400, "input"),
+    "half a character as voice": ({"voice": "\ud800"}, 400, "voice"),
+    "half a character as language": ({"language": "\ud800"}, 400, "language"),
     "an unknown voice": ({"voice": "bob"}, 400, "voice"),
     "a voice that is a number": ({"voice": 3}, 400, "voice"),
     "a voice without id": ({"voice": {"name": "anna"}}, 400, "voice"),

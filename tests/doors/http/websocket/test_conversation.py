@@ -162,6 +162,15 @@ WRONG = {
     "half a sample": ('{"type": "playback", "played_samples": 0.5}', "invalid_value", "played_samples"),
     "not a number": ('{"type": "playback", "underrun_ms": NaN}', "invalid_value", "underrun_ms"),
     "another encoding": ('{"type": "start", "encoding": "mp3"}', "invalid_value", "encoding"),
+    "half a surrogate pair as voice": (r'{"type": "start", "voice": "\ud800"}', "invalid_value", "voice"),
+    "one as language": (r'{"type": "start", "language": "\udfff"}', "invalid_value", "language"),
+    "one as text format": (r'{"type": "start", "text_format": "\ud800"}', "invalid_value", "text_format"),
+    "more Hz than there are": ('{"type": "start", "sample_rate": 4294967296}', "invalid_value", "sample_rate"),
+    "more breaks than there are": ('{"type": "playback", "underruns": 4294967296}', "invalid_value", "underruns"),
+    "a number of 5,000 digits": (f'{{"type": "start", "seed": {"9" * 5000}}}', "invalid_json", None),
+    "a number beyond all": ('{"type": "start", "max_lead": 1e999}', "invalid_value", "max_lead"),
+    "an unknown field that is half a pair": (r'{"type": "end", "\ud800": 1}', "invalid_value", "\ud800"),
+    "an unknown type that is half a pair": (r'{"type": "\ud800"}', "invalid_value", "type"),
     "an instant before all": ('{"type": "judge", "heard": {"sent_ms": [-1]}}', "invalid_value", "sent_ms"),
 }
 
