@@ -39,6 +39,7 @@ TRIES = 8
 # From the text to the first sound, on a machine that does nothing else; a model takes time to write a first clause.
 SOON_MS = {SPEAKING: 600, GOOD: 250}
 FIRST_MS = "gapless.utterance.startedMs - gapless.utterance.originMs"
+_DRAWN = """new Promise((drawn) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(drawn)), 200))"""
 # What a picture must show, of an utterance that is over, or of one that is heard.
 LOOKED_FOR = {
     SPEAKING: f"!gapless.utterance.silences.length && {FIRST_MS} < {SOON_MS[SPEAKING]}",
@@ -79,7 +80,7 @@ def attempt(page: OpenPage, service: Service, case: str) -> bool:
 def picture(browser: Browser, width: int, dark: bool, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     browser.resize(width, dark=dark)
-    browser.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    browser.evaluate(_DRAWN)
     shot = browser.shoot()
     path.write_bytes(shot.png)
     print(f"{path}" + (f": {shot.overflow_px} px too wide" if shot.overflow_px > 0 else ""))

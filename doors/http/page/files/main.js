@@ -4,7 +4,7 @@ import { decodesOpus } from "./decoding.js";
 import * as defaults from "./defaults.js";
 import { Speaker } from "./speaker.js";
 import { View } from "./view.js";
-import { create, forget, offer } from "./voices.js";
+import { create, forget, offer, offerLanguages } from "./voices.js";
 import { ANSWERS, written } from "./writer.js";
 
 const STATES = {
@@ -135,9 +135,8 @@ function showReady(ready) {
   const canChoose = browserDecodesOpus && ready.encodings.includes("opus");
   byId("encoding").parentElement.hidden = !canChoose;
   if (!canChoose) byId("encoding").value = "pcm_s16le";
-  const [language, { languages }] = [byId("language"), ready];
-  language.parentElement.hidden = languages.length < 2;
-  if (language.length !== languages.length) language.replaceChildren(...languages.map((one) => new Option(one)));
+  byId("language").parentElement.hidden = ready.languages.length < 2;
+  offerLanguages(byId("language"), ready.languages);
 }
 
 function showForget() {

@@ -1,13 +1,14 @@
 /** Lanes of bars -> a canvas that fits its width, in the page's colours. */
 
 import { LANES } from "./timeline.js";
+import { inWords } from "./words.js";
 
 const TRACK = 22; // CSS pixels, as all below
 const BAR = 17;
 const GAP = 6;
 const AXIS = 24;
-const NAMES = 196; // width of the names beside the lanes
-const CAPTIONS = 64; // where what they mean begins
+const NAMES = 206; // width of the names beside the lanes
+const CAPTIONS = 70; // where what they mean begins
 const NARROW = 620; // a narrower picture has them above
 const NAME_ABOVE = 17;
 const LEAST = 2; // width of a bar that can be seen
@@ -54,10 +55,9 @@ export class Picture {
       this.#box(left, top, width, TRACK, this.#colour("--track"), 4);
       this.#grid(endMs, top, TRACK);
       for (const bar of lanes[lane.key]) this.#bar(bar, top, this.#colour(lane.hue), left + width);
+      if (cursorMs < endMs) this.#cursor(cursorMs, top);
     });
     this.#axis(endMs, LANES.length * step - GAP, left, width);
-    if (cursorMs === undefined) return;
-    this.#box(this.scale(cursorMs) - 1, 0, 2, LANES.length * step - GAP, this.#colour("--ink"));
   }
 
   /** What is under a pointer: its words, or "". */
@@ -117,15 +117,22 @@ export class Picture {
     for (const ms of marks(endMs, this.#most)) this.#box(this.scale(ms), top, 1, height, this.#colour("--grid"));
   }
 
+  /** One line through all lanes, but not through the names that stand above them. */
+  #cursor(ms, top) {
+    const [from, height] = this.#narrow ? [top, TRACK] : [top - (top ? GAP : 0), TRACK + (top ? GAP : 0)];
+    this.#box(this.scale(ms) - 1, from, 2, height, this.#colour("--ink"));
+  }
+
   #axis(endMs, top, left, width) {
     const { context: pen } = this;
     pen.fillStyle = this.#colour("--soft");
     pen.font = `11.5px ${FONT}`;
     for (const ms of marks(endMs, this.#most)) {
-      const x = this.scale(ms);
-      if (x > left + width - 24) continue;
-      pen.textAlign = ms ? "center" : "left";
-      pen.fillText(endMs >= 3000 ? `${ms / 1e3} s` : `${ms} ms`, x, top + 17);
+      const label = endMs >= 3000 ? `${ms / 1e3} s` : `${ms} ms`;
+      const half = pen.measureText(label).width / 2;
+      const x = Math.min(Math.max(this.scale(ms), left + half), left + width - half); // none is cut off
+      pen.textAlign = "center";
+      pen.fillText(label, x, top + 17);
     }
   }
 
@@ -141,7 +148,7 @@ export class Picture {
     const high = BAR / bar.rows;
     const [y, height] = gap ? [top, TRACK] : [top + (TRACK - BAR) / 2 + bar.row * high, Math.max(high - 1, 2)];
     const shown = Math.min(width, edge - x);
-    this.context.globalAlpha = bar.kind === "ahead" ? 0.32 : 1;
+    this.context.globalAlpha = bar.kind === "ahead" ? Number(this.#colour("--ahead")) : 1;
     this.#box(x, y, shown, height, gap ? this.#colour("--alarm") : hue, gap ? 0 : 2);
     this.context.globalAlpha = 1;
     if (bar.kind === "work" && bar.chunk % 2 === 1 && width > 5) this.#box(x, y, shown, height, "#0003", 2);
@@ -151,7 +158,7 @@ export class Picture {
   }
 
   #label(bar, x, top, width) {
-    const numbers = { gap: `${Math.round(bar.until - bar.from)} ms`, ahead: "" };
+    const numbers = { gap: inWords(bar.until - bar.from), ahead: "" };
     const label = numbers[bar.kind] ?? `${bar.chunk ?? ""}`;
     if (!label || width < 7 * label.length + 6) return;
     const { context: pen } = this;

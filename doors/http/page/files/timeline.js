@@ -10,6 +10,7 @@ export const LANES = [
   { key: "play", name: "play", caption: "what you hear", hue: "--play" },
 ];
 const TOUCHING_MS = 1; // bars that overlap by less only touch
+const AT_ONCE_MS = 50; // text that is there within so long came at once
 const AUDIBLE_MS = 5; // a shorter silence is not heard as a break
 
 /**
@@ -119,6 +120,14 @@ export function end(utterance, now) {
 /** From the text to the first sound, in ms; undefined before that. */
 export function firstSoundMs(utterance) {
   return utterance.startedMs === undefined ? undefined : utterance.startedMs - utterance.originMs;
+}
+
+/** How long the first sentence took to be written, in ms; 0 of text that came at once; undefined before it is known. */
+export function writingMs(utterance) {
+  const completeMs = utterance.chunks[0]?.timings.text_received_ms;
+  if (!completeMs) return undefined;
+  const writtenMs = utterance.here(completeMs) - utterance.originMs;
+  return writtenMs > AT_ONCE_MS ? writtenMs : 0;
 }
 
 /** What the stages worked on it, one after the other, ms. They work at the same time, so it takes less. */

@@ -3,7 +3,8 @@
 import { nowMs } from "./clock.js";
 import { Picture } from "./picture.js";
 import { Reading, count, place } from "./reading.js";
-import { bars, breaks, end, firstSoundMs, workMs } from "./timeline.js";
+import { bars, breaks, end, firstSoundMs, workMs, writingMs } from "./timeline.js";
+import { inWords, together } from "./words.js";
 
 const LEAST_MS = { beginning: 150, whole: 3000 }; // that a picture shows
 const AFTER_FIRST = 1.3; // the beginning is shown until so long after the first sound
@@ -17,7 +18,6 @@ const ADVICE = { client_reader: HERE, client_loop: HERE };
 
 const byId = (id) => document.getElementById(id);
 const say = (id, text) => byId(id).textContent !== text && (byId(id).textContent = text);
-const msWords = (ms) => (ms >= 999.5 ? `${(ms / 1e3).toFixed(2)} s` : `${Math.round(ms)} ms`);
 
 export class View {
   constructor() {
@@ -85,13 +85,15 @@ export class View {
 
   #figures(utterance) {
     const first = utterance && firstSoundMs(utterance);
-    say("first", typeof first === "number" ? msWords(first) : "-");
+    say("first", typeof first === "number" ? inWords(first) : "-");
     const broken = utterance && first !== undefined ? breaks(utterance) : undefined;
-    say("breaks", broken ? (broken.count ? `${broken.count}, ${msWords(broken.ms)}` : "0") : "-");
+    const written = utterance && writingMs(utterance);
+    say("writing", written ? `${inWords(written)} of it to write the first sentence` : "");
+    say("breaks", broken ? (broken.count ? `${broken.count} (${inWords(broken.ms)})` : "0") : "-");
     byId("breaks").classList.toggle("poor", Boolean(broken?.count));
     const seconds = utterance?.rate ? utterance.samples / utterance.rate : 0;
     say("length", seconds ? `${seconds.toFixed(1)} s` : "-");
-    say("work", seconds ? msWords(workMs(utterance) / seconds) : "-");
+    say("work", seconds ? inWords(workMs(utterance) / seconds) : "-");
   }
 
   #verdict(utterance) {
@@ -102,10 +104,10 @@ export class View {
     verdict.dataset.key = key;
     verdict.className = `verdict ${mood}`;
     const strong = document.createElement("strong");
-    strong.textContent = headline;
+    strong.textContent = together(headline);
     const paragraphs = details.filter(Boolean).map((detail) => {
       const paragraph = document.createElement("p");
-      paragraph.textContent = detail;
+      paragraph.textContent = together(detail);
       return paragraph;
     });
     verdict.replaceChildren(strong, ...paragraphs);
@@ -118,7 +120,7 @@ export class View {
     const first = firstSoundMs(utterance);
     const said =
       `Timeline of ${utterance.chunks.length} chunks. ` +
-      (first === undefined ? "No sound was heard." : `The first sound came ${msWords(first)} after the text.`);
+      (first === undefined ? "No sound was heard." : `The first sound came ${inWords(first)} after the text.`);
     for (const { canvas } of Object.values(this.pictures)) canvas.setAttribute("aria-label", said);
   }
 
@@ -164,8 +166,12 @@ function words(utterance) {
   const helps = ADVICE[hop] ?? verdict.advice;
   const advice = hop !== "clean" && helps ? `What helps: ${helps}.` : "";
   const first = firstSoundMs(utterance);
-  const good = first === undefined ? "" : `The first sound came ${msWords(first)} after the text was sent.`;
+  const good = first === undefined ? "" : firstWords(first, writingMs(utterance));
   const meaning = hop === "clean" ? good : [verdict.meaning, evidence].filter(Boolean).join(" ");
   return [mood, [stopped, headline].filter(Boolean).join(" "), meaning, advice];
 }
 
+function firstWords(firstMs, writtenMs) {
+  if (!writtenMs) return `The first sound came ${inWords(firstMs)} after the text was sent.`;
+  return `The first sentence took ${inWords(writtenMs)} to be written, and sounded ${inWords(firstMs - writtenMs)} later.`;
+}

@@ -9,6 +9,13 @@ export function offer(select, voices, chosen = select.value) {
   select.disabled = voices.length < 2;
 }
 
+/** The same for languages. */
+export function offerLanguages(select, languages) {
+  const chosen = select.value;
+  select.replaceChildren(...languages.map((one) => new Option(one)));
+  if (languages.includes(chosen)) select.value = chosen;
+}
+
 /** @returns {Promise<string>} what is to be said of it. Throws what the service refuses. */
 export async function create(form, token) {
   const made = await ask("/v1/audio/voices", token, { method: "POST", body: new FormData(form) });

@@ -5,10 +5,11 @@ import { test } from "node:test";
 
 const FILES = new URL("../../../../doors/http/page/files/", import.meta.url);
 const { Utterance } = await import(new URL("utterance.js", FILES));
-const { bars, breaks, firstSoundMs, workMs } = await import(new URL("timeline.js", FILES));
+const { bars, breaks, firstSoundMs, workMs, writingMs } = await import(new URL("timeline.js", FILES));
 const { place, count } = await import(new URL("reading.js", FILES));
 const { decodesOpus } = await import(new URL("decoding.js", FILES));
 const { encoding, rule } = await import(new URL("defaults.js", FILES));
+const { inWords, together } = await import(new URL("words.js", FILES));
 const { tokens, ANSWERS } = await import(new URL("writer.js", FILES));
 
 const AHEAD = 5_000_000; // ms that the service's clock is ahead of the page's
@@ -58,6 +59,13 @@ test("so they are while a language model writes, however long its first sentence
   const timings = { text_received_ms: AHEAD + 1272, write_start_ms: AHEAD + 1398 };
   made.noteChunk({ seq: 0, first_sample: 0, num_samples: 9600, text_begin: 0, text_end: 95, timings }, 1400);
   assert.equal(made.offsetMs, AHEAD);
+  assert.equal(writingMs(made), 272);
+  assert.equal(writingMs(utterance()), 0); // it came at once
+});
+
+test("a number and its unit stay on one line", () => {
+  assert.deepEqual([12.4, 999.4, 999.6].map(inWords), ["12\u00a0ms", "999\u00a0ms", "1.00\u00a0s"]);
+  assert.equal(together("It broke off for 1.62 s, by 20 ms (chunk 2)."), "It broke off for 1.62\u00a0s, by 20\u00a0ms (chunk 2).");
 });
 
 test("every stage has a bar for every chunk, after the text was sent", () => {

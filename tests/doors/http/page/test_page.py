@@ -40,6 +40,7 @@ VOICES = {
     "twice as fast": Script(token_s=0.02, window_tokens=5),
     "broken": Script(fail_at_chunk=2),
 }
+MARKUP = "<img src=x onerror=hit=1>"
 STAND_STILL = "(() => { const until = performance.now() + 1500; while (performance.now() < until); })()"
 
 
@@ -212,6 +213,29 @@ def test_it_works_under_its_own_policy_and_fits_every_window(browser: Browser, d
             assert contrast(colour["ink"], colour[back]) >= 7, (back, dark)
         for hue in HUES:
             assert contrast(colour[hue], colour["track"]) >= 2.3, (hue, dark)
+
+
+def test_what_looks_like_markup_stays_text(browser: Browser) -> None:
+    """Names of voices, the text, and what is said of both."""
+    with live_door(voices={"anna": Script(), MARKUP: Script()}, has_alignment=True) as door:
+        page = Page(browser)
+        page.visit(door.url)  # without the page's policy, which would stop it
+        assert MARKUP in page.evaluate("[...voice.options].map(({text}) => text)")
+        page.speak(f"Say {MARKUP} <b>now</b>.", voice=MARKUP, language="de")
+        assert UNBROKEN in page.verdict()
+        assert page.evaluate("gapless.utterance.started.language") == "de"
+        page.evaluate("voice.append(new Option('<i>nobody</i>'))")
+        page.speak(TEXT, voice="<i>nobody</i>")
+        assert "<i>nobody</i>" in page.verdict()
+        page.evaluate("gapless.connection.open()")  # the choice of a language outlives the connection
+        page.until("gapless.connection.isReady && voice.length === 2")
+        assert page.evaluate("document.getElementById('language').value") == "de"
+        assert page.evaluate(
+            "[typeof hit, document.querySelectorAll('main img, main i, main b:not(button b)').length]"
+        ) == [
+            "undefined",
+            0,
+        ]
 
 
 def test_tabs_do_not_disturb_each_other(browser: Browser, door: LiveDoor) -> None:
