@@ -21,6 +21,8 @@ from tests.service.talk import Heard, detail, end, say, seeded, text
 
 SENTENCE = "Opus is what far away listeners hear."
 SLOW_LINE = 64_000 / 8  # bytes a second
+ROUNDS = 5
+MOST_COMPLEX = 10
 
 
 async def heard_in(served: Served, rate: int, encoding: pb.AudioEncoding) -> Heard:
@@ -122,6 +124,24 @@ def test_packets_that_are_none_are_the_servers_failure() -> None:
         _opus.PacketDecoder(SAMPLE_RATE, 60).decode([], 420, False)
     with pytest.raises(ServerFailed, match="have 5 bytes, its message 4"):
         _opus.split(b"abcd", [2, 3])
+
+
+def test_a_second_of_speech_takes_little_of_a_processor() -> None:
+    """2 ms on a machine that does nothing else (benchmarks.latency.opus); twice that where others work beside it. And
+    half of what libopus can do, which does not depend on the machine."""
+    ours = min(_encoding_s(opus.COMPLEXITY) for _ in range(ROUNDS))
+    assert ours < 4e-3
+    assert ours < 0.7 * min(_encoding_s(MOST_COMPLEX) for _ in range(ROUNDS))
+
+
+def _encoding_s(complexity: int) -> float:
+    """Of this thread's processor time for a second."""
+    spoken = speech_of_text(SENTENCE, seed=3, voice="anna")
+    encoder = opus.PacketEncoder(SAMPLE_RATE, complexity=complexity)
+    began_s = time.thread_time()
+    for at in range(0, len(spoken), SAMPLE_RATE // 2):
+        encoder.encode(spoken[at : at + SAMPLE_RATE // 2])
+    return (time.thread_time() - began_s) * SAMPLE_RATE / len(spoken)
 
 
 async def test_a_slow_line_carries_opus_without_a_gap_and_pcm_not() -> None:

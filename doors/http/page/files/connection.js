@@ -12,6 +12,10 @@ export class Connection {
       if (data.what === "state") this.state = data.state;
       tell(data.what, data);
     };
+    this.worker.onerror = ({ message }) => {
+      if (this.state !== "closed") return;
+      tell("state", { state: "closed", detail: { message: `This browser does not run the page's worker. ${message ?? ""}` } });
+    };
     const look = () => this.#order({ do: "look", hidden: document.hidden });
     addEventListener("online", look);
     document.addEventListener("visibilitychange", look);
