@@ -30,7 +30,7 @@ from gapless.client import Client, ClientError, Options, Utterance
 
 from ..refusals import Kind, kind_of
 from .reader import BoundedReader
-from .voices import describe
+from .voices import chosen, describe
 
 _WIDTH, _CHANNELS = 2, 1  # bytes of a sample; mono
 
@@ -105,9 +105,10 @@ class Session(AsyncEventHandler):
     async def _options(self, asked: Synthesize | SynthesizeStart) -> Options:
         options = Options(encoding="pcm_s16le", max_lead=0.0)
         if asked.voice:
-            options["voice"] = asked.voice.name
-            if asked.voice.language and (await self._client.info()).languages:
-                options["language"] = asked.voice.language
+            options["voice"], language = chosen(asked.voice.name or "")
+            language = language or asked.voice.language
+            if language and (await self._client.info()).languages:
+                options["language"] = language
         if asked.text_format is not None and asked.text_format is not SynthesizeTextFormat.TEXT:
             options["text_format"] = str(getattr(asked.text_format, "value", asked.text_format))
         return options

@@ -86,6 +86,21 @@ async def test_it_tells_its_voices_and_that_it_streams() -> None:
     assert all(voice.languages for voice in program.voices)
 
 
+async def test_a_voice_is_chosen_in_each_of_its_languages_by_its_name_alone() -> None:
+    """Home Assistant lists a language's voices, and sends nothing but the name of the one that was chosen."""
+    async with door() as (served, port), connected(port) as client:
+        await client.write_event(Describe().event())
+        (program,) = Info.from_event((await heard_until(client, "info"))[-1]).tts
+        offered = {language: [v.name for v in program.voices if language in v.languages] for language in ("en", "de")}
+        assert set(offered["en"]) & set(offered["de"]) == set()
+        for language in ("en", "de"):
+            for name in offered[language]:
+                if name.startswith("karl"):
+                    await client.write_event(Synthesize(text=TEXT, voice=SynthesizeVoice(name=name)).event())
+                    await heard_until(client, "audio-stop")
+        assert [(one.voice, one.language) for one in served.engine.submitted] == [("karl", ""), ("karl", "de")]
+
+
 async def test_a_whole_text_is_spoken_and_the_connection_serves_again() -> None:
     async with door() as (served, port), connected(port) as client:
         for _ in range(2):
@@ -102,6 +117,7 @@ async def test_first_audio_comes_before_the_last_word_is_sent() -> None:
     """As Home Assistant streams: pieces, then the whole text once more for servers that do not stream, then the end."""
     async with door() as (served, port), connected(port) as client:
         await client.write_event(SynthesizeStart(voice=KARL).event())
+        await client.write_event(SynthesizeChunk(text="").event())  # as a language model's first delta may be
         await client.write_event(SynthesizeChunk(text="Home is where ").event())
         early = await heard_until(client, "audio-chunk")
         await client.write_event(SynthesizeChunk(text="somebody answers.").event())
@@ -132,6 +148,7 @@ WRONG: dict[str, list[Event]] = {
     "a text that is none": [Event(type="synthesize", data={"text": 5})],
     "a voice that is none": [Event(type="synthesize", data={"text": TEXT, "voice": 5})],
     "a name that is none": [Event(type="synthesize", data={"text": TEXT, "voice": {"name": ["karl"]}})],
+    "a language that there is not": [Synthesize(text=TEXT, voice=SynthesizeVoice(name="karl@tlh")).event()],
     "a format that there is not": [Synthesize(text=TEXT, text_format="pdf").event()],
     "a piece without a start": [SynthesizeChunk(text=TEXT).event()],
     "an end without a start": [SynthesizeStop().event()],
