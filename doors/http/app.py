@@ -23,6 +23,8 @@ from .websocket.places import Places
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+CLIENT_LEFT = 499  # what nginx calls it
+
 _log = logging.getLogger(__name__)
 
 
@@ -108,7 +110,7 @@ def application(
         return await handler(request)
 
     door = Door(client, aliases)
-    app = web.Application(middlewares=[told, _border, checked])
+    app = web.Application(middlewares=[told, border, checked])
     app.on_shutdown.append(door.leave)
     app.add_routes(
         [
@@ -127,7 +129,8 @@ def application(
 
 
 @web.middleware
-async def _border(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors -> answers, for all routes."""
     try:
         return await handler(request)
     except BadRequest as error:
@@ -138,7 +141,7 @@ async def _border(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         return plain(error.status, f"{request.method} {request.path}: {error.reason}")
     except ConnectionError:
-        raise  # the client left; aiohttp knows
+        return web.Response(status=CLIENT_LEFT)  # nobody reads it, and aiohttp would log an error
     except Exception:
         incident = uuid.uuid4().hex
         _log.exception("%s %s: internal error %s", request.method, request.path, incident)

@@ -7,7 +7,9 @@ import contextlib
 import time
 
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
+from gapless.doors.http import app
 from gapless.doors.http.connections import Connections
 from tests.doors.http.conftest import Open
 
@@ -78,3 +80,12 @@ async def test_a_body_that_will_be_too_large_is_refused_before_it_comes(door: Op
     async with asyncio.timeout(2):
         assert (await reader.readline()).startswith(b"HTTP/1.1 413")
     writer.close()
+
+
+async def test_a_client_that_left_before_its_answer_is_no_error() -> None:
+    """The log would hold a page about each, and anybody can leave."""
+
+    async def leave(request: web.Request) -> web.StreamResponse:
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    assert (await app.border(make_mocked_request("GET", "/v1/websocket"), leave)).status == app.CLIENT_LEFT

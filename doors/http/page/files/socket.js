@@ -35,7 +35,7 @@ export class Socket {
 
   /** Somebody looks, or the network is back. */
   wake() {
-    if (this.state === "closed" && !this.hidden) this.#connect();
+    if (this.ws && this.state === "closed" && !this.hidden) this.#connect();
   }
 
   send(type, fields = {}) {

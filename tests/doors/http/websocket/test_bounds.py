@@ -74,6 +74,24 @@ async def test_a_page_that_reads_nothing_slows_only_itself() -> None:
                 await asyncio.sleep(0.01)
 
 
+async def test_a_page_that_is_gone_without_a_word_stops_its_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its network ended, and nothing closes the connection: it answers no ping."""
+    monkeypatch.setattr(conversation, "PING_S", 0.4)
+    async with (
+        open_door(max_utterances=1) as door,
+        door.session.ws_connect(f"{door.url}/v1/websocket", autoping=False, timeout=AT_ONCE) as gone,
+    ):
+        for message in ({"type": "hello"}, {"type": "start", "voice": "stuck"}, {"type": "text", "text": "word " * 9}):
+            await gone.send_str(json.dumps(message))
+        async with asyncio.timeout(10):
+            while not door.engine.stats().utterances:
+                await asyncio.sleep(0.01)
+            while door.engine.stats().utterances:
+                await asyncio.sleep(0.01)
+        async with connected(door) as other:
+            assert (await other.say("Hello."))[-1]["type"] == "finished"
+
+
 async def test_so_many_sockets_and_the_neighbours_go_on(door: Open) -> None:
     """1,000 that say nothing keep nobody out; 200 that are pages are as many as there may be."""
     async with AsyncExitStack() as stack:
