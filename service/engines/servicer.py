@@ -49,7 +49,9 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
 
     async def Speak(self, _: Any, context: Context) -> None:  # noqa: N802
         first = await context.read()
-        if not isinstance(first, pb.SpeakRequest) or not first.HasField("submit"):
+        if not isinstance(first, pb.SpeakRequest):
+            return  # the gateway has left, or died: there is nobody to answer to
+        if not first.HasField("submit"):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "submit comes first")
         utterance, events = wire.read(first.submit, Utterance), _Queue()
         try:

@@ -42,6 +42,7 @@ Status = health_pb2.HealthCheckResponse
 
 @dataclass
 class Gateway:
+    address: str
     stub: tts_pb2_grpc.TextToSpeechServiceStub
     channel: grpc.aio.Channel
     metrics: Metrics
@@ -55,8 +56,9 @@ async def gateway(pool: Pool) -> AsyncIterator[Gateway]:
     await server.start(Dependencies(engine=pool, config=config, tracer=trace.NoOpTracer(), metrics=metrics))
     at_once.set()
     try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            yield Gateway(tts_pb2_grpc.TextToSpeechServiceStub(channel), channel, metrics)
+        address = f"127.0.0.1:{server.port}"
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield Gateway(address, tts_pb2_grpc.TextToSpeechServiceStub(channel), channel, metrics)
     finally:
         await server.stop(at_once)
 

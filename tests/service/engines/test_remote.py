@@ -139,6 +139,23 @@ async def test_an_engine_that_hangs_while_it_joins_keeps_nobody_else_out() -> No
         assert not pool.engines[address].serves
 
 
+class Left:
+    """The context of a call whose caller is gone."""
+
+    async def read(self) -> object:
+        return grpc.aio.EOF
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        raise AssertionError(f"{code}: {details}")  # gRPC raises an error of its own, which was logged as internal
+
+
+async def test_a_gateway_that_is_gone_before_it_has_asked_for_anything_is_no_error() -> None:
+    engine = ScriptedEngine(VOICES)
+    servicer = EngineServicer(InProcess(engine), "test")
+    await servicer.Speak(None, Left())  # type: ignore[arg-type]
+    assert not engine.submitted
+
+
 class Slow(EngineServicer):
     """Lists its voices in more time than a heart may stand still."""
 
