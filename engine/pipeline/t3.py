@@ -182,7 +182,8 @@ class T3Runner(Runner):
             running.n_tokens += 1
             if segment.alignment:
                 segment.alignment.append(row.attention)
-            return segment.waiting >= running.tokens_wanted
+            wanted = running.tokens_wanted  # more than there are when the flow last looked; 0: it has not
+            return not wanted or segment.waiting == wanted
         self._failures.worked()
         segment.warning = row.warning
         if segment.alignment:

@@ -79,15 +79,16 @@ class FlowChoice:
             if isinstance(window, float):
                 again_s = window if head.closed else min(window, LOOK_AGAIN_S)
                 wait_s = min(wait_s, again_s)
-                one.tokens_wanted = glance.full
+                one.tokens_wanted = glance.full if head.waiting < glance.full else sys.maxsize
                 one.wanted_ns = now + round(window * NS_PER_S)
                 one.look_again_ns = now + round(again_s * NS_PER_S)
-            elif not self._finds_room(one, window):
-                one.tokens_wanted = sys.maxsize
-            else:
+            elif self._finds_room(one, window):
+                one.tokens_wanted = sys.maxsize  # it is looked at again at once, or when company has come
                 if not (first_ones or others):
                     looks = order + CANDIDATES * self.batch_of(window)
                 (first_ones if glance.lets_go_first(one, window, order) else others).append((one, head, window))
+            else:
+                one.tokens_wanted = sys.maxsize
         return first_ones + others, wait_s
 
     def batch_of(self, window: Window) -> int:

@@ -1,4 +1,5 @@
-"""What is known at a glance of a listener whom nobody's hurry concerns: whether his next window is full, or can wait.
+"""What is known at a glance of a listener whom nobody's hurry concerns: whether his next window is full, is the last
+one, or can wait.
 
 Most decisions about most listeners are of this kind. They are what `deadline_window` would say, for less.
 """
@@ -34,8 +35,8 @@ class Glance:
         self._ahead_s = SLACK_S + self._full_s * (1 + in_company)  # a chunk is planned to be ready, and its window runs
 
     def window(self, running: RunningUtterance, segment: SegmentTokens, order: int) -> Window | float | None:
-        """The full window of the one at place `order`, or for how long at least his next one can wait; None: that
-        takes a closer look."""
+        """The full or last window of the one at place `order`, or for how long at least his next one can wait; None:
+        that takes a closer look."""
         if not running.first_chunk_ns:
             return None
         lead_s = (running.runs_out_ns - self.now) / NS_PER_S  # and more, if there is something in the vocoder
@@ -44,8 +45,10 @@ class Glance:
             spare_s = self.contention.spare_s(order)
             if comfortable and self.machine.window_s(min(waiting, self.machine.largest)) > spare_s:
                 return lead_s - COMFORT_S
-        if segment.closed or (urgent and not comfortable):
+        if urgent and not comfortable:
             return None
+        if segment.closed and waiting <= self.full:
+            return Window(n_new=waiting, lookahead=0, final=True)
         if waiting >= self.full:
             return self._full
         left_s = lead_s - self._ahead_s - order * self._turn_s

@@ -114,7 +114,7 @@ def spare_lookahead(machine: Machine) -> int:
 def tokens_wanted(segment: SegmentStatus, machine: Machine, least_first: int) -> int:
     """How many must be waiting before it is worth asking again, where `deadline_window` says that more are needed."""
     if segment.lead_s is not None:
-        return segment.waiting + 1
+        return max(segment.waiting, machine.least_lookahead) + 1
     return max(segment.waiting + 1, _first_size(segment, machine, least_first) + machine.least_lookahead)
 
 
