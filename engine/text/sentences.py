@@ -127,6 +127,12 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
         return _is_glued(text, begin, mark, final)
     if "." not in mark[0]:
         return _is_no_factorial(text, begin, mark, final)
+    return text.startswith("\n\n", end) or _dot_ends(text, begin, mark, final)
+
+
+def _dot_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
+    """Of a dot before white space: by the word that it belongs to and by what follows."""
+    end = mark.end()
     word = _word_before(text, begin, mark)
     before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
     ordinal, abbreviation = _ORDINAL.fullmatch(word) is not None, _is_abbreviation(word)

@@ -45,12 +45,18 @@ _CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
 _SSML = re.compile(rf"[<&{CONTROLS}]")
 _PLAIN = re.compile(rf"[{CONTROLS}]")
 
+Signs = tuple[re.Pattern[str], dict[str, Rule]]
+"""What may be markup, and what it may be by its first character: what has no rule is a control character."""
+
+_IN_CODE: Signs = _CODE, _CODE_SIGNS
+
 
 class MarkupReader:
     """One utterance's text."""
 
     def __init__(self, style: Style) -> None:
         self._style = style
+        self._signs = _signs(style)
         self._cursor = Cursor()
         self._has_blocks = style.text_format in (TextFormat.AUTO, TextFormat.MARKDOWN)
         self._told: set[Dropped] = set()
@@ -115,20 +121,18 @@ class MarkupReader:
     def _inline(self) -> bool:
         """Text up to the next sign passes, and the sign is read; False where it must wait."""
         cursor = self._cursor
-        signs, rules = self._signs()
+        signs, rules = _IN_CODE if cursor.code else self._signs
         match = signs.search(cursor.text, cursor.at)
         cursor.keep(len(cursor.text) if match is None else match.start())
         if match is None:
             return True
-        rule = control if _PLAIN.match(cursor.text, cursor.at) else rules[cursor.text[cursor.at]]
-        verdict = rule(cursor, self._style)
+        verdict = rules.get(cursor.text[cursor.at], control)(cursor, self._style)
         if verdict is False:
             cursor.keep(cursor.at + 1)
         return verdict is not None
 
-    def _signs(self) -> tuple[re.Pattern[str], dict[str, Rule]]:
-        if self._style.text_format is TextFormat.PLAIN:
-            return _PLAIN, {}
-        if self._style.text_format is TextFormat.SSML:
-            return _SSML, _SSML_SIGNS
-        return (_CODE, _CODE_SIGNS) if self._cursor.code else (_MARKDOWN, _MARKDOWN_SIGNS)
+
+def _signs(style: Style) -> Signs:
+    if style.text_format is TextFormat.PLAIN:
+        return _PLAIN, {}
+    return (_SSML, _SSML_SIGNS) if style.text_format is TextFormat.SSML else (_MARKDOWN, _MARKDOWN_SIGNS)
