@@ -29,7 +29,8 @@ class Answer:
 
 class Actor:
     def __init__(self, made: Any) -> None:
-        self.made, self.error = made, None
+        self.made = made
+        self.error: Exception | None = None
 
     def __getattr__(self, method: str) -> Any:
         def call(*arguments: Any) -> Answer:
