@@ -77,10 +77,11 @@ class LoudspeakerOutput(AudioOutput):
             self._waiting.get_nowait()
         self._playing.cancel()
         self.loudspeaker.stop()
-        self._over(interrupted=True)
-        self._playing = asyncio.create_task(self._play())
+        self._playing = asyncio.create_task(self._play(interrupted=True))
 
-    async def _play(self) -> None:
+    async def _play(self, *, interrupted: bool = False) -> None:
+        if interrupted:
+            self._over(interrupted=True)  # not at once: LiveKit ends the text meanwhile
         while True:
             if data := await self._waiting.get():
                 if not self.loudspeaker.sounding.is_set():
