@@ -20,6 +20,7 @@ import json
 import os
 import random
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -44,7 +45,7 @@ WARM_S = 60.0  # memory is looked at from then on
 class Held:
     """By this process, while nobody speaks."""
 
-    tasks: int
+    tasks: dict[str, int]  # by what they run
     descriptors: int
     memory_mb: float
 
@@ -53,7 +54,11 @@ class Held:
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         memory_mb = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-        return Held(len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd")), round(memory_mb, 1))
+        tasks = Counter(getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks())
+        return Held(dict(tasks), len(os.listdir("/proc/self/fd")), round(memory_mb, 1))
+
+    def __str__(self) -> str:
+        return f"{sum(self.tasks.values())} tasks, {self.descriptors} descriptors, {self.memory_mb} MB"
 
 
 @dataclass
@@ -76,7 +81,7 @@ class Seen:
             f"{self.heard} utterances heard to the end, {self.left} left, {self.refused} refused; faults: {faults}; "
             f"{self.moves} moves; wrong {len(self.wrong)}, ended with a reason {len(self.given_up)}; "
             f"places left {self.places_left}\n"
-            f"before {self.before}\nafter a minute, speaking {self.warm}\nafter {self.after}"
+            f"before: {self.before}\nwhile they spoke: {self.warm}\nafter: {self.after}"
         )
 
 

@@ -115,7 +115,8 @@ _TABLE = {
         advice="look at what became of the engine; a listener with more audio in hand does not hear a move",
         blame="the utterance moved to another engine for {ms}",
         stopped="the utterance moved to another engine",
-        evidence="The engine that spoke was lost, and sound of the next one came after {longest}{where}.",
+        evidence="The engine that spoke was lost, and sound of the next one came after {took}{where}.",
+        took=lambda chunk: chunk.moved.length_ns if chunk.moved else 0,
     ),
     Hop.ENGINE_WAY: About(
         title="way from the engine to the gateway",

@@ -1,4 +1,4 @@
-"""An engine's network is cut under a client of a gateway: the client's verdict names the move, and how long it took."""
+"""An engine's network is cut under a client of a gateway: the client knows the move, and how long it took."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import pytest
 
 from client import Client
 from client.attribution import Hop, analyse
+from tests.client.conftest import MS
 from tests.service.engines.servers import MARK, Line, Stage, pool_over
 from tests.service.engines.test_gateway import gateway
 
 TEXT = "Over the wide river and through the old wood they went. "
 
 
-async def test_a_move_is_to_blame_for_the_silence_that_it_made() -> None:
+async def test_a_move_is_found_with_its_length_and_explains_the_silence_that_it_made() -> None:
     stage, lines = Stage(), [Line(), Line()]
     for line in lines:
-        address = await stage.add()
+        address = await stage.add(channel_s=0.2)
         stage.addresses.discard(address)
         stage.addresses.add(await line.to(address))
     ways = dict(zip(stage.engines, lines, strict=True))
@@ -36,9 +37,13 @@ async def test_a_move_is_to_blame_for_the_silence_that_it_made() -> None:
     analysis = analyse(utterance.record)
     (moved,) = [one for one in analysis.chunks if one.moved]
     assert moved.spoken_again
-    assert (analysis.verdict.hop, analysis.verdict.audible) == (Hop.MOVE, True)
-    assert analysis.verdict.ms == pytest.approx(moved.moved.length_ns / 1e6 if moved.moved else 0.0, abs=1)
-    assert 250 < analysis.verdict.ms < 2000
+    assert moved.moved
+    (move,) = [one for one in analysis.verdict.anomalies if one.hop is Hop.MOVE]
+    assert move.audible
+    assert move.chunks == (moved.seq,)
+    blocked_ms = analysis.blocks.length_ns(Hop.SERVER_LOOP) / 1e6  # of a busy machine, which may explain a part of it
+    assert 0 <= moved.moved.length_ns / 1e6 - move.ms <= blocked_ms + 0.01
+    assert moved.moved.length_ns > 250 * MS  # what it takes to miss three heartbeats
     for budget in analysis.budgets:
         assert sum(budget.ms.values()) == pytest.approx(budget.total_ms)
         assert budget.explained >= 0.95
