@@ -145,7 +145,8 @@ def seen(cluster: Cluster, pool: Pool) -> list[Seen]:
 
 def _carry_out(change: Change, cluster: Cluster) -> None:
     for name in change.remove:
-        _log.warning("%s is given up: %s", name, cluster.engines[name].why or cluster.engines[name].phase)
+        engine = cluster.engines[name]
+        _log.warning("%s is over (%s): %s", name, engine.phase, engine.why or "no more is known")
         cluster.remove(name)
     for _ in range(change.add):
         _log.info("an engine is added to %d", len(cluster.engines))
