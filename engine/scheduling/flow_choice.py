@@ -83,7 +83,7 @@ class FlowChoice:
                 one.wanted_ns = now + round(window * NS_PER_S)
                 one.look_again_ns = now + round(again_s * NS_PER_S)
             elif self._finds_room(one, window):
-                one.tokens_wanted = sys.maxsize  # it is looked at again at once, or when company has come
+                one.tokens_wanted = head.waiting  # and no more: nothing but its turn, or company, is waited for
                 if not (first_ones or others):
                     looks = order + CANDIDATES * self.batch_of(window)
                 (first_ones if glance.lets_go_first(one, window, order) else others).append((one, head, window))
