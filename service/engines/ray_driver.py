@@ -90,9 +90,9 @@ class Engines:
             try:
                 self.seen[name] = self._ray.get(asked)
             except self._ray.exceptions.ActorUnavailableError as error:
-                self.seen[name] = {**_WAITING, "why": _first_line(error)}
+                self.seen[name] = {**_WAITING, "why": _in_short(error)}
             except self._ray.exceptions.RayError as error:  # it never ran, or Ray has given it up
-                self.seen[name] = {**_WAITING, "phase": Phase.ENDED, "why": _first_line(error)}
+                self.seen[name] = {**_WAITING, "phase": Phase.ENDED, "why": _in_short(error)}
             self._looks[name] = self._actors[name].look.remote()
 
     def end(self) -> None:
@@ -109,7 +109,7 @@ def main() -> None:
     try:
         ray = _joined(settings.address)
     except Exception as error:  # Ray raises whatever its parts raise
-        _tell(answers, {"error": f"{type(error).__name__}: {_first_line(error)}"})
+        _tell(answers, {"error": f"{type(error).__name__}: {_in_short(error)}"})
         return
     _tell(answers, {"joined": True})
     engines = Engines(ray, settings)
@@ -168,8 +168,10 @@ def _tell(answers: TextIO, what: Mapping[str, object]) -> None:
         answers.flush()
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _in_short(error: BaseException) -> str:
+    """Its first and last line: between them Ray has a traceback of another process."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ... ".join(lines if len(lines) < 2 else (lines[0], lines[-1]))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class FakeRay:
 
 def joined(address: str) -> FakeRay:
     if address == "nowhere:1":
-        raise ConnectionError("nobody is there\nand much more")
+        raise ConnectionError("nobody is there\nTraceback\nand that is why")
     return FakeRay()
 
 

@@ -100,7 +100,7 @@ async def test_when_what_speaks_with_ray_is_killed_engines_are_started_anew() ->
     ("given", "why"),
     [
         (settings({"GAPLESS_MODEL": "none"}), "cannot start: gapless: there is no such model"),
-        (settings(address="nowhere:1"), "Ray cannot be had: ConnectionError: nobody is there"),
+        (settings(address="nowhere:1"), "Ray cannot be had: ConnectionError: nobody is there ... and that is why"),
     ],
     ids=["the engine", "Ray"],
 )
