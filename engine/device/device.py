@@ -3,8 +3,9 @@
 A `torch.device` says where tensors are. A `Device` knows what follows from that, so that nobody else asks for the kind
 of a device. There is one object for each device of the process: `Device.of`.
 
-Values cross between host and device in three ways, and in no other: `upload`, which nobody waits for; an `Exchange`,
-whose memory stays; and `download`, which waits until the device has worked off what this thread gave it.
+Values cross between host and device in four ways, and in no other: `upload`, which nobody waits for; `download`, which
+waits until the device has worked off what this thread gave it; and the same again and again through memory that stays,
+an `Exchange` and an `Inbox`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,17 @@ class Exchange:
         return self.tensor.copy_(self._pinned, non_blocking=True)
 
 
+class Inbox:
+    """Tensors whose first rows are wanted again and again. On a CPU they are read where they are."""
+
+    def __init__(self, *tensors: Tensor) -> None:
+        self._tensors = tensors
+
+    def receive(self, count: int) -> list[NDArray[Any]]:
+        """Waits as `download` does; what it returns is good until the next time."""
+        return [tensor[:count].numpy() for tensor in self._tensors]
+
+
 class Device:
     """What a CPU does, and what all kinds of device do unless they say otherwise."""
 
@@ -64,6 +76,7 @@ class Device:
     is_cpu = True
     has_bfloat16 = True  # computes in it at least as fast as in float32
     never_run = ""  # what nobody who wrote this has seen run, if so
+    attends_in_place = False  # its attention reads keys where a tensor says they are: engine.device.spans
 
     def __init__(self, at: torch.device) -> None:
         self.at = at
@@ -108,6 +121,10 @@ class Device:
     def exchange(self, *shape: int) -> Exchange:
         """Returns int64 zeros."""
         return Exchange(torch.zeros(shape, dtype=torch.int64), self.at)
+
+    def inbox(self, *tensors: Tensor) -> Inbox:
+        """Of tensors that stand still, as long as one another."""
+        return Inbox(*tensors)
 
     # --- memory and captures
 

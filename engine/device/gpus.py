@@ -6,19 +6,43 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.device import memory
-from engine.device.device import CPU, Device, Exchange, Lane
+from engine.device import memory, spans
+from engine.device.device import CPU, Device, Exchange, Inbox, Lane
 from engine.device.graphs import Capture, CudaCapture
 
 log = logging.getLogger(__name__)
 
+_answers = cache(spans.answers)
+
 TENSOR_CORES = (8, 0)  # compute capability from which bfloat16 and TF32 are fast; earlier ones only imitate bfloat16
+
+
+class _Downloads(Inbox):
+    def __init__(self, device: Device, *tensors: Tensor) -> None:
+        super().__init__(*tensors)
+        self._device = device
+
+    def receive(self, count: int) -> list[NDArray[Any]]:
+        return self._device.download(*(tensor[:count] for tensor in self._tensors))
+
+
+class _PinnedInbox(_Downloads):
+    def __init__(self, device: Device, *tensors: Tensor) -> None:
+        super().__init__(device, *tensors)
+        self._there = [torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True) for tensor in tensors]
+
+    def receive(self, count: int) -> list[NDArray[Any]]:
+        for host, tensor in zip(self._there, self._tensors, strict=True):
+            host[:count].copy_(tensor[:count], non_blocking=True)
+        self._device.finish()
+        return [host[:count].numpy() for host in self._there]
 
 
 class Gpu(Device):
@@ -31,6 +55,9 @@ class Gpu(Device):
 
     def download(self, *tensors: Tensor) -> list[NDArray[Any]]:
         return [tensor.cpu().numpy() for tensor in tensors]
+
+    def inbox(self, *tensors: Tensor) -> Inbox:
+        return _Downloads(self, *tensors)
 
     def reserve(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         return torch.zeros(tuple(shape), dtype=dtype, device=self.at)
@@ -46,6 +73,10 @@ class Cuda(Gpu):
     kind = "cuda"
     max_batch = 32
     never_run = "NVIDIA's GPUs: docs/gpu.md says what was proved without one"
+
+    @property
+    def attends_in_place(self) -> bool:  # type: ignore[override]
+        return _answers(self.at)
 
     @property
     def has_bfloat16(self) -> bool:  # type: ignore[override]
@@ -76,6 +107,9 @@ class Cuda(Gpu):
 
     def exchange(self, *shape: int) -> Exchange:
         return Exchange(torch.zeros(shape, dtype=torch.int64, pin_memory=True), self.at)
+
+    def inbox(self, *tensors: Tensor) -> Inbox:
+        return _PinnedInbox(self, *tensors)
 
     def capture(self, packed: Sequence[Tensor] = ()) -> Capture | None:
         return CudaCapture(self.at)

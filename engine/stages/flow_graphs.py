@@ -8,7 +8,8 @@ of
 
 and within that room all windows are alike, whatever their voices and lengths: what is not real is masked. What a
 segment remembers lies in tensors that stand still, in a place of its own; its next state gets another, so that a state
-that was given stays as it was. Noise is addressed, so it is drawn anew and not kept.
+that was given stays as it was. So does the mel, whose place is taken for as long as somebody holds it. Noise is
+addressed, so it is drawn anew and not kept.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from engine.networks.flow.flow import Flow
 from engine.networks.flow.state import Context, FlowPrompt, FlowState
 from engine.stages.flow_prompts import FlowPrompts
 
+IN_PLACE = 4  # windows at once from which on prompts are not copied: docs/gpu.md counts what either way costs
+MELS = 2  # that have a place, for each state that has one: of a window that was just made, and of one before it
 TOKENS = 16  # a bucket of tokens that a window has room for; kernels of attention read masks by 16 positions
 
 
@@ -47,6 +50,7 @@ class _Told(IntEnum):
     VOICE_KEY = 8  # of its prompt's noise
     BLOCK = 9  # the prompt's prepared tokens,
     REST = 10  # and the others
+    MEL = 11  # where what is made goes
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,15 @@ class FlowGraphs:
         self._flow, self._prompts = flow, prompts
         like = prompts.speaker
         self._device = Device.of(like.device)
+        self._in_place = self._device.attends_in_place
         self._history, self._most, bins = flow.config.history_tokens, most, flow.config.mel_bins
         self._places = Places(places)
         self._rooms = list(range(TOKENS, flow.lookahead + self._history + most + TOKENS, TOKENS))
         self._told = self._device.exchange(len(_Told) + most, batch)
         self._tokens = torch.zeros(len(self._places), self._history, dtype=torch.int64, device=like.device)
         self._mel = torch.zeros(len(self._places), flow.ratio * self._history, bins, device=like.device)
-        self._made = torch.zeros(batch, bins, flow.ratio * most, device=like.device)
+        self._mels = Places(MELS * places)
+        self._made = torch.zeros(self._mels.nobody + batch, bins, flow.ratio * most, device=like.device)
         self._shifts = flow.shifts(like[:1])
         memory = (self._told.tensor, self._tokens, self._mel, self._made)
         self._graphs = Sized(capture, self._run, [row_buckets(batch), self._rooms], *memory)
@@ -108,7 +114,7 @@ class FlowGraphs:
         host[_Told.VOICE, count:] = self._prompts.places.nobody
         for row, (own, new, state, place) in enumerate(zip(tokens, n_new, states, places, strict=True)):
             assert state.prompt.place is not None
-            host[: len(_Told), row] = (
+            host[: _Told.MEL, row] = (
                 noise.signed(noise.fold(state.seed, noise.Stream.FLOW)),
                 state.position,
                 self._history_of(state),
@@ -123,14 +129,26 @@ class FlowGraphs:
             )
             host[len(_Told) : len(_Told) + len(own), row] = own
         longest = max(s.prompt.n_rest + self._history_of(s) + len(own) for s, own in zip(states, tokens, strict=True))
+        mels = self._mels.take(count) if self._mels.free >= count else []
+        host[_Told.MEL] = range(self._mels.nobody, len(self._made))
+        host[_Told.MEL, : len(mels)] = [place.index for place in mels]
         self._told.send()
         self._graphs.run(count, longest)
-        mel = self._made[:count].clone()  # the next window writes where this one did
-        ratio = self._flow.ratio
         return [
-            (mel[row : row + 1, :, : ratio * new], replace(state, position=state.position + new, place=place))
-            for row, (new, state, place) in enumerate(zip(n_new, states, places, strict=True))
+            (mel, replace(state, position=state.position + new, place=place))
+            for mel, new, state, place in zip(self._spoken(mels, n_new), n_new, states, places, strict=True)
         ]
+
+    def _spoken(self, places: Sequence[Place], n_new: Sequence[int]) -> list[Tensor]:
+        """[1, F, 2 * n_new] of each row. Without places, of a copy: the next window writes where this one did."""
+        if places:
+            made = [self._made[place.index] for place in places]
+        else:
+            made = list(self._made[self._mels.nobody :][: len(n_new)].clone())
+        mels = [mel[None, :, : self._flow.ratio * new] for mel, new in zip(made, n_new, strict=True)]
+        for mel, place in zip(mels, places, strict=False):
+            mel.place = place  # type: ignore[attr-defined]  # as long as somebody holds this tensor
+        return mels
 
     def eager(self, state: PlacedFlow) -> FlowState:
         """The same state, for who launches its operations one by one."""
@@ -163,10 +181,11 @@ class FlowGraphs:
         )
         extent = Extent(numbers[_Told.BLOCK, :, 0], (again + new)[:, 0], (again + known)[:, 0])
         speaker = prompts.speaker.index_select(0, voice)
+        memory = prompts.memory(voice, in_place=self._in_place and rows >= IN_PLACE)
         x = self._noise(numbers, ratio * room)
-        x = flow.on_grid(run, x, heard, speaker, self._shifts, prompts.memory(voice), extent)
+        x = flow.on_grid(run, x, heard, speaker, self._shifts, memory, extent)
         spoken = flow.spectrogram(_part(x, ratio * again, made.shape[2]))
-        made[:rows].copy_(spoken)
+        made.index_copy_(0, told[_Told.MEL, :rows], spoken)
         # What the next window runs again: the last of the history and of the new tokens.
         to, kept = told[_Told.TO, :rows], (history + new).clamp(max=self._history)
         behind = again + new - kept

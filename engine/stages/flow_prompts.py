@@ -40,8 +40,9 @@ class FlowPrompts:
 
     @torch.inference_mode()
     def settle(self, prompt: FlowPrompt) -> FlowPrompt:
-        """The same prompt in a place of its own, or as it was where it finds none. It waits for the device."""
-        if prompt.block > self._room or prompt.n_rest > self.lookahead or not self.places.free:
+        """The same prompt in a place of its own, or as it was where it finds none, or has nothing that is prepared. It
+        waits for the device."""
+        if not 0 < prompt.block <= self._room or prompt.n_rest > self.lookahead or not self.places.free:
             return prompt
         (place,) = self.places.take(1)
         memory = _cut(self._memory, place.index, self._rows, prompt.block, self.ratio)
@@ -53,8 +54,9 @@ class FlowPrompts:
         self._device.finish()  # its readers have streams of their own
         return replace(prompt, memory=memory, start=memory.without_history(), place=place)
 
-    def memory(self, places: Tensor) -> Memory:
-        """Of the prompts in these places [B]; nothing but tails is copied before it is used."""
+    def memory(self, places: Tensor, *, in_place: bool = False) -> Memory:
+        """Of the prompts in these places [B]; nothing but tails is copied before it is used. `in_place`: and the
+        estimator's keys not even then."""
         rows = (places[:, None] * self._rows + torch.arange(self._rows, device=places.device)).flatten()
         encoder = self._memory.encoder
         return Memory(
@@ -65,7 +67,7 @@ class FlowPrompts:
                 replace(encoder.up_keys, rows=places),
             ),
             tuple(
-                EstimatorState(step.tails.index_select(0, rows), replace(step.keys, rows=rows))
+                EstimatorState(step.tails.index_select(0, rows), replace(step.keys, rows=rows, in_place=in_place))
                 for step in self._memory.solver
             ),
         )

@@ -70,6 +70,7 @@ class SlotSampler:
             slots, self._max_tokens + 1, dtype=torch.int64, device=device
         )  # and a place for no row's
         self._chosen = torch.zeros(slots, dtype=torch.int64, device=device)
+        self._inbox = self._device.inbox(self._chosen)
         self._speaking: list[Speaking | None] = [None] * slots
         self.memory = (block, block[len(_Int) :].view(torch.float64), self.logits, self._said, self._chosen)
         self._depths = sorted({1, min(BOUND, vocab), vocab})
@@ -101,7 +102,7 @@ class SlotSampler:
 
     def chosen(self, rows: Sequence[Speaking]) -> list[int]:
         """The token of each of `rows`, which this waits for."""
-        (chosen,) = self._device.download(self._chosen)
+        (chosen,) = self._inbox.receive(len(self._chosen))
         return [int(chosen[row.slots[0]]) for row in rows]
 
     def _depth(self, params: Sequence[SamplingParams]) -> int:

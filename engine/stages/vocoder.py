@@ -24,8 +24,10 @@ from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoder_state import VocoderState
 from engine.networks.vocoders import begun
 from engine.scheduling.jobs import VocoderWork
-from engine.stages.vocoder_graphs import PlacedState, VocoderGraphs
+from engine.stages.vocoder_graphs import PlacedState, SilentState, VocoderGraphs
 from engine.stages.watermark import Watermark, WatermarkState
+
+NOTHING = np.zeros((1, 0), np.float32)  # samples
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class SoundState:
 
     seed: int
     timbre: Timbre
-    vocoder: VocoderState | PlacedState | None = None  # None: its segment has had none
+    vocoder: VocoderState | PlacedState | SilentState | None = None  # None: its segment has had none
     spoken: int = 0  # samples of speech so far
     owed_pause: int = 0  # samples of silence that come before the next segment
     mark: WatermarkState | None = None  # None: audio is not marked
@@ -73,12 +75,16 @@ class VocoderStage:
         """[N] float32 audio of each mel and the state that follows; all of them alike.
 
         Raises NotFinite."""
-        mels, before, final = [work.mel for work in works], [state.vocoder for state in states], works[0].final
+        pairs = [_with_what_waits(state.vocoder, work.mel) for state, work in zip(states, works, strict=True)]
+        before, mels, final = [state for state, _ in pairs], [mel for _, mel in pairs], works[0].final
         seeds = [noise.fold(state.seed, work.segment) for state, work in zip(states, works, strict=True)]
         first, frames = before[0], mels[0].shape[-1]
-        after: Sequence[VocoderState | PlacedState | None]
-        if self._graphs and not isinstance(first, VocoderState) and self._graphs.covers(first, frames, len(works)):
-            wavs, sums, after = self._graphs.run(mels, seeds, cast(list[PlacedState | None], before), final=final)
+        after: Sequence[VocoderState | PlacedState | SilentState | None]
+        placed = None if isinstance(first, VocoderState) else self._graphs
+        if placed and placed.is_silent(cast(PlacedState | None, first), frames, final=final):
+            wavs, sums, after = NOTHING.repeat(len(mels), 0), NOTHING[:, :0], [SilentState(mel) for mel in mels]
+        elif placed and placed.covers(cast(PlacedState | None, first), frames, len(works)):
+            wavs, sums, after = placed.run(mels, seeds, cast(list[PlacedState | None], before), final=final)
         else:
             wavs, sums, after = self._launch(mels, seeds, before, states[0].timbre, final=final)
         if not math.isfinite(sums.sum()):  # a number unless one of the mels is none
@@ -117,7 +123,7 @@ class VocoderStage:
         state: SoundState,
         work: VocoderWork,
         wav: NDArray[np.float32],
-        vocoder: VocoderState | PlacedState | None,
+        vocoder: VocoderState | PlacedState | SilentState | None,
     ) -> tuple[NDArray[np.float32], SoundState]:
         """Returns an utterance's audio: the speech of its mel with its pause, its fade-in and its watermark."""
         if work.final and self._model.config.tail.drop_last_token:
@@ -136,6 +142,14 @@ class VocoderStage:
         """Applies the fade-in of the utterance's start to speech that begins at its sample `begin`."""
         gain = self._fade[begin : begin + len(speech)]
         return np.concatenate([speech[: len(gain)] * gain, speech[len(gain) :]]) if len(gain) else speech
+
+
+def _with_what_waits(
+    state: VocoderState | PlacedState | SilentState | None, mel: Tensor
+) -> tuple[VocoderState | PlacedState | None, Tensor]:
+    if isinstance(state, SilentState):
+        return None, torch.cat((state.mel, mel), 2)
+    return state, mel
 
 
 def _fade_in(muted: int, rising: int) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ There is one graph for each of
 
 States lie in tensors that stand still; an utterance has a place in them, and its next state gets another, so that a
 state that was given stays as it was. A piece of any other length is run as several, since any cutting gives the same
-samples. What no graph covers (a segment so short that it never makes a sound before its end) is the caller's to launch.
+samples. A first piece that is too short for a sound waits for the next one, with which it is run. What no graph covers
+(a segment so short that it never makes a sound before its end) is the caller's to launch.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.device.device import Device
+from engine.device.device import Device, Inbox
 from engine.device.graphs import Capture, Sized, row_buckets
 from engine.device.places import Place, Places
 from engine.errors import ModelError
@@ -55,12 +56,24 @@ class PlacedState:
 
 
 @dataclass(frozen=True)
+class SilentState:
+    """A segment whose mel so far is too short for a sound."""
+
+    mel: Tensor  # [1, F, T]
+
+    @property
+    def batch_key(self) -> Hashable:
+        return SilentState, self.mel.shape[2]
+
+
+@dataclass(frozen=True)
 class _Piece:
     """What its graphs read and write."""
 
     mel: Tensor  # [batch, F, frames]
     sums: Tensor  # [batch] of the mels
     wav: Tensor  # [batch, N]
+    made: Inbox  # samples and sums
 
 
 class VocoderGraphs:
@@ -102,11 +115,9 @@ class VocoderGraphs:
 
     def _piece(self, kind: Kind, frames: int, batch: int, device: torch.device) -> _Piece:
         lag = {Kind.FIRST: -self._held_back, Kind.LATER: 0, Kind.END: self._held_back}[kind]
-        return _Piece(
-            mel=torch.zeros(batch, self._vocoder.config.mel_bins, frames, device=device),
-            sums=torch.zeros(batch, device=device),
-            wav=torch.zeros(batch, frames * self._hop + lag, device=device),
-        )
+        mel = torch.zeros(batch, self._vocoder.config.mel_bins, frames, device=device)
+        sums, wav = torch.zeros(batch, device=device), torch.zeros(batch, frames * self._hop + lag, device=device)
+        return _Piece(mel, sums, wav, self._device.inbox(wav, sums))
 
     def _captured(self, capture: Capture, what: tuple[Kind, int], batch: int) -> Sized:
         piece = self._pieces[what]
@@ -115,6 +126,10 @@ class VocoderGraphs:
 
     def __len__(self) -> int:
         return sum(map(len, self._graphs.values()))
+
+    def is_silent(self, state: PlacedState | None, frames: int, *, final: bool) -> bool:
+        """Whether a piece of so many frames waits for the next one."""
+        return state is None and not final and 0 < frames < self._first_lengths[0]
 
     def covers(self, state: PlacedState | None, frames: int, rows: int) -> bool:
         """Whether `rows` windows of so many frames can be run; `state` is one of theirs, None before a first one."""
@@ -137,8 +152,8 @@ class VocoderGraphs:
         wavs, sums, begin = [], [], 0
         for kind, frames in self._cut(mels[0].shape[2], states[0] is None, final):
             wav, total = self._launch((kind, frames), [mel[..., begin : begin + frames] for mel in mels])
-            wavs.append(wav)
-            sums.append(total)
+            wavs.append(wav.copy())
+            sums.append(total.copy())
             host[1, :count] = following
             begin += frames
         return np.concatenate(wavs, 1), np.sum(sums, 0), [None if final else PlacedState(place) for place in places]
@@ -159,12 +174,13 @@ class VocoderGraphs:
             yield Kind.END, 0
 
     def _launch(self, what: tuple[Kind, int], mels: Sequence[Tensor]) -> list[NDArray[np.float32]]:
+        """Samples and sums, good until the next such piece."""
         piece, count = self._pieces[what], len(mels)
         if mels[0].shape[2]:
             torch.cat(list(mels), out=piece.mel[:count])
         self._told.send()
         self._graphs[what].run(count)
-        return self._device.download(piece.wav[:count], piece.sums[:count])
+        return piece.made.receive(count)
 
     @torch.inference_mode()
     def _run(

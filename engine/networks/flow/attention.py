@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from engine.device.spans import Span
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Extent:
     prompt: Tensor  # [B] positions of the prompt block, the last ones of its room
     count: Tensor  # [B] positions of the window, the first ones of its room,
     known: Tensor  # [B] and with the lookahead
+    _made: dict[tuple[int, ...], Any] = field(default_factory=dict, init=False)  # that all layers and steps share
 
     def times(self, ratio: int) -> Extent:
         """Returns the same at `ratio` positions per token."""
@@ -98,6 +102,8 @@ class Extent:
 
     def repeated(self, times: int) -> Extent:
         """Returns the same for so many rows of each window."""
+        if times == 1:
+            return self
         return Extent(*(one.repeat_interleave(times) for one in (self.prompt, self.count, self.known)))
 
     def heard(self, x: Tensor) -> Tensor:
@@ -107,9 +113,22 @@ class Extent:
 
     def mask(self, prompt: int, own: int, like: Tensor) -> Tensor:
         """[B, 1, 1, K] of so much room: 0 for what is real, -inf elsewhere."""
-        position = torch.arange(-prompt, own, device=like.device)
-        hidden = (position < -self.prompt[:, None]) | (position >= self.count[:, None])
-        return like.new_zeros(hidden.shape).masked_fill_(hidden, -math.inf)[:, None, None]
+        if (prompt, own) not in self._made:
+            position = torch.arange(-prompt, own, device=like.device)
+            hidden = (position < -self.prompt[:, None]) | (position >= self.count[:, None])
+            self._made[prompt, own] = torch.where(hidden, -math.inf, 0.0).to(like.dtype)[:, None, None]
+        return cast(Tensor, self._made[prompt, own])
+
+    def spans(self, rows: Tensor, heads: int, prompt: int, own: int) -> tuple[Span, Span]:
+        """Where B windows with room for so many positions find their keys: those of their prompts in [N, H, P, D], of
+        which they have the `rows` [B], and their own, in [B, K, H, D]."""
+        if (heads, prompt, own) not in self._made:
+            step = heads * prompt  # D numbers are one position; from one row to the next there are as many
+            begins = F.pad(rows * step + (prompt - self.prompt), (0, 1)).int()
+            own_begins = torch.arange(0, own * (len(rows) + 1), own, dtype=torch.int32, device=rows.device)
+            spans = Span(begins, self.prompt.int(), prompt), Span(own_begins, self.count.int(), own)
+            self._made[heads, prompt, own] = spans
+        return cast(tuple[Span, Span], self._made[heads, prompt, own])
 
 
 def _rows(prompt: int, record: Sequence[Commit], history: int, length: int) -> list[list[int]]:
@@ -136,6 +155,12 @@ def attend(query: Tensor, keys: Tensor, bias: Tensor | None, sight: Sight | None
         scores = scores + sight.bias.to(scores.dtype)
         y = (scores if bias is None else scores + bias).softmax(-1).to(value.dtype) @ value
     return y.transpose(1, 2).flatten(2)
+
+
+def merged(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
+    """Attention over two sets of keys [..., H, D], from that over each of them and its log-sum-exp [..., H]."""
+    share = (one[1] - other[1]).sigmoid_()[..., None]
+    return torch.lerp(other[0], one[0], share.to(one[0].dtype))
 
 
 def nbytes(tensors: Sequence[Tensor]) -> int:

@@ -7,6 +7,7 @@ bounded history and itself (see windows.py); keys, values and convolution tails 
 Structure of S3Gen's encoder (CosyVoice 2, arXiv 2412.10117; relative positions of Transformer-XL, arXiv 1901.02860).
 Here the positional score is computed through the sinusoids' angle addition, so that no table of distances is needed:
     r . [sin w(i-j), cos w(i-j)] = [r_s sin wi + r_c cos wi, r_c sin wi - r_s cos wi] . [cos wj, sin wj]
+which turns r_s + i r_c, as a complex number, by -i exp(i wi).
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.device.device import Device
-from engine.networks.flow.attention import Extent, Plan, Sight, attend
+from engine.networks.flow.attention import Extent, Plan, Sight
 from engine.networks.flow.keys import Attended, Keys, joined, parted
 
 MAX_WAVELENGTH = 10_000.0  # of the sinusoids, over 2 pi
@@ -75,32 +77,57 @@ class EncoderState:
         return [EncoderState(a, k, u, v) for a, u, k, v in zip(*tails, *keys, strict=True)]
 
 
+def angles(positions: Tensor, width: int) -> Tensor:
+    """[..., T] -> [..., T, C / 2] radians, in the arithmetic of the positions."""
+    wide = Device.of(positions.device).float64
+    rate = torch.arange(0, width, 2, dtype=torch.float64, device=wide) * (-math.log(MAX_WAVELENGTH) / width)
+    return positions[..., None] * rate.exp().to(positions)
+
+
+def waves(angle: Tensor) -> Tensor:
+    """[..., C / 2] -> cosines and sines by turns [..., C] float32."""
+    return torch.stack((angle.cos(), angle.sin()), -1).flatten(-2).float()
+
+
+def turns(angle: Tensor) -> Tensor:
+    """[..., C / 2] -> what the weights of a query are turned by, complex: sin - i cos of each angle, float32."""
+    return torch.complex(angle.sin().float(), -angle.cos().float())
+
+
+@cache
+def tables(width: int, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """For the first `length` positions: `waves` [length, C] and `turns` [length, C / 2]."""
+    with torch.inference_mode(False):
+        angle = angles(torch.arange(length, dtype=torch.float32, device=device), width)
+        return waves(angle), turns(angle)
+
+
 class RelativeBias:
-    """Scores of relative positions for one call at one rate, shared by its layers."""
+    """Scores of relative positions for one call at one rate, shared by its layers, and scaled as attention's are."""
 
-    def __init__(self, width: int, queries: int, keys: int, sight: Sight | None, like: Tensor) -> None:
-        wide = Device.of(like.device).float64
-        rate = torch.arange(0, width, 2, dtype=torch.float64, device=wide) * (-math.log(MAX_WAVELENGTH) / width)
+    def __init__(self, config: EncoderConfig, queries: int, keys: int, sight: Sight | None, like: Tensor) -> None:
         self.sight = sight
-        dtype = torch.float32 if sight is None else torch.float64  # whole sequences may be long, a window is not
-        positions = torch.arange(keys, dtype=dtype, device=like.device) if sight is None else sight.positions
-        angles = positions[:, None] * rate.exp().to(positions)
-        sin, cos = angles.sin().to(like), angles.cos().to(like)
-        self.keys = torch.cat((cos, sin), 1).t()  # [C, K]
-        self.turns = [(sin[-queries:], cos[-queries:])]  # [T, C / 2]
-        if sight is not None:
-            pinned = sight.pinned[:, None, :, None] * rate.exp()
-            self.turns.append((pinned.sin().to(like), pinned.cos().to(like)))  # [B, 1, T, C / 2]
+        width, scale = config.width, (config.width // config.heads) ** -0.5
+        if sight is None:
+            known, turned = tables(width, 1 << (keys - 1).bit_length(), like.device)
+            self.keys, self.turn = known[:keys].t().to(like), scale * turned[keys - queries : keys]
+            return
+        angle = angles(sight.positions, width)
+        self.keys, self.turn = waves(angle).t().to(like), scale * turns(angle[-queries:])
+        self.pinned = scale * turns(angles(sight.pinned, width))  # [B, T, C / 2]
 
-    def __call__(self, r_sin: Tensor, r_cos: Tensor) -> Tensor:
-        """Weights of the sines and cosines, each [B, H, T, C / 2] -> [B, H, T, K]."""
-        turned = [torch.cat((r_sin * sin + r_cos * cos, r_cos * sin - r_sin * cos), -1) for sin, cos in self.turns]
-        scores = turned[0] @ self.keys
+    def __call__(self, weights: Tensor) -> Tensor:
+        """Weights of the sines and cosines by turns, [H, B, T, C] -> [B, H, T, K]."""
+        scores = self._scores(weights, self.turn, self.keys)
         if self.sight is None or not self.sight.longest_prompt:
             return scores
         prompt, rest = scores.tensor_split((self.sight.longest_prompt,), -1)
-        pinned = turned[1] @ self.keys[:, : self.sight.longest_prompt]
+        pinned = self._scores(weights, self.pinned, self.keys[:, : self.sight.longest_prompt])
         return torch.cat((torch.where(self.sight.in_prompt, pinned, prompt), rest), -1)
+
+    def _scores(self, weights: Tensor, turn: Tensor, keys: Tensor) -> Tensor:
+        turned = torch.view_as_complex(weights.float().unflatten(-1, (-1, 2))) * turn
+        return (torch.view_as_real(turned).flatten(-2).to(weights.dtype) @ keys).transpose(0, 1)
 
 
 class RelativeAttention(nn.Module):
@@ -116,10 +143,10 @@ class RelativeAttention(nn.Module):
     def forward(self, x: Tensor, attended: Attended, bias: RelativeBias) -> Tensor:
         qkv = self.linear_qkv(x).unflatten(2, self.shape).permute(2, 0, 3, 1, 4)  # [3, B, H, T, D]
         query = qkv[0]
-        towards = (query + self.pos_bias_v[:, None]) * self.shape[2] ** -0.5
+        towards = (query + self.pos_bias_v[:, None]).transpose(0, 1)  # [H, B, T, D]
         projection = self.linear_pos.weight.unflatten(0, self.shape[1:])  # [H, D, C], sine and cosine interleaved
-        positional = bias(towards @ projection[..., 0::2], towards @ projection[..., 1::2])
-        y = attend(query + self.pos_bias_u[:, None], attended(qkv[1:]), positional, bias.sight, attended.mask)
+        positional = bias(torch.bmm(towards.flatten(1, 2), projection).unflatten(1, towards.shape[1:3]))
+        y = attended.attend(query + self.pos_bias_u[:, None], qkv[1:], positional, bias.sight)
         return self.linear_out(y)  # type: ignore[no-any-return]
 
 
@@ -244,7 +271,7 @@ class UpsampleConformerEncoder(nn.Module):
         return self.after_norm(x), EncoderState(ahead, attended.following, upsampled, up_attended.following)
 
     def _run(self, layers: nn.ModuleList, x: Tensor, attended: Attended, sight: Sight | None) -> Tensor:
-        bias = RelativeBias(self.config.width, x.shape[1], attended.positions, sight, x)
+        bias = RelativeBias(self.config, x.shape[1], attended.positions, sight, x)
         for layer in layers:
             x = layer(x, attended, bias)
         return x

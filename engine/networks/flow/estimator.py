@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.networks.flow.attention import Extent, Sight, attend
+from engine.networks.flow.attention import Extent, Sight
 from engine.networks.flow.conformer import causal
-from engine.networks.flow.keys import Attended, Keys, joined, parted
+from engine.networks.flow.keys import Attended, InPlace, Keys, joined, parted
 
 KERNEL = 3
 TAIL = KERNEL - 1  # frames
@@ -66,7 +66,7 @@ class EstimatorState:
 class _Run:
     """One pass through the layers, in order: each takes its part of the state and leaves the next window's."""
 
-    def __init__(self, tails: Sequence[Tensor], attended: Attended, sight: Sight | None) -> None:
+    def __init__(self, tails: Sequence[Tensor], attended: Attended | InPlace, sight: Sight | None) -> None:
         self.attended = attended
         self.sight = sight
         self._tails: Iterator[Tensor] = iter(tails)
@@ -125,7 +125,7 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, run: _Run) -> Tensor:
         qkv = self.to_qkv(self.norm1(x)).unflatten(2, self.shape).permute(2, 0, 3, 1, 4)  # [3, R, H, T, D]
-        x = x + self.to_out(attend(qkv[0], run.attended(qkv[1:]), None, run.sight, run.attended.mask))
+        x = x + self.to_out(run.attended.attend(qkv[0], qkv[1:], sight=run.sight))
         return x + self.ff_out(F.gelu(self.ff_in(self.norm3(x))))  # type: ignore[no-any-return]
 
 
@@ -206,8 +206,13 @@ class Estimator(nn.Module):
         sight: Sight | None = None,
         extent: Extent | None = None,
     ) -> tuple[Tensor, EstimatorState]:
-        """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; keeps `keep` frames of history."""
-        attended = Attended(prompt.keys, state.keys, x.shape[1], keep, extent)
+        """x [R, T, 4F] = (noisy mel, mu, speaker, known mel) -> velocity [R, T, F]; keeps `keep` frames of history, of
+        which 0 leave the state as it is."""
+        attended: Attended | InPlace
+        if prompt.keys.in_place and extent:
+            attended = InPlace(prompt.keys, extent)
+        else:
+            attended = Attended(prompt.keys, state.keys, x.shape[1], keep, extent)
         run = _Run(state.tails.split(self._widths, 2), attended, sight)
         skip = self.down(x, shifts[0], run)
         x = causal(self.down_conv, run.extend(skip))
@@ -215,4 +220,4 @@ class Estimator(nn.Module):
             x = stage(x, shift, run)
         x = self.up(torch.cat((x, skip), 2), shifts[-1], run)
         x = self.final_block(run.extend(causal(self.up_conv, run.extend(x))))
-        return pointwise(self.final_proj, x), run.following()
+        return pointwise(self.final_proj, x), state if keep == 0 else run.following()

@@ -314,8 +314,8 @@ class Flow(nn.Module):
             velocity = self._velocity(output.float(), noisy, mu, times[step])
             if self.is_guided:
                 given, nothing = velocity.unflatten(0, (-1, 2)).unbind(1)
-                velocity = (1.0 + self.config.guidance) * given - self.config.guidance * nothing
-            x = x + (times[step + 1] - times[step]) * velocity
+                velocity = torch.lerp(nothing, given, 1.0 + self.config.guidance)
+            x = torch.add(x, velocity, alpha=times[step + 1] - times[step])
             following.append(after)
         return x, tuple(following)
 

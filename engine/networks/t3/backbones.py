@@ -57,8 +57,8 @@ class BackboneConfig:
 class Layer(Protocol):
     """Pre-norm decoder layer, cut where the cache comes in."""
 
-    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """[R, S, C] -> queries, keys, values [R, H, S, D]"""
+    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor]:
+        """[R, S, C] -> queries [R, H, S, D], and keys and values [2, R, H, S, D]"""
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         """[R, S, C], [R, H, S, D] -> the stream after attention and feed-forward [R, S, C]"""
@@ -107,11 +107,11 @@ class Backbone(nn.Module):
         """Does the same in the room of a window, whose rows are not advanced."""
         x, rotation = self.enter(x, slice(0, x.shape[1]) if window is None else window.positions)
         for index, layer in enumerate(self.blocks()):
-            q, k, v = layer.qkv(x, rotation)
+            q, kv = layer.qkv(x, rotation)
             if window is None:
-                attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+                attended = F.scaled_dot_product_attention(q, *kv, is_causal=True)
             else:
-                k, v = window.append(index, k, v)
+                k, v = window.append(index, kv)
                 q = q.to(k.dtype)
                 attended = F.scaled_dot_product_attention(q, k, v, attn_mask=window.mask, is_causal=window.is_causal)
             if queries is not None:
@@ -134,9 +134,10 @@ def _join(weights: Sequence[Tensor]) -> Tensor:
     return joint
 
 
-def _heads(x: Tensor, width: int) -> Tensor:
-    """[R, S, H*D] -> [R, H, S, D]"""
-    return x.unflatten(-1, (-1, width)).transpose(1, 2)  # type: ignore[no-any-return]
+def _parts(joint: Tensor) -> tuple[Tensor, Tensor]:
+    """[R, S, 3, H, D] -> queries [R, H, S, D], and keys and values [2, R, H, S, D]"""
+    queries, others = joint.permute(2, 0, 3, 1, 4).split((1, 2))
+    return queries[0], others
 
 
 def _rotate(x: Tensor, rotation: Tensor) -> Tensor:
@@ -180,7 +181,6 @@ class LlamaLayer(nn.Module):
     def __init__(self, c: BackboneConfig) -> None:
         super().__init__()
         self.head_width = c.head_width
-        self.inner = c.heads * c.head_width
         self.self_attn = _LlamaAttention(c)
         self.mlp = _LlamaMLP(c)
         self.input_layernorm = nn.RMSNorm(c.width, eps=c.norm_eps)
@@ -188,12 +188,10 @@ class LlamaLayer(nn.Module):
         self.joint_qkv: Callable[[Tensor], Tensor] | None = None  # C -> 3 * H * D, see `fuse`
         self.joint_gate_up: Callable[[Tensor], Tensor] | None = None  # C -> 2 * ffn
 
-    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor]:
         project = self.joint_qkv or partial(F.linear, weight=torch.cat(self._qkv_weights()))
-        qk, v = project(self.input_layernorm(x)).split([2 * self.inner, self.inner], -1)
         assert rotation is not None
-        q, k = _rotate(_heads(qk, self.head_width), rotation).chunk(2, 1)
-        return q, k, _heads(v, self.head_width)
+        return _parts(_rotate(project(self.input_layernorm(x)).unflatten(-1, (3, -1, self.head_width)), rotation))
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = x + self.self_attn.o_proj(attended.transpose(1, 2).flatten(2))
@@ -232,21 +230,23 @@ class Llama(Backbone):
 
     @property
     def rotary(self) -> Tensor:
-        """[2, max_positions, D] float32 factors of a head and of its swapped halves. Made when first needed, where the
-        weights are and in float32 whatever these are: it is no weight, so that no way of loading can lose it."""
+        """[2, max_positions, 3, 1, D] float32 factors of a head and of its swapped halves, for queries, for keys and
+        for values, which stay as they are: with them it is one product. Made when first needed, where the weights are
+        and in float32 whatever these are: it is no weight, so that no way of loading can lose it."""
         device = self.norm.weight.device
         if self._rotary is None or self._rotary.device != device:
             with torch.inference_mode(False):
                 cos, sin = rotary_table(self.config)
-                self._rotary = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)]).to(device)
+                itself, swapped = torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
+                kinds = [(itself, swapped), (itself, swapped), (torch.ones_like(itself), torch.zeros_like(itself))]
+                self._rotary = torch.stack([torch.stack(kind) for kind in kinds], 2).unsqueeze(3).to(device)
         return self._rotary
 
     def blocks(self) -> Iterable[LlamaLayer]:
         return cast(Iterable[LlamaLayer], self.layers)
 
     def enter(self, x: Tensor, positions: Tensor | slice) -> tuple[Tensor, Tensor | None]:
-        rotation = self.rotary[:, positions]
-        return x, (rotation if isinstance(positions, slice) else rotation[:, :, None])
+        return x, self.rotary[:, positions]
 
     def leave(self, x: Tensor) -> Tensor:
         return self.norm(x)  # type: ignore[no-any-return]
@@ -287,9 +287,8 @@ class GPT2Layer(nn.Module):
         self.ln_2 = nn.LayerNorm(c.width, eps=c.norm_eps)
         self.mlp = _GPT2MLP(c)
 
-    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        q, k, v = (_heads(part, self.head_width) for part in self.attn.c_attn(self.ln_1(x)).chunk(3, -1))
-        return q, k, v
+    def qkv(self, x: Tensor, rotation: Tensor | None) -> tuple[Tensor, Tensor]:
+        return _parts(self.attn.c_attn(self.ln_1(x)).unflatten(-1, (3, -1, self.head_width)))
 
     def finish(self, x: Tensor, attended: Tensor) -> Tensor:
         x = x + self.attn.c_proj(attended.transpose(1, 2).flatten(2))

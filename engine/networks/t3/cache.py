@@ -5,6 +5,7 @@ Streaming kind: the state of `Backbone`. A window is the room that one forward p
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -59,15 +60,15 @@ class Window:
         self.mask: Tensor | None = None
         if n_new > 1 and start > 0:
             keys = torch.arange(start + n_new, device=kv.device)
-            self.mask = keys <= torch.arange(start, self.end, device=kv.device)[:, None]
+            self.mask = _mask(keys <= torch.arange(start, self.end, device=kv.device)[:, None], kv)
         self.is_causal = n_new > 1 and start == 0
 
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Stores these keys and values [R, H, S, D]; returns all of the layer, [R, H, T, D]."""
-        past_keys, past_values = self.kv[layer]
-        past_keys[:, :, self.start : self.end] = keys
-        past_values[:, :, self.start : self.end] = values
-        return past_keys[:, :, : self.end], past_values[:, :, : self.end]
+    def append(self, layer: int, new: Tensor) -> tuple[Tensor, Tensor]:
+        """Stores these keys and values [2, R, H, S, D]; returns all of the layer, [R, H, T, D] each."""
+        there = self.kv[layer]
+        there[..., self.start : self.end, :] = new
+        past_keys, past_values = there[..., : self.end, :]
+        return past_keys, past_values
 
 
 class RaggedWindow(Window):
@@ -81,10 +82,15 @@ class RaggedWindow(Window):
         self.rows = torch.arange(kv.shape[2], device=kv.device)
         self.positions = at[:, None]
         written = torch.arange(end, device=kv.device) <= at[:, None]  # type: ignore[arg-type]  # [R, T]
-        self.mask = written[:, None, None]
+        self.mask = _mask(written[:, None, None], kv)
 
-    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        past_keys, past_values = self.kv[layer]
-        past_keys[self.rows, :, self.at] = keys[:, :, 0].to(past_keys.dtype)
-        past_values[self.rows, :, self.at] = values[:, :, 0].to(past_values.dtype)
-        return past_keys[:, :, : self.end], past_values[:, :, : self.end]
+    def append(self, layer: int, new: Tensor) -> tuple[Tensor, Tensor]:
+        there = self.kv[layer]
+        there[:, self.rows, :, self.at] = new[:, :, :, 0].transpose(0, 1).to(there.dtype)  # [R, 2, H, D]
+        past_keys, past_values = there[..., : self.end, :]
+        return past_keys, past_values
+
+
+def _mask(seen: Tensor, like: Tensor) -> Tensor:
+    """For attention, which would make it anew in each layer."""
+    return torch.where(seen, 0.0, -math.inf).to(like.dtype)

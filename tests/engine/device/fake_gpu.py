@@ -9,7 +9,8 @@ shapes and tell the shape of what they give. What a real GPU would do and a test
     `.to(device)`, `.cpu()`, `copy_` between the two         Crossing
 
 Values cross by the ways of `engine.device.device.Device` only, which are counted; inside a captured graph not even so.
-Operations that a GPU would launch are counted by name, views are none.
+Operations that a GPU would launch are counted by name, views are none. So is, outside graphs, whatever takes memory of
+the device, or memory of the host that a copy goes to or comes from.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-from engine.device.device import Device, Exchange, Lane
+from engine.device.device import Device, Exchange, Inbox, Lane
 from engine.device.gpus import Cuda
 
 NAME = "fakegpu"
@@ -44,6 +45,7 @@ class Counts:
     def __init__(self) -> None:
         self.launched: Counter[str] = Counter()  # operations by name, those of graphs not among them
         self.in_graphs: Counter[str] = Counter()
+        self.allocated: Counter[str] = Counter()  # by whom memory was taken outside graphs
         self.graphs = self.uploads = self.waits = 0
 
     @property
@@ -52,7 +54,8 @@ class Counts:
         return self.launched.total() + self.graphs + self.uploads
 
     def __str__(self) -> str:
-        return f"{self.launches} launches, {self.waits} waits; {self.launched.most_common(12)}"
+        others = f"{self.launched.most_common(12)}, memory by {self.allocated.most_common(12)}"
+        return f"{self.launches} launches, {self.waits} waits; {others}; {self.in_graphs.most_common(40)}"
 
 
 class _Watch(TorchDispatchMode):
@@ -67,21 +70,33 @@ class _Watch(TorchDispatchMode):
     ) -> Any:
         given = [leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor)]
         result = operation(*args, **(kwargs or {}))
+        if operation is torch.ops.aten.scaled_dot_product_attention.default:
+            result = _as_kernels_write(result)
         made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         # A number that Python wrapped goes along as an argument of the kernel, wherever it is said to be.
         kinds = {tensor.device.type for tensor in [*given, *made] if tensor.dim() or tensor.device.type != "cpu"}
         if len(kinds) > 1 and not self._gpu.loading:
             raise Crossing(f"{operation}: {sorted(kinds)}")
-        if kinds == {NAME} and _is_launched(operation, given, made):
-            self._gpu.count(str(operation))
+        if kinds == {NAME}:
+            is_new = _is_new(given, made)
+            if operation._schema.is_mutable or (is_new and not _is_empty(operation)):
+                self._gpu.count(str(operation))
+            if is_new:
+                self._gpu.took_memory(str(operation))
         return result
 
 
-def _is_launched(operation: Any, given: Sequence[Tensor], made: Sequence[Tensor]) -> bool:
-    if operation._schema.is_mutable:
-        return True
-    if operation.name().startswith(("aten::empty", "aten::new_empty")):
-        return False
+def _as_kernels_write(attended: Tensor) -> Tensor:
+    """[B, H, T, D] as CUDA's kernels leave it: the heads of a position lie together, and joining them is a view."""
+    return attended.transpose(1, 2).contiguous().transpose(1, 2)
+
+
+def _is_empty(operation: Any) -> bool:
+    return bool(operation.name().startswith(("aten::empty", "aten::new_empty")))
+
+
+def _is_new(given: Sequence[Tensor], made: Sequence[Tensor]) -> bool:
+    """Whether there is memory in what was made that was not in what was given."""
     known = {_memory(tensor) for tensor in given}
     return any(_memory(tensor) not in known and tensor.numel() for tensor in made)
 
@@ -119,10 +134,20 @@ class _FakeExchange(Exchange):
         return self.tensor
 
 
+class _FakeInbox(Inbox):
+    def __init__(self, gpu: FakeGpu, tensors: Sequence[Tensor]) -> None:
+        self._gpu, self._tensors = gpu, tuple(tensors)
+
+    def receive(self, count: int) -> list[NDArray[Any]]:
+        self._gpu.finish()
+        return self._gpu.fetched(*(tensor[:count] for tensor in self._tensors))
+
+
 class FakeGpu(Cuda):
     """What CUDA's `Device` says of itself, but for what needs the real one."""
 
     has_bfloat16 = True
+    attends_in_place = True
 
     def __init__(self, at: torch.device) -> None:
         super().__init__(at)
@@ -164,6 +189,10 @@ class FakeGpu(Cuda):
     def count(self, operation: str) -> None:
         (self.counts.in_graphs if self._in_graph else self.counts.launched)[operation] += 1
 
+    def took_memory(self, operation: str) -> None:
+        if not self._in_graph:
+            self.counts.allocated[operation] += 1
+
     def crossed(self, how: str) -> None:
         if self._in_graph:
             raise Crossing(f"{how} inside a graph")
@@ -182,15 +211,23 @@ class FakeGpu(Cuda):
         self.crossed("an upload")
         self.counts.uploads += 1
         host = Device.upload(self, values)
+        self.took_memory("pinned, to upload")
         return torch.empty(host.shape, dtype=host.dtype, device=self.at)
 
     def download(self, *tensors: Tensor) -> list[NDArray[Any]]:
         self.finish()
+        self.took_memory("pinned, to download")
+        return self.fetched(*tensors)
+
+    def fetched(self, *tensors: Tensor) -> list[NDArray[Any]]:
         assert all(tensor.device == self.at for tensor in tensors)
         return [np.zeros(tuple(tensor.shape), _NUMPY[tensor.dtype]) for tensor in tensors]
 
     def exchange(self, *shape: int) -> Exchange:
         return _FakeExchange(self, shape)
+
+    def inbox(self, *tensors: Tensor) -> Inbox:
+        return _FakeInbox(self, tensors)
 
     def capture(self, packed: Sequence[Tensor] = ()) -> FakeCapture:
         return FakeCapture(self)

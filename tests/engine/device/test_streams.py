@@ -1,25 +1,33 @@
-"""Who works on which stream, in whose turn, and with how much memory."""
+"""Who works on which stream, in whose turn, for how long, and with how much memory."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from engine.checkpoints import load
 from engine.device.device import CPU, Device, Lane
 from engine.device.gpus import Apple
+from engine.engine import LocalEngine
+from engine.messages import AudioChunk, Utterance
 from engine.options import EngineOptions
 from engine.pipeline.threads import StageThreads
 from engine.scheduling.jobs import Stages
 from engine.scheduling.scheduler import Scheduler
+from engine.speak import events
 from engine.stages import utterance_memory
 from engine.stages.utterance_memory import UtteranceMemory
 from tests.engine.device.fake_gpu import fake_gpu
 from tests.engine.scripted import ScriptedMel, ScriptedSound, ScriptedTokens
 from tests.engine.scripted_pipeline import CONFIG, Caller
+from tests.engine.tiny import write_tiny_model
 
 
 class Turn:
@@ -80,6 +88,30 @@ def test_apples_gpu_is_given_work_by_one_thread_at_a_time() -> None:
         thread.start()
         thread.join()
     assert refused.is_set()
+
+
+def test_what_a_device_takes_counts_as_the_stages_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flow was timed around a launch, which takes no time: spans and the verdict blamed who came next."""
+    slow_s = 0.03
+    fetched = Device.download
+
+    def finish(self: Device) -> None:
+        time.sleep(slow_s)
+
+    def download(self: Device, *tensors: torch.Tensor) -> list[Any]:
+        time.sleep(slow_s)
+        return fetched(self, *tensors)
+
+    monkeypatch.setattr(Device, "finish", finish)
+    monkeypatch.setattr(Device, "download", download)
+    model = load(str(write_tiny_model(tmp_path / "tiny")))
+    with contextlib.closing(LocalEngine(model, EngineOptions(max_utterances=1, ladder=(40,)))) as engine:
+        spoken = events(engine, Utterance(id="a", seed=1), "One.", 60.0)
+        chunks = [event.timings for event in spoken if isinstance(event, AudioChunk)]
+    assert chunks
+    for one in chunks:
+        assert one.flow_end_ns - one.flow_start_ns >= 1e9 * slow_s
+        assert one.vocoder_end_ns - one.vocoder_start_ns >= 1e9 * slow_s
 
 
 def test_a_gpus_memory_is_shared_out() -> None:

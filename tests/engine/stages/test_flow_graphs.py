@@ -1,10 +1,11 @@
-"""Windows of the flow that are captured on a grid give what windows of their exact shapes give."""
+"""Windows of the flow that are captured on a grid give what windows of their exact shapes give, whether their prompts
+are copied or read where they lie."""
 
 from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from engine.device.device import Device
 from engine.networks.flow.flow import Flow
 from engine.networks.flow.state import FlowState
+from engine.stages import flow_graphs
 from engine.stages.flow_graphs import FlowGraphs, PlacedFlow
 from engine.stages.flow_prompts import FlowPrompts
+from tests.engine.device.efficient_attention import on_a_cpu
 from tests.engine.networks.flow.tiny_flow import RATIO, WAYS, random_prompt, random_tokens, tiny_flow
 from tests.engine.recording import Counting, record
 
@@ -40,9 +44,21 @@ def flow(request: pytest.FixtureRequest) -> Flow:
     return tiny_flow(replace(WAYS[request.param], form="windowed"))
 
 
+@pytest.fixture(params=["copied", "in place"], scope="module")
+def reading(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How several windows read their prompts."""
+    if request.param == "copied":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch, on_a_cpu():
+        patch.setattr(Device, "attends_in_place", True)
+        patch.setattr(flow_graphs, "IN_PLACE", 2)
+        yield
+
+
 @pytest.fixture(scope="module")
-def both(flow: Flow) -> Both:
-    return Both(flow, record, (12, 17, 2))
+def both(flow: Flow, reading: None) -> Both:
+    return Both(flow, record, (12, 17, 4))
 
 
 def window(flow: Flow, state: FlowState, tokens: Tensor, n_new: int, final: bool) -> tuple[Tensor, FlowState]:
@@ -77,7 +93,7 @@ def test_windows_of_any_lengths_and_voices_run_together(flow: Flow, both: Both) 
     assert mixed > 10
 
 
-def test_replayed_windows_are_the_launched_ones_bit_for_bit(flow: Flow) -> None:
+def test_replayed_windows_are_the_launched_ones_bit_for_bit(flow: Flow, reading: None) -> None:
     ours, theirs = (Both(flow, capture, (12, 9)) for capture in (record, Counting()))
     states = [[PlacedFlow(one.settled[voice], voice) for voice in (0, 1)] for one in (ours, theirs)]
     for number, n_new in enumerate(((5, 3), (12, 1), (2, 9))):
@@ -118,10 +134,11 @@ def test_a_voice_that_finds_no_place_is_as_it_was(flow: Flow) -> None:
     settled = [both.graphs.settle(one) for one in others]
     assert [one.place is None for one in settled] == [False, False, True]
     assert settled[-1] is others[-1]
-    long = random_prompt(flow, ROOM + 4)
+    long, short = random_prompt(flow, ROOM + 4), random_prompt(flow, 2)
     del settled
     gc.collect()
     assert both.graphs.settle(long) is long
+    assert both.graphs.settle(short) is short  # none of it can be prepared: it is run in front of every segment
     assert both.graphs.settle(others[-1]).place is not None
     assert not both.graphs.covers(PlacedFlow(long, 0), 5)
     assert not both.graphs.covers(PlacedFlow(both.settled[0], 0), MOST + 1)
@@ -132,3 +149,19 @@ def test_a_settled_voice_speaks_as_before_where_windows_are_launched(flow: Flow,
     mels = [flow.offline(tokens, prompt, 1) for prompt in (both.voices[0], both.settled[0])]
     assert_close(mels[0], mels[1], atol=1e-5, rtol=1e-5)
     assert mels[0].shape[2] == RATIO * 8
+
+
+def test_mel_stays_as_long_as_somebody_holds_it(flow: Flow) -> None:
+    """It has a place where the graphs write it, and is not copied; where places have run out, it is."""
+    both = Both(flow, Counting(), (12,))
+    tokens, state = [random_tokens(9)[0].tolist()], PlacedFlow(both.settled[0], 3)
+    made = [both.graphs.run(tokens, [6], [replace(state, seed=seed)])[0][0] for seed in range(3 * PLACES)]
+    kept = [mel.clone() for mel in made]
+    assert len({mel.data_ptr() for mel in made}) == 3 * PLACES
+    for seed in (50, 51):
+        both.graphs.run(tokens, [6], [replace(state, seed=seed)])
+    assert all(torch.equal(mel, before) for mel, before in zip(made, kept, strict=True))
+    place = made.pop(0).data_ptr()
+    gc.collect()
+    ((again, _),) = both.graphs.run(tokens, [6], [state])
+    assert again.data_ptr() == place

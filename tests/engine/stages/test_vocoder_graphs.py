@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,18 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from engine.checkpoints import load
 from engine.device.graphs import row_buckets
+from engine.model import Voice
 from engine.networks.hift.hift import HiFT
 from engine.networks.vocoder_state import VocoderState
 from engine.scheduling import sizes
-from engine.stages.vocoder_graphs import PlacedState, VocoderGraphs
+from engine.scheduling.jobs import VocoderWork
+from engine.stages.vocoder import SoundState, VocoderStage
+from engine.stages.vocoder_graphs import PlacedState, SilentState, VocoderGraphs
 from tests.engine.networks.hift.test_hift_laws import CONFIGS
 from tests.engine.recording import Counting, record
+from tests.engine.tiny import write_tiny_model
 
 ROWS, PLACES, LARGEST, RATIO = 4, 16, 16, 2
 
@@ -142,3 +148,29 @@ def test_a_first_piece_without_sound_has_no_graph(hift: HiFT, graphs: VocoderGra
     assert graphs.covers(None, RATIO * 10, 1)
     firsts = sum(RATIO * size * hift.samples_per_frame > hift.hold_back_samples for size in sizes.sizes(LARGEST))
     assert len(graphs) == len(row_buckets(ROWS)) * (len(sizes.sizes(LARGEST)) + firsts + 1)
+
+
+def test_a_segment_may_begin_with_a_window_without_sound(tmp_path: Path) -> None:
+    """Its first windows wait until there is one, and the others have graphs; the last of them ends the segment."""
+    model = load(str(write_tiny_model(tmp_path / "tiny")))
+    assert isinstance(model.vocoder, HiFT)
+    voice = model.prepare(model.voices["one"])
+    stages = [VocoderStage(model, graphs=graphs) for graphs in (None, build(model.vocoder, Counting()))]
+    for cuts in ((1, 1, 5, 3), (1, 12), (1, 1)):
+        launched, by_graphs = (_segment(stage, voice, cuts) for stage in stages)
+        assert isinstance(by_graphs[0][1].vocoder, SilentState)
+        assert all(isinstance(state.vocoder, PlacedState) for _, state in by_graphs[1:-1])
+        audio = [np.concatenate([samples for samples, _ in one]) for one in (launched, by_graphs)]
+        assert_close(audio[1], audio[0], atol=1e-5, rtol=0)
+
+
+def _segment(stage: VocoderStage, voice: Voice, cuts: Sequence[int]) -> list[tuple[Any, SoundState]]:
+    """What two utterances get together: of each window the audio, and the state of one of them."""
+    states, said = [stage.open(voice, seed) for seed in range(2)], []
+    for number, tokens in enumerate(cuts):
+        final, given = number == len(cuts) - 1, mels(2, tokens, 7 * number)
+        works = [VocoderWork(mel=mel, segment=0, final=final, ends_sentence=True) for mel in given]
+        done = stage.run(states, works)
+        states = [state for _, state in done]
+        said.append((np.stack([audio for audio, _ in done], 1), states[0]))
+    return said
