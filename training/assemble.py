@@ -29,7 +29,7 @@ DESCRIPTIONS = {
     "anna": "English, high; taught by hibari-tts",
     "karl": "English, low; anna's speech with a lower pitch and longer resonances",
 }
-TIMBRES = {"anna": NATURAL, "karl": Timbre(pitch=0.52, formants=0.8, tilt=4.0)}
+TIMBRES = {"anna": NATURAL, "karl": Timbre(pitch=0.58, formants=0.8, tilt=4.0, phase=0.5)}
 
 
 def configuration() -> dict[str, Any]:

@@ -32,6 +32,7 @@ from training.t3_batches import SPECIALS, VOCABULARY
 TOKEN = HOP * FRAMES_PER_TOKEN  # 960 samples, 40 ms
 CODES = 4_096
 CODEBOOK_TOKENS = 200_000  # sample the codebook is fitted on
+FEWEST = 4  # codes that each phoneme begins with, if it is said so often
 PHONEMES = len(SPECIALS) + len(VOCABULARY)
 SILENCE = SPECIALS.index("[STOP]")  # the phoneme of what is before and behind the utterance
 APART = 100.0  # of two phonemes among a code's features: farther than any two sounds
@@ -102,7 +103,7 @@ class Coder:
         values = np.concatenate([_values(item, norms[voice]) for item in items])
         sample = values[np.random.default_rng(seed).permutation(len(values))[:CODEBOOK_TOKENS]]
         spread = np.linalg.norm(sample - phoneme_means(sample), axis=1)
-        codebook = features.fit_codebook(sample, codes, seed, spread)
+        codebook = features.fit_codebook(sample, codes, seed, spread, first_of_each(sample))
         return cls(norms, {voice: codebook}, {voice: features.codebook_figures(sample, codebook)})
 
     def learn(self, items: Sequence[Analysed]) -> None:
@@ -142,6 +143,12 @@ def phoneme_means(values: features.Floats) -> features.Floats:
     np.add.at(sums, phonemes, values)
     means: features.Floats = (sums / np.maximum(counts, 1)[:, None])[phonemes]
     return means
+
+
+def first_of_each(values: features.Floats) -> features.Ints:
+    """[K, D] -> where each phoneme is said for the first FEWEST times, so that a rare one has codes as well."""
+    phonemes = values[:, -PHONEMES:].argmax(1)
+    return np.concatenate([np.flatnonzero(phonemes == phoneme)[:FEWEST] for phoneme in np.unique(phonemes)])
 
 
 def _values(item: Analysed, norm: features.Normalisation) -> features.Floats:

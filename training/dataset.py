@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +64,7 @@ def balanced(utterances: list[Utterance]) -> list[Utterance]:
 
 
 class Dataset:
-    """`Dataset(path)`; the accessors copy one utterance's piece out of the mapped files."""
+    """`Dataset(path)`; the accessors copy one utterance's piece out of files that are mapped when first needed."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -72,10 +73,22 @@ class Dataset:
         self.stats: dict[str, Any] = json.loads((self.path / "stats.json").read_text())
         self.prompts: dict[str, str] = json.loads((self.path / "prompts.json").read_text())
         self._by_id = {utterance.id: utterance for utterance in self.utterances}
-        self._mel = self._map("mel.f16")
-        self._f0 = self._map("f0.f32")
-        self._tokens = self._map("tokens.i16")
-        self._align = self._map("align.i16")
+
+    @cached_property
+    def _mel(self) -> npt.NDArray[Any]:
+        return self._map("mel.f16")
+
+    @cached_property
+    def _f0(self) -> npt.NDArray[Any]:
+        return self._map("f0.f32")
+
+    @cached_property
+    def _tokens(self) -> npt.NDArray[Any]:
+        return self._map("tokens.i16")
+
+    @cached_property
+    def _align(self) -> npt.NDArray[Any]:
+        return self._map("align.i16")
 
     @property
     def voices(self) -> list[str]:

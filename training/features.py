@@ -46,6 +46,7 @@ LOUDNESS_WEIGHT = 0.7  # of the cepstral coefficient 0
 PITCH_WEIGHT = 16.0  # per unit of ln f0
 VOICED_WEIGHT = 1.5
 SILENCE = -9.5  # ln mel below this is silence to the codes
+CODEBOOK_STEPS = 10  # of k-means
 SPEECH_MARGIN = 2.0  # mean ln mel this far above silence is fully speech
 
 
@@ -198,12 +199,22 @@ def nearest(features: Floats, codebook: Floats, block: int = 16_384) -> Ints:
     return torch.cat([(piece @ centres.T - half_norm).argmax(1) for piece in pieces]).numpy()
 
 
-def fit_codebook(features: Floats, size: int, seed: int, share: Floats | None = None, steps: int = 10) -> Floats:
-    """Lloyd's k-means from random points, each as likely as its `share`; a centre that lost all its points restarts at
-    a random one."""
+def fit_codebook(
+    features: Floats,
+    size: int,
+    seed: int,
+    share: Floats | None = None,
+    certain: Ints | None = None,
+    steps: int = CODEBOOK_STEPS,
+) -> Floats:
+    """Lloyd's k-means from the points `certain` and random ones, each as likely as its `share`; a centre that lost all
+    its points restarts at a random one."""
     generator = np.random.default_rng(seed)
-    chance = None if share is None else share / share.sum(dtype=np.float64)
-    codebook = features[generator.choice(len(features), size, replace=False, p=chance)].copy()
+    chance = np.ones(len(features)) if share is None else share.astype(np.float64)
+    first = np.zeros(0, np.int64) if certain is None else certain
+    chance[first] = 0.0
+    drawn = generator.choice(len(features), size - len(first), replace=False, p=chance / chance.sum())
+    codebook = features[np.concatenate([first, drawn])].copy()
     for _ in range(steps):
         labels = nearest(features, codebook)
         counts = np.bincount(labels, minlength=size)

@@ -67,6 +67,17 @@ def test_a_code_is_of_one_phoneme(items: list[Analysed], coder: Coder) -> None:
         assert np.array_equal(own, item.phonemes)
 
 
+def test_a_rare_phoneme_has_codes_as_well() -> None:
+    values = np.zeros((5_000, 2 + PHONEMES), np.float32)
+    values[:, :2] = np.random.default_rng(0).normal(0, 1, (5_000, 2))
+    phonemes = np.where(np.arange(5_000) % 1_000 == 7, 9, 5)
+    values[np.arange(5_000), 2 + phonemes] = codes.APART
+    first = codes.first_of_each(values)
+    assert np.array_equal(phonemes[first], [5] * codes.FEWEST + [9] * codes.FEWEST)
+    codebook = features.fit_codebook(values, 16, 0, np.where(phonemes == 9, 1e-9, 1.0), first)
+    assert (codebook[:, -PHONEMES:].argmax(1) == 9).sum() == codes.FEWEST
+
+
 def test_sound_alone_finds_the_code_that_sounds_nearest(items: list[Analysed], coder: Coder) -> None:
     item = items[0]
     heard = coder.codes_of(item.mel.astype(np.float32), item.rendered.f0, item.rendered.voice)

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.networks.convs import StreamConv1d, Walk, same_conv
-from engine.networks.pulse.excitation import Excitation
+from engine.networks.pulse.excitation import AHEAD, Excitation
 from engine.networks.pulse.layers import Block, Resample
-from engine.networks.pulse.timbre import NATURAL, Timbre, moved
+from engine.networks.pulse.timbre import NATURAL, Timbre, moved, turned
 from engine.networks.vocoder_state import VocoderState
 
 REFERENCE_HZ = 200.0  # the pitch that the network calls 0, in octaves
@@ -90,7 +90,6 @@ class PulseVocoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, width)
         self.filters = nn.Linear(width, 2 * config.n_bins)
-        self._layers: dict[tuple[float, float], nn.Linear] = {}  # by formants and tilt
         self.pitch = nn.Linear(width, 2)
         self.excitation = Excitation(config.sample_rate, config.n_fft, config.hop, config.top_hz)
         window = torch.hann_window(config.n_fft)
@@ -130,10 +129,12 @@ class PulseVocoder(nn.Module):
         if state.tails is None and mel.shape[-1] == 0:
             return mel.new_zeros(mel.shape[0], 0), replace(state, ended=final)
         walk = Walk(state.layers, final)
-        filters, position = self.describe(mel, state.position, walk, state.timbre)
-        count = filters.pulses.shape[1]
-        pitch = (filters.f0 if f0 is None else f0) * state.timbre.pitch
-        pulses, phase = self.excitation.pulses(pitch, state.phase, walk)
+        filters, position = self.describe(mel, state.position, walk)
+        count, f0 = filters.pulses.shape[1], filters.f0 if f0 is None else f0
+        filters = self._of_timbre(filters, f0, state.timbre, walk)
+        pulses, phase = self.excitation.pulses(f0 * state.timbre.pitch, state.phase, walk)
+        if state.timbre.phase and count:
+            pulses = turned(pulses, filters.pulses, state.timbre.phase)
         noise = self.excitation.noise(state.seeds, state.frames, count)
         wav = self.sound(filters, pulses, noise, state.spectra, walk)
         if final and position:
@@ -151,21 +152,25 @@ class PulseVocoder(nn.Module):
             ended=final,
         )
 
-    def describe(self, mel: Tensor, position: int, walk: Walk, timbre: Timbre = NATURAL) -> tuple[Filters, int]:
+    def describe(self, mel: Tensor, position: int, walk: Walk) -> tuple[Filters, int]:
         """The filters of the frames that are complete, and where in its group the next mel frame stands."""
         x, position = self.outline(mel, position, walk)
-        layer = self.filters if timbre.natural_filters else self._moved(timbre)
-        pulses, noise = layer(x).float().split(self.config.n_bins, dim=-1)
+        pulses, noise = self.filters(x).float().split(self.config.n_bins, dim=-1)
         voicing, octaves = self.pitch(x).float().unbind(-1)
         return Filters(pulses, noise, voicing, octaves), position
 
-    def _moved(self, timbre: Timbre) -> nn.Linear:
-        """The layer whose filters are this voice's, made when first asked for."""
-        key = (timbre.formants, timbre.tilt)
-        if key not in self._layers:
-            bin_hz = self.config.sample_rate / self.config.n_fft
-            self._layers[key] = moved(self.filters, timbre, bin_hz)
-        return self._layers[key]
+    def _of_timbre(self, filters: Filters, f0: Tensor, timbre: Timbre, walk: Walk) -> Filters:
+        """The filters of another voice; `f0` [B, J] of the mel's, two frames ahead of them."""
+        if timbre.natural_filters:
+            return filters
+        count = f0.shape[1]
+        known = walk.extend(f0.unsqueeze(1), AHEAD)
+        walk.keep(known[..., count:])
+        if count == 0:
+            return filters
+        bin_hz = self.config.sample_rate / self.config.n_fft
+        pulses, noise = moved(filters.pulses, filters.noise, known[:, 0, :count], timbre, bin_hz)
+        return replace(filters, pulses=pulses, noise=noise)
 
     def outline(self, mel: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
         """[B, J, width], of which filters and pitch are linear functions, and the next mel frame's place."""

@@ -1,8 +1,10 @@
-"""Another voice from the same mel: the pitch times a factor, and the filters with their formants moved.
+"""Another voice from the same mel: another pitch, and the filters with their formants moved.
 
 What a source and filters say is easily said by somebody larger: the source is slower, and the filters keep their shape
-while their frequencies shrink. A low voice has more of its high harmonics than a high one that is moved down: the
-filter of the pulses is tilted. The filters are a linear layer's, so the layer itself is changed, once.
+while their frequencies shrink. Their shape is what they are at the harmonics of the voice that the mel says: between
+these they only know where no harmonic was, which is a trace of that voice's pitch. A low voice has more of its high
+harmonics than a high one that is moved down, and its pulses lie farther apart, so that it is heard that all harmonics
+begin together: the pulses' filter is tilted and gets a phase.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 TILTED = (800.0, 6400.0)  # Hz; below and above as at these
 TILT_HZ = 1300.0  # where a tilt changes nothing; karl is so as loud as anna
-SMOOTHING = 3.0  # bins, standard deviation: a filter of another pitch must not know where the harmonics were
+LIMITS = {"pitch": (0.25, 4.0), "formants": (0.25, 4.0), "tilt": (-12.0, 12.0), "phase": (0.0, 1.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +28,12 @@ class Timbre:
     pitch: float = 1.0
     formants: float = 1.0  # their frequencies
     tilt: float = 0.0  # of the pulses' filter in dB an octave, between TILTED
+    phase: float = 0.0  # of the pulses' filter, as a share of its minimum phase
 
     def __post_init__(self) -> None:
-        for name in ("pitch", "formants"):
-            if not 0.25 <= getattr(self, name) <= 4.0:
-                raise ValueError(f"timbre.{name} {getattr(self, name)} is not within 0.25 to 4")
-        if not -12.0 <= self.tilt <= 12.0:
-            raise ValueError(f"timbre.tilt {self.tilt} is not within -12 to 12")
+        for name, (least, most) in LIMITS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"timbre.{name} {getattr(self, name)} is not within {least:g} to {most:g}")
 
     @property
     def natural_filters(self) -> bool:
@@ -42,22 +43,26 @@ class Timbre:
 NATURAL = Timbre()
 
 
-@torch.no_grad()
-def moved(filters: nn.Linear, timbre: Timbre, bin_hz: float) -> nn.Linear:
-    """A layer [width] -> [2 bins] of ln magnitudes, of which each half is smoothed and stretched over its bins, and the
-    first one, the pulses', tilted."""
-    n_bins, device = filters.out_features // 2, filters.weight.device
-    rows = torch.cat([filters.weight, filters.bias[:, None]], 1).unflatten(0, (2, n_bins))
-    places = (torch.arange(n_bins, device=device) / timbre.formants).clamp(max=n_bins - 1)
-    low = places.floor().long()
-    high = (low + 1).clamp(max=n_bins - 1)
-    smooth = _smoothed(rows)
-    stretched = torch.lerp(smooth[:, low], smooth[:, high], (places - low)[:, None]).flatten(0, 1)
-    layer = nn.Linear(filters.in_features, filters.out_features, device=device, dtype=filters.weight.dtype)
-    layer.weight.copy_(stretched[:, :-1])
-    layer.bias.copy_(stretched[:, -1])
-    layer.bias[:n_bins] += timbre.tilt * _octaves(n_bins, bin_hz).to(layer.bias) * (math.log(10.0) / 20.0)
-    return layer
+def moved(pulses: Tensor, noise: Tensor, f0: Tensor, timbre: Timbre, bin_hz: float) -> tuple[Tensor, Tensor]:
+    """Both filters [B, J, bins], ln magnitudes of a voice whose pitch is f0 [B, J] in Hz, 0 where there is none, with
+    this timbre."""
+    n_bins = pulses.shape[-1]
+    places = (torch.arange(n_bins, device=pulses.device) / timbre.formants).expand_as(pulses)
+    voiced, spacing = (f0 > 0)[..., None], (torch.where(f0 > 0, f0, 1e3) / bin_hz)[..., None]
+    own_pulses = torch.where(voiced, _through_harmonics(pulses, spacing, places), _at(pulses, places))
+    own_noise = torch.where(voiced, _mean(noise, spacing, places), _at(noise, places))
+    return own_pulses + timbre.tilt * (math.log(10.0) / 20.0) * _octaves(n_bins, bin_hz).to(pulses), own_noise
+
+
+def turned(spectra: Tensor, filters: Tensor, share: float) -> Tensor:
+    """Spectra [B, J, bins] with so much of the minimum phase of ln magnitudes [B, J, bins]."""
+    size = 2 * (filters.shape[-1] - 1)
+    cepstrum = torch.fft.irfft(filters, size)
+    sign = torch.ones(size, device=filters.device)  # what comes before the pulse is put behind it
+    sign[size // 2 + 1 :] = -1.0
+    sign[0] = sign[size // 2] = 0.0
+    phase = share * torch.fft.rfft(cepstrum * sign).imag
+    return spectra * torch.polar(torch.ones_like(phase), phase)
 
 
 def _octaves(n_bins: int, bin_hz: float) -> Tensor:
@@ -66,10 +71,26 @@ def _octaves(n_bins: int, bin_hz: float) -> Tensor:
     return ((torch.arange(n_bins) * bin_hz).clamp(low, high) / TILT_HZ).log2()
 
 
-def _smoothed(rows: Tensor) -> Tensor:
-    """[2, bins, columns] -> the same, smoothed along the bins."""
-    reach = math.ceil(3 * SMOOTHING)
-    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=rows.device) / SMOOTHING).square())
-    columns = F.pad(rows.transpose(1, 2), (reach, reach), mode="replicate")
-    smooth: Tensor = F.conv1d(columns.flatten(0, 1)[:, None], (taps / taps.sum())[None, None])[:, 0]
-    return smooth.view(2, -1, smooth.shape[1]).mT
+def _at(x: Tensor, places: Tensor) -> Tensor:
+    """Values [..., bins] at places between them [..., P]; beyond the ends as at these."""
+    last = x.shape[-1] - 1
+    places = places.clamp(0, last)
+    low = places.floor().long().clamp(max=last - 1)
+    return torch.lerp(x.gather(-1, low), x.gather(-1, low + 1), places - low)
+
+
+def _through_harmonics(x: Tensor, spacing: Tensor, places: Tensor) -> Tensor:
+    """Straight lines through the values at the harmonics, which are so many bins apart [..., 1]."""
+    harmonic = places / spacing
+    below = harmonic.floor()
+    highest = ((x.shape[-1] - 1) / spacing).floor()
+    low, high = (torch.minimum(number.clamp(min=1.0), highest) * spacing for number in (below, below + 1.0))
+    return torch.lerp(_at(x, low), _at(x, high), harmonic - below)
+
+
+def _mean(x: Tensor, width: Tensor, places: Tensor) -> Tensor:
+    """Mean over so many bins [..., 1] around the places."""
+    size = x.shape[-1]
+    sums, middle = F.pad(x.cumsum(-1), (1, 0)), places.clamp(0, size - 1) + 0.5
+    start, end = ((middle + side * width / 2).clamp(0, size) for side in (-1, 1))
+    return (_at(sums, end) - _at(sums, start)) / (end - start)

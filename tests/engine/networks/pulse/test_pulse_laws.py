@@ -128,7 +128,7 @@ def test_noise_belongs_to_its_sample() -> None:
 
 
 def test_a_timbre_keeps_the_laws(vocoder: PulseVocoder, mel: Tensor) -> None:
-    timbre = Timbre(pitch=0.6, formants=0.87, tilt=4.0)
+    timbre = Timbre(pitch=0.6, formants=0.87, tilt=4.0, phase=0.5)
     whole, _ = vocoder(mel, vocoder.init_state((3, 4), timbre), final=True)
     state, pieces = vocoder.init_state((3, 4), timbre), []
     for index, piece in enumerate(mel.split([1, 7, 20, 20], dim=-1)):
