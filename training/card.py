@@ -139,7 +139,8 @@ def _started(module: str, card: Path, *options: str) -> subprocess.Popen[bytes]:
 
 def _finished(process: subprocess.Popen[bytes]) -> None:
     if process.wait() != 0:
-        raise SystemExit(f"{' '.join(map(str, process.args[2:4]))} ended with {process.returncode}")
+        assert isinstance(process.args, list)
+        raise SystemExit(f"{process.args[2]} ended with {process.returncode}")
 
 
 def main() -> None:

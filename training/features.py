@@ -214,7 +214,7 @@ def fit_codebook(
     first = np.zeros(0, np.int64) if certain is None else certain
     chance[first] = 0.0
     drawn = generator.choice(len(features), size - len(first), replace=False, p=chance / chance.sum())
-    codebook = features[np.concatenate([first, drawn])].copy()
+    codebook: Floats = features[np.concatenate([first, drawn])].copy()
     for _ in range(steps):
         labels = nearest(features, codebook)
         counts = np.bincount(labels, minlength=size)

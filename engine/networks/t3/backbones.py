@@ -109,7 +109,8 @@ class Backbone(nn.Module):
         for index, layer in enumerate(self.blocks()):
             q, kv = layer.qkv(x, rotation)
             if window is None:
-                attended = F.scaled_dot_product_attention(q, *kv, is_causal=True)
+                k, v = kv
+                attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             else:
                 k, v = window.append(index, kv)
                 q = q.to(k.dtype)
