@@ -16,12 +16,15 @@ import unicodedata
 from collections.abc import Callable
 from re import Match
 
+from engine.text.normalize.needs import DIGIT
 from engine.text.normalize.order import RULES
 from engine.text.normalize.rule import Replacement
 from engine.text.normalize.tables.signs import LETTERS, RAISED, SIGNS
 from engine.text.pronunciations import FIRST_PLACE, LAST_PLACE, PLACES
 from engine.text.traced import Traced
 
+_SPELLED = tuple(rule for rule in RULES if rule.style != "cased")
+_CASED = tuple(rule for rule in RULES if rule.style != "spelled")
 _SPELLED_CHARACTERS = str.maketrans({**SIGNS, **LETTERS})
 _CASED_CHARACTERS = str.maketrans(SIGNS)
 _ESCAPE = re.compile(r"\x1b(?:\[[0-9;?]{0,30}[ -/]?[@-~]|[@-Z\\^_])?")  # of a terminal
@@ -50,9 +53,11 @@ def traced(text: str | Traced) -> Traced:
         .each(lambda char: char.translate(_SPELLED_CHARACTERS))
         .normalized("NFKC")
     )
-    for rule in RULES:
-        if rule.style != "cased":
-            spoken = spoken.sub(rule.pattern, rule.replacement)
+    has_digit = DIGIT.search(spoken.text) is not None
+    for rule in _SPELLED:
+        if has_digit or not rule.needs_digit:
+            before, spoken = spoken, spoken.sub(rule.pattern, rule.replacement)
+            has_digit = has_digit if spoken is before else DIGIT.search(spoken.text) is not None
     return _tidy(_folded(spoken))
 
 
@@ -64,8 +69,8 @@ def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
     places = {tag: chr(_FIRST_TAG + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
     for tag, place in places.items():
         text = text.replace(tag, place)
-    for rule in RULES:
-        if rule.style != "spelled":
+    for rule in _CASED:
+        if not rule.needs_digit or DIGIT.search(text):
             text = rule.pattern.sub(_fitted(rule.replacement), text)
     for tag, place in places.items():
         text = text.replace(place, tag)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from re import Match
 from typing import Literal
 
+from engine.text.normalize.needs import needs_digit
 from engine.text.pronunciations import PLACES
 
 Style = Literal["spelled", "cased"]
@@ -25,6 +26,10 @@ class Rule:
     pattern: re.Pattern[str]
     replacement: Replacement
     style: Style | None = None  # None: both
+    needs_digit: bool = field(init=False)  # without one in the text it need not be tried
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs_digit", needs_digit(self.pattern))
 
 
 def rule(pattern: str, replacement: Replacement, *, exact: bool = False, style: Style | None = None) -> Rule:

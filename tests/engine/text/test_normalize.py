@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 import string
 import time
 
 import pytest
 
 from engine.text.normalize import normalize, write_out
+from engine.text.normalize.needs import needs_digit
+from engine.text.normalize.order import RULES
+from tests.engine.text.written_forms import CRITICISED, FRESH, KNOWN, read_forms
 
 ALPHABET = set(string.ascii_lowercase + " '.,?!")
 
@@ -208,3 +212,29 @@ def test_pages_of_digits_take_no_time() -> None:
     assert normalize("$" + "9" * 5_000).endswith("dollars")
     assert write_out("9" * 5_000).startswith("nine nine")
     assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"\d+", True),
+        (r"(?:a|b)7", True),
+        (r"x(?=[0-9])", True),
+        (r"(?:\d|(?>[3-5])) ?(?:am|pm)", True),
+        (r"\d*x", False),
+        (r"(?:\d|x)", False),
+        (r"(?!\d)x", False),
+        (r"[\dx]", False),
+        (r"[^\d]", False),
+        (r"\.[a-z]++(?:\d{2})?", False),
+    ],
+)
+def test_what_a_pattern_cannot_match_without(pattern: str, expected: bool) -> None:
+    assert needs_digit(re.compile(pattern)) is expected
+
+
+def test_rules_that_are_left_out_would_find_nothing() -> None:
+    written = [re.sub(r"\d", "", form.written) for path in (KNOWN, FRESH, CRITICISED) for form in read_forms(path)]
+    skipped = [rule for rule in RULES if rule.needs_digit]
+    assert len(skipped) > len(RULES) / 2
+    assert not [(rule.pattern.pattern, text) for rule in skipped for text in written if rule.pattern.search(text)]
