@@ -15,9 +15,11 @@ from typing import Protocol
 from service.engines.pool import Pool
 from service.engines.ray_actor import Phase
 from service.engines.ray_cluster import Managed
+from service.engines.remote import Remote, State
 
 LOOK_S = 0.5
 _COMING = (Phase.WAITING, Phase.STARTING)
+_HEARD = (Phase.SERVING, Phase.DRAINING)
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Seen:
     serves: bool = False  # its heartbeat is heard
     places: int = 0
     used: int = 0
+    why: str = ""  # that is known of one that is not heard
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ class Scaling:
         return one
 
     def _lost(self, engines: Sequence[Seen], now_s: float) -> list[str]:
-        silent = {one.name for one in engines if one.phase is Phase.SERVING and not one.serves}
+        """One that Ray started again while it drained is among them: it would never end."""
+        silent = {one.name for one in engines if one.phase in _HEARD and not one.serves}
         self._silent_since_s = {name: self._silent_since_s.get(name, now_s) for name in silent}
         return [name for name, since in self._silent_since_s.items() if now_s - since >= self._bounds.lost_after_s]
 
@@ -128,26 +132,29 @@ async def keep_scaled(cluster: Cluster, pool: Pool, bounds: Bounds) -> None:
     scaling, loop = Scaling(bounds), asyncio.get_running_loop()
     while True:
         if cluster.joined:
-            _carry_out(scaling.decide(seen(cluster, pool), loop.time()), cluster)
+            engines = seen(cluster, pool)
+            _carry_out(scaling.decide(engines, loop.time()), cluster, engines)
         await asyncio.sleep(LOOK_S)
 
 
 def seen(cluster: Cluster, pool: Pool) -> list[Seen]:
-    found = []
-    for name, managed in cluster.engines.items():
-        engine = pool.engines.get(managed.address)
-        if engine is not None and engine.serves:
-            found.append(Seen(name, managed.phase, True, engine.stats.places, engine.used))
-        else:
-            found.append(Seen(name, managed.phase))
-    return found
+    return [_seen(name, managed, pool.engines.get(managed.address)) for name, managed in cluster.engines.items()]
 
 
-def _carry_out(change: Change, cluster: Cluster) -> None:
-    for name in change.remove:
-        engine = cluster.engines[name]
-        _log.warning("%s is over (%s): %s", name, engine.phase, engine.why or "no more is known")
-        cluster.remove(name)
+def _seen(name: str, managed: Managed, engine: Remote | None) -> Seen:
+    if engine is None:
+        return Seen(name, managed.phase, why=managed.why)
+    drains = managed.phase is Phase.DRAINING and engine.state is State.DRAINING
+    if engine.serves or drains:
+        return Seen(name, managed.phase, True, engine.stats.places, engine.used)
+    return Seen(name, managed.phase, why="; ".join(filter(None, (managed.why, engine.reason))))
+
+
+def _carry_out(change: Change, cluster: Cluster, engines: Sequence[Seen]) -> None:
+    for one in engines:
+        if one.name in change.remove:
+            _log.warning("%s is over (%s): %s", one.name, one.phase, one.why or "no more is known")
+            cluster.remove(one.name)
     for _ in range(change.add):
         _log.info("an engine is added to %d", len(cluster.engines))
         cluster.add()

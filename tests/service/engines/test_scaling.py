@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import cast
+from unittest.mock import AsyncMock
 
 import pytest
 
+from service.engines.dial import Dial
+from service.engines.pool import Pool
 from service.engines.ray_actor import Phase
-from service.engines.scaling import Bounds, Change, Scaling, Seen
+from service.engines.ray_cluster import Managed
+from service.engines.remote import Remote, State
+from service.engines.scaling import Bounds, Change, Cluster, Scaling, Seen, seen
 
 BOUNDS = Bounds(fewest=1, most=3, spare=0.0, grow_after_s=3.0, shrink_after_s=60.0)
 NOTHING = Change(0, "", [])
@@ -104,6 +111,41 @@ def test_one_that_nobody_hears_is_given_up_before_ray_sees_it() -> None:
     assert scaling.decide([*serving(0), silent], 14.9) == NOTHING
     assert scaling.decide([*serving(0), silent], 15.0) == Change(0, "", ["x"])
     assert scaling.decide(serving(0), 20.0).add == 1
+
+
+def test_one_that_was_to_drain_and_is_not_heard_any_more_is_given_up() -> None:
+    """Ray had started it again while it drained: nobody used the new one, and nobody ended it, for ever."""
+    scaling = Scaling(Bounds(fewest=1, most=2))
+    heard, silent = Seen("x", Phase.DRAINING, True, 10, 1), Seen("x", Phase.DRAINING)
+    assert decided(scaling, [*serving(0), heard], (0.0, 60.0)) == [NOTHING, NOTHING]
+    assert decided(scaling, [*serving(0), silent], (60.5, 75.4)) == [NOTHING, NOTHING]
+    assert scaling.decide([*serving(0), silent], 75.5) == Change(0, "", ["x"])
+
+
+def engine_at(address: str, state: State, reason: str = "") -> Remote:
+    engine = Remote(address, Dial(), join=AsyncMock(), changed=lambda: None)
+    engine.state, engine.reason = state, reason
+    return engine
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "is_heard"),
+    [
+        (Phase.SERVING, State.SERVING, True),
+        (Phase.SERVING, State.DRAINING, False),  # it takes nothing, and nobody asked it to
+        (Phase.SERVING, State.UNFIT, False),
+        (Phase.DRAINING, State.SERVING, True),
+        (Phase.DRAINING, State.DRAINING, True),
+        (Phase.DRAINING, State.CONNECTING, False),
+    ],
+)
+async def test_who_is_heard_and_why_not(phase: Phase, state: State, is_heard: bool) -> None:
+    managed = Managed(phase, "a:1", why="the last line of its log")
+    cluster = SimpleNamespace(engines={"x": managed})
+    pool = SimpleNamespace(engines={"a:1": engine_at("a:1", state, "it is of version 2")})
+    (one,) = seen(cast(Cluster, cluster), cast(Pool, pool))
+    assert (one.name, one.phase, one.serves) == ("x", phase, is_heard)
+    assert one.why == ("" if is_heard else "the last line of its log; it is of version 2")
 
 
 def test_one_that_is_heard_again_in_time_stays() -> None:
