@@ -3,7 +3,7 @@
     python -m training.card pack --work WORK --card CARD        # here: codes and checkpoints, about 40 MB
     python -m training.card train --card CARD --device cuda     # there: 8 minutes, at one process a core
 
-The speech itself is not carried: the teacher says it again from its phonemes, side by side on all cores, a hundred
+The speech itself is not carried: the teacher says it again from its phonemes, side by side on all cores, some fifty
 times faster than real time on each. Then flow and vocoder go on from their checkpoints. There: this repository, torch,
 scipy, safetensors, onnx, onnxruntime and the wheel of hibari-tts. What is new lies in CARD/flow/critic and CARD/pulse,
 from where `training.sharpening`, `training.flow_critic --export` and `training.assemble` take it.
