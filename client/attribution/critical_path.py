@@ -29,6 +29,7 @@ from .durations import (
     giving,
     held_by_engine,
     on_the_way,
+    spoken_again,
     under_way,
     vocoder,
     writing,
@@ -203,9 +204,9 @@ class _Path:
 
     def _moved(self, chunk: ChunkTimeline) -> _Event:
         """Spoken again <- the engine before was lost, which had worked on it since the chunk before, or its text, was
-        there."""
+        there; or its text came."""
         assert chunk.moved is not None
-        self._to(chunk.moved.start_ns, Hop.MOVE, chunk, ON_SERVER)
+        self._to(spoken_again(chunk, chunk.moved).start_ns, Hop.MOVE, chunk, ON_SERVER)
         before = self._before(chunk)
         if before and before.made_ns > chunk.text_cut_ns:
             self._to(before.made_ns, Hop.T3, chunk)
@@ -227,6 +228,8 @@ class _Path:
 
     def _made(self, chunk: ChunkTimeline) -> _Event:
         """Vocoder <- flow <- the last of: tokens, the window before, room in the channel."""
+        if chunk.spoken_again:
+            return self._moved(chunk)
         self._through(vocoder(chunk), chunk)
         self._through(flow(chunk), chunk)
         before = self._before(chunk)
@@ -247,6 +250,8 @@ class _Path:
 
     def _drawn(self, chunk: ChunkTimeline) -> _Event:
         """T3 <- the window before of the same segment, or the beginning of this one."""
+        if chunk.spoken_again:
+            return self._moved(chunk)
         before = self._before(chunk)
         if not chunk.new_segment and before:
             self._to(before.t3_last_ns, Hop.T3, chunk)

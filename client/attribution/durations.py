@@ -178,9 +178,14 @@ def _t3(chunk: ChunkTimeline, before: ChunkTimeline | None, *, starved: bool) ->
     yield Step(hop=Hop.T3, kind=_place(chunk), chunk=chunk.seq, span=span, work=chunk.tokens)
 
 
+def spoken_again(chunk: ChunkTimeline, moved: Span) -> Span:
+    """Of a move what held the chunk up: not what passed before its text had come."""
+    return Span(max(moved.start_ns, chunk.text_cut_ns), moved.end_ns) if chunk.spoken_again else moved
+
+
 def _move(chunk: ChunkTimeline, blocks: Blocks) -> Iterator[Step]:
     if chunk.moved:
-        for hop, part in blocks.label(Hop.MOVE, chunk.moved, ON_SERVER):
+        for hop, part in blocks.label(Hop.MOVE, spoken_again(chunk, chunk.moved), ON_SERVER):
             yield Step(hop=hop, kind="move", chunk=chunk.seq, span=part, known=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def _cluster(text: str) -> str:
     if address != "auto":
         flags.address(address)
     return named if named.startswith("ray:") else f"ray:{address}"
+
+
+def more_flags(text: str) -> str:
+    """As a shell would read them, which is how they are read where an engine starts."""
+    try:
+        shlex.split(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} cannot be read: {error}") from None
+    return text
+
+
+def cards(text: str) -> float:
+    """Several engines may share a card, and an engine may have several whole ones: more Ray does not do."""
+    number = flags.number_between(0, 64)(text)
+    if number > 1 and not number.is_integer():
+        raise click.BadParameter(f"{text!r} is neither a part of a card nor a whole number of them")
+    return number
 
 
 def devices(text: str) -> tuple[str, ...]:
@@ -99,7 +117,7 @@ class EnginesConfig:
         "many engines",
         "--engine-gpus N",
         "with Ray: of each engine [1 with --device cuda, otherwise 0]",
-        flags.number_between(0, 64),
+        cards,
     )
     engine_cores: float = flag(
         "many engines",
@@ -113,6 +131,7 @@ class EnginesConfig:
         "--engine-flags FLAGS",
         "with Ray: more flags of each `python -m service engine`, such as --tls-cert and --token-file with the names "
         "of files on its own machine",
+        more_flags,
         default="",
     )
 

@@ -22,6 +22,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SERVES = "gapless: serving "  # begins the line on standard output that tells the address
 _CANNOT_START = (1, 2)  # `service.process_end`: to start it again would not help
 _SHORT_S, _PAUSE_S = 30.0, 3.0  # an engine server that ran for less is not started again at once
+_MOST_WHY = 500  # characters that are told of a line
 END_LIMIT_S = 3.0
 
 
@@ -63,7 +64,8 @@ class EngineServerActor:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # a native library may write anything, and a line that cannot be read ends no watch
             start_new_session=True,
         )
         self._log = threading.Thread(target=self._pass_on, name="engine-server-log", daemon=True)
@@ -110,7 +112,7 @@ class EngineServerActor:
         assert self._child.stderr is not None
         with self._child.stderr as lines:
             for line in lines:
-                self._why = line.strip() or self._why
+                self._why = line.strip()[:_MOST_WHY] or self._why
                 sys.stderr.write(line)
                 sys.stderr.flush()
 

@@ -91,6 +91,9 @@ class RayCluster:
                 _log.error("the process that speaks with Ray ended with status %d; it is started again", status)
             except OSError as error:
                 _log.error("the process that speaks with Ray cannot be started: %s; it is tried again", error)
+            except (ValueError, KeyError, TypeError) as error:
+                _log.error("the process that speaks with Ray says what cannot be read: %s; it is started again", error)
+                await self._kill()
             self.joined, self._child = False, None
             self.engines.clear()
             await asyncio.sleep(self._pause_s)
@@ -152,9 +155,14 @@ class RayCluster:
         try:
             await asyncio.wait_for(_drained(child), _END_LIMIT_S)
         except TimeoutError:
+            await self._kill()
+
+    async def _kill(self) -> None:
+        """Ray then ends its engines."""
+        if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+                self._child.kill()
+            await _drained(self._child)
 
 
 async def _drained(child: asyncio.subprocess.Process) -> None:

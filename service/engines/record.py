@@ -33,6 +33,7 @@ class Record:
     _chunks: int = 0
     _orders: int = 0
     _ordered_ns: int = 0  # the last time
+    _new_input_ns: int = 0  # the first that came after it; 0: none
     _lost_ns: int = 0  # since when no engine speaks it; 0: one does
     _texts: list[tuple[int, int]] = field(default_factory=list)  # characters up to its end, and when it came
     _flush_ids: dict[int, int] = field(default_factory=dict)  # by number, of those that wait
@@ -67,6 +68,7 @@ class Record:
         return self._keep(pb.SpeakRequest(end_of_input=True))
 
     def _keep(self, request: pb.SpeakRequest) -> pb.SpeakRequest:
+        self._new_input_ns = self._new_input_ns or now_ns()
         self.inputs.append(request)
         return request
 
@@ -82,7 +84,7 @@ class Record:
         self.owed = self.handed - self.released
         name = f"{self.utterance.id}.{self._orders}" if self._orders else self.utterance.id
         self._orders += 1
-        self._ordered_ns = now_ns()
+        self._ordered_ns, self._new_input_ns = now_ns(), 0
         return replace(self.utterance, id=name, resume=self._resume, want_tokens=True)
 
     @property
@@ -144,7 +146,7 @@ class Record:
         what has to be spoken again was; where there was nothing to speak, when the next engine was asked."""
         timings, move_end_ns = chunk.timings, self._ordered_ns
         cut_ns = timings.text_cut_ns or timings.text_received_ns
-        if self.moves and cut_ns <= self._ordered_ns + _SAID_AGAIN_NS:
+        if self.moves and self._was_said_again(cut_ns):
             came_ns, move_end_ns = self._came_ns(chunk.text_end), way.received_ns
             timings = replace(timings, text_received_ns=came_ns, text_cut_ns=came_ns)
         lost_ns, self._lost_ns = self._lost_ns, 0
@@ -155,6 +157,11 @@ class Record:
             move_start_ns=lost_ns,
             move_end_ns=move_end_ns if lost_ns else 0,
         )
+
+    def _was_said_again(self, cut_ns: int) -> bool:
+        """The text that was cut then: an engine that is busy takes a while to cut it."""
+        is_soon = cut_ns <= self._ordered_ns + _SAID_AGAIN_NS
+        return is_soon or not self._new_input_ns or cut_ns < self._new_input_ns
 
     def _came_ns(self, text_end: int) -> int:
         """When the text up to this place had come; 0: none has."""

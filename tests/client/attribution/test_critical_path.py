@@ -138,6 +138,32 @@ def test_a_move_holds_all_that_had_to_be_made_again() -> None:
         assert moved_ms == pytest.approx(1220, abs=0.01)
 
 
+def test_what_passed_before_the_text_came_is_not_the_move_s() -> None:
+    """The engine was lost 900 ms before the text came, and the next one was there 100 ms after that."""
+    seen = utter(Model(way_ms=1))
+    first = seen.record.receipts[0]
+    received_ns, text_ns = first.timings.gateway_received_ns, first.timings.text_cut_ns
+    seen.record.sent[0] = replace(seen.record.sent[0], asked_ns=-600 * MS)  # the way to the service is slow, too
+    timings = replace(first.timings, move_start_ns=text_ns - 900 * MS, move_end_ns=received_ns)
+    seen.record.receipts[0] = replace(first, timings=timings)
+    analysis = analyse(seen.record, observations=seen.observations, first_audible=0)
+    held_ms = (received_ns - text_ns) / MS
+    assert analysis.budgets[0].ms[Hop.MOVE] == pytest.approx(held_ms, abs=0.01)
+    (step,) = [step for step in analysis.steps if step.hop is Hop.MOVE]
+    assert step.span.length_ns / MS == pytest.approx(held_ms, abs=0.01)
+
+
+def test_a_chunk_that_waited_for_one_that_was_spoken_again_waited_for_the_move() -> None:
+    """Chunk 2 is spoken again just in time, which leaves nothing for when the flow stands still before chunk 3."""
+    model = Model(way_ms=1, move=(2, 280, 900))
+    model.late["flow"][3] = 2500
+    seen = look(model)
+    late = seen.budgets[1]
+    assert late.chunk == 3
+    (moved,) = [piece.span for piece in late.lead if piece.hop is Hop.MOVE]
+    assert moved == Span(280 * MS, seen.chunks[2].t3_last_ns)  # from then on T3 drew what chunk 3 speaks
+
+
 def test_a_move_while_nothing_was_to_be_spoken_holds_nothing_of_what_came_later() -> None:
     """The next engine was asked long before the text of the chunk came."""
     seen = utter(Model(way_ms=1))

@@ -48,6 +48,9 @@ def test_a_cluster_of_ray_is_named_as_ray_names_it(engines: str, named: str | No
         (["--engines", "ray://head"], "'head' is not host:port"),
         (["--engines", "ray", "--device", "cuda:1"], "Ray chooses the card"),
         (["--min-engines", "3", "--max-engines", "2"], "--max-engines 2 is less than --min-engines 3"),
+        (["--engine-flags", "--tls-cert 'a"], "cannot be read: No closing quotation"),
+        (["--engine-gpus", "1.5"], "'1.5' is neither a part of a card nor a whole number"),
+        (["--engine-gpus", "65"], "'65' is not a number from 0 to 64"),
         (["engines", "ray"], "'ray' names no addresses"),
         (["engines", "ray:head:1"], "'ray:head:1' names no addresses"),
         (["engines", "process"], "'process' names no addresses"),
@@ -58,6 +61,11 @@ def test_what_does_not_fit_is_told(arguments: list[str], complaint: str, capsys:
         options(*arguments)
     assert end.value.code == 2
     assert complaint in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_part_of_a_card_whole_cards_and_flags_with_quotes_are_taken() -> None:
+    assert [options("--engine-gpus", number).engines.engine_gpus for number in ("0.25", "2")] == [0.25, 2.0]
+    assert options("--engine-flags", "--tls-cert 'a b.pem'").engines.engine_flags == "--tls-cert 'a b.pem'"
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

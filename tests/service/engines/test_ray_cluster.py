@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -160,6 +161,52 @@ def test_settings_cross_as_text() -> None:
     read = Settings.read(given.write())
     assert (read.address, read.gpus, read.cores, read.order.flags) == ("10.0.0.1:6379", 0.5, 2.0, given.order.flags)
     assert tuple(read.order.command) == COMMAND
+
+
+async def test_what_says_something_that_cannot_be_read_is_started_again(tmp_path: Path) -> None:
+    """One line too long, and engines were neither seen, added nor ended any more."""
+    script = tmp_path / "driver.py"
+    script.write_text(_BABBLES.format(first=str(tmp_path / "first")))
+    cluster = RayCluster(settings(), (str(script),), pause_s=0.05)
+    try:
+        async with asyncio.timeout(20):
+            while not cluster.joined:
+                await asyncio.sleep(0.02)
+        await gone(int((tmp_path / "first").read_text()))
+    finally:
+        await cluster.close()
+
+
+_BABBLES = """
+import os, pathlib, sys
+first = pathlib.Path({first!r})
+if first.exists():
+    print('{{"joined": true}}', flush=True)
+else:
+    first.write_text(str(os.getpid()))
+    print("x" * (3 << 20), flush=True)
+for line in sys.stdin:
+    pass
+"""
+
+
+def test_a_line_that_is_no_text_ends_no_watch() -> None:
+    """An actor whose server had written such a line noticed neither its address nor its end."""
+    actor = EngineServerActor(Order(("-c", _NO_TEXT), {}, host="127.0.0.1"))
+    end = time.monotonic() + 20
+    while actor.look()["phase"] == Phase.STARTING and time.monotonic() < end:
+        time.sleep(0.02)
+    told = actor.look()
+    assert (told["phase"], told["why"]) == (Phase.FAILED, "x" * 500)
+
+
+_NO_TEXT = """
+import os, sys
+for fd in (1, 2):
+    os.write(fd, b"caf\\xe9\\n")
+os.write(2, b"x" * 5000 + b"\\n")
+sys.exit(1)
+"""
 
 
 def test_an_actor_passes_flags_on_and_listens_where_it_is_told() -> None:

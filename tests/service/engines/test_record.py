@@ -142,6 +142,21 @@ def test_text_that_was_said_again_had_come_when_it_came_at_first() -> None:
         assert told.text_received_ns == told.text_cut_ns == at
 
 
+def test_text_that_a_busy_engine_takes_long_to_cut_was_said_again_unless_some_came_since() -> None:
+    """Where survivors were busy, the move was taken for a network that had the text for seconds."""
+    record = Record(Utterance(id="one"))
+    record.order()
+    record.text("One two. ")
+    ((_, came_ns),) = record._texts
+    record.lost(record._ordered_ns + 1)
+    record.order()
+    cut_ns = record._ordered_ns + 700 * MS
+    told = timings(record, chunk(0, text_end=8, cut_ns=cut_ns), Way(cut_ns, cut_ns))
+    assert (told.text_received_ns, told.text_cut_ns, told.move_end_ns) == (came_ns, came_ns, cut_ns)
+    record.text("Three.")
+    assert timings(record, chunk(10, text_end=15, cut_ns=cut_ns)).text_cut_ns == cut_ns
+
+
 def test_a_move_without_anything_to_speak_is_over_when_the_next_engine_is_asked() -> None:
     record = Record(Utterance(id="one"))
     record.order()
