@@ -19,7 +19,8 @@ from engine.device.device import Device
 from engine.errors import ModelError
 from engine.model import Model
 from engine.networks.flow.keys import Keys
-from engine.networks.vocoders import vocoder
+from engine.networks.pulse.timbre import Timbre
+from engine.networks.vocoders import begun, vocoder
 from engine.options import EngineOptions
 from engine.stages.t3 import positions
 from engine.stages.watermark import Watermark
@@ -121,10 +122,11 @@ def _keys(keys: Keys, length: int) -> int:
 
 
 def _vocoder(model: Model) -> int:
-    """The layers tell it, run on tensors without data; in float32, the widest arithmetic that they may use."""
+    """The layers tell it, run on tensors without data; in float32, the widest arithmetic that they may use, and with a
+    timbre of a voice's own, for which they remember more."""
     config = model.config.vocoder
     with torch.device("meta"), torch.no_grad():
         probe = vocoder(config)
         frames = 96
-        _, state = probe(torch.empty(1, config.mel_bins, frames), probe.init_state(0))
+        _, state = probe(torch.empty(1, config.mel_bins, frames), begun(probe, 0, Timbre(formants=0.9)))
     return nbytes(state) * (1 if Device.of(model.device).is_cpu else PLACES)
