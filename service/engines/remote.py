@@ -8,6 +8,7 @@ A connection is lost when a stream of it breaks, or after 300 ms without a heart
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,6 +35,7 @@ ANSWER_S = 2.0  # for a call that takes no work
 VOICE_S = 60.0  # for one that clones, stores or fetches a voice
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0  # between attempts to connect
 _PROBES = 5
+CLOCK_EVERY_S = 30.0  # clocks of two machines may drift apart by some milliseconds in a minute
 _NOTHING = EngineStats(utterances=0, tokens_waiting=0, samples_unreleased=0, slots_in_use=0)
 
 _log = logging.getLogger(__name__)
@@ -213,7 +215,12 @@ class Remote:
     async def _watch(self) -> None:
         """Until the heart stands still, also while it joins: who waits for the same voices does not wait for an engine
         that hangs. Raises Lost, Unfit."""
-        work = {"heartbeat": self._listen(), "voices": self._follow_voices(), "join": self._join_in()}
+        work = {
+            "heartbeat": self._listen(),
+            "voices": self._follow_voices(),
+            "join": self._join_in(),
+            "clock": self._follow_clock(),
+        }
         tasks = [asyncio.create_task(one, name=f"{name}-{self.address}") for name, one in work.items()]
         watched = set(tasks)
         try:
@@ -253,6 +260,13 @@ class Remote:
             await self.list_voices()
             self._voices_changed.clear()
             self._changed()
+
+    async def _follow_clock(self) -> None:
+        """An utterance keeps the offset that was known when it began."""
+        while True:
+            await asyncio.sleep(CLOCK_EVERY_S)
+            with contextlib.suppress(Lost):  # whether it is lost, the heartbeat tells
+                await self._set_clock()
 
     def _leave(self, state: State, reason: str, since_ns: int = 0) -> None:
         """Its calls are lost; nothing came since `since_ns`, 0: until now it did."""
