@@ -34,6 +34,7 @@ from service.server_group import ServerGroup, how_many, in_plain_text
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 BEGUN_PER_S = 250.0  # calls of one connection, health's too: each takes the loop one to three milliseconds,
 BEGUN_AT_ONCE = 4  # and so many are begun before the first waits
+CALLS_A_MISTAKE = 5  # that a connection may make while a call that cannot be served is answered
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ class Server:
             bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
             calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
             refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
+            mistakes=ConnectionRate(
+                per_s=config.calls_per_s / CALLS_A_MISTAKE, burst=config.max_calls_per_connection // CALLS_A_MISTAKE
+            ),
             max_text_chars=config.max_text_chars,
         )
         self._border = Border(limits, loaded=False)

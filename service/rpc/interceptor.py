@@ -165,6 +165,8 @@ async def _border(
         status = errors.to_grpc_status(error, call.kind, call.id)
         if isinstance(error, Unauthenticated):
             await limits.refusals.wait(context.peer())
+        elif status.code is grpc.StatusCode.INVALID_ARGUMENT:
+            await limits.mistakes.wait(context.peer())
         if streaming:
             await read_rest(context)
         try:

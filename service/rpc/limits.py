@@ -104,7 +104,8 @@ class CallLimits:
     count: CallCount
     bursts: ConnectionRate  # calls that come at once are begun one after the other, and others' between them
     calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
-    refusals: ConnectionRate  # wrong tokens that are answered
+    refusals: ConnectionRate  # wrong tokens that are answered,
+    mistakes: ConnectionRate  # and requests that cannot be served: to begin and end a call takes the loop its time
     max_text_chars: int = 0  # of a message; a server without messages that hold text needs none
 
     @asynccontextmanager

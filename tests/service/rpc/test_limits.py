@@ -263,10 +263,30 @@ async def test_calls_of_one_connection_are_held_back(serve: Serve) -> None:
         assert time.monotonic() - began_s > 0.4
 
 
+async def test_requests_that_cannot_be_served_are_answered_seldom_and_others_as_ever(serve: Serve) -> None:
+    async with serve(max_calls_per_connection=50, calls_per_s=50) as served:  # ten mistakes at once, then ten a second
+        unknown = pb.SynthesizeTextRequest(config=pb.SynthesisConfig(voice="nobody"), text="Hello.")
+        began_s = time.monotonic()
+
+        async def mistake() -> float:
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                async for _ in served.stub.SynthesizeText(unknown):
+                    pass
+            assert failure.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            return time.monotonic() - began_s
+
+        mistakes = [asyncio.create_task(mistake()) for _ in range(16)]
+        await mistakes[0]
+        asked_s = time.monotonic()
+        await served.stub.GetServerInfo(pb.GetServerInfoRequest())
+        assert time.monotonic() - asked_s < 0.4
+        assert max(await asyncio.gather(*mistakes)) > 0.5
+
+
 async def test_calls_that_come_at_once_are_begun_one_after_the_other() -> None:
     """Two hundred calls that a connection opened at once kept the loop for a third of a second."""
     count, free = CallCount(in_all=100, per_connection=100), ConnectionRate(per_s=1e6, burst=100)
-    limits = CallLimits(count, bursts=ConnectionRate(per_s=100, burst=2), calls=free, refusals=free)
+    limits = CallLimits(count, bursts=ConnectionRate(per_s=100, burst=2), calls=free, refusals=free, mistakes=free)
     began = list[tuple[str, float]]()
 
     async def call(peer: str) -> None:
@@ -294,7 +314,7 @@ async def test_the_engine_is_told_whose_an_utterance_is(served: Served) -> None:
 async def test_refusals_of_calls_that_come_at_once_do_not_come_at_once() -> None:
     free = ConnectionRate(per_s=1e6, burst=100)
     bursts = ConnectionRate(per_s=100, burst=2)
-    limits = CallLimits(CallCount(in_all=1, per_connection=1), bursts=bursts, calls=free, refusals=free)
+    limits = CallLimits(CallCount(in_all=1, per_connection=1), bursts=bursts, calls=free, refusals=free, mistakes=free)
     refused = list[float]()
 
     async def call() -> None:
