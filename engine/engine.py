@@ -117,6 +117,7 @@ class LocalEngine:
             longest_pause_samples=max(pauses),
             ledger_tokens=ledger_tokens,
             channel_samples=channel_samples,
+            few_rows_cost_less=device.is_cpu,
             vocoder_apart=not threads.is_small,
         )
         self._resume_limits = ResumeLimits.of(config, text, model.config.t3.codes)

@@ -146,8 +146,8 @@ def _engine(commands: Connection, card: str, streams: int, functions: int) -> tu
     carry_out = _commands(commands, clock, functions)
     engine = LocalEngine(model, options, clock.wrap(CARDS[card]))
     scheduler = engine._scheduler
-    config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None)
-    scheduler.config = scheduler.choice.config = config
+    config = replace(scheduler.config, max_batch=BATCH, batch_tokens=None, few_rows_cost_less=False)
+    scheduler.config = scheduler.choice.config = scheduler.first_sounds.config = config
     interpreter.prepare(on_cpu=False)
     return engine, carry_out
 

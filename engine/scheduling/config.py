@@ -21,4 +21,5 @@ class SchedulerConfig:
     longest_pause_samples: int = 0  # between segments
     ledger_tokens: int  # capacity of one utterance's ledger
     channel_samples: int  # audio that may wait for its listener, per utterance
+    few_rows_cost_less: bool = False  # T3's, which a GPU computes side by side
     vocoder_apart: bool = False  # it has a thread of its own; else it is the flow's

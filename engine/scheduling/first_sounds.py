@@ -2,14 +2,17 @@
 
 T3's steps take longer the more rows they have, and so they do for the texts that it runs between them; unless a device
 computes all of that side by side. So while it works for somebody's first sound, those stay out whose listeners have
-enough ahead, and those who have heard nothing either and are due later: where what steps took here and now says that
-few rows take much less time. Touched with the scheduler's lock held.
+enough ahead, and those who have heard nothing either and are due later: on a CPU, where what steps took here and now
+says that few rows take much less time. Beside a GPU a step's time also grows with its rows, by what Python does for
+each of them; but most of it is the same for any number, so that more steps for fewer rows would keep everybody waiting.
+Touched with the scheduler's lock held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.contention import due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines
 from engine.scheduling.estimates import Estimates
@@ -21,7 +24,8 @@ MANY = 8  # rows: where a step of one takes much less, those of others are felt
 
 
 class FirstSounds:
-    def __init__(self, deadlines: Deadlines, estimates: Estimates) -> None:
+    def __init__(self, config: SchedulerConfig, deadlines: Deadlines, estimates: Estimates) -> None:
+        self.config = config
         self._deadlines = deadlines
         self._estimates = estimates
 
@@ -65,7 +69,7 @@ class FirstSounds:
 
     def _costs_much_less(self, few: int, many: int) -> bool:
         step_s = self._estimates.step_s
-        return step_s.is_known and step_s(few) <= MUCH_LESS * step_s(many)
+        return self.config.few_rows_cost_less and step_s.is_known and step_s(few) <= MUCH_LESS * step_s(many)
 
 
 def due_from_now_ns(running: RunningUtterance, now: int) -> int:

@@ -54,7 +54,7 @@ class Scheduler:
         self.broken: EngineBroken | None = None  # what closed it, unless it was asked to
         self.places = Places(config.max_utterances, "as many as were asked for, or as memory has room for")
         self.admission = Admission(self.places, self.deadlines, self.estimates, vocoder_apart=config.vocoder_apart)
-        self.first_sounds = FirstSounds(self.deadlines, self.estimates)
+        self.first_sounds = FirstSounds(config, self.deadlines, self.estimates)
         self._turns = Turns()
         self._on_close: list[Callable[[], None]] = []  # for when it closes
         self._done = Usage()  # by those that have left
