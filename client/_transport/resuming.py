@@ -28,6 +28,7 @@ from .routes import Routes
 ATTEMPT_S = 3.0  # for one server to accept the utterance
 FIRST_PAUSE_S = 0.05  # between rounds over all servers; it doubles, up to
 LONGEST_PAUSE_S = 1.0
+_CLOSED = "the client was closed while it spoke"
 
 _ON_THE_WAY = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, None)
 
@@ -106,10 +107,10 @@ class ResumingCall:
         try:
             await self._receive_from_all()
         except asyncio.CancelledError:
-            self.incoming.close(None if self._ending else ClientClosed("the client was closed while it spoke"))
+            self.incoming.close(None if self._ending else ClientClosed(_CLOSED))
             raise
         except Exception as broken:  # the border of this thread: whatever broke reaches the one who waits
-            error = broken
+            error = ClientClosed(_CLOSED) if self._routes.closed else broken  # a closed channel cancels its calls
         self._over = True
         self.incoming.close(error)
 
