@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from .._clock import now_ns
 from .._wire import Request, Response
-from ..errors import ClientError, ServerFailed, UtteranceClosed
+from ..errors import ClientClosed, ClientError, ServerFailed, UtteranceClosed
 from .channels import Target
 
 Metadata = Sequence[tuple[str, str]]
@@ -87,6 +87,10 @@ class Call:
 
 def cancelled_by_server() -> ServerFailed:
     return ServerFailed("the server cancelled the utterance", code=grpc.StatusCode.CANCELLED)
+
+
+def closed_meanwhile() -> ClientClosed:
+    return ClientClosed("the client was closed while it spoke")
 
 
 async def hand_to_grpc(call: Any, request: Message) -> None:

@@ -17,18 +17,17 @@ import grpc
 
 from .._clock import now_ns
 from .._wire import Request, Response
-from ..errors import ClientClosed, ClientError, ServerBusy, ServerFailed
+from ..errors import ClientError, ServerBusy, ServerFailed
 from ..types import Resumed
 from .channels import Target
 from .handover import Handover
 from .progress import Received, Sent
-from .reader import Call, Metadata
+from .reader import Call, Metadata, closed_meanwhile
 from .routes import Routes
 
 ATTEMPT_S = 3.0  # for one server to accept the utterance
 FIRST_PAUSE_S = 0.05  # between rounds over all servers; it doubles, up to
 LONGEST_PAUSE_S = 1.0
-_CLOSED = "the client was closed while it spoke"
 
 _ON_THE_WAY = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, None)
 
@@ -107,10 +106,10 @@ class ResumingCall:
         try:
             await self._receive_from_all()
         except asyncio.CancelledError:
-            self.incoming.close(None if self._ending else ClientClosed(_CLOSED))
+            self.incoming.close(None if self._ending else closed_meanwhile())
             raise
         except Exception as broken:  # the border of this thread: whatever broke reaches the one who waits
-            error = ClientClosed(_CLOSED) if self._routes.closed else broken  # a closed channel cancels its calls
+            error = closed_meanwhile() if self._routes.closed else broken  # a closed channel cancels its calls
         self._over = True
         self.incoming.close(error)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from .._transport.loop_thread import LoopThread
+from .._transport.reader import closed_meanwhile
 from ..audio import Samples, to_wav
-from ..errors import ClientClosed
 from ..record import Record
 from ..types import Chunk
 from ..utterance import Utterance
@@ -39,7 +39,7 @@ class Speech:
             yield chunk
             at += 1
         if self._work.cancelled() and not self._is_cancelled:
-            raise ClientClosed("the client was closed while it spoke")
+            raise closed_meanwhile()
         if not self._is_cancelled:
             self._work.result()
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.checkpoints.names import Part
 from engine.checkpoints.weights import blank
-from engine.model import Voice
+from engine.model import Model, Voice
 from engine.networks.cloning.campplus import CAMPPlus, CAMPPlusConfig
 from engine.networks.cloning.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from engine.networks.cloning.voice_encoder import VoiceEncoder, VoiceEncoderConfig
@@ -164,6 +164,16 @@ def heard(stage: VocoderStage, variant: str, rows: int, lengths: Sequence[int]) 
     return counted
 
 
+def by_graphs(own: Model) -> VocoderStage:
+    assert isinstance(own.vocoder, HiFT)
+    return VocoderStage(
+        own,
+        graphs=VocoderGraphs(
+            own.vocoder, GPU.window_capture(), places=2 * ROWS, batch=ROWS, largest=WINDOW, frames_per_token=2
+        ),
+    )
+
+
 @pytest.mark.parametrize("rows", [1, ROWS])
 def test_the_vocoder_makes_samples(rows: int) -> None:
     with GPU.running():
@@ -174,12 +184,8 @@ def test_the_vocoder_makes_samples(rows: int) -> None:
 @pytest.mark.parametrize("rows", [1, ROWS])
 def test_the_published_vocoder_makes_samples_by_graphs(rows: int) -> None:
     own = model("turbo")
-    assert isinstance(own.vocoder, HiFT)
     with GPU.running():
-        graphs = VocoderGraphs(
-            own.vocoder, GPU.window_capture(), places=2 * ROWS, batch=ROWS, largest=WINDOW, frames_per_token=2
-        )
-        first, later, final = heard(VocoderStage(own, graphs=graphs), "turbo", rows, (12, WINDOW, 31))
+        first, later, final = heard(by_graphs(own), "turbo", rows, (12, WINDOW, 31))
     assert (first.graphs, later.graphs, final.graphs) == (1, 1, 3)  # 31 tokens are 25 and 6, and then comes the end
     within(f"turbo: a first window of the vocoder, {rows} rows", first, waits=1)
     within(f"turbo: a window of the vocoder, {rows} rows", later, waits=1)
@@ -190,12 +196,8 @@ def test_the_published_vocoder_makes_samples_by_graphs(rows: int) -> None:
 def test_a_first_window_without_a_sound_waits_for_the_next_one(rows: int) -> None:
     """It had no graph, and neither had the rest of its segment: some 700 launches for every window."""
     own = model("turbo")
-    assert isinstance(own.vocoder, HiFT)
     with GPU.running():
-        graphs = VocoderGraphs(
-            own.vocoder, GPU.window_capture(), places=2 * ROWS, batch=ROWS, largest=WINDOW, frames_per_token=2
-        )
-        stage = VocoderStage(own, graphs=graphs)
+        stage = by_graphs(own)
         states = [stage.open(voice("turbo"), seed) for seed in range(rows)]
         counted, lengths = [], []
         for tokens in (3, 5, 12, WINDOW):

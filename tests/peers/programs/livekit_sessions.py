@@ -21,29 +21,14 @@ from livekit.agents.tts import FallbackAdapter
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT
 from livekit.agents.voice.io import AudioOutput, AudioOutputCapabilities
 from livekit_agent import converse
+from livekit_watched import Watched
 from scripted_conversation import Line
 
-from gapless.doors.livekit import TTS, HeardTranscript
+from gapless.doors.livekit import HeardTranscript
 
 GIVEN = json.load(sys.stdin)
 ADDRESS, TEXT = GIVEN["address"], GIVEN["text"]
 LIMIT_S = 20.0
-
-
-class Watched:
-    """A TTS, and what it emitted."""
-
-    def __init__(self, address=ADDRESS, **options):
-        self.tts = TTS(address=address, seed=7, **options)
-        self.metrics, self.errors = [], []
-        self.tts.on("metrics_collected", self.metrics.append)
-        self.tts.on("error", self.errors.append)
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        await self.tts.aclose()
 
 
 async def rest_of(stream, text=""):
@@ -65,7 +50,7 @@ def words(events):
 async def its_server_is_killed():
     """While it speaks, and while text comes."""
     half = len(TEXT) // 2
-    async with Watched([GIVEN["killable"], ADDRESS], voice="karl") as watched:
+    async with Watched([GIVEN["killable"], ADDRESS], seed=7, voice="karl") as watched:
         stream = watched.tts.stream()
         stream.push_text(TEXT[:half])
         events = [await anext(stream), await anext(stream)]
@@ -80,7 +65,7 @@ async def its_server_is_killed():
 
 async def it_changes_its_voice():
     """While a stream speaks, which goes on as it began, beside one of the other voice."""
-    async with Watched(voice="karl") as watched:
+    async with Watched(ADDRESS, seed=7, voice="karl") as watched:
         first = watched.tts.stream()
         began = time.perf_counter()
         first.push_text(TEXT)
@@ -99,7 +84,7 @@ async def it_changes_its_voice():
 
 
 async def it_is_closed_while_it_speaks():
-    async with Watched(voice="karl") as watched:
+    async with Watched(ADDRESS, seed=7, voice="karl") as watched:
         watched.tts.prewarm()
         streams = [watched.tts.stream(), watched.tts.synthesize(TEXT * 5)]
         streams[0].push_text(TEXT * 5)
@@ -130,10 +115,10 @@ class Listener(AudioOutput):
 
 async def it_is_interrupted_before_its_first_word_came(with_fallback):
     """The time of a word comes behind its sound, and LiveKit hands it on with the sound that follows."""
-    async with Watched(voice="stuck") as watched:
+    async with Watched(ADDRESS, seed=7, voice="stuck") as watched:
         tts = watched.tts
         if with_fallback:
-            gone = Watched("127.0.0.1:1", voice="stuck").tts
+            gone = Watched("127.0.0.1:1", seed=7, voice="stuck").tts
             tts = FallbackAdapter([gone, tts], max_retry_per_tts=0)
         output = HeardTranscript(Listener())
         async with tts.stream() as stream:
@@ -155,7 +140,7 @@ async def it_is_interrupted_before_its_first_word_came(with_fallback):
 
 async def it_breaks_off():
     """In a session, of which the example agent is one."""
-    async with Watched(voice="broken") as watched:
+    async with Watched(ADDRESS, seed=7, voice="broken") as watched:
         said, _ = await converse(watched.tts, [Line("Well?", GIVEN["first_word"] + " and more.")])
         assert len(watched.errors) == 1
         return said[0].remembered

@@ -13,28 +13,11 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIConnectOptions, APITimeoutError
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT
-
-from gapless.doors.livekit import TTS
+from livekit_watched import Watched
 
 ADDRESS = sys.argv[1]
 TEXT = "The kettle is boiling, at last. Would you like some tea, or is it too late? It costs $5 (at 3:45 p.m.)."
 FRAME_S = 0.25  # no frame is longer
-
-
-class Watched:
-    """A TTS, and what it emitted."""
-
-    def __init__(self, address=ADDRESS):
-        self.tts = TTS(address=address, voice="karl")
-        self.metrics, self.errors = [], []
-        self.tts.on("metrics_collected", self.metrics.append)
-        self.tts.on("error", self.errors.append)
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        await self.tts.aclose()
 
 
 async def hear(stream):
@@ -59,7 +42,7 @@ def transcript(events):
 
 
 async def a_whole_text():
-    async with Watched() as watched:
+    async with Watched(ADDRESS, voice="karl") as watched:
         events = await hear(watched.tts.synthesize(TEXT))
         length_s = assert_frames(events, watched.tts)
         assert (len(watched.metrics), watched.errors) == (1, [])
@@ -69,7 +52,7 @@ async def a_whole_text():
 
 
 async def a_stream():
-    async with Watched() as watched:
+    async with Watched(ADDRESS, voice="karl") as watched:
         watched.tts.prewarm()
         stream = watched.tts.stream()
 
@@ -97,7 +80,7 @@ async def a_stream():
 
 
 async def nothing_to_say():
-    async with Watched() as watched:
+    async with Watched(ADDRESS, voice="karl") as watched:
         stream = watched.tts.stream()
         stream.end_input()
         assert await hear(stream) == []
@@ -114,7 +97,7 @@ async def nothing_to_say():
 
 async def closed_early():
     """Twice: before the end of the text, and after it."""
-    async with Watched() as watched:
+    async with Watched(ADDRESS, voice="karl") as watched:
         took = []
         for ends in (False, True):
             stream = watched.tts.stream()
@@ -145,7 +128,7 @@ async def silent_peers():
     figures = {}
     for name, options, least_s, most_s, errors in (("once", once, 1.5, 3.5, 1), ("often", often, 1.0, 4.0, 4)):
         for kind in ("synthesize", "stream"):
-            async with Watched(address) as watched:
+            async with Watched(address, voice="karl") as watched:
                 if kind == "stream":
                     stream = watched.tts.stream(conn_options=options)
                     stream.push_text(TEXT)
@@ -165,7 +148,7 @@ async def silent_peers():
     for writer in held:
         writer.close()
     peer.close()
-    async with Watched(address) as watched:
+    async with Watched(address, voice="karl") as watched:
         try:
             await hear(watched.tts.synthesize(TEXT, conn_options=APIConnectOptions(max_retry=0, timeout=2.5)))
         except APIConnectionError as error:
