@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 from opentelemetry.trace import Span, Tracer
 
 from engine.clock import now_ns
-from engine.messages import Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
+from engine.errors import GaplessError
+from engine.messages import Accepted, Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
 from service.config import ServiceConfig
 from service.engines.engine import AsyncEngine
@@ -31,7 +32,7 @@ from service.rpc import requests, responses, resume
 from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong, TooManyFlushes, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
 from service.rpc.limits import Rate
-from service.rpc.receive import Context
+from service.rpc.receive import QUIET_S, Context
 from service.rpc.resume import ResumeTokens, TokenIssuer
 
 Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
@@ -91,6 +92,8 @@ class Session:
         self._resume_tokens = dependencies.resume_tokens
         self._writing = asyncio.Lock()
         self._listener_moved = asyncio.Event()
+        self._accepted = asyncio.Event()
+        self._reads = False  # what the client says
         self._stopped = False
         self._input_ended = False
         self._text_chars = 0
@@ -105,25 +108,12 @@ class Session:
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
-        with resume.voice_expected(self._request.utterance):
-            accepted = await self._engine.submit(self._request.utterance, self._events.sink)
+        listening = asyncio.create_task(self._listen())  # what comes while an engine elsewhere is asked goes there too
         try:
-            request = self._request
-            started = responses.to_started(
-                request.audio_format,
-                request.max_lead_s,
-                request.utterance,
-                accepted,
-                self._limits,
-                self._encoder.pre_skip,
-            )
-            self._issuer = TokenIssuer(self._request.utterance, accepted, self._info, self._resume_tokens)
-            started.resume_token = self._issuer.first_token
-            await self._write(started=started)
-            for warned in request.warnings:
-                await self._write(warning=responses.to_warning(warned))
+            self._begin(await self._submit(listening))
+            await self._tell_of_start()
             async with self._time_limit(), asyncio.TaskGroup() as group:
-                beside = (self._listen(), self._watch_for_silence(), self._tell_of_drain())
+                beside = (_ended(listening), self._watch_for_silence(), self._tell_of_drain())
                 helpers = [group.create_task(task) for task in beside]
                 await self._speak()
                 for helper in helpers:
@@ -131,6 +121,31 @@ class Session:
         finally:
             self._engine.drop(self._id)
             self._spans.end()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def _submit(self, listening: asyncio.Task[None]) -> Accepted:
+        try:
+            with resume.voice_expected(self._request.utterance):
+                return await self._engine.submit(self._request.utterance, self._events.sink)
+        except GaplessError:
+            if self._reads:  # gRPC reads nothing more behind a read that was cancelled: before the refusal is sent,
+                await asyncio.wait([listening], timeout=QUIET_S)  # what is under way is read
+            raise
+
+    def _begin(self, accepted: Accepted) -> None:
+        request = self._request
+        self._issuer = TokenIssuer(request.utterance, accepted, self._info, self._resume_tokens)
+        self._started = responses.to_started(
+            request.audio_format, request.max_lead_s, request.utterance, accepted, self._limits, self._encoder.pre_skip
+        )
+        self._started.resume_token = self._issuer.first_token
+        self._accepted.set()
+
+    async def _tell_of_start(self) -> None:
+        await self._write(started=self._started)
+        for warned in self._request.warnings:
+            await self._write(warning=responses.to_warning(warned))
 
     @contextlib.asynccontextmanager
     async def _time_limit(self) -> AsyncIterator[None]:
@@ -144,6 +159,7 @@ class Session:
     # -------------------------------------------------------------------------------------------- client to engine
 
     async def _listen(self) -> None:
+        self._reads = True
         while request := await self._receive():
             await self._rate.wait()
             await self._take(request)
@@ -162,6 +178,7 @@ class Session:
             case "end_of_input":
                 self._end_input()
             case "playback":
+                await self._accepted.wait()
                 await self._take_playback(request.playback)
             case "config":
                 raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
@@ -303,3 +320,8 @@ class Session:
             raise ClientStalled(self._config.idle_timeout_s) from None
         except grpc.aio.InternalError as error:  # the caller left; gRPC cancels the handler, if only a moment later
             raise asyncio.CancelledError from error
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """With its error; cancelled, it ends the task."""
+    await task
