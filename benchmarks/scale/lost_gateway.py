@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import Sequence
 
-from benchmarks.scale.rounds import Round
+from benchmarks.scale.rounds import Moved, Round
 from benchmarks.support.child_process import Child
 from benchmarks.support.engine_process import VERSION, Served, engine_process
 from benchmarks.support.gateway_process import gateway_process
@@ -110,14 +110,14 @@ async def play(gateways: Sequence[Child], victim: int, count: int, text: str, wh
         if what := one.wrong(whole[seed].data):
             result.wrong.append(what)
         result.moves += len(one.resumed)
-        if one.first == addresses[victim]:
-            result.moved += 1
-            result.in_hand_s.append(in_hand_s(one.arrivals, one.rate, at))
-            for lost in (resumed.lost_ns / 1e9 for resumed in one.resumed[:1]):
-                seen_s.append(lost - at)
-                result.restart_s.append(next((when for when, _ in one.arrivals if when > lost), lost) - lost)
-            result.gaps_s.append(worst_gap_s(one.arrivals, one.rate))
-        else:
-            result.others_gaps_s.append(worst_gap_s(one.arrivals, one.rate))
+        result.struck += (struck := one.first == addresses[victim])
+        gap_s = worst_gap_s(one.arrivals, one.rate)
+        if one.resumed:
+            lost = one.resumed[0].lost_ns / 1e9
+            seen_s.append(lost - at)
+            again = next((when for when, _ in one.arrivals if when > lost), lost)
+            result.moved.append(Moved(in_hand_s(one.arrivals, one.rate, at), again - at, gap_s))
+        elif not struck:
+            result.others_gaps_s.append(gap_s)
     result.seen_s = max(seen_s, default=0.0)
     return result
