@@ -367,9 +367,9 @@ async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> 
         async with asyncio.timeout(5):
             while "mary" not in engine.voices:
                 await asyncio.sleep(0.02)
-            pool._running[address].cancel()
-            await asyncio.gather(pool._running[address], return_exceptions=True)
-            pool._running[address] = asyncio.create_task(engine.run())
+            pool._members._running[address].cancel()
+            await asyncio.gather(pool._members._running[address], return_exceptions=True)
+            pool._members._running[address] = asyncio.create_task(engine.run())
             await pool.ready()
         assert "mary" in [voice.name for voice in stage.engines[address].voices()]
 
