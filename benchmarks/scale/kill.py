@@ -3,10 +3,10 @@
 Two engine servers, each a process, behind the gateway's pool; listeners play in real time; at a random moment one
 engine is killed, stopped, cut off or drained. With `gateway`, clients of two gateways, of which one is killed: they go
 on at the other one by themselves. With `none` nothing dies, and all places that are open to listeners are taken: nobody
-may be moved. Ten minutes of that are some 60 rounds.
+may be moved. Ten minutes of that are some 100 rounds.
 
     python -m benchmarks.scale.kill --rounds 50
-    python -m benchmarks.scale.kill --rounds 60 --kinds none
+    python -m benchmarks.scale.kill --rounds 100 --kinds none
     python -m benchmarks.scale.kill --rounds 25 --kinds gateway
     python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 20 --kinds kill stop
 
