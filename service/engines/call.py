@@ -128,12 +128,13 @@ class Call:
 
     async def _write(self) -> None:
         try:
+            await self._call.wait_for_connection()
             while not self._ended:
                 await self._something.wait()
                 self._something.clear()
-                while (request := self._next()) is not None:
-                    await self._call.write(request)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                while not self._ended and (request := self._next()) is not None:
+                    await _hand_to_grpc(self._call, request)
+        except (grpc.aio.BaseError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the reader knows why
 
     def _next(self) -> pb.SpeakRequest | None:
@@ -146,3 +147,14 @@ class Call:
             released, self._released = self._released, 0
             return pb.SpeakRequest(release=released)
         return None
+
+
+async def _hand_to_grpc(call: Any, request: pb.SpeakRequest) -> None:
+    """`call.write` puts a status of its own in place of the server's when the stream ends under it: what has come is
+    not read any more, a cancel does nothing, and a task of gRPC's waits for the end for ever. What it calls does not.
+    """
+    inner = getattr(call, "_cython_call", None)
+    if inner is None:  # somebody intercepts calls
+        await call.write(request)
+    else:
+        await inner.send_serialized_message(request.SerializeToString())
