@@ -29,11 +29,12 @@ from service.observability.metrics import Metrics
 from service.observability.tracing import ChunkSpans
 from service.pacing import Pacer
 from service.rpc import requests, responses, resume
-from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong, TooManyFlushes, UtteranceTooLong
+from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
 from service.rpc.limits import Rate
 from service.rpc.receive import QUIET_S, Context
 from service.rpc.resume import ResumeTokens, TokenIssuer
+from service.rpc.text_input import TextInput
 
 Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
 """Gives what the client says after the config, message by message; None when no more will come."""
@@ -95,10 +96,8 @@ class Session:
         self._accepted = asyncio.Event()
         self._reads = False  # what the client says
         self._stopped = False
-        self._input_ended = False
-        self._text_chars = 0
+        self._input = TextInput(self._engine, self._id, self._config)
         self._rate = Rate(per_s=self._config.messages_per_s, burst=self._config.message_burst, now_s=time.monotonic)
-        self._flushes_waiting = 0
         self._heard_until_ns = 0  # when a listener who never stops has heard all that was sent
         self._played = 0  # samples that the listener has reported
         self._corrected = False  # a report of his was wrong
@@ -163,20 +162,22 @@ class Session:
         while request := await self._receive():
             await self._rate.wait()
             await self._take(request)
-        if not self._input_ended:
-            self._end_input()
+        if not self._input.ended:
+            self._input.end()
 
     async def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
         event = request.WhichOneof("event")
-        if self._input_ended and event in ("text", "flush", "end_of_input"):
+        if self._input.ended and event in ("text", "flush", "end_of_input"):
             raise OutOfOrder(event, "came after end_of_input; open another call for more text")
         match event:
             case "text":
-                self._take_text(request.text.text)
+                self._input.push(request.text.text)
+                if request.text.text:
+                    self._last_sign_ns = now_ns()
             case "flush":
-                self._take_flush(request.flush.flush_id)
+                self._input.flush(request.flush.flush_id)
             case "end_of_input":
-                self._end_input()
+                self._input.end()
             case "playback":
                 await self._accepted.wait()
                 await self._take_playback(request.playback)
@@ -184,24 +185,6 @@ class Session:
                 raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
             case None:
                 requests.check_event(request)
-
-    def _take_text(self, text: str) -> None:
-        self._text_chars += len(text)
-        if self._text_chars > self._config.max_text_chars:
-            raise TextTooLong(self._text_chars, self._config.max_text_chars)
-        if text:
-            self._last_sign_ns = now_ns()
-        self._engine.push_text(self._id, text)
-
-    def _take_flush(self, flush_id: int) -> None:
-        if self._flushes_waiting >= self._config.max_flushes:
-            raise TooManyFlushes(self._config.max_flushes)
-        self._flushes_waiting += 1
-        self._engine.flush(self._id, flush_id)
-
-    def _end_input(self) -> None:
-        self._input_ended = True
-        self._engine.end_input(self._id)
 
     async def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
         playback, wrong = requests.read_playback(report, self._pacer.sent, self._encoder)
@@ -221,7 +204,7 @@ class Session:
 
     async def _watch_for_silence(self) -> None:
         """Silence counts from the last text, the last progress of playback, or the end of what is heard."""
-        while not self._input_ended:
+        while not self._input.ended:
             silent_since_ns = max(self._last_sign_ns, self._heard_until_ns)
             left_s = self._config.idle_timeout_s - (now_ns() - silent_since_ns) / _NS_PER_S
             if left_s <= 0:
@@ -236,7 +219,7 @@ class Session:
                 case AudioChunk() as chunk:
                     await self._send_chunk(chunk)
                 case FlushDone(flush_id=flush_id):
-                    self._flushes_waiting -= 1
+                    self._input.flushed()
                     await self._write(flush_done=tts_pb2.FlushDone(flush_id=flush_id, end_sample=self._pacer.sent))
                 case Aligned() as aligned:
                     await self._write(alignment=responses.to_alignment(aligned, self._encoder))
