@@ -8,7 +8,8 @@ off and drained, several at a time and at random, and voices are made and delete
 
 What is heard is compared with what was to be said, sample by sample. An utterance that loses its engine a third time
 is ended with a reason, which is counted apart. Then, with nobody speaking: places that are still taken, and the tasks,
-file descriptors and memory of the gateway's process beside those at the beginning.
+file descriptors and memory of the gateway's process beside those at the beginning. The exit status is 1 where anything
+was lost or came twice, or a place or a task is left.
 """
 
 from __future__ import annotations
@@ -71,12 +72,22 @@ class Seen(SeenOfPool):
     warm: Held | None = None  # while many speak
     after: Held | None = None
 
+    @property
+    def tasks_left(self) -> dict[str, int]:
+        if self.before is None or self.after is None:
+            return {}
+        return dict(Counter(self.after.tasks) - Counter(self.before.tasks))
+
+    @property
+    def is_well(self) -> bool:
+        return super().is_well and not self.tasks_left
+
     def line(self) -> str:
         faults = ", ".join(f"{count} {kind}" for kind, count in self.faults.items())
         return (
             f"{self.heard} utterances heard to the end, {self.left} left, {self.refused} refused; faults: {faults}; "
             f"{self.moves} moves; wrong {len(self.wrong)}, ended with a reason {len(self.given_up)}; "
-            f"places left {self.places_left}\n"
+            f"places left {self.places_left}, tasks left {sum(self.tasks_left.values())} {self.tasks_left or ''}\n"
             f"before: {self.before}\nwhile they spoke: {self.warm}\nafter: {self.after}"
             + "".join(f"\n  {what}" for what in self.given_up)
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from benchmarks.support.machine import describe, machine
 from service.engines.pool import Pool
@@ -24,6 +26,10 @@ class SeenOfPool(ABC):
     @abstractmethod
     def line(self) -> str: ...
 
+    @property
+    def is_well(self) -> bool:
+        return not self.wrong and not self.places_left
+
 
 async def look_at_the_end(pool: Pool, seen: SeenOfPool) -> None:
     """With nobody speaking any more."""
@@ -31,11 +37,12 @@ async def look_at_the_end(pool: Pool, seen: SeenOfPool) -> None:
     seen.moves, seen.places_left = pool.moves, pool.stats().slots_in_use
 
 
-def tell(seen: SeenOfPool, out: Path | None) -> None:
-    """`out`: a file for all of it."""
+def tell(seen: SeenOfPool, out: Path | None) -> NoReturn:
+    """`out`: a file for all of it. Ends the process, with status 1 if not all was well."""
     print(describe())
     print(seen.line())
     for what in seen.wrong[:_MOST_LINES]:
         print(f"  {what}")
     if out:
         out.write_text(json.dumps({"machine": machine(), **asdict(seen)}, indent=1), encoding="utf-8")
+    sys.exit(not seen.is_well)
