@@ -28,7 +28,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.scale import lost_gateway
-from benchmarks.scale.rounds import Moved, Round, told
+from benchmarks.scale.rounds import SETTLES_S, Moved, Round, told
 from benchmarks.support.engine_crowd import KINDS, EngineCrowd
 from benchmarks.support.engine_process import SCRIPTED, Served
 from benchmarks.support.machine import describe
@@ -57,7 +57,8 @@ async def play(crowd: EngineCrowd, kind: str, count: int, tolerance: float, whol
         crowd.strike(kind, member)
         seen = await crowd.seen(member)
     result.seen_s = seen - at
-    await asyncio.gather(*speaking, return_exceptions=True)
+    for one, ended in zip(listeners, await asyncio.gather(*speaking, return_exceptions=True), strict=True):
+        one.error = one.error or (repr(ended) if ended else "")
     for seed, one in enumerate(listeners):
         if what := one.wrong(whole[seed].samples, tolerance):
             result.wrong.append(what)
@@ -69,7 +70,7 @@ async def play(crowd: EngineCrowd, kind: str, count: int, tolerance: float, whol
     if victim:
         await crowd.mend(kind, member)
     await crowd.serve(2)
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(SETTLES_S)
     result.places_left = pool.stats().slots_in_use
     result.moves = pool.moves - moves
     return result
@@ -91,6 +92,7 @@ async def _run_engines(kinds: Sequence[str], rounds: int, count: int, served: Se
         pool = await crowd.start([served] * 2)
         whole = [Listener(pool, f"whole-{seed}") for seed in range(count)]
         await asyncio.gather(*(one.speak(TEXT, seed) for seed, one in enumerate(whole)))
+        await asyncio.sleep(SETTLES_S)  # until heartbeats tell that their places are free
         return [await play(crowd, kind, count, tolerance, whole) for _ in range(rounds) for kind in kinds]
     finally:
         await crowd.close()

@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import Sequence
 
-from benchmarks.scale.rounds import Moved, Round
+from benchmarks.scale.rounds import SETTLES_S, Moved, Round
 from benchmarks.support.child_process import Child
 from benchmarks.support.engine_process import VERSION, Served, engine_process
 from benchmarks.support.gateway_process import gateway_process
@@ -79,7 +79,7 @@ async def run(served: Served, rounds: int, count: int, text: str) -> list[Round]
         for _ in range(rounds):
             victim = random.randrange(2)
             played.append(await play([gateway for gateway, _ in gateways], victim, count, text, whole))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(SETTLES_S)
             played[-1].places_left = watch.stats().slots_in_use
             await asyncio.to_thread(gateways[victim][1].close)
             gateways[victim] = await asyncio.to_thread(_start, addresses, key)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 ENOUGH_S = 1.0  # of audio in hand: who has so much hears nothing of a death
+SETTLES_S = 0.3  # three heartbeats
 _CLOCKS_S = 0.01  # that two looks at one arrival may differ by
 
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from benchmarks.scale.rounds import SETTLES_S
 from benchmarks.support.machine import describe, machine
 from service.engines.pool import Pool
 
-_SETTLES_S = 0.3  # three heartbeats
 _MOST_LINES = 20
 
 
@@ -33,7 +33,7 @@ class SeenOfPool(ABC):
 
 async def look_at_the_end(pool: Pool, seen: SeenOfPool) -> None:
     """With nobody speaking any more."""
-    await asyncio.sleep(_SETTLES_S)
+    await asyncio.sleep(SETTLES_S)
     seen.moves, seen.places_left = pool.moves, pool.stats().slots_in_use
 
 
