@@ -21,6 +21,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
@@ -75,7 +76,7 @@ class Cost:
         )
 
 
-async def speak(stub: tts_pb2_grpc.TextToSpeechServiceStub, text: str, seed: int, ahead_s: float, cost: Cost) -> None:
+async def speak(stub: Any, text: str, seed: int, ahead_s: float, cost: Cost) -> None:
     """`ahead_s`: what the service takes off its engine's clock."""
     began_ns = now_ns()
     call = stub.Synthesize()
@@ -109,7 +110,7 @@ async def turn(service: ScriptedService, streams: int, sentences: int, spread_s:
         stubs = [tts_pb2_grpc.TextToSpeechServiceStub(channel) for channel in channels]
         text, before, began_s = SENTENCE * sentences, service.ask(), time.monotonic()
 
-        async def come(seed: int, stub: tts_pb2_grpc.TextToSpeechServiceStub) -> None:
+        async def come(seed: int, stub: Any) -> None:
             await asyncio.sleep(random.uniform(0.0, spread_s))
             await speak(stub, text, seed, before.ahead_s, cost)
 

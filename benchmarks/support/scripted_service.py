@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from typing import Any
 
 from benchmarks.support.child_process import Child, child_process
 from benchmarks.support.child_service import serve, serve_with
@@ -44,7 +45,7 @@ def scripted_service(served: Served, engines: int) -> Iterator[ScriptedService]:
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(engine_process(served)) for _ in range(engines)]
         addresses = ",".join(child.address for child in children)
-        main = (_gateway, addresses, engines) if engines else (_alone, served)
+        main: tuple[Any, ...] = (_gateway, addresses, engines) if engines else (_alone, served)
         yield ScriptedService(stack.enter_context(child_process(*main)))
 
 

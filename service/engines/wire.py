@@ -94,7 +94,9 @@ def _reading(hint: Any) -> _Convert | None:
         return partial(read, kind=hint)
     if typing.get_origin(hint) is tuple:
         (one, *_) = typing.get_args(hint)
-        return (lambda values: tuple([read(value, one) for value in values])) if _has_fields(one) else tuple
+        if not _has_fields(one):
+            return tuple
+        return lambda values: tuple([read(value, one) for value in values])
     if typing.get_origin(hint) is Mapping:
         return dict
     return hint if isinstance(hint, type) and issubclass(hint, StrEnum) else None
