@@ -115,7 +115,7 @@ BAD = [
     Bad("empty text", [seeded(), text(""), end()], "EMPTY_TEXT", "text", "no speakable text"),
     Bad("whitespace", [seeded(), text(" \t\r\n "), end()], "EMPTY_TEXT", "text", "no speakable text"),
     Bad("emoji", [seeded(), text("🙂 👍🏽 🇩🇪"), end()], "EMPTY_TEXT", "text", "no speakable text"),
-    Bad("a megabyte", [seeded(), text("word " * 200_000)], "TEXT_TOO_LONG", "text", "this server takes 20000"),
+    Bad("a book", [seeded(), text("word " * 60_000)], "TEXT_TOO_LONG", "text", "this server takes 20000"),
     Bad(
         "too much in pieces",
         [SLOW, *[text("word " * 1_000)] * 5],
