@@ -17,7 +17,8 @@ from service.rpc.errors import TooManyCalls
 from service.rpc.receive import Context
 
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
-_REMEMBERED = 1_024  # connections, the last ones that called
+_REMEMBERED = 1_024  # connections, the last ones that called, by their rates,
+_KNOWN = 16_384  # and by their names alone: who is forgotten waits like one that comes anew
 
 
 def connection(context: Context) -> str:
@@ -131,7 +132,7 @@ class Arrivals:
         self._known[peer] = None
         self._known.move_to_end(peer)
         if is_new:
-            if len(self._known) > _REMEMBERED:
+            if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
             await self._hosts.wait(peer.rpartition(":")[0])
 
