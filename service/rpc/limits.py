@@ -124,17 +124,29 @@ class Arrivals:
     def __init__(self, *, per_s: float, burst: int) -> None:
         self._hosts = ConnectionRate(per_s=per_s, burst=burst)
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._waiting: dict[str, asyncio.Event] = {}
 
     async def wait(self, peer: str) -> None:
+        """All calls of a connection wait for its turn, and take one."""
         if peer in _UNCOUNTED:
             return
-        is_new = peer not in self._known
-        self._known[peer] = None
+        while peer not in self._known:
+            if waiting := self._waiting.get(peer):
+                await waiting.wait()
+            else:
+                await self._arrive(peer)
         self._known.move_to_end(peer)
-        if is_new:
+
+    async def _arrive(self, peer: str) -> None:
+        over = self._waiting[peer] = asyncio.Event()
+        try:
+            await self._hosts.wait(peer.rpartition(":")[0])
+            self._known[peer] = None
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
-            await self._hosts.wait(peer.rpartition(":")[0])
+        finally:
+            del self._waiting[peer]
+            over.set()
 
 
 @dataclass(frozen=True)
