@@ -16,7 +16,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
 _READ_REST_S = 0.03  # at most, in all: who asks elsewhere is not to wait,
 _READ_REST_BYTES = 1 << 18  # nor are others, for the loop to read an upload that was refused,
-_READ_REST_MESSAGES = 64  # or a flood
+_READ_REST_MESSAGES = 16  # or a flood
 
 M = TypeVar("M", bound=Message)
 
@@ -44,3 +44,5 @@ async def read_rest(context: Context) -> None:
                     return
                 left -= message.ByteSize()
                 limit.reschedule(min(loop.time() + QUIET_S, end_s))
+            limit.reschedule(end_s)
+            await asyncio.sleep(_READ_REST_S)  # small messages can be written although nobody reads them
