@@ -40,11 +40,10 @@ def outlines(vocoder: PulseVocoder, data: Segments) -> Iterator[tuple[Tensor, Te
 
 def fitted(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
     """[width + 1, 256], the best linear map."""
-    squares = sum(seen.T.double() @ seen.double() for seen, _ in pairs)
-    products = sum(seen.T.double() @ hidden.double() for seen, hidden in pairs)
-    assert isinstance(squares, Tensor)
-    assert isinstance(products, Tensor)
-    return torch.linalg.solve(squares + RIDGE * torch.eye(len(squares)), products).float()
+    seen, hidden = (torch.cat(parts).double() for parts in zip(*pairs, strict=True))
+    squares = seen.T @ seen
+    weights: Tensor = torch.linalg.solve(squares + RIDGE * torch.eye(len(squares)), seen.T @ hidden)
+    return weights.float()
 
 
 @torch.no_grad()

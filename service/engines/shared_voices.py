@@ -123,11 +123,11 @@ class SharedVoices:
             _log.warning("voice %s: on no other engine than %s: %s", name, holder.address, error)
             return
         stored = await asyncio.gather(*(self._store(copy, file) for copy in copies), return_exceptions=True)
-        for copy, error in zip(copies, stored, strict=True):
-            if isinstance(error, Lost | GaplessError):
-                _warn(copy, error)
-            elif error is not None:
-                raise error
+        for copy, failure in zip(copies, stored, strict=True):
+            if isinstance(failure, Lost | GaplessError):
+                _warn(copy, failure)
+            elif failure is not None:
+                raise failure
 
     async def delete(self, name: str) -> None:
         holders = [engine for engine in self._serving() if name in engine.voices]

@@ -28,7 +28,7 @@ def leaves(requests: Iterator[pb.SpeakRequest], context: object) -> Iterator[pb.
         yield pb.SpeakResponse(flush_done=pb.FlushDone(flush_id=number))
 
 
-SPEAK = grpc.stream_stream_rpc_method_handler(
+SPEAK: grpc.RpcMethodHandler[pb.SpeakRequest, pb.SpeakResponse] = grpc.stream_stream_rpc_method_handler(
     leaves, pb.SpeakRequest.FromString, lambda response: response.SerializeToString()
 )
 
