@@ -10,7 +10,9 @@ N simulated listeners arrive at random and play in real time; what each of them 
 
 Through the real service over gRPC, or with --direct the engine in this process. Texts are of 3 to 15 s; N callers
 speak for --seconds. --find doubles or halves from a number on, then closes in on the largest N whose C100 is at least
-99 %. --single: one stream without pacing, whose RTF says what taking turns would allow.
+99 %. --auto: N callers, more than fit, ask a service that finds by itself how many it lets in; told is how many these
+were at the start and in the second half of --seconds, and what they heard. --single: one stream without pacing, whose
+RTF says what taking turns would allow.
 """
 
 from __future__ import annotations
