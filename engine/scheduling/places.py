@@ -38,8 +38,7 @@ AT_ONCE_S = 0.5  # looked back at before places go down, or up to
 AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
 REST_DOWN_S = 3.0  # from any change to the next one down: the last one has to show first
-REST_UP_S = 4.0  # and to the next one up; twice as long for each time that they fell of late:
-MOST_REST_S = 12.0  # whose machine is taken away again and again had better not count on all of it
+REST_UP_S = 5.0  # and to the next one up
 APART_S, LATE_MEMORY_S = 6.0, 180.0  # falls that are closer are one, and are forgotten after so long
 WORTH_IT = 1.15  # times the places: a smaller rise is none
 MOST_GROWTH = 2.0  # times the places, in one rise: beyond that nothing is known
@@ -148,8 +147,7 @@ class Places:
         if not any(one.asked or one.running >= self.number for one in recent):
             return None
         self._falls = [fall for fall in self._falls if look.at_s - fall[0] < LATE_MEMORY_S]
-        rest_s = min(MOST_REST_S, REST_UP_S * 2 ** max(0, len(self._falls) - 1))
-        if not self._rested(look.at_s, rest_s, MOST_BEFORE_A_RISE):
+        if not self._rested(look.at_s, REST_UP_S, MOST_BEFORE_A_RISE):
             return None
         load, capacity = _load(recent), _capacity(recent)
         bears = int(RISES_TO * capacity)
