@@ -27,7 +27,7 @@ def serving(page: bytes, status: int = 200) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(page)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
