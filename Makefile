@@ -17,7 +17,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test ray-test attack page screenshot replacements faults soak baseline bench clean
+.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test ray-test attack page screenshot replacements faults soak changes baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -101,6 +101,11 @@ faults: $(VENV)/.dev  ## break a service in some thirty ways, each beside a neig
 
 soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at memory and times: hours
 	$(BIN)/python -m benchmarks.faults.many_utterances
+
+changes: $(VENV)/.service  ## take a core away from a service under load, put other work beside it, start it beside a busy process: 18 minutes
+	$(BIN)/python -m benchmarks.scale.changing_machine --scene confined
+	$(BIN)/python -m benchmarks.scale.changing_machine --scene outside
+	$(BIN)/python -m benchmarks.scale.changing_machine --scene busy_start
 
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)
