@@ -127,7 +127,7 @@ async def _no_such_method(_: Any, context: Context) -> None:
     await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
 
-_NO_SUCH_METHOD = grpc.stream_stream_rpc_method_handler(_no_such_method)
+_NO_SUCH_METHOD: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(_no_such_method)
 """Says what gRPC does, which holds nobody back."""
 
 
