@@ -22,7 +22,7 @@ from engine.device.device import Device
 
 Frames = TypeVar("Frames", float, NDArray[np.float64])
 
-MOST_KEPT = 6  # frames of a mel, for what comes behind it
+MOST_KEPT = 4  # frames of a mel, for what comes behind it
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ def test_mels_of_several_rates_run_together(tiny: Model) -> None:
     together = stage.run(states, works)
     for state, work, (audio, _) in zip(states, works, together, strict=True):
         ((expected, _),) = stage.run([state], [work])
-        np.testing.assert_allclose(audio, expected, atol=1e-5)
+        np.testing.assert_allclose(audio, expected, atol=5e-4)
 
 
 @pytest.mark.parametrize("rate", [0.8, 2.0])

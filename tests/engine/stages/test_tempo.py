@@ -62,7 +62,8 @@ def test_little_is_held_back(rate: float) -> None:
         _, state = TEMPO(mel(1), state, rate, False)
         assert state.kept is not None
         assert state.kept.shape[2] <= MOST_KEPT
-        assert 0 <= tokens / rate - state.given / PER_TOKEN <= TEMPO_TOKENS
+        # A frame leaves with what it lies between, and may last a little longer than that.
+        assert -0.25 <= tokens / rate - state.given / PER_TOKEN <= TEMPO_TOKENS
 
 
 @pytest.mark.parametrize("rate", RATES)
