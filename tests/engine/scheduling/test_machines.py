@@ -9,7 +9,7 @@ import pytest
 from engine.scheduling import sizes
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.machines import STEP, Machines
-from engine.scheduling.timing import PACE_STEP, Timing
+from engine.scheduling.timing import LEAST_SOUND_S, PACE_STEP, Timing
 
 TIMING = Timing(sample_rate=24_000, samples_per_token=960, lookahead=3, largest=25)
 
@@ -62,7 +62,8 @@ def test_whoever_speaks_faster_needs_tokens_sooner_and_less_of_the_vocoder(rate:
     assert (machine.token_s, machine.flow_s(25)) == (plain.token_s, plain.flow_s(25))
     each_s = plain.vocoder_s(25) - plain.vocoder_s(0)
     assert machine.vocoder_s(25) - machine.vocoder_s(0) == pytest.approx(each_s / rate, rel=PACE_STEP)
-    assert (timing.least_first > TIMING.least_first) == (rate > 1.0)
+    first_s = (timing.least_first * timing.samples_per_token - timing.held_back_samples) / timing.sample_rate
+    assert LEAST_SOUND_S <= first_s < LEAST_SOUND_S + timing.token_s
 
 
 def test_rates_are_forecast_as_one_of_few_and_only_the_models_own_as_itself() -> None:
