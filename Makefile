@@ -17,7 +17,7 @@ BUF := tests/node/node_modules/.bin/buf
 LICENCES := Apache;BSD;MIT;PSF-2.0;Python Software Foundation;LGPL;Lesser General Public
 
 .DEFAULT_GOAL := help
-.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test ray-test attack page screenshot replacements faults soak baseline bench clean
+.PHONY: help demo environments test peers reference parity serve check lock stubs sequences scale-test ray-test attack page screenshot replacements faults soak changes baseline bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -102,15 +102,22 @@ faults: $(VENV)/.dev  ## break a service in some thirty ways, each beside a neig
 soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at memory and times: hours
 	$(BIN)/python -m benchmarks.faults.many_utterances
 
+changes: $(VENV)/.service  ## take a core away from a service under load, put other work beside it, start it beside a busy process: 18 minutes
+	$(BIN)/python -m benchmarks.scale.changing_machine --scene confined
+	$(BIN)/python -m benchmarks.scale.changing_machine --scene outside
+	$(BIN)/python -m benchmarks.scale.changing_machine --scene busy_start
+
 baseline: tests/node/node_modules/.ready  ## make the contract as it is the one that later changes are checked against
 	$(BUF) build --exclude-source-info -o $(BASELINE)
 	@echo "add to CHANGELOG.md: Contract baseline $$(sha256sum $(BASELINE) | cut -c1-16)"
 
-scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines, and kill gateways, while listeners play; a thousand listeners; ten minutes of random faults
+scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines, and kill gateways, while listeners play; a thousand listeners; ten minutes without a fault, and ten with
 	$(BIN)/python -m benchmarks.scale.kill --rounds 50 --out out/kill.json
 	$(BIN)/python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 10 --kinds kill stop cut drain --out out/kill-embedded.json
+	$(BIN)/python -m benchmarks.scale.kill --kinds none --rounds 100 --out out/kill-none.json
 	$(BIN)/python -m benchmarks.scale.many_engines --out out/many-engines.json
 	$(BIN)/python -m benchmarks.scale.random_faults --minutes 10 --out out/random-faults.json
+	$(BIN)/python -m benchmarks.scale.gateway
 
 ray-test: $(VENV)/.dev $(PEERS)/ray/.ready  ## install Ray in an environment of its own, and kill, stop and add nodes of a cluster while listeners play: 5 minutes
 	$(BIN)/python -m pytest -s tests/peers/test_ray.py

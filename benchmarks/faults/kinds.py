@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.faults.outcomes import HUNG, Outcome, speak
 from benchmarks.support.breakable_service import FOR_EVER, Breakable
+from benchmarks.support.long_tone import recording
 from benchmarks.support.tcp_relay import DOWN, UP, relay
 from client import Client
 from client.errors import ClientError
@@ -20,7 +21,7 @@ from service.process_end import CODES, STOPPED
 SOON_S = 10.0  # from the fault to the end of a process that has to go
 IN_A_ROW = 6  # utterances: one more than a stage may fail in a row
 STOOD_STILL_S = 6.0
-SHORTAGE_S = 3.0  # without memory
+SHORTAGE_S = 3.0  # without memory, or room on the disk
 
 GOES_ON = {"OK"}
 BROKEN = {"UNAVAILABLE ENGINE_BROKEN"}
@@ -148,6 +149,24 @@ async def newcomer(trial: Trial, text: str, seed: int) -> Outcome:
         return Outcome.of(error)
 
 
+async def makes_a_voice(trial: Trial, text: str, seed: int) -> Outcome:
+    """While nothing can be stored; and again when there is room, to speak with it: the same name must be free."""
+    name = "struck"
+    try:
+        await trial.client.create_voice(name, recording())
+        return Outcome("OK")
+    except ClientError as error:
+        refused = Outcome.of(error)
+    await asyncio.sleep(SHORTAGE_S)
+    try:
+        await trial.client.create_voice(name, recording())
+        spoken = await speak(trial.client, text, seed, voice=name)
+        await trial.client.delete_voice(name)
+    except ClientError as error:
+        return Outcome("LATER", str(Outcome.of(error)), str(error))
+    return refused if str(spoken) in GOES_ON else spoken
+
+
 async def vanishing(trial: Trial, text: str, seed: int) -> Outcome:
     """Its connection breaks off in the middle of an utterance."""
     async with contextlib.AsyncExitStack() as stack:
@@ -174,6 +193,7 @@ KINDS: dict[str, Kind] = {
     "text_out_of_memory": Kind(strike=ordered("memory", "text"), victims=NO_MEMORY),
     "t3_out_of_memory": Kind(strike=ordered("memory", "t3"), victims=NO_MEMORY, neighbour=NO_MEMORY | GOES_ON),
     "flow_out_of_memory_once": Kind(strike=ordered("memory", "flow")),
+    "text_slow": Kind(strike=ordered("slow", "text", seconds=1.5)),
     "flow_slow": Kind(strike=ordered("slow", "flow", seconds=1.5, times=2)),
     "t3_slow": Kind(strike=ordered("slow", "t3", seconds=0.05, times=60)),
     "vocoder_slow": Kind(strike=ordered("slow", "vocoder", seconds=1.0, times=2)),
@@ -187,6 +207,11 @@ KINDS: dict[str, Kind] = {
     "clock_back": Kind(strike=ordered("clock", seconds=-3600.0), spoils=True),
     "no_descriptors": Kind(
         strike=ordered("descriptors", seconds=4.0), victim=newcomer, victims={"OK", "DEADLINE_EXCEEDED", *CUT}
+    ),
+    "disk_full": Kind(
+        strike=ordered("disk_full", seconds=SHORTAGE_S),
+        victim=makes_a_voice,
+        victims={"RESOURCE_EXHAUSTED STORAGE_FULL"},
     ),
     "no_more_memory": Kind(
         strike=ordered("address_space", seconds=SHORTAGE_S),

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import io
 import json
 import os
 import random
@@ -29,11 +28,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import soundfile
-
 from benchmarks.support.child_process import child_process
 from benchmarks.support.child_service import serve
+from benchmarks.support.long_tone import recording
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.scripted_card import CARDS, Clock
 from benchmarks.support.service_process import process
@@ -51,7 +48,6 @@ COMPARED = 100  # utterances
 SHARES = (0.1, 0.5, 1.0)  # of all, after which memory is told
 MOST_GROWTH = 0.02
 PROGRESS = 500
-VOICE_S, VOICE_RATE = 8.0, 24_000
 
 
 @dataclass
@@ -65,15 +61,6 @@ class Soaked:
 def resident_mb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def recording() -> bytes:
-    """A sound that comes and goes as speech does."""
-    seconds = np.arange(round(VOICE_S * VOICE_RATE)) / VOICE_RATE
-    loudness = 0.5 * np.clip(np.sin(2 * np.pi * 1.5 * seconds), 0.0, 1.0)
-    file = io.BytesIO()
-    soundfile.write(file, loudness * np.sin(2 * np.pi * 150 * seconds), VOICE_RATE, format="WAV")
-    return file.getvalue()
 
 
 async def speak(client: Client, text: str, seed: int, soaked: Soaked, cancel_after: int | None, voice: str) -> None:

@@ -32,11 +32,11 @@ class Outcome:
         return any(inside in self.message for inside in ("/secret", "Traceback", "CUDA", "RuntimeError", "0x"))
 
 
-async def speak(client: Client, text: str, seed: int, *, reads: bool = True) -> Outcome:
+async def speak(client: Client, text: str, seed: int, *, voice: str = "", reads: bool = True) -> Outcome:
     """One utterance, listened to in real time; without `reads` nothing is read until it ends or LIMIT_S are over."""
     audio_s = 0.0
     try:
-        async with asyncio.timeout(LIMIT_S), client.utterance(seed=seed, max_lead=LEAD_S) as utterance:
+        async with asyncio.timeout(LIMIT_S), client.utterance(seed=seed, voice=voice, max_lead=LEAD_S) as utterance:
             await utterance.push(text)
             await utterance.end()
             if not reads:

@@ -5,8 +5,10 @@
 
 Each fault strikes a service of its own kind, one utterance of it where a fault can be somebody's own, beside a
 neighbour who goes on listening. Told are the statuses that the struck one and the neighbour got, whether a later
-utterance is spoken, and, where the process has to go, its exit status and how soon it was gone. The exit status of this
-command is 1 if anything is not as benchmarks/faults/kinds.py expects.
+utterance is spoken, and, where the process has to go, its exit status and how soon it was gone. Where Prometheus is
+installed, it scrapes through all of it, one service after the other, and promtool looks at the metrics beside each
+fault and after it. The exit status of this command is 1 if anything is not as benchmarks/faults/kinds.py expects, or if
+there is anything to blame in the metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import asyncio
 import contextlib
 import json
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -24,6 +28,7 @@ from benchmarks.faults.kinds import KINDS, SOON_S, Kind, Trial
 from benchmarks.faults.outcomes import Outcome, speak
 from benchmarks.support.breakable_service import MARK, Breakable, breakable
 from benchmarks.support.machine import describe, machine
+from benchmarks.support.prometheus import Prometheus, Scraped, free_port, is_installed, prometheus
 from client import Client
 from client.errors import ClientError
 
@@ -44,7 +49,8 @@ class Seen:
     wrong: list[str] = field(default_factory=list)
 
 
-async def run(kind: Kind, name: str, running: Breakable) -> Seen:
+async def run(kind: Kind, name: str, running: Breakable, check: Callable[[], None]) -> Seen:
+    """`check` looks at the metrics, if there are any."""
     seen = Seen(name)
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(running.address, resume_s=0)) for _ in range(2)]
@@ -59,6 +65,7 @@ async def run(kind: Kind, name: str, running: Breakable) -> Seen:
             if kind.exit_status is None or seen.victims[-1].reason == "ENGINE_BROKEN":
                 break
             struck_s = began_s if kind.calls > 1 else struck_s
+        await asyncio.to_thread(check)
         if kind.then is not None:
             await kind.then(trial)
         if kind.exit_status is not None:
@@ -68,8 +75,13 @@ async def run(kind: Kind, name: str, running: Breakable) -> Seen:
         if kind.exit_status is None:
             running.order("forget")
             seen.later = await _later(running.address)
+            await asyncio.to_thread(check)
     seen.wrong = kind.wrong(seen.victims, seen.neighbour, seen.later, seen.exit_status, seen.gone_s)
     return seen
+
+
+def _no_check() -> None:
+    pass
 
 
 async def _later(address: str) -> Outcome:
@@ -91,15 +103,16 @@ def line(seen: Seen) -> str:
     )
 
 
-def measure(names: list[str], flags: tuple[str, ...] = FLAGS) -> list[Seen]:
+def measure(names: list[str], flags: tuple[str, ...] = FLAGS, scraper: Prometheus | None = None) -> list[Seen]:
     """One process serves as many kinds as leave it standing."""
     found: list[Seen] = []
     waiting = list(names)
+    check = scraper.check if scraper is not None else _no_check
     while waiting:
-        with breakable(*flags) as running:
+        with tempfile.TemporaryDirectory() as voices, breakable("--voices", voices, *flags) as running:
             while waiting and running.process.poll() is None:
                 name = waiting.pop(0)
-                found.append(asyncio.run(run(KINDS[name], name, running)))
+                found.append(asyncio.run(run(KINDS[name], name, running, check)))
                 print(line(found[-1]), flush=True)
                 if KINDS[name].spoils:
                     break
@@ -113,13 +126,25 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     print(f"{arguments.model}, on {describe()}; a process that goes is gone within {SOON_S:g} s", flush=True)
-    found = measure(arguments.only.split(","), ("--model", arguments.model, *FLAGS))
+    found, scraped = scraped_through(arguments.only.split(","), ("--model", arguments.model, *FLAGS))
     wrong = [seen.kind for seen in found if seen.wrong]
     print(f"{len(found)} faults, {len(found) - len(wrong)} ended as they should" + (f"; not: {wrong}" if wrong else ""))
+    print(scraped or "Prometheus is not installed: nobody looked at the metrics")
     if arguments.json:
         seen = [asdict(one) for one in found]
-        arguments.json.write_text(json.dumps({"machine": machine(), "faults": seen}, indent=1) + "\n")
-    return 1 if wrong else 0
+        metrics = asdict(scraped) if scraped else None
+        told = {"machine": machine(), "faults": seen, "metrics": metrics}
+        arguments.json.write_text(json.dumps(told, indent=1) + "\n")
+    return 1 if wrong or (scraped and scraped.blamed) else 0
+
+
+def scraped_through(names: list[str], flags: tuple[str, ...] = FLAGS) -> tuple[list[Seen], Scraped | None]:
+    """All services have their metrics on one port, one after the other."""
+    if not is_installed():
+        return measure(names, flags), None
+    port = free_port()
+    with prometheus(port) as scraper:
+        return measure(names, (*flags, "--metrics-port", str(port)), scraper), scraper.scraped()
 
 
 if __name__ == "__main__":

@@ -6,10 +6,13 @@ N simulated listeners arrive at random and play in real time; what each of them 
     python -m benchmarks.scale.concurrency --direct --find 10
     python -m benchmarks.scale.concurrency --direct --single
     python -m benchmarks.scale.concurrency --engines process --streams 20
+    python -m benchmarks.scale.concurrency --auto 40 --seconds 90
 
 Through the real service over gRPC, or with --direct the engine in this process. Texts are of 3 to 15 s; N callers
 speak for --seconds. --find doubles or halves from a number on, then closes in on the largest N whose C100 is at least
-99 %. --single: one stream without pacing, whose RTF says what taking turns would allow.
+99 %. --auto: N callers, more than fit, ask a service that finds by itself how many it lets in; told is how many these
+were at the start and in the second half of --seconds, and what they heard. --single: one stream without pacing, whose
+RTF says what taking turns would allow.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from benchmarks.support.machine import describe, machine
 from benchmarks.support.sample_statistics import summary
 from benchmarks.support.service_process import service
 from benchmarks.support.texts import texts
+from benchmarks.support.watched_places import watched
 from client import Client
 from engine.engine import LocalEngine
 from engine.loading import load
@@ -91,6 +95,34 @@ async def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]
     return found | {"calls": [asdict(call) for call in calls]}
 
 
+async def admitted(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `auto` lets in, of more callers than fit."""
+    half_s = arguments.seconds / 2
+    with service("--model", arguments.model, "--engines", arguments.engines) as address:
+        async with Client(address) as client, watched(client) as places:
+            calls = await generate_load(
+                OverWire(client, arguments.voice), arguments.auto, arguments.seconds, TEXTS, arguments.seed
+            )
+    settled = [seen for seen in places.seen if half_s <= seen[0] < arguments.seconds]
+    since = [call for call in calls if call.arrivals and call.began_s >= half_s]
+    later = [simulated_listener.listen(call.arrivals, follow_hints=True).worst_s for call in since]
+    found = figures(calls, arguments.auto) | {
+        "places_at_start": places.seen[0][1],
+        "places": statistics.median(seen[1] for seen in settled),
+        "running": statistics.median(seen[2] for seen in settled),
+        "later_c50": simulated_listener.share_within(later, 0.05),
+        "later_c100": simulated_listener.share_within(later, 0.1),
+    }
+    print(line(found))
+    print(
+        f"auto, {arguments.auto} callers: {found['places_at_start']} let in at once at the start; from {half_s:g} to "
+        f"{arguments.seconds:g} s {found['places']:g}, and {found['running']:g} ran (medians); of {len(later)} that "
+        f"began then C50 {found['later_c50']:.1%}, C100 {found['later_c100']:.1%}; "
+        f"{places.most_changes} changes in a minute at most"
+    )
+    return found
+
+
 def line(found: dict[str, Any]) -> str:
     ttfa, start = found["ttfa_s"], found["start_s"]
     return (
@@ -147,6 +179,7 @@ def main() -> None:
     parser.add_argument("--voice", default="")
     parser.add_argument("--streams", type=int, nargs="+", default=[4, 8, 12, 16])
     parser.add_argument("--find", type=int, metavar="N", help="look for the largest number that fits, from N on")
+    parser.add_argument("--auto", type=int, metavar="N", help="how many of N callers the service lets in by itself")
     parser.add_argument("--single", action="store_true", help="one stream's RTF, nothing else")
     parser.add_argument("--seconds", type=float, default=60.0, help="callers begin no new utterance after that")
     parser.add_argument("--seed", type=int, default=0)
@@ -172,7 +205,9 @@ def main() -> None:
         found.append(asyncio.run(measure(arguments, streams)))
         return bool(found[-1]["c100"] >= CONTINUOUS)
 
-    if arguments.find:
+    if arguments.auto:
+        found.append(asyncio.run(admitted(arguments)))
+    elif arguments.find:
         print(f"largest number that fits: {largest(fits, arguments.find)}")
     else:
         for streams in arguments.streams:

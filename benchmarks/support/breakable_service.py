@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,9 @@ from benchmarks.support.service_process import wait_until_serving
 
 if TYPE_CHECKING:
     from engine.engine import LocalEngine
+    from engine.messages import NewVoice
     from engine.scheduling.jobs import Stages
+    from engine.voices.conditionals import Conditionals
 
 MARK = 666  # the seed of the utterance that is to be struck
 FOR_EVER = 1 << 30
@@ -208,6 +210,14 @@ def _address_space(orders: _Orders, order: _Order) -> None:
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+def _disk_full(orders: _Orders, order: _Order) -> None:
+    """No file may be written to, for so many seconds."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    time.sleep(order.seconds)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def _clock(orders: _Orders, order: _Order) -> None:
     """The wall clock jumps."""
     wall_s, wall_ns = time.time, time.time_ns
@@ -222,8 +232,19 @@ _PROCESS: dict[str, Callable[[_Orders, _Order], None]] = {
     "block_loop": _block_loop,
     "descriptors": _descriptors,
     "address_space": _address_space,
+    "disk_full": _disk_full,
     "clock": _clock,
 }
+
+
+class _Copier:
+    """Makes voices where the model cannot: each is one of the model's own."""
+
+    def __init__(self, voices: Mapping[str, Conditionals]) -> None:
+        self._voice = next(iter(voices.values()))
+
+    def clone(self, voice: NewVoice) -> tuple[Conditionals, tuple[str, ...]]:
+        return replace(self._voice, name=voice.name, owner=voice.owner), ()
 
 
 def main() -> int:
@@ -235,6 +256,9 @@ def main() -> int:
 
     def load_ours(model: str, options: Any) -> LocalEngine:
         orders.engine = load(model, options, orders.wrap)
+        loaded = orders.engine._model
+        if loaded.cloner is None:
+            orders.engine._model = replace(loaded, cloner=_Copier(loaded.voices))  # type: ignore[arg-type]
         return orders.engine
 
     async def serve_ours(options: Any) -> int:

@@ -19,26 +19,28 @@ LATE_S = 0.04  # before its turn: a chunk that is planned to be there a little s
 IN_DANGER = 0.15  # share of the chunks that may be: a text may be odd, and a thread may wake late
 LEAST_LATE = 3  # chunks: fewer may be one listener's
 LEAST_CHUNKS = 8  # that are judged by, where so many came
-PROMISED = 0.85  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
-RISES_TO = 0.85  # of what it seems to make: few make less of it than many would, whose windows run together
+PROMISED = 0.75  # of what the machine makes, in audio a second: what is not promised is for bunches of first windows
+RECOVERS = 0.6  # of what it makes, while that is short: the rest fills the reserves of those who run
+RISES_TO = 0.75  # of what it seems to make: few make less of it than many would, whose windows run together
+LASTS = 0.85  # of the lesser of two measurements, one after the other: to more than there ever were
 FALLS_TO = 0.75  # of the places at most: a smaller fall is none,
 MOST_FALL = 0.5  # of them in one: what was made for callers who gave up is not seen
 STILL_ENDING = 0.7  # times the places: while more run than there are, they fall again only to less than that
-KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to make these makes all
+KNOWN = 0.7  # of the places that there were before they fell: a machine that seems to bear these bears all
 SATURATED = 0.9  # of its time the busiest thread works: the machine makes what it can
 HOLD_S = 1.0  # looked back at, to see whether that is less than is heard, before somebody is let in,
 BEHIND_S = 3.0  # and before places go down: a dip is over by then
 RESERVE_S, POOR = 1.5, 0.25  # of audio: where all but so many listeners have more, making less is no danger
+AMPLE_S = 4.0  # where they have less, nobody is let in beyond what is promised
 MADE_S = 1.5  # looked back at, at least, to see what is made: audio leaves in bunches
 OPENED_PER_S = 1.5  # places, one after the other: the first moments of an utterance cost most
 AT_ONCE_S = 0.5  # looked back at before places go down, or up to
 AT_MOST_S = 2.0  # where few chunks come,
 AT_LEISURE_S = 4.0  # and before they go up
 REST_DOWN_S = 3.0  # from any change to the next one down: the last one has to show first
-REST_UP_S = 4.0  # and to the next one up; twice as long for each time that they fell of late:
-MOST_REST_S = 60.0  # whose machine is taken away again and again had better not count on all of it
+REST_UP_S = 5.0  # and to the next one up
 APART_S, LATE_MEMORY_S = 6.0, 180.0  # falls that are closer are one, and are forgotten after so long
-WORTH_IT = 1.25  # times the places: a smaller rise is none
+WORTH_IT = 1.15  # times the places: a smaller rise is none
 MOST_GROWTH = 2.0  # times the places, in one rise: beyond that nothing is known
 MOST_CHANGES, MOST_BEFORE_A_RISE, WITHIN_S = 6, 5, 60.0  # of places; the last one is kept for a fall
 
@@ -68,9 +70,8 @@ class Places:
         self._open = float(most)  # of them, so many are given
         self._looks: deque[Look] = deque()
         self._changes: deque[float] = deque(maxlen=MOST_CHANGES)  # when,
-        self._falls: list[float] = []  # and when they began to fall
-        self._fell_s = -math.inf  # when they last did,
-        self._known = 0  # and how many there were before
+        self._falls: list[tuple[float, int]] = []  # when they began to fall, and how many there were before
+        self._fell_s = -math.inf  # when they last did
 
     @property
     def open(self) -> int:
@@ -90,7 +91,7 @@ class Places:
         """Whether places changed."""
         passed_s = look.at_s - self._looks[-1].at_s if self._looks else 0.0
         self._looks.append(look)
-        while look.at_s - self._looks[0].at_s > AT_LEISURE_S + LOOK_S:
+        while look.at_s - self._looks[0].at_s > 2 * (AT_LEISURE_S + LOOK_S):
             self._looks.popleft()
         opened = self._opened(look.at_s, passed_s)
         number, reason = self._fallen(look) or self._risen(look) or (self.number, self.reason)
@@ -99,8 +100,7 @@ class Places:
             return False
         if number < self.number:
             if look.at_s - self._fell_s > APART_S:
-                self._falls.append(look.at_s)
-                self._known = self.number
+                self._falls.append((look.at_s, self.number))
             self._fell_s = look.at_s
         self.risen, self.fallen = self.risen + (number > self.number), self.fallen + (number < self.number)
         self.number, self.reason = number, reason
@@ -108,10 +108,12 @@ class Places:
         return True
 
     def _opened(self, now_s: float, passed_s: float) -> float:
-        """At once fewer, while less is made than is heard; and then one after the other again, once it is enough and
-        to spare."""
+        """At once fewer, while less is made than is heard; no more than are promised, while reserves are not ample; and
+        then one after the other again, once it is enough and to spare."""
         share = PROMISED if self._open < self.number else 1.0
         if _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - HOLD_S), share):
+            return max(1.0, min(self._open, RECOVERS * _capacity(self._lately(now_s))))
+        if now_s - self._looks[0].at_s >= MADE_S and _falls_behind(self._since(now_s - MADE_S), PROMISED, AMPLE_S):
             return max(1.0, min(self._open, PROMISED * _capacity(self._lately(now_s))))
         return self._open + OPENED_PER_S * passed_s
 
@@ -144,17 +146,26 @@ class Places:
             return None
         if not any(one.asked or one.running >= self.number for one in recent):
             return None
-        self._falls = [at_s for at_s in self._falls if look.at_s - at_s < LATE_MEMORY_S]
-        rest_s = min(MOST_REST_S, REST_UP_S * 2 ** max(0, len(self._falls) - 1))
-        if not self._rested(look.at_s, rest_s, MOST_BEFORE_A_RISE):
+        self._falls = [fall for fall in self._falls if look.at_s - fall[0] < LATE_MEMORY_S]
+        if not self._rested(look.at_s, REST_UP_S, MOST_BEFORE_A_RISE):
             return None
         load, capacity = _load(recent), _capacity(recent)
-        number = min(self.most, int(MOST_GROWTH * self.number), int(RISES_TO * capacity))
-        if number >= KNOWN * self._known:
-            number = max(number, self._known)
+        bears = int(RISES_TO * capacity)
+        known = max((before for _, before in self._falls if bears >= KNOWN * before), default=0)
+        number = min(self.most, int(MOST_GROWTH * self.number), bears)
+        if number > known:  # more than there were of late: a good moment is not enough
+            lasting = min(capacity, _capacity(before)) if (before := self._before(recent)) else 0.0
+            number = min(number, int(LASTS * lasting))
+        number = max(number, known)
         if number <= self.number or number < WORTH_IT * self.number:
             return None
         return number, f"chunks were in time, and the busiest thread worked {load:.0%} of the time"
+
+    def _before(self, recent: Sequence[Look]) -> list[Look]:
+        """As long a while before `recent`; none if that was not looked at."""
+        since_s, until_s = recent[0].at_s - AT_LEISURE_S, recent[0].at_s
+        looks = [look for look in self._looks if since_s <= look.at_s <= until_s]
+        return looks if looks[-1].at_s - looks[0].at_s >= AT_LEISURE_S - 2 * LOOK_S else []
 
     def _recent(self, now_s: float) -> list[Look]:
         """As short a while as there were chunks enough to judge by."""
@@ -183,11 +194,11 @@ def _are_late(looks: Sequence[Look]) -> bool:
     return late >= LEAST_LATE and late > IN_DANGER * chunks
 
 
-def _falls_behind(looks: Sequence[Look], share: float = 1.0) -> bool:
-    """Whether `share` of what is made is less than is heard, with little in reserve, though the machine does what it
-    can."""
+def _falls_behind(looks: Sequence[Look], share: float = 1.0, reserve_s: float = RESERVE_S) -> bool:
+    """Whether `share` of what is made is less than is heard, with no more than that in reserve, though the machine does
+    what it can."""
     slacks_s = sorted(slack_s for look in looks[1:] for slack_s in look.slacks_s)
-    if len(slacks_s) < LEAST_LATE or slacks_s[int(POOR * len(slacks_s))] > RESERVE_S:
+    if len(slacks_s) < LEAST_LATE or slacks_s[int(POOR * len(slacks_s))] > reserve_s:
         return False
     return _load(looks) >= SATURATED and share * _rate(looks) < min(look.running for look in looks)
 

@@ -6,12 +6,19 @@ import pytest
 
 from benchmarks.faults.kinds import KINDS, SHORT
 from benchmarks.faults.outcomes import Outcome
-from benchmarks.faults.thirty_faults import measure
+from benchmarks.faults.thirty_faults import scraped_through
+from tests.programs import need_prometheus
 
 
 @pytest.mark.timeout(240)
-def test_a_fault_ends_in_one_clear_place() -> None:
-    assert [seen.wrong for seen in measure(list(SHORT))] == [[]] * len(SHORT)
+def test_a_fault_ends_in_one_clear_place_and_prometheus_scrapes_through_it() -> None:
+    found, scraped = scraped_through(list(SHORT))
+    assert [seen.wrong for seen in found] == [[]] * len(SHORT)
+    need_prometheus()
+    assert scraped is not None
+    assert scraped.answered > 0
+    assert scraped.checked >= 2 * (len(SHORT) - 1)
+    assert not scraped.blamed
 
 
 def test_there_are_thirty_of_them() -> None:
