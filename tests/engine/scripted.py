@@ -142,4 +142,5 @@ def _stretched(tokens: Sequence[int], before: int, rate: float) -> NDArray[np.fl
     each = SAMPLES_PER_TOKEN / rate
     samples = np.arange(round(before * each), round((before + len(tokens)) * each))
     places = ((samples + 0.5) / each).astype(int) - before
-    return np.array(tokens, np.float32)[np.minimum(places, len(tokens) - 1)]
+    audio: NDArray[np.float32] = np.array(tokens, np.float32)[np.minimum(places, len(tokens) - 1)]
+    return audio

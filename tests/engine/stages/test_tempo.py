@@ -72,7 +72,7 @@ def test_frames_lie_evenly_on_the_line_through_those_that_went_in(rate: float) -
     tokens = 40
     frames = torch.arange(PER_TOKEN * tokens, dtype=torch.float32)
     found = whole(frames.expand(1, 80, -1), rate)
-    expected = ((torch.arange(found.shape[2]) + 0.5) * rate - 0.5).clamp(0, frames[-1])
+    expected = ((torch.arange(found.shape[2]) + 0.5) * rate - 0.5).clamp(0.0, float(frames[-1]))
     torch.testing.assert_close(found, expected.expand(1, 80, -1), atol=1e-3, rtol=0)
 
 
