@@ -21,7 +21,7 @@ from service.engines import wire
 from service.engines.errors import Lost
 from service.engines.timings import Way
 
-ROOM_LATER_S = 0.25  # that a release may wait for others
+ROOM_LATER_S = 0.05  # that a release may wait for others: an engine with a small channel stands still meanwhile
 ROOM_AT_ONCE = 12_000  # samples: it does not wait; half a second
 
 Hear = Callable[["Call", Event, Way], None]

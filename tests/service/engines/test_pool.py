@@ -13,14 +13,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from engine.clock import now_ns
 from engine.errors import Overloaded, UnknownVoice, UtteranceFailed
 from engine.messages import AudioChunk, NewVoice, Playback, Usage
-from service.engines.call import ROOM_AT_ONCE, ROOM_LATER_S
+from service.engines.call import ROOM_AT_ONCE
 from service.engines.errors import NoEngine
 from service.engines.remote import Remote
 from service.engines.shared_voices import MOST_DELETED, SharedVoices
 from service.engines.spans import EngineSpans
 from service.engines.timings import GatewayTimings
 from service.engines.work_done import MOST_GONE
-from tests.fakes import Script
+from tests.fakes import SAMPLE_RATE, Script
 from tests.recordings import recording
 from tests.service.engines.servers import TEXT, Heard, Line, Listener, Stage, check_whole, pool_over
 
@@ -162,20 +162,29 @@ async def test_small_releases_are_told_together_and_soon(monkeypatch: pytest.Mon
         await Listener(pool, "one", voice="stuck").submit()
         for _ in range(3):
             pool.release("one", 10)
-            await asyncio.sleep(0.01)
-        assert not told
+            await asyncio.sleep(0.001)
         async with asyncio.timeout(3):
             while not told:
                 await asyncio.sleep(0.01)
         assert told == [30]
         pool.release("one", 10)
         pool.release("one", ROOM_AT_ONCE)
-        began = asyncio.get_running_loop().time()
         async with asyncio.timeout(3):
             while len(told) < 2:
                 await asyncio.sleep(0.001)
         assert told == [30, 10 + ROOM_AT_ONCE]
-        assert asyncio.get_running_loop().time() - began < ROOM_LATER_S
+
+
+async def test_an_engine_with_a_small_channel_hears_of_room_soon_enough() -> None:
+    """Releases waited a quarter of a second for others: with `--channel 0.2` audio came slower than it is heard."""
+    stage = Stage()
+    await stage.add(channel_s=0.2)
+    async with pool_over(stage) as pool:
+        began_s = asyncio.get_running_loop().time()
+        heard = await Listener(pool, "one").speak()
+        took_s = asyncio.get_running_loop().time() - began_s
+        check_whole(heard)
+    assert took_s < 0.6 * len(heard.samples) / SAMPLE_RATE
 
 
 async def test_an_engine_that_is_lost_again_and_again_is_not_tried_for_ever() -> None:
@@ -189,6 +198,8 @@ async def test_an_engine_that_is_lost_again_and_again_is_not_tried_for_ever() ->
             async with asyncio.timeout(3):
                 while sum(len(engine.submitted) for engine in stage.engines.values()) < count:
                     await asyncio.sleep(0.01)
+                for call in [call for engine in pool.engines.values() for call in engine.calls]:
+                    await call.accepted()  # one that was not is tried elsewhere, and does not count
             speaker = next(a for a in stage.servers if stage.engines[a].submitted)
             await stage.cut(speaker)
         heard = await speaking
