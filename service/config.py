@@ -85,6 +85,13 @@ class ServiceConfig:
         flags.number_between(1, 1_000_000),
         default="100",
     )
+    connections_per_s: float = flag(
+        "limits",
+        "--connection-rate N",
+        "connections of one host in a second that call for the first time, once 20 came at once; more wait",
+        flags.number_between(1, 1_000_000),
+        default="50",
+    )
     first_message_s: float = flag(
         "limits",
         "--first-message-timeout SECONDS",

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,8 +35,7 @@ from service.server_group import ServerGroup, how_many, in_plain_text
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 BEGUN_PER_S = 250.0  # calls of one connection, health's too: each takes the loop one to three milliseconds,
 BEGUN_AT_ONCE = 4  # and so many are begun before the first waits
-CONNECTIONS_PER_S = 50.0  # of one host whose first call is served,
-CONNECTIONS_AT_ONCE = 20  # and so many before one waits
+CONNECTIONS_AT_ONCE = 20  # of one host that call for the first time, before one waits
 CALLS_A_MISTAKE = 5  # that a connection may make while a call that cannot be served is answered
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
 
@@ -55,7 +55,7 @@ class Server:
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
         limits = CallLimits(
             count,
-            arrivals=Arrivals(per_s=CONNECTIONS_PER_S, burst=CONNECTIONS_AT_ONCE),
+            arrivals=_arrivals(config),
             bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
             calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
             refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
@@ -68,7 +68,10 @@ class Server:
         interceptors = [self._border, *self._access.interceptors()]
         self._server = ServerGroup(transport_options(config), interceptors, how_many(config.address))
         self._health = health.aio.HealthServicer()
-        health_alone = [Border(limits, loaded=True)]
+        alone = replace(
+            limits, arrivals=_arrivals(config)
+        )  # each probe is a new connection, maybe of the callers' host
+        health_alone = [Border(alone, loaded=True)]
         self._probes = ServerGroup(transport_options(config), health_alone, 1)
         self._is_open = False
         self._telling: asyncio.Task[None] | None = None
@@ -138,6 +141,10 @@ class Server:
         if self._handler is not None:
             self._fresh.cancel()
             self._handler.close()
+
+
+def _arrivals(config: ServiceConfig) -> Arrivals:
+    return Arrivals(per_s=config.connections_per_s, burst=CONNECTIONS_AT_ONCE)
 
 
 def bound(add_port: Callable[[str], int], address: str) -> int:

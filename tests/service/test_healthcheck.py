@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.trace import NoOpTracer
 
 from gapless.tts.v1 import tts_pb2 as pb
@@ -103,6 +104,25 @@ async def test_the_address_for_health_tells_nothing_else() -> None:
             "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
         )
         assert await reflection().code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_probe_does_not_wait_for_callers_of_the_same_host_who_come_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind a Kubernetes service callers and probes come from one address: who all came back at once, after a fault,
+    had the probes of a server time out that had nothing but that to do."""
+    monkeypatch.setattr("service.server.CONNECTIONS_AT_ONCE", 1)
+    config = ServiceConfig(address="127.0.0.1:0", health_address="127.0.0.1:0", connections_per_s=0.1)
+    async with serving(config) as server, contextlib.AsyncExitStack() as stack:
+        for answered in (True, False):
+            channel = await stack.enter_async_context(
+                grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", [("grpc.use_local_subchannel_pool", 1)])
+            )
+            call = tts_pb2_grpc.TextToSpeechServiceStub(channel).GetServerInfo(pb.GetServerInfoRequest(), timeout=2)
+            assert (await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED) is not answered
+        probe = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{server.health_port}"))
+        told = await health_pb2_grpc.HealthStub(probe).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        assert told.status == health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_an_address_for_health_that_is_taken_is_named() -> None:
