@@ -108,7 +108,7 @@ class PulseVocoder(nn.Module):
                 module.arrange(torch.float32)
 
     def init_state(self, seed: int | Sequence[int], timbre: Timbre = NATURAL) -> VocoderState:
-        """The state before the first frame; a sequence of seeds makes a batch."""
+        """The state before the first frame; a sequence of seeds makes a batch. Nothing is drawn from them."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         phase = self.excitation.init_phase(len(seeds))
         offsets = phase.new_zeros(len(seeds), 0)
