@@ -41,13 +41,14 @@ class Row:
 class Rows:
     """Rows that take the first slots, leave, and move as in the token stage."""
 
-    def __init__(self, rng: random.Random, penalty_last: bool, window: int) -> None:
-        self.rng, self.penalty_last, self.window = rng, penalty_last, window
+    def __init__(self, rng: random.Random, config: ModelConfig) -> None:
+        self.rng, self.guidance = rng, config.t3.guidance
+        self.penalty_last, self.window = config.sampling.penalty_last, config.sampling.penalty_window
         self.owners: list[Row] = []
 
     def join(self) -> None:
         params = replace(self.rng.choice(PARAMS), penalty_last=self.penalty_last, penalty_window=self.window)
-        first, count = len(self.owners), self.rng.choice((1, 2))
+        first, count = len(self.owners), self.rng.choice((1, 2)) if self.guidance else 1
         row = Row(params, (self.rng.getrandbits(64), self.rng.randrange(3)), [first + part for part in range(count)])
         self.owners += [row] * count
 
@@ -72,9 +73,10 @@ def test_captured_choices_are_the_ordinary_ones(
 ) -> None:
     """Among all tokens, or among the likeliest where that is enough."""
     monkeypatch.setattr(sampling_graphs, "BOUNDS", bounds)
-    config = replace(PLAIN, sampling=replace(PLAIN.sampling, penalty_last=penalty_last, penalty_window=window))
+    sampling = replace(PLAIN.sampling, penalty_last=penalty_last, penalty_window=window)
+    config = replace(PLAIN, t3=replace(PLAIN.t3, guidance=not penalty_last), sampling=sampling)  # as published
     sampler, rng = Sampler(config.t3), random.Random(5)
-    graphs, rows = SlotSampler(sampler, config, SLOTS, capture), Rows(rng, penalty_last, window)
+    graphs, rows = SlotSampler(sampler, config, SLOTS, capture), Rows(rng, config)
     generator = torch.Generator().manual_seed(1)
     longest = 0
     for _ in range(300):
