@@ -106,11 +106,13 @@ baseline: tests/node/node_modules/.ready  ## make the contract as it is the one 
 	$(BUF) build --exclude-source-info -o $(BASELINE)
 	@echo "add to CHANGELOG.md: Contract baseline $$(sha256sum $(BASELINE) | cut -c1-16)"
 
-scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines, and kill gateways, while listeners play; a thousand listeners; ten minutes of random faults
+scale-test: $(VENV)/.dev  ## kill, stop, cut off and drain engines, and kill gateways, while listeners play; a thousand listeners; ten minutes without a fault, and ten with
 	$(BIN)/python -m benchmarks.scale.kill --rounds 50 --out out/kill.json
 	$(BIN)/python -m benchmarks.scale.kill --model embedded --listeners 6 --rounds 10 --kinds kill stop cut drain --out out/kill-embedded.json
+	$(BIN)/python -m benchmarks.scale.kill --kinds none --rounds 100 --out out/kill-none.json
 	$(BIN)/python -m benchmarks.scale.many_engines --out out/many-engines.json
 	$(BIN)/python -m benchmarks.scale.random_faults --minutes 10 --out out/random-faults.json
+	$(BIN)/python -m benchmarks.scale.gateway
 
 ray-test: $(VENV)/.dev $(PEERS)/ray/.ready  ## install Ray in an environment of its own, and kill, stop and add nodes of a cluster while listeners play: 5 minutes
 	$(BIN)/python -m pytest -s tests/peers/test_ray.py

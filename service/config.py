@@ -10,6 +10,11 @@ import click
 from service import flags
 from service.flags import flag, switch
 
+BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
+OTHER_BYTES = 1 << 18  # of a message, beside its text
+PIECE_BYTES = (1 << 19) + 1024  # of a message with half a MiB of a recording, and what is around it
+GRPC_BYTES = 4 << 20  # of a message, where nothing else is said: Riva's clients send a recording in one
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceConfig:
@@ -136,7 +141,6 @@ class ServiceConfig:
         flags.positive_seconds,
         default="120",
     )
-    max_message_bytes: int = 4 << 20  # gRPC's own limit, made ours so that it can be told
     refusals_per_s: float = 10.0  # of wrong tokens of one connection; more are answered later
     refusal_burst: int = 20  # that are answered at once before that
     idle_timeout_s: float = flag(
@@ -177,3 +181,9 @@ class ServiceConfig:
     keepalive_s: float = 30.0  # the server's pings on a quiet connection
     min_ping_interval_s: float = 10.0  # the client's pings may be this close together
     lag_interval_s: float = 0.01  # of the event loop's probe, while utterances run
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Of any method. gRPC copies a message on the event loop before anybody can look at it."""
+        text_bytes = BYTES_OF_A_CHARACTER * self.max_text_chars + OTHER_BYTES
+        return GRPC_BYTES if self.has_riva else max(PIECE_BYTES, min(text_bytes, GRPC_BYTES))

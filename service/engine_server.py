@@ -20,7 +20,7 @@ from service.engines.dial import MAX_MESSAGE_BYTES
 from service.engines.in_process import InProcess
 from service.engines.servicer import EngineServicer
 from service.rpc.interceptor import Border
-from service.rpc.limits import CallCount, CallLimits, ConnectionRate
+from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate
 from service.server import bound, keepalive_options, transport_options
 
 SERVICE = "gapless.engine.v1.EngineService"
@@ -36,7 +36,8 @@ class EngineServer:
         rate = ConnectionRate(per_s=_MANY, burst=_MANY)
         refusals = ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst)
         count = CallCount(in_all=_MANY, per_connection=_MANY)
-        limits = CallLimits(count, bursts=rate, calls=rate, refusals=refusals, mistakes=rate)
+        arrivals = Arrivals(per_s=_MANY, burst=_MANY)
+        limits = CallLimits(count, arrivals=arrivals, bursts=rate, calls=rate, refusals=refusals, mistakes=rate)
         self._border = Border(limits, loaded=False)
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

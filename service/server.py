@@ -27,13 +27,15 @@ from service.observability.metrics import Metrics
 from service.riva import handler as riva
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
-from service.rpc.limits import CallCount, CallLimits, ConnectionRate
+from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate
 from service.rpc.session import Dependencies
 from service.server_group import ServerGroup, how_many, in_plain_text
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 BEGUN_PER_S = 250.0  # calls of one connection, health's too: each takes the loop one to three milliseconds,
 BEGUN_AT_ONCE = 4  # and so many are begun before the first waits
+CONNECTIONS_PER_S = 50.0  # of one host whose first call is served,
+CONNECTIONS_AT_ONCE = 20  # and so many before one waits
 CALLS_A_MISTAKE = 5  # that a connection may make while a call that cannot be served is answered
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
 
@@ -53,6 +55,7 @@ class Server:
         count = CallCount(in_all=config.max_calls, per_connection=config.max_calls_per_connection)
         limits = CallLimits(
             count,
+            arrivals=Arrivals(per_s=CONNECTIONS_PER_S, burst=CONNECTIONS_AT_ONCE),
             bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
             calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
             refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),

@@ -1,8 +1,7 @@
-"""The teacher's last layer as targets for the vocoder: a 256-vector -> ln magnitudes for pulses and for noise."""
+"""The teacher's last layer as targets for the vocoder: a 256-vector -> both filters and the phase of the noise."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +10,22 @@ import torch
 from torch import Tensor
 
 FLOOR, TOP = -9.0, 7.0  # of the teacher's ln magnitudes
-NOISE_GAIN = math.log(0.66)  # a burst has its energy where its window is open; the teacher's noise is everywhere
 
 
 @dataclass(frozen=True)
 class TeacherFilters:
-    weight: Tensor  # [256, 2 bins]
-    bias: Tensor  # [2 bins]
+    weight: Tensor  # [256, 3 bins]
+    bias: Tensor  # [3 bins]
 
-    def __call__(self, hidden: Tensor, bins: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, J, 256] -> ln magnitudes for pulses and for noise [B, J, bins], of these bins."""
-        both = torch.cat([bins, bins + self.bias.numel() // 2])
-        pulses, noise = (hidden @ self.weight[:, both] + self.bias[both]).clamp(FLOOR, TOP).chunk(2, -1)
-        return pulses, noise + NOISE_GAIN
+    @property
+    def n_bins(self) -> int:
+        return self.bias.numel() // 3
+
+    def __call__(self, hidden: Tensor, bins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[B, J, 256] -> of these bins, [B, J, bins] each: ln magnitudes for pulses and for noise, its phase in rad."""
+        chosen = torch.cat([bins + part * self.n_bins for part in range(3)])
+        pulses, noise, phase = (hidden @ self.weight[:, chosen] + self.bias[chosen]).chunk(3, -1)
+        return pulses.clamp(FLOOR, TOP), noise.clamp(FLOOR, TOP), phase
 
     @classmethod
     def load(cls, path: Path, device: str) -> TeacherFilters:

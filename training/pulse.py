@@ -1,7 +1,7 @@
 """Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum
 
 1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
-   `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
+   `hidden`); the network learns to say the same from the mel alone, and the noise's phase, the pitch and voicing.
 2. spectrum: the sound itself is compared with the teacher's by spectral distances; the regression goes on beside it, at
    a lower weight.
 Where the flow's mels are there (`flow_mels.py`), half of what the network sees is theirs.
@@ -34,6 +34,7 @@ from training.filters import TeacherFilters
 from training.muon import Muon
 from training.segments import Batch, Segments
 from training.spectral import SpectralLoss
+from training.storing import stored
 
 CONFIG = Path(__file__).parent / "configs" / "pulse.json"
 ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "vocoder.safetensors"
@@ -48,8 +49,9 @@ WARM_UP_STEPS = 100
 LOG_EVERY_S, SAVE_EVERY_S = 20.0, 60.0
 
 
-def regression(filters: Filters, pulses: Tensor, noise: Tensor, f0: Tensor, judged: Tensor) -> Tensor:
-    """L1 of both filters, where they are heard: what is loud and, of the two, what is louder, weighs more."""
+def regression(filters: Filters, pulses: Tensor, noise: Tensor, phase: Tensor, f0: Tensor, judged: Tensor) -> Tensor:
+    """[3]: L1 of both filters and how far the noise's phase is off (0 to 2), where they are heard: what is loud and, of
+    the two, what is louder, weighs more."""
     voiced = (f0 > 0).float().unsqueeze(-1)
     power_pulses, power_noise = (2 * pulses).exp() * voiced, (2 * noise).exp()
     total = power_pulses + power_noise + 1e-3
@@ -58,7 +60,8 @@ def regression(filters: Filters, pulses: Tensor, noise: Tensor, f0: Tensor, judg
     weight_noise = loud * (0.1 + 0.9 * power_noise / total)
     off_pulses = ((filters.pulses - pulses).abs() * weight_pulses).sum() / weight_pulses.sum().clamp_min(1.0)
     off_noise = ((filters.noise - noise).abs() * weight_noise).sum() / weight_noise.sum().clamp_min(1.0)
-    return torch.stack([off_pulses, off_noise])
+    off_phase = ((1 - (filters.phase - phase).cos()) * weight_noise).sum() / weight_noise.sum().clamp_min(1.0)
+    return torch.stack([off_pulses, off_noise, off_phase])
 
 
 def pitch_loss(filters: Filters, f0: Tensor, judged: Tensor) -> Tensor:
@@ -96,10 +99,11 @@ class Trainer:
 
     @torch.no_grad()
     def _start_from_teacher(self) -> None:
-        layer = self.model.filters
-        layer.weight.copy_(self.teacher.weight.T)
-        layer.bias.copy_(self.teacher.bias)
-        layer.weight[self.config.n_bins :] *= 0.2
+        filters, phase, n_bins = self.model.filters, self.model.phase, self.config.n_bins
+        for layer, part in ((filters, slice(2 * n_bins)), (phase, slice(2 * n_bins, None))):
+            layer.weight.copy_(self.teacher.weight[:, part].T)
+            layer.bias.copy_(self.teacher.bias[part])
+        filters.weight[n_bins:] *= 0.2
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         model, walk = self.model, Walk(None, final=True)
@@ -109,17 +113,18 @@ class Trainer:
         bins = torch.arange(self.step % EVERY, self.config.n_bins, EVERY, device=outline.device)
         layer, both = model.filters, torch.cat([bins, bins + self.config.n_bins])
         pulses, noise = F.linear(outline, layer.weight[both], layer.bias[both]).chunk(2, -1)
-        own = Filters(pulses, noise, voicing, octaves)
+        phase = F.linear(outline, model.phase.weight[bins], model.phase.bias[bins])
+        own = Filters(pulses, noise, phase, voicing, octaves)
         entropy, off = pitch_loss(own, ahead, batch.judged)
         with torch.no_grad():
             true = self.teacher(batch.hidden, bins)
-        off_pulses, off_noise = regression(own, *true, batch.f0, batch.judged)
+        off_pulses, off_noise, off_phase = regression(own, *true, batch.f0, batch.judged)
         weight = REGRESSION_WEIGHTS[self.stage]
         losses = {"voicing": 0.5 * entropy, "octaves": 4.0 * off}
-        losses |= {"pulses": weight * off_pulses, "noise": weight * off_noise}
+        losses |= {"pulses": weight * off_pulses, "noise": weight * off_noise, "phase": weight * off_phase}
         if self.stage != "regression":
             pulses, noise = layer(outline).chunk(2, -1)
-            wav = self.sound(Filters(pulses, noise, voicing, octaves), ahead, batch)
+            wav = self.sound(Filters(pulses, noise, model.phase(outline), voicing, octaves), ahead, batch)
             judged = batch.judged.repeat_interleave(self.config.hop, 1) > 0
             spectrum, mel = self.loss(torch.where(judged, wav, batch.wav), batch.wav)
             losses |= {"spectrum": spectrum, "mel": MEL_WEIGHT * mel}
@@ -127,12 +132,9 @@ class Trainer:
 
     def sound(self, filters: Filters, f0: Tensor, batch: Batch) -> Tensor:
         model, walk = self.model, Walk(None, final=True)
-        rows, count = f0.shape
-        seeds = [self.step * 64 + row for row in range(rows)]
-        phase = torch.rand(rows, dtype=torch.float64, device=f0.device)
+        phase = torch.rand(len(f0), dtype=torch.float64, device=f0.device)
         pulses, _ = model.excitation.pulses(f0, phase, walk)
-        noise = model.excitation.noise(seeds, [0] * rows, count)
-        return model.sound(filters, pulses, noise, 0, walk)[:, : batch.wav.shape[1]]
+        return model.sound(filters, pulses, 0, walk)[:, : batch.wav.shape[1]]
 
     def train_step(self, batch: Batch, progress: float) -> dict[str, float]:
         warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
@@ -199,7 +201,7 @@ def _progress(step: int, spent_s: float, gathered: list[dict[str, float]]) -> st
 
 def export(model: PulseVocoder, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half().contiguous() for name, value in model.state_dict().items()}, path)
+    save_file(stored(model.state_dict()), path)
 
 
 def _arguments() -> argparse.Namespace:

@@ -34,12 +34,14 @@ _FLOODS: dict[str, Round] = {
     "a config of 20,000 pronunciations": each([messages.many_pronunciations(20_000)], 10),
     "pronunciations of new words": messages.new_pronunciations,
     "texts of 3.9 MiB": each([CONFIG, text("x" * (39 * (1 << 20) // 10))], 10),
+    "texts of half a MiB": each([CONFIG, text("x" * (1 << 19))], 10),
     "messages of 8 MiB": each([CONFIG, text("x" * (8 << 20))], 5),
     "audio as fast as it is made": odd_text(TEXTS["ordinary sentences"], UNPACED),
     "audio for a telephone, as fast as it is made": odd_text(TEXTS["ordinary sentences"], TELEPHONE),
     "numbers with word times": odd_text(TEXTS["numbers of many digits"], WITH_WORDS),
     "garbage in place of a message": raw(b"\xff" * 1000),
-    "broken text among a million fields": raw(CONFIG.SerializeToString(), messages.BROKEN_TEXT),
+    "broken text among a million fields": raw(CONFIG.SerializeToString(), messages.broken_text(1_000_000)),
+    "broken text among 110,000 fields": raw(CONFIG.SerializeToString(), messages.broken_text(110_000)),
     "a megabyte of unknown fields": raw(CONFIG.SerializeToString(), with_unknown_field(text("Hello. "), 1 << 20)),
 }
 _CALLS: dict[str, Round] = {

@@ -20,7 +20,11 @@ _UNKNOWN_FIELD = b"\xa2\x06"  # field 100, bytes; its length follows
 
 
 _UNKNOWN_ZERO = b"\xa0\x06\x00"  # field 100, a zero
-BROKEN_TEXT = b"\x12\x03\x0a\x01\xff" + _UNKNOWN_ZERO * 1_000_000  # what is no UTF-8 is mended, which must cost little
+
+
+def broken_text(fields: int) -> bytes:
+    """What is no UTF-8 is mended, which must cost little."""
+    return b"\x12\x03\x0a\x01\xff" + _UNKNOWN_ZERO * fields
 
 
 def text(piece: str) -> Request:

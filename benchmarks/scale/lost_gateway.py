@@ -10,7 +10,7 @@ import secrets
 import signal
 from collections.abc import Sequence
 
-from benchmarks.scale.rounds import Round
+from benchmarks.scale.rounds import SETTLES_S, Moved, Round
 from benchmarks.support.child_process import Child
 from benchmarks.support.engine_process import VERSION, Served, engine_process
 from benchmarks.support.gateway_process import gateway_process
@@ -79,7 +79,7 @@ async def run(served: Served, rounds: int, count: int, text: str) -> list[Round]
         for _ in range(rounds):
             victim = random.randrange(2)
             played.append(await play([gateway for gateway, _ in gateways], victim, count, text, whole))
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(SETTLES_S)
             played[-1].places_left = watch.stats().slots_in_use
             await asyncio.to_thread(gateways[victim][1].close)
             gateways[victim] = await asyncio.to_thread(_start, addresses, key)
@@ -110,14 +110,14 @@ async def play(gateways: Sequence[Child], victim: int, count: int, text: str, wh
         if what := one.wrong(whole[seed].data):
             result.wrong.append(what)
         result.moves += len(one.resumed)
-        if one.first == addresses[victim]:
-            result.moved += 1
-            result.in_hand_s.append(in_hand_s(one.arrivals, one.rate, at))
-            for lost in (resumed.lost_ns / 1e9 for resumed in one.resumed[:1]):
-                seen_s.append(lost - at)
-                result.restart_s.append(next((when for when, _ in one.arrivals if when > lost), lost) - lost)
-            result.gaps_s.append(worst_gap_s(one.arrivals, one.rate))
-        else:
-            result.others_gaps_s.append(worst_gap_s(one.arrivals, one.rate))
+        result.struck += (struck := one.first == addresses[victim])
+        gap_s = worst_gap_s(one.arrivals, one.rate)
+        if one.resumed:
+            lost = one.resumed[0].lost_ns / 1e9
+            seen_s.append(lost - at)
+            again = next((when for when, _ in one.arrivals if when > lost), lost)
+            result.moved.append(Moved(in_hand_s(one.arrivals, one.rate, at), again - at, gap_s))
+        elif not struck:
+            result.others_gaps_s.append(gap_s)
     result.seen_s = max(seen_s, default=0.0)
     return result

@@ -17,15 +17,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import random
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.scale.seen_of_pool import SeenOfPool, look_at_the_end, tell
 from benchmarks.support.engine_crowd import EngineCrowd
 from benchmarks.support.engine_process import Served
-from benchmarks.support.machine import describe, machine
 from benchmarks.support.pool_listener import Listener
 from engine.errors import Overloaded
 from service.engines.errors import NoEngine
@@ -42,18 +40,14 @@ CHANGE_S = (1.0, 4.0)  # between two changes of the engines
 
 
 @dataclass
-class Seen:
+class Seen(SeenOfPool):
     utterances: int = 0
     refusals: int = 0
     gaps_s: list[float] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
-    moves: int = 0
-    losses: int = 0
     used: int = 0  # places, summed over the looks at which somebody waited
     places: int = 0
     misplaced: int = 0
-    places_left: int = 0
 
     @property
     def c100(self) -> float:
@@ -95,9 +89,7 @@ class Load:
             self._over = True
             looking.cancel()
             await asyncio.gather(looking, changing, return_exceptions=True)
-        self.seen.moves = self._pool.moves
-        await asyncio.sleep(0.3)
-        self.seen.places_left = self._pool.stats().slots_in_use
+        await look_at_the_end(self._pool, self.seen)
         return self.seen
 
     async def _call(self, number: int) -> None:
@@ -182,17 +174,7 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=8, help="of each engine")
     parser.add_argument("--out", type=Path, help="a file for all that was seen, as JSON")
     given = parser.parse_args()
-    seen = asyncio.run(run(given.utterances, given.engines, given.places))
-    print(describe())
-    print(seen.line())
-    _tell(seen.wrong)
-    if given.out:
-        given.out.write_text(json.dumps({"machine": machine(), **asdict(seen)}, indent=1), encoding="utf-8")
-
-
-def _tell(wrong: Sequence[str]) -> None:
-    for what in wrong[:20]:
-        print(f"  {what}")
+    tell(asyncio.run(run(given.utterances, given.engines, given.places)), given.out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ off and drained, several at a time and at random, and voices are made and delete
 
 What is heard is compared with what was to be said, sample by sample. An utterance that loses its engine a third time
 is ended with a reason, which is counted apart. Then, with nobody speaking: places that are still taken, and the tasks,
-file descriptors and memory of the gateway's process beside those at the beginning.
+file descriptors and memory of the gateway's process beside those at the beginning. The exit status is 1 where anything
+was lost or came twice, or a place or a task is left.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import os
 import random
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.scale.seen_of_pool import SeenOfPool, look_at_the_end, tell
 from benchmarks.support.engine_crowd import CUT_S, KINDS, EngineCrowd, Member
 from benchmarks.support.engine_process import Served
-from benchmarks.support.machine import describe, machine
 from benchmarks.support.pool_listener import Listener
 from engine.errors import EngineClosed, Overloaded, UnknownVoice, VoiceExists
 from engine.messages import NewVoice
@@ -62,26 +62,34 @@ class Held:
 
 
 @dataclass
-class Seen:
+class Seen(SeenOfPool):
     heard: int = 0  # utterances, to their end
     left: int = 0
     refused: int = 0
     given_up: list[str] = field(default_factory=list)  # with the reason that was told
-    wrong: list[str] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
-    moves: int = 0
-    places_left: int = 0
     before: Held | None = None
     warm: Held | None = None  # while many speak
     after: Held | None = None
+
+    @property
+    def tasks_left(self) -> dict[str, int]:
+        if self.before is None or self.after is None:
+            return {}
+        return dict(Counter(self.after.tasks) - Counter(self.before.tasks))
+
+    @property
+    def is_well(self) -> bool:
+        return super().is_well and not self.tasks_left
 
     def line(self) -> str:
         faults = ", ".join(f"{count} {kind}" for kind, count in self.faults.items())
         return (
             f"{self.heard} utterances heard to the end, {self.left} left, {self.refused} refused; faults: {faults}; "
             f"{self.moves} moves; wrong {len(self.wrong)}, ended with a reason {len(self.given_up)}; "
-            f"places left {self.places_left}\n"
+            f"places left {self.places_left}, tasks left {sum(self.tasks_left.values())} {self.tasks_left or ''}\n"
             f"before: {self.before}\nwhile they spoke: {self.warm}\nafter: {self.after}"
+            + "".join(f"\n  {what}" for what in self.given_up)
         )
 
 
@@ -105,8 +113,7 @@ class Trouble:
             group.create_task(self._look(min(WARM_S, seconds / 2)))
         await self._crowd.serve(len(self._crowd.members))
         await asyncio.sleep(2.0)
-        self.seen.moves = self._pool.moves
-        self.seen.places_left = self._pool.stats().slots_in_use
+        await look_at_the_end(self._pool, self.seen)
         self.seen.after = Held.now()
         return self.seen
 
@@ -199,13 +206,7 @@ def main() -> None:
     parser.add_argument("--listeners", type=int, default=16)
     parser.add_argument("--out", type=Path, help="a file for all that was seen, as JSON")
     given = parser.parse_args()
-    seen = asyncio.run(run(given.minutes, given.engines, given.listeners))
-    print(describe())
-    print(seen.line())
-    for what in [*seen.wrong, *seen.given_up][:20]:
-        print(f"  {what}")
-    if given.out:
-        given.out.write_text(json.dumps({"machine": machine(), **asdict(seen)}, indent=1), encoding="utf-8")
+    tell(asyncio.run(run(given.minutes, given.engines, given.listeners)), given.out)
 
 
 if __name__ == "__main__":

@@ -36,10 +36,10 @@ def engine_process(served: Served) -> Iterator[Child]:
 
 
 def _main(commands: Connection, served: Served) -> None:
-    asyncio.run(_serve(commands, _scripted(served) if served.model == SCRIPTED else _real(served.model, served.places)))
+    asyncio.run(_serve(commands, scripted(served) if served.model == SCRIPTED else _real(served.model, served.places)))
 
 
-def _scripted(served: Served) -> Engine:
+def scripted(served: Served) -> Engine:
     from tests.fakes import Script, ScriptedEngine
 
     voices = {name: Script(token_s=served.token_s) for name in served.voices}

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.messages import AudioChunk, Event, Failed, Finished, Playback, Utterance
 from service.engines.pool import Pool
+from service.engines.timings import GatewayTimings
 
 MAX_LEAD_S = 2.0
 PREBUFFER_S = 0.2
@@ -25,6 +26,7 @@ class Listener:
         self.name, self.voice, self.done, self.error = name, voice, asyncio.Event(), ""
         self.arrivals: list[tuple[float, int]] = []
         self.pieces: list[Samples] = []
+        self.moved_at: float | None = None  # when the first sound of another engine came
         self._pool, self._rate = pool, pool.info().sample_rate
         self._idle_until = 0.0
 
@@ -65,6 +67,8 @@ class Listener:
                 now = time.monotonic()
                 self.arrivals.append((now, event.num_samples))
                 self.pieces.append(event.samples)
+                if self.moved_at is None and isinstance(event.timings, GatewayTimings) and event.timings.move_start_ns:
+                    self.moved_at = now
                 wait_s = max(self.arrivals[0][0] + self.audio_s - MAX_LEAD_S, self._idle_until) - now
                 asyncio.get_running_loop().call_later(max(0.0, wait_s), self._release, event.num_samples)
             case Failed(error=error):
@@ -84,9 +88,6 @@ class Listener:
 
     def in_hand_s(self, at: float) -> float:
         return in_hand_s(self.arrivals, self._rate, at)
-
-    def first_after(self, at: float) -> float:
-        return next((when for when, _ in self.arrivals if when > at), at)
 
     def wrong(self, whole: Samples, tolerance: float = 0.0) -> str:
         """How what was heard differs from `whole`; "" if it does not."""

@@ -41,10 +41,11 @@ class Wait:
     """Of a caller who was refused."""
 
     since_s: float  # the first time
-    until_s: float  # he was told to come again, and a little longer
+    due_s: float  # when he was told to come again, the first time,
+    until_s: float  # and the last time, and a little longer
 
     def is_nearly_over(self, now_s: float) -> bool:
-        return self.until_s - now_s <= SOON_S + KEPT_S
+        return self.due_s - now_s <= SOON_S
 
 
 class Admission:
@@ -69,7 +70,7 @@ class Admission:
             return
         self._asked = True
         retry_after_s = self._retry_after_s(running)
-        self._waits(caller, now_s, now_s + retry_after_s + KEPT_S)
+        self._waits(caller, now_s, now_s + retry_after_s)
         why = ", which is what the machine can do just now" if len(running) < self._places.number else ""
         if kept and len(running) < self._places.open:
             why = ", and the next place is kept for a caller who waits for it"
@@ -94,11 +95,12 @@ class Admission:
         if self._places.see(look):
             log.info("up to %d utterances at once: %s", self._places.number, self._places.reason)
 
-    def _waits(self, caller: str, now_s: float, until_s: float) -> None:
-        """Who comes again before his turn has waited all the time."""
-        before = self._waiting.get(caller)
-        since_s = before.since_s if before is not None and before.until_s > now_s else now_s
-        _note(self._waiting, caller, Wait(since_s, until_s), MOST_WAITING)
+    def _waits(self, caller: str, now_s: float, due_s: float) -> None:
+        """Who comes again before his turn has waited all the time, and it is no later for that."""
+        wait, before = Wait(now_s, due_s, due_s + KEPT_S), self._waiting.get(caller)
+        if before is not None and before.until_s > now_s:
+            wait = Wait(before.since_s, min(before.due_s, due_s), wait.until_s)
+        _note(self._waiting, caller, wait, MOST_WAITING)
 
     def _is_kept(self, held: Counter[str], caller: str, now_s: float) -> bool:
         """Whether one place is kept from `caller`, since it is another one's turn."""

@@ -12,13 +12,14 @@ from engine.scheduling.deadlines import NS_PER_S
 from engine.scheduling.playback import Machine
 from engine.scheduling.running import RunningUtterance
 
+BEHIND_NS = 200_000_000  # and so much later, at most, where listeners run out: for them it is no matter who begins much
 FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes it up, if others are short of time
 
 
 def due_ns(running: RunningUtterance) -> int:
     """When its listener runs out of audio. One who has heard nothing yet waits, so that no other's breaks; and longer
     if its caller begins more than others do."""
-    return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS + running.behind_ns
+    return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS + min(running.behind_ns, BEHIND_NS)
 
 
 class Contention:

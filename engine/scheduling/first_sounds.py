@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.scheduling.config import SchedulerConfig
-from engine.scheduling.contention import due_ns
+from engine.scheduling.contention import FIRST_WITHIN_NS, due_ns
 from engine.scheduling.deadlines import NS_PER_S, Deadlines
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.running import RunningUtterance
@@ -36,8 +36,8 @@ class FirstSounds:
             return one.runs_out_ns < now + COMFORT_S * NS_PER_S or not any(silent)
         if not self._costs_much_less(1, MANY):
             return True
-        due = due_from_now_ns(one, now)
-        return not any(self._wants_tokens(other) and due_from_now_ns(other, now) < due for other in silent)
+        turn = turn_ns(one, now)
+        return not any(self._wants_tokens(other) and turn_ns(other, now) < turn for other in silent)
 
     def beside(
         self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance | None, now: int
@@ -45,16 +45,16 @@ class FirstSounds:
         """Those of the `stepping` who step now, beside the next piece of the text of `feeding`."""
         texts = [feeding] if feeding is not None else []
         silent = (one for one in (*stepping, *texts) if not one.runs_out_ns and self._wants_tokens(one))
-        first = min(silent, key=lambda one: due_from_now_ns(one, now), default=None)
+        first = min(silent, key=lambda one: turn_ns(one, now), default=None)
         if first is None:
             return list(stepping)
-        due, comfortable_ns = due_from_now_ns(first, now), now + round(COMFORT_S * NS_PER_S)
+        turn, comfortable_ns = turn_ns(first, now), now + round(COMFORT_S * NS_PER_S)
         token_ns = round(self._deadlines.machine.audio_s * NS_PER_S)
 
         def steps(one: RunningUtterance) -> bool:
             if one.runs_out_ns:
                 return one.runs_out_ns + one.ledger.waiting * token_ns <= comfortable_ns
-            return due_from_now_ns(one, now) <= due
+            return turn_ns(one, now) <= turn
 
         if not self._costs_much_less(1, len(stepping)):
             return list(stepping) if any(map(steps, stepping)) else []
@@ -75,3 +75,8 @@ class FirstSounds:
 def due_from_now_ns(running: RunningUtterance, now: int) -> int:
     """When it is due; one that begins only now, from now on."""
     return due_ns(running) + (0 if running.begun_ns or running.runs_out_ns else now)
+
+
+def turn_ns(running: RunningUtterance, now: int) -> int:
+    """Whose turn it is of those who have heard nothing: when it would be due if nobody listened."""
+    return (running.begun_ns or now) + FIRST_WITHIN_NS + running.behind_ns

@@ -23,7 +23,7 @@ from engine.scheduling.config import SchedulerConfig
 from engine.scheduling.contention import due_ns
 from engine.scheduling.deadlines import Deadlines
 from engine.scheduling.estimates import Estimates
-from engine.scheduling.first_sounds import FirstSounds, due_from_now_ns
+from engine.scheduling.first_sounds import FirstSounds, due_from_now_ns, turn_ns
 from engine.scheduling.flow_choice import FlowChoice
 from engine.scheduling.ledger import Failure, SegmentTokens
 from engine.scheduling.places import Places
@@ -217,7 +217,10 @@ class Scheduler:
         if starting is not None and not starting.runs_out_ns:
             feeding.append(starting)
         now = now_ns()
-        first = min(feeding, key=lambda one: due_from_now_ns(one, now), default=None)
+        silent = min((one for one in feeding if not one.runs_out_ns), key=lambda one: turn_ns(one, now), default=None)
+        listening = min((one for one in feeding if one.runs_out_ns), key=due_ns, default=None)
+        ones = [one for one in (silent, listening) if one is not None]
+        first = min(ones, key=lambda one: due_from_now_ns(one, now), default=None)
         return first if first is not None and self.first_sounds.may_feed(first, stepping, now) else None
 
     def beside(self, stepping: Sequence[RunningUtterance], feeding: RunningUtterance | None) -> list[RunningUtterance]:

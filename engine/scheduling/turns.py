@@ -11,7 +11,7 @@ from collections import OrderedDict
 
 EACH_NS = 300_000_000
 REMEMBERED_NS = 3_000_000_000  # of what a caller has begun: what is more is forgotten
-MOST_NS = 200_000_000  # behind: many callers may share a connection, and none of them is to wait much longer for that
+MOST_NS = 600_000_000  # behind: many callers may share a connection, and none of them is to wait much longer for that
 REMEMBERED = 1_024  # callers, the last ones that began
 
 

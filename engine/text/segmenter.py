@@ -202,12 +202,13 @@ class Segmenter:
         """What has been cut leaves the buffer, which so stays short."""
         self._offset += self._begin
         self._scanned -= self._begin
-        self._buffer = self._buffer[self._begin :] + "".join(piece.text for piece in pieces)
+        rest = self._buffer[self._begin :]
+        self._buffer = rest + "".join([piece.text for piece in pieces])
         self._begin = 0
         self._origin.forget(self._offset)
-        at = self._offset + len(self._buffer) - sum(len(piece.text) for piece in pieces)
+        self._origin.extend(pieces)
+        at = self._offset + len(rest)
         for piece in pieces:
-            self._origin.append(piece)
             if piece.pause_s:
                 self._pauses.append((at, piece.pause_s))
             at += len(piece.text)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Sequence
 
-from service.engines.pool import Addresses
+from service.engines.members import Addresses
 
 _DNS = "dns:///"
 

@@ -1,7 +1,8 @@
 """One utterance on one engine server: a stream in both directions, a task for each.
 
 What goes to the engine waits in order; releases and playback reports are merged meanwhile, so that what waits is
-bounded by the text and the flushes of an utterance.
+bounded by the text and the flushes of an utterance. Small releases wait for each other a while: room is not wanted at
+once, and each message costs both ends some processor time.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from service.engines import wire
 from service.engines.errors import Lost
 from service.engines.timings import Way
 
+ROOM_LATER_S = 0.25  # that a release may wait for others
+ROOM_AT_ONCE = 12_000  # samples: it does not wait; half a second
+
 Hear = Callable[["Call", Event, Way], None]
 Lose = Callable[["Call", str, int], None]  # why, and since when nothing came
 
@@ -36,6 +40,8 @@ class Call:
         self._cancelled: asyncio.Future[Usage | None] = loop.create_future()
         self._waiting = deque([pb.SpeakRequest(submit=wire.write(utterance, pb.Utterance))])
         self._released = 0
+        self._telling: asyncio.TimerHandle | None = None  # of what was released
+        self._room_is_due = False
         self._playback: Playback | None = None
         self._something = asyncio.Event()
         self._something.set()
@@ -58,6 +64,16 @@ class Call:
 
     def release(self, num_samples: int) -> None:
         self._released += num_samples
+        if self._released >= ROOM_AT_ONCE:
+            self._tell_room()
+        elif self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(ROOM_LATER_S, self._tell_room)
+
+    def _tell_room(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._room_is_due = True
         self._something.set()
 
     def playback(self, playback: Playback) -> None:
@@ -91,6 +107,8 @@ class Call:
             self._accepted.exception()  # told to whoever waits, if anybody does
         if not self._cancelled.done():
             self._cancelled.set_result(None)
+        if self._telling is not None:
+            self._telling.cancel()
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -128,12 +146,13 @@ class Call:
 
     async def _write(self) -> None:
         try:
+            await self._call.wait_for_connection()
             while not self._ended:
                 await self._something.wait()
                 self._something.clear()
-                while (request := self._next()) is not None:
-                    await self._call.write(request)
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                while not self._ended and (request := self._next()) is not None:
+                    await _hand_to_grpc(self._call, request)
+        except (grpc.aio.BaseError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # the reader knows why
 
     def _next(self) -> pb.SpeakRequest | None:
@@ -142,7 +161,18 @@ class Call:
         if self._playback is not None:
             playback, self._playback = self._playback, None
             return pb.SpeakRequest(playback=wire.write(playback, pb.Playback))
-        if self._released:
-            released, self._released = self._released, 0
+        if self._room_is_due:
+            released, self._released, self._room_is_due = self._released, 0, False
             return pb.SpeakRequest(release=released)
         return None
+
+
+async def _hand_to_grpc(call: Any, request: pb.SpeakRequest) -> None:
+    """`call.write` puts a status of its own in place of the server's when the stream ends under it: what has come is
+    not read any more, a cancel does nothing, and a task of gRPC's waits for the end for ever. What it calls does not.
+    """
+    inner = getattr(call, "_cython_call", None)
+    if inner is None:  # somebody intercepts calls
+        await call.write(request)
+    else:
+        await inner.send_serialized_message(request.SerializeToString())

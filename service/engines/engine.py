@@ -39,7 +39,8 @@ class AsyncEngine(Protocol):
         ...
 
     async def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
-        """Admits an utterance; its events go to `sink`, on the event loop, in order.
+        """Admits an utterance; its events go to `sink`, on the event loop, in order. What is pushed while this is
+        awaited goes to the engine with it.
 
         Raises InvalidRequest, Unsupported, Overloaded or EngineClosed; nothing runs then, nor if it is cancelled."""
         ...

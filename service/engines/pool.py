@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 
 from opentelemetry.trace import Tracer
@@ -34,23 +34,18 @@ from engine.messages import (
 )
 from service.engines.dial import Dial
 from service.engines.errors import Lost, NoEngine
+from service.engines.members import Addresses, Members
 from service.engines.placed import Placed
-from service.engines.remote import Remote, State, Unfit
-from service.engines.shared_voices import SharedVoices
+from service.engines.remote import Remote
 from service.engines.spans import EngineSpans
 from service.engines.timings import Way
 from service.engines.work_done import WorkDone
 
-Addresses = Callable[[], Awaitable[Sequence[str]]]
-"""Where engine servers are, now. Asked again and again; whoever manages engines implements it."""
-
 MAX_MOVES = 2  # because of faults; those that a drain asks for do not count
 MOVE_WITHIN_S = 20.0  # an engine of this machine is back after some seconds
-ASK_EVERY_S = 1.0
 RETRY_AFTER_S = 1.0
 _LOOK_AGAIN_S = 0.5
 _WAY_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)  # within a machine half a millisecond
-_LIKE = ("model", "variant", "form", "languages", "sample_rate", "default_voice", "has_alignment", "is_deterministic")
 
 _log = logging.getLogger(__name__)
 
@@ -68,18 +63,12 @@ class Pool:
         move_within_s: float = MOVE_WITHIN_S,
         tracer: Tracer | None = None,
     ) -> None:
-        self._addresses, self._dial, self._version = addresses, dial or Dial(), version
+        self._members = Members(addresses, dial or Dial(), version)
+        self._voices = self._members.voices
         self._spare, self._move_within_s = spare, move_within_s
         self._spans = EngineSpans(tracer)
-        self._voices = SharedVoices(self._serving)
-        self.engines: dict[str, Remote] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}  # by address
         self._placed: dict[str, Placed] = {}  # by utterance
-        self._info: EngineInfo | None = None
         self._work_done = WorkDone()
-        self._change = asyncio.Event()
-        self._tells: list[Callable[[bool], None]] = []
-        self._served = False
         self.moves = 0
         self.way_s = Histogram(
             "gapless_engine_way_seconds",
@@ -87,78 +76,26 @@ class Pool:
             buckets=_WAY_S,
             registry=None,
         )
-        self._finding = asyncio.create_task(self._find(), name="find-engines")
 
-    # ------------------------------------------------------------------------------------------------------ engines
+    @property
+    def engines(self) -> Mapping[str, Remote]:
+        """By address, also those that do not serve."""
+        return self._members.engines
 
     async def ready(self) -> None:
         """Returns when an engine serves."""
-        while not self._serving():
-            await self._changed()
-
-    async def _changed(self) -> None:
-        change = self._change
-        await change.wait()
-
-    def _serving(self) -> list[Remote]:
-        return [engine for engine in list(self.engines.values()) if engine.serves]
-
-    async def _find(self) -> None:
-        while True:
-            try:
-                found = set(await self._addresses())
-            except Exception as error:  # whoever tells where engines are may be anybody's code
-                _log.warning("engines cannot be looked up: %s", error)
-                found = set(self.engines)
-            for address in found - self.engines.keys():
-                self._watch(address)
-            for address, watching in list(self._running.items()):
-                if watching.done() and not watching.cancelled():
-                    _log.error("engine %s is no longer watched", address, exc_info=watching.exception())
-                    self._watch(address)
-            for address in self.engines.keys() - found:
-                if self.engines[address].state not in (State.SERVING, State.DRAINING):
-                    self._running.pop(address).cancel()
-                    del self.engines[address]
-            await asyncio.sleep(ASK_EVERY_S)
-
-    def _watch(self, address: str) -> None:
-        engine = Remote(address, self._dial, self._join, self._on_change)
-        self.engines[address] = engine
-        self._running[address] = asyncio.create_task(engine.run(), name=f"engine-{address}")
-
-    async def _join(self, engine: Remote) -> None:
-        assert engine.info is not None
-        if self._version and engine.version != self._version:
-            raise Unfit(f"it is of version {engine.version}; this gateway is of {self._version}")
-        if self._info is None:
-            self._info = engine.info
-        for name in _LIKE:
-            ours, theirs = getattr(self._info, name), getattr(engine.info, name)
-            if ours != theirs:
-                raise Unfit(f"its {name} is {theirs!r}; that of the others is {ours!r}")
-        await self._voices.bring_in_line(engine)
-
-    def _on_change(self) -> None:
-        self._voices.see()
-        serves = bool(self._serving())
-        if serves is not self._served:
-            self._served = serves
-            for tell in self._tells:
-                tell(serves)
-        change, self._change = self._change, asyncio.Event()
-        change.set()
+        await self._members.ready()
 
     def on_serving(self, tell: Callable[[bool], None]) -> None:
-        self._tells.append(tell)
-        tell(bool(self._serving()))
+        self._members.on_serving(tell)
 
     # --------------------------------------------------------------------------------------------------- what is known
 
     def info(self) -> EngineInfo:
-        if self._info is None:
+        if self._members.info is None:
             raise NoEngine("no engine has been reached yet")
-        return replace(self._info, max_utterances=max(1, self._places(self._serving())))
+        serving = self._members.serving()
+        return replace(self._members.info, max_utterances=max(1, _places(serving) - self._spare_places(serving)))
 
     def voices(self) -> Sequence[VoiceInfo]:
         return [voice for _, voice in sorted(self._voices.all().items())]
@@ -170,20 +107,17 @@ class Pool:
             for one in fields(EngineStats)
             if one.name not in ("done", "places", "places_reason", "least_lead_s")
         }
-        serving = [engine for engine in engines if engine.serves]
+        serving = self._members.serving()
         spare = self._spare_places(serving)
         leads_s = [lead_s for engine in serving if (lead_s := engine.stats.least_lead_s) is not None]
         return EngineStats(
             **sums,
             done=self._work_done.see(engines),
-            places=self._places(serving),
+            places=max(0, _places(serving) - spare),
             places_reason=f"{len(serving)} of {len(engines)} engines serve; "
             f"{spare} places are kept for utterances that move",
             least_lead_s=min(leads_s, default=None),
         )
-
-    def _places(self, serving: Sequence[Remote]) -> int:
-        return max(0, sum(engine.stats.places for engine in serving) - self._spare_places(serving))
 
     def _spare_places(self, serving: Sequence[Remote]) -> int:
         """None where there is one engine: nobody could move."""
@@ -207,7 +141,7 @@ class Pool:
     # ---------------------------------------------------------------------------------------------------- utterances
 
     async def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
-        serving = self._serving()
+        serving = self._members.serving()
         if len(serving) > 1 and sum(engine.free for engine in serving) <= self._spare_places(serving):
             raise Overloaded("all places but those for utterances that move are taken", RETRY_AFTER_S)
         seed = secrets.randbits(63) if utterance.seed is None else utterance.seed
@@ -242,8 +176,8 @@ class Pool:
 
     def _in_order(self, voice: str) -> list[Remote]:
         """Those that may speak with the voice, the best one first. Raises UnknownVoice."""
-        serving = self._serving()
-        wanted = voice or (self._info.default_voice if self._info else "")
+        serving, info = self._members.serving(), self._members.info
+        wanted = voice or (info.default_voice if info else "")
         able = [engine for engine in serving if wanted in engine.voices]
         if serving and not able:
             raise UnknownVoice(wanted, sorted(self._voices.all()))
@@ -283,7 +217,7 @@ class Pool:
                 return
             except (NoEngine, UnknownVoice):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed(), _LOOK_AGAIN_S)
+                    await asyncio.wait_for(self._members.changed(), _LOOK_AGAIN_S)
             except Overloaded as refusal:
                 await asyncio.sleep(min(0.1, refusal.retry_after_s))
 
@@ -329,7 +263,8 @@ class Pool:
         """Drops what runs and leaves the engines."""
         for placed in list(self._placed.values()):
             placed.drop()
-        tasks = [self._finding, *self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._members.close()
+
+
+def _places(serving: Sequence[Remote]) -> int:
+    return sum(engine.stats.places for engine in serving)

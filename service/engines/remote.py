@@ -75,9 +75,10 @@ class Remote:
         self._dial, self._join, self._changed = dial, join, changed
         self._stub: Any = None
         self._clock_offset_ns = 0
-        self._digest = ""
+        self._digest = ""  # of the voices that were listed
         self._joined = self._draining = False
         self._voices_changed = asyncio.Event()
+        self._first_beat = asyncio.Event()
         self._beats = 0
         self._beat_ns = 0  # the last one
         self._begun = 0  # calls since the last heartbeat, which does not know them
@@ -165,7 +166,7 @@ class Remote:
             self._stub = engine_pb2_grpc.EngineServiceStub(channel)
             self._joined = False
             try:
-                await self._meet()
+                await self.ask("ProbeClock", pb.ProbeClockRequest())  # connects
                 await self._watch()
             except Unfit as error:
                 self._leave(State.UNFIT, str(error))
@@ -173,12 +174,24 @@ class Remote:
                 self._leave(State.CONNECTING, str(error), error.since_ns)
             except GaplessError as error:
                 self._leave(State.CONNECTING, str(error))
+            except asyncio.CancelledError:
+                self._leave(State.CONNECTING, "this gateway leaves it")
+                raise
             finally:
                 self._stub = None
                 self._leave(self.state if self.state is State.UNFIT else State.CONNECTING, self.reason)
                 await channel.close()
             pause_s = _FIRST_PAUSE_S if self._joined else min(2 * pause_s, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+
+    async def _join_in(self) -> None:
+        """Beside a heartbeat, which is of one connection: whoever answers while it beats is the process that beats, and
+        not another one that has its address now. Raises Lost, Unfit."""
+        await self._first_beat.wait()
+        await self._meet()
+        await self._join(self)
+        self._joined = True
+        self._serve()
 
     async def _meet(self) -> None:
         """Raises Lost."""
@@ -189,16 +202,10 @@ class Remote:
         await self.list_voices()
         self.state, self.reason = State.JOINING, ""
 
-    async def _join_in(self) -> None:
-        """Raises Lost, Unfit."""
-        await self._join(self)
-        self._joined = True
-        self._serve()
-
     def _serve(self) -> None:
-        """Or drain: once it has joined and its heart beats."""
+        """Or drain: once it has joined."""
         state = State.DRAINING if self._draining else State.SERVING
-        if self._joined and self._beats and state is not self.state:
+        if self._joined and state is not self.state:
             self.state, self.reason = state, ""
             self._changed()
 
@@ -221,6 +228,8 @@ class Remote:
             "join": self._join_in(),
             "clock": self._follow_clock(),
         }
+        self._beats, self._beat_ns, self._digest, self.instance = 0, now_ns(), "", ""
+        self._first_beat.clear()
         tasks = [asyncio.create_task(one, name=f"{name}-{self.address}") for name, one in work.items()]
         watched = set(tasks)
         try:
@@ -239,14 +248,14 @@ class Remote:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _listen(self) -> None:
-        self._beats, self._beat_ns = 0, now_ns()
         try:
             async for beat in self._stub.Watch(pb.WatchRequest(), metadata=self._dial.metadata):
                 self._beats, self._beat_ns = self._beats + 1, now_ns()
                 self.stats, self._begun = wire.read(beat.stats, EngineStats), 0
-                if beat.voices_digest != self._digest:
+                if self._digest and beat.voices_digest != self._digest:
                     self._voices_changed.set()
                 self._draining = beat.draining
+                self._first_beat.set()
                 self._serve()
         except grpc.aio.AioRpcError as error:
             raise Lost(f"{self.address}: {error.code().name}: {error.details()}") from None

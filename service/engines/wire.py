@@ -6,12 +6,12 @@ Both have the same fields, so one function writes and one reads; only audio, err
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from types import UnionType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from google.protobuf.message import Message
@@ -34,48 +34,76 @@ from gapless.engine.v1 import engine_pb2 as pb
 
 M = TypeVar("M", bound=Message)
 D = TypeVar("D")
+_Convert = Callable[[Any], Any]
 _SAMPLE = np.dtype("<f4")
+
+
+class _Field(NamedTuple):
+    """Of a message, and how its value becomes that of the other kind; None: it stays as it is."""
+
+    name: str
+    may_lack: bool
+    convert: _Convert | None
 
 
 def write(given: Any, kind: type[M]) -> M:
     """A message of `engine.messages` as the one of the same fields."""
-    return kind(**{name: _written(getattr(given, name), kind, name) for name in _names(cast(Any, type(given)))})
-
-
-def _written(value: Any, kind: type[Message], name: str) -> Any:
-    if is_dataclass(value) or (isinstance(value, tuple) and hasattr(value, "_fields")):
-        return write(value, _message(cast(Any, kind), name))
-    if isinstance(value, tuple) and value and (is_dataclass(value[0]) or hasattr(value[0], "_fields")):
-        return [write(one, _message(cast(Any, kind), name)) for one in value]
-    return value  # None leaves the field out
+    values = {}
+    for name, _, convert in _writes(cast(Any, type(given)), cast(Any, kind)):
+        value = getattr(given, name)
+        values[name] = value if convert is None or value is None else convert(value)  # None leaves the field out
+    return kind(**values)
 
 
 def read(message: Message, kind: type[D]) -> D:
     """The other way. A field that the message leaves out has its default."""
-    return kind(
-        **{
-            name: _read(message, name, hint)
-            for name, hint in _hints(cast(Any, kind)).items()
-            if _is_there(message, name)
-        }
-    )
+    values = {}
+    for name, may_lack, convert in _reads(cast(Any, kind), cast(Any, type(message))):
+        if may_lack and not message.HasField(name):
+            continue
+        value = getattr(message, name)
+        values[name] = value if convert is None else convert(value)
+    return kind(**values)
 
 
-def _is_there(message: Message, name: str) -> bool:
-    descriptor = message.DESCRIPTOR.fields_by_name[name]
-    return not descriptor.has_presence or message.HasField(name)
+# What a field needs is found once for each kind of message: these are read and written with every chunk.
 
 
-def _read(message: Message, name: str, hint: Any) -> Any:
-    value = getattr(message, name)
-    if isinstance(value, Message):
-        return read(value, hint)
+@cache
+def _writes(given: Any, kind: Any) -> Sequence[_Field]:
+    return [_Field(name, False, _writing(hint, kind, name)) for name, hint in _hints(given).items()]
+
+
+def _writing(hint: Any, kind: type[Message], name: str) -> _Convert | None:
+    if _has_fields(hint):
+        return partial(write, kind=_message(kind, name))
+    if typing.get_origin(hint) is tuple and _has_fields(typing.get_args(hint)[0]):
+        each = _message(kind, name)
+        return lambda values: [write(value, each) for value in values]
+    return None
+
+
+@cache
+def _reads(kind: Any, message: Any) -> Sequence[_Field]:
+    there = message.DESCRIPTOR.fields_by_name
+    return [_Field(name, there[name].has_presence, _reading(hint)) for name, hint in _hints(kind).items()]
+
+
+def _reading(hint: Any) -> _Convert | None:
+    if _has_fields(hint):
+        return partial(read, kind=hint)
     if typing.get_origin(hint) is tuple:
         (one, *_) = typing.get_args(hint)
-        return tuple(read(each, one) if isinstance(each, Message) else each for each in value)
-    if isinstance(value, str) and isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint(value)
-    return dict(value) if typing.get_origin(hint) is Mapping else value
+        if not _has_fields(one):
+            return tuple
+        return lambda values: tuple([read(value, one) for value in values])
+    if typing.get_origin(hint) is Mapping:
+        return dict
+    return hint if isinstance(hint, type) and issubclass(hint, StrEnum) else None
+
+
+def _has_fields(hint: Any) -> bool:
+    return is_dataclass(hint) or hasattr(hint, "_fields")
 
 
 @cache
@@ -96,7 +124,6 @@ def _present(hint: Any) -> Any:
     return hint
 
 
-@cache
 def _message(kind: Any, name: str) -> type[Message]:
     wanted: Any = kind.DESCRIPTOR.fields_by_name[name].message_type
     return cast(type[Message], getattr(pb, wanted.name))
@@ -169,7 +196,8 @@ def read_event(response: pb.SpeakResponse, clock_offset_ns: int) -> Event | Acce
 
 
 def _read_chunk(chunk: pb.AudioChunk, clock_offset_ns: int) -> AudioChunk:
-    timings = {name: getattr(chunk.timings, name) for name in _TIMINGS}
+    told = chunk.timings
+    timings = {name: getattr(told, name) for name in _TIMINGS}
     for name in _INSTANTS:
         if timings[name]:
             timings[name] += clock_offset_ns

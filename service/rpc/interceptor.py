@@ -81,11 +81,10 @@ class Border(grpc.aio.ServerInterceptor):
         service, _, method = handler_call_details.method.rpartition("/")
         if not self.loaded and service != _HEALTH:
             return self._still_loading(method)
-        handler = await continuation(handler_call_details)
-        if handler is None:  # grpc answers UNIMPLEMENTED
-            return handler
+        handler = await continuation(handler_call_details) or _NO_SUCH_METHOD
         attribute, make = _FORMS[handler.request_streaming, handler.response_streaming]
-        held = self._limits.probe if service == _HEALTH else self._limits.call
+        held = self._limits.utterance if method in _UTTERANCES else self._limits.call
+        held = self._limits.probe if service == _HEALTH else held
         border = partial(_border, method=method, streaming=handler.request_streaming, held=held, limits=self._limits)
         behaviour = _translated(getattr(handler, attribute), border)
         deserialize = handler.request_deserializer
@@ -122,6 +121,14 @@ def _translated(behaviour: Callable[..., Any], border: _Border) -> Callable[...,
             return await behaviour(_given(request), context)
 
     return call
+
+
+async def _no_such_method(_: Any, context: Context) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+
+
+_NO_SUCH_METHOD = grpc.stream_stream_rpc_method_handler(_no_such_method)
+"""Says what gRPC does, which holds nobody back."""
 
 
 def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
@@ -166,7 +173,7 @@ async def _border(
         if isinstance(error, Unauthenticated):
             await limits.refusals.wait(context.peer())
         elif status.code is grpc.StatusCode.INVALID_ARGUMENT:
-            await limits.mistakes.wait(context.peer())
+            await asyncio.sleep(limits.mistakes.take(context.peer()))
         if streaming:
             await read_rest(context)
         try:

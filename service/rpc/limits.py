@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ from service.rpc.errors import TooManyCalls
 from service.rpc.receive import Context
 
 _UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
-_REMEMBERED = 1_024  # connections, the last ones that called
+_REMEMBERED = 1_024  # connections, the last ones that called, by their rates,
+_KNOWN = 16_384  # and by their names alone: who is forgotten waits like one that comes anew
 
 
 def connection(context: Context) -> str:
@@ -65,11 +66,20 @@ class Rate:
 
     def take(self) -> float:
         """Takes one; gives the seconds to wait before it, or the next message, is looked at."""
+        self._fill()
+        self._left -= 1
+        return max(0.0, -self._left / self._per_s)
+
+    @property
+    def debt_s(self) -> float:
+        """Seconds until all that was taken is there."""
+        self._fill()
+        return max(0.0, -self._left / self._per_s)
+
+    def _fill(self) -> None:
         now_s = self._now_s()
         self._left = min(self._burst, self._left + (now_s - self._seen_s) * self._per_s)
         self._seen_s = now_s
-        self._left -= 1
-        return max(0.0, -self._left / self._per_s)
 
     async def wait(self) -> None:
         """Takes one, and waits as long as it must. Who waits no longer gives it back: nobody is to wait for him."""
@@ -96,29 +106,84 @@ class ConnectionRate:
         if peer not in _UNCOUNTED:
             await self._of(peer).wait()
 
+    def take(self, peer: str) -> float:
+        """Takes one that is never given back; the seconds until it is paid."""
+        return 0.0 if peer in _UNCOUNTED else self._of(peer).take()
+
+    async def settle(self, peer: str) -> None:
+        """Takes nothing, and waits until all that was taken is paid."""
+        if peer not in _UNCOUNTED:
+            rate = self._of(peer)
+            while (debt_s := rate.debt_s) > 0:
+                await asyncio.sleep(debt_s)
+
+
+class Arrivals:
+    """How often a second a connection that never called before is served: each host has a rate of its own."""
+
+    def __init__(self, *, per_s: float, burst: int) -> None:
+        self._hosts = ConnectionRate(per_s=per_s, burst=burst)
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._waiting: dict[str, asyncio.Event] = {}
+
+    async def wait(self, peer: str) -> None:
+        """All calls of a connection wait for its turn, and take one."""
+        if peer in _UNCOUNTED:
+            return
+        while peer not in self._known:
+            if waiting := self._waiting.get(peer):
+                await waiting.wait()
+            else:
+                await self._arrive(peer)
+        self._known.move_to_end(peer)
+
+    async def _arrive(self, peer: str) -> None:
+        over = self._waiting[peer] = asyncio.Event()
+        try:
+            await self._hosts.wait(peer.rpartition(":")[0])
+            self._known[peer] = None
+            if len(self._known) > _KNOWN:
+                self._known.popitem(last=False)
+        finally:
+            del self._waiting[peer]
+            over.set()
+
 
 @dataclass(frozen=True)
 class CallLimits:
     """What every call is held to, whatever its method."""
 
     count: CallCount
+    arrivals: Arrivals  # an attacker who has a connection for each call makes few on each of them
     bursts: ConnectionRate  # calls that come at once are begun one after the other, and others' between them
     calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
-    refusals: ConnectionRate  # wrong tokens that are answered,
-    mistakes: ConnectionRate  # and requests that cannot be served: to begin and end a call takes the loop its time
+    refusals: ConnectionRate  # wrong tokens that are answered
+    mistakes: ConnectionRate  # requests that cannot be served: to begin and end an utterance takes the loop its time
     max_text_chars: int = 0  # of a message; a server without messages that hold text needs none
 
     @asynccontextmanager
     async def call(self, peer: str) -> AsyncIterator[None]:
         """Raises TooManyCalls. To refuse takes the loop as long as to begin, so that refusals do not come at once
         either."""
-        await self.bursts.wait(peer)
+        await self._begin(peer)
         with self.count.call(peer):
             await self.calls.wait(peer)
             yield
 
     @asynccontextmanager
+    async def utterance(self, peer: str) -> AsyncIterator[None]:
+        """As `call`. Where mistakes are still to be paid, nothing is begun that may be another one: whoever gives them
+        up and comes again is no faster than whoever waits for the answer."""
+        await self.mistakes.settle(peer)
+        async with self.call(peer):
+            yield
+
+    @asynccontextmanager
     async def probe(self, peer: str) -> AsyncIterator[None]:
         """Whoever asks for the server's health hears of it, however many calls are under way."""
-        await self.bursts.wait(peer)
+        await self._begin(peer)
         yield
+
+    async def _begin(self, peer: str) -> None:
+        await self.arrivals.wait(peer)
+        await self.bursts.wait(peer)

@@ -13,10 +13,10 @@ from engine.errors import InvalidRequest
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-_QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
+QUIET_S = 0.01  # a client that wrote nothing for so long is not writing
 _READ_REST_S = 0.03  # at most, in all: who asks elsewhere is not to wait,
 _READ_REST_BYTES = 1 << 18  # nor are others, for the loop to read an upload that was refused,
-_READ_REST_MESSAGES = 64  # or a flood
+_READ_REST_MESSAGES = 16  # or a flood
 
 M = TypeVar("M", bound=Message)
 
@@ -38,9 +38,11 @@ async def read_rest(context: Context) -> None:
     with contextlib.suppress(TimeoutError, DecodeError, InvalidRequest):
         loop = asyncio.get_running_loop()
         end_s, left = loop.time() + _READ_REST_S, _READ_REST_BYTES
-        async with asyncio.timeout(_QUIET_S) as limit:
+        async with asyncio.timeout(QUIET_S) as limit:
             for _ in range(_READ_REST_MESSAGES):
                 if left <= 0 or not isinstance(message := await context.read(), Message):
                     return
                 left -= message.ByteSize()
-                limit.reschedule(min(loop.time() + _QUIET_S, end_s))
+                limit.reschedule(min(loop.time() + QUIET_S, end_s))
+            limit.reschedule(end_s)
+            await asyncio.sleep(_READ_REST_S)  # small messages can be written although nobody reads them

@@ -18,7 +18,8 @@ from google.protobuf.message import Message
 from opentelemetry.trace import Span, Tracer
 
 from engine.clock import now_ns
-from engine.messages import Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
+from engine.errors import GaplessError
+from engine.messages import Accepted, Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
 from gapless.tts.v1 import tts_pb2
 from service.config import ServiceConfig
 from service.engines.engine import AsyncEngine
@@ -28,11 +29,12 @@ from service.observability.metrics import Metrics
 from service.observability.tracing import ChunkSpans
 from service.pacing import Pacer
 from service.rpc import requests, responses, resume
-from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, TextTooLong, TooManyFlushes, UtteranceTooLong
+from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
 from service.rpc.limits import Rate
-from service.rpc.receive import Context
+from service.rpc.receive import QUIET_S, Context
 from service.rpc.resume import ResumeTokens, TokenIssuer
+from service.rpc.text_input import TextInput
 
 Receive = Callable[[], Awaitable[tts_pb2.SynthesizeRequest | None]]
 """Gives what the client says after the config, message by message; None when no more will come."""
@@ -91,11 +93,11 @@ class Session:
         self._resume_tokens = dependencies.resume_tokens
         self._writing = asyncio.Lock()
         self._listener_moved = asyncio.Event()
+        self._accepted = asyncio.Event()
+        self._reads = False  # what the client says
         self._stopped = False
-        self._input_ended = False
-        self._text_chars = 0
+        self._input = TextInput(self._engine, self._id, self._config)
         self._rate = Rate(per_s=self._config.messages_per_s, burst=self._config.message_burst, now_s=time.monotonic)
-        self._flushes_waiting = 0
         self._heard_until_ns = 0  # when a listener who never stops has heard all that was sent
         self._played = 0  # samples that the listener has reported
         self._corrected = False  # a report of his was wrong
@@ -105,25 +107,12 @@ class Session:
 
     async def run(self) -> None:
         """Returns after `finished`. Whatever ends it, the engine's utterance is freed."""
-        with resume.voice_expected(self._request.utterance):
-            accepted = await self._engine.submit(self._request.utterance, self._events.sink)
+        listening = asyncio.create_task(self._listen())  # what comes while an engine elsewhere is asked goes there too
         try:
-            request = self._request
-            started = responses.to_started(
-                request.audio_format,
-                request.max_lead_s,
-                request.utterance,
-                accepted,
-                self._limits,
-                self._encoder.pre_skip,
-            )
-            self._issuer = TokenIssuer(self._request.utterance, accepted, self._info, self._resume_tokens)
-            started.resume_token = self._issuer.first_token
-            await self._write(started=started)
-            for warned in request.warnings:
-                await self._write(warning=responses.to_warning(warned))
+            self._begin(await self._submit(listening))
+            await self._tell_of_start()
             async with self._time_limit(), asyncio.TaskGroup() as group:
-                beside = (self._listen(), self._watch_for_silence(), self._tell_of_drain())
+                beside = (_ended(listening), self._watch_for_silence(), self._tell_of_drain())
                 helpers = [group.create_task(task) for task in beside]
                 await self._speak()
                 for helper in helpers:
@@ -131,6 +120,31 @@ class Session:
         finally:
             self._engine.drop(self._id)
             self._spans.end()
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def _submit(self, listening: asyncio.Task[None]) -> Accepted:
+        try:
+            with resume.voice_expected(self._request.utterance):
+                return await self._engine.submit(self._request.utterance, self._events.sink)
+        except GaplessError:
+            if self._reads:  # gRPC reads nothing more behind a read that was cancelled: before the refusal is sent,
+                await asyncio.wait([listening], timeout=QUIET_S)  # what is under way is read
+            raise
+
+    def _begin(self, accepted: Accepted) -> None:
+        request = self._request
+        self._issuer = TokenIssuer(request.utterance, accepted, self._info, self._resume_tokens)
+        self._started = responses.to_started(
+            request.audio_format, request.max_lead_s, request.utterance, accepted, self._limits, self._encoder.pre_skip
+        )
+        self._started.resume_token = self._issuer.first_token
+        self._accepted.set()
+
+    async def _tell_of_start(self) -> None:
+        await self._write(started=self._started)
+        for warned in self._request.warnings:
+            await self._write(warning=responses.to_warning(warned))
 
     @contextlib.asynccontextmanager
     async def _time_limit(self) -> AsyncIterator[None]:
@@ -144,47 +158,33 @@ class Session:
     # -------------------------------------------------------------------------------------------- client to engine
 
     async def _listen(self) -> None:
+        self._reads = True
         while request := await self._receive():
             await self._rate.wait()
             await self._take(request)
-        if not self._input_ended:
-            self._end_input()
+        if not self._input.ended:
+            self._input.end()
 
     async def _take(self, request: tts_pb2.SynthesizeRequest) -> None:
         event = request.WhichOneof("event")
-        if self._input_ended and event in ("text", "flush", "end_of_input"):
+        if self._input.ended and event in ("text", "flush", "end_of_input"):
             raise OutOfOrder(event, "came after end_of_input; open another call for more text")
         match event:
             case "text":
-                self._take_text(request.text.text)
+                self._input.push(request.text.text)
+                if request.text.text:
+                    self._last_sign_ns = now_ns()
             case "flush":
-                self._take_flush(request.flush.flush_id)
+                self._input.flush(request.flush.flush_id)
             case "end_of_input":
-                self._end_input()
+                self._input.end()
             case "playback":
+                await self._accepted.wait()
                 await self._take_playback(request.playback)
             case "config":
                 raise OutOfOrder("config", "came again; it must come once, as the first message of a call")
             case None:
                 requests.check_event(request)
-
-    def _take_text(self, text: str) -> None:
-        self._text_chars += len(text)
-        if self._text_chars > self._config.max_text_chars:
-            raise TextTooLong(self._text_chars, self._config.max_text_chars)
-        if text:
-            self._last_sign_ns = now_ns()
-        self._engine.push_text(self._id, text)
-
-    def _take_flush(self, flush_id: int) -> None:
-        if self._flushes_waiting >= self._config.max_flushes:
-            raise TooManyFlushes(self._config.max_flushes)
-        self._flushes_waiting += 1
-        self._engine.flush(self._id, flush_id)
-
-    def _end_input(self) -> None:
-        self._input_ended = True
-        self._engine.end_input(self._id)
 
     async def _take_playback(self, report: tts_pb2.PlaybackReport) -> None:
         playback, wrong = requests.read_playback(report, self._pacer.sent, self._encoder)
@@ -204,7 +204,7 @@ class Session:
 
     async def _watch_for_silence(self) -> None:
         """Silence counts from the last text, the last progress of playback, or the end of what is heard."""
-        while not self._input_ended:
+        while not self._input.ended:
             silent_since_ns = max(self._last_sign_ns, self._heard_until_ns)
             left_s = self._config.idle_timeout_s - (now_ns() - silent_since_ns) / _NS_PER_S
             if left_s <= 0:
@@ -219,7 +219,7 @@ class Session:
                 case AudioChunk() as chunk:
                     await self._send_chunk(chunk)
                 case FlushDone(flush_id=flush_id):
-                    self._flushes_waiting -= 1
+                    self._input.flushed()
                     await self._write(flush_done=tts_pb2.FlushDone(flush_id=flush_id, end_sample=self._pacer.sent))
                 case Aligned() as aligned:
                     await self._write(alignment=responses.to_alignment(aligned, self._encoder))
@@ -303,3 +303,8 @@ class Session:
             raise ClientStalled(self._config.idle_timeout_s) from None
         except grpc.aio.InternalError as error:  # the caller left; gRPC cancels the handler, if only a moment later
             raise asyncio.CancelledError from error
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """With its error; cancelled, it ends the task."""
+    await task

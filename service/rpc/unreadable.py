@@ -16,10 +16,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from gapless.tts.v1 import tts_pb2
+from service.config import BYTES_OF_A_CHARACTER, OTHER_BYTES
 from service.rpc.errors import MessageTooLarge
 
-BYTES_OF_A_CHARACTER = 4  # at most, in UTF-8
-OTHER_BYTES = 1 << 18  # of a message, beside its text
 _TEXTS = frozenset({("Text", "text"), ("SynthesizeTextRequest", "text")})  # that are mended: (message, field)
 
 

@@ -1,9 +1,8 @@
-"""The excitation: f0 [B, J] in Hz at the vocoder's frames -> spectra of pulses and of noise, [B, J, bins] each.
+"""The excitation: f0 [B, J] in Hz at the vocoder's frames -> spectra of pulses [B, J, bins].
 
 Pulses are the sum of all harmonics below `top_hz` at equal amplitude, f0 a straight line between the frames' middles;
-the phase is carried at the boundary, modulo one turn, in float64. Noise comes in short bursts, one a frame, addressed
-by absolute sample. Streaming kind: functional; frame j is analysed with the f0 of frame j + 2, so that the f0 which
-goes in runs `AHEAD` frames before the filters.
+the phase is carried at the boundary, modulo one turn, in float64. Streaming kind: functional; frame j is analysed with
+the f0 of frame j + 2, so that the f0 which goes in runs `AHEAD` frames before the filters.
 """
 
 from __future__ import annotations
@@ -12,11 +11,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from engine.device.device import Device
 from engine.networks.convs import Walk
-from engine.networks.noise import Numbers, Stream, keys_of, normals, times
 
 AHEAD = 2  # frames by which f0 comes before the filters: half a window
 VOICED_HZ = 40.0  # f0 below it is no voice
@@ -24,7 +21,6 @@ VOICED_HZ = 40.0  # f0 below it is no voice
 
 class Excitation(nn.Module):
     window: Tensor  # [n_fft]
-    burst: Tensor  # [hop]
     ramp: Tensor  # [hop]
 
     def __init__(self, sample_rate: int, n_fft: int, hop: int, top_hz: float) -> None:
@@ -35,10 +31,8 @@ class Excitation(nn.Module):
         self.n_fft = n_fft
         self.hop = hop
         self.top_hz = top_hz
-        # A harmonic's magnitude is 1 in its bin; so is the noise's, on average over its power.
+        # A harmonic's magnitude is 1 in its bin.
         self.register_buffer("window", torch.hann_window(n_fft) * (4 / n_fft), persistent=False)
-        burst = torch.hann_window(hop)
-        self.register_buffer("burst", burst / burst.square().sum().sqrt(), persistent=False)
         self.register_buffer("ramp", (torch.arange(hop, dtype=torch.float32) + 0.5) / hop, persistent=False)
 
     def init_phase(self, rows: int) -> Tensor:
@@ -55,7 +49,7 @@ class Excitation(nn.Module):
         signal = walk.extend(signal.unsqueeze(1), self.n_fft - hop // 2)[:, 0]
         walk.keep(signal[:, None, size * hop :])
         if size == 0:
-            return self._nothing(len(f0)), phase
+            return f0.new_zeros(len(f0), 0, self.n_fft // 2 + 1, dtype=torch.complex64), phase
         windows = signal.unfold(-1, self.n_fft, hop)[:, :size]
         return torch.fft.rfft(windows * self.window), phase
 
@@ -75,17 +69,3 @@ class Excitation(nn.Module):
         ratio = torch.where(flat, whole + 0.5, ((whole + 0.5) * angle).sin() / torch.where(flat, 1.0, below))
         signal = ratio - 0.5 + (order - whole) * ((whole + 1.0) * angle).cos()
         return torch.where(voiced, signal, 0.0), turns[:, -1] % 1.0
-
-    def noise(self, seeds: Numbers, frames: Numbers, size: int) -> Tensor:
-        """Spectra [B, size, bins] of bursts in the middle of each row's windows, from the window `frames` on."""
-        hop = self.hop
-        if size == 0:
-            return self._nothing(len(seeds))
-        keys, starts = keys_of(seeds, Stream.VOCODER), times(frames, hop)
-        bursts = normals(keys, starts, size * hop, self.window.device).unflatten(1, (size, hop)) * self.burst
-        before = (self.n_fft - hop) // 2
-        spectra: Tensor = torch.fft.rfft(F.pad(bursts, (before, self.n_fft - hop - before)))
-        return spectra
-
-    def _nothing(self, rows: int) -> Tensor:
-        return self.window.new_zeros(rows, 0, self.n_fft // 2 + 1, dtype=torch.complex64)

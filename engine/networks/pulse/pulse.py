@@ -1,9 +1,10 @@
-"""A vocoder that filters pulses and noise: mel [B, 80, T] (ln, 50 frames/s) -> wav [B, N] (24 kHz, -1 .. 1).
+"""A vocoder that adds filtered pulses and noise: mel [B, 80, T] (ln, 50 frames/s) -> wav [B, N] (24 kHz, -1 .. 1).
 
-A network predicts two magnitude spectra and a pitch for each frame of 12.5 ms. One spectrum shapes a train of pulses at
-that pitch, the other a short burst of noise; their sum, spectrum by spectrum, becomes sound by overlap and add. The
-phase is that of the excitation. `wav, state = vocoder(mel, state, final)`; what is held back comes with later pieces,
-all of it with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the same samples.
+A network predicts a pitch and two spectra for each frame of 12.5 ms. The magnitudes of the one shape a train of pulses
+at that pitch, whose phase is carried. The other, which has phases of its own, is the noise. Their sum, spectrum by
+spectrum, becomes sound by overlap and add. `wav, state = vocoder(mel, state, final)`; what is held back comes with
+later pieces, all of it with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the
+same samples.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Filters:
 
     pulses: Tensor  # [B, J, bins] ln magnitude
     noise: Tensor  # [B, J, bins] ln magnitude
+    phase: Tensor  # [B, J, bins] of the noise, rad
     voicing: Tensor  # [B, J] logit of voice, two frames ahead
     octaves: Tensor  # [B, J] pitch in octaves above REFERENCE_HZ, two frames ahead
 
@@ -90,6 +92,7 @@ class PulseVocoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, width)
         self.filters = nn.Linear(width, 2 * config.n_bins)
+        self.phase = nn.Linear(width, config.n_bins)
         self.pitch = nn.Linear(width, 2)
         self.excitation = Excitation(config.sample_rate, config.n_fft, config.hop, config.top_hz)
         window = torch.hann_window(config.n_fft)
@@ -135,8 +138,7 @@ class PulseVocoder(nn.Module):
         pulses, phase = self.excitation.pulses(f0 * state.timbre.pitch, state.phase, walk)
         if state.timbre.phase and count:
             pulses = turned(pulses, filters.pulses, state.timbre.phase)
-        noise = self.excitation.noise(state.seeds, state.frames, count)
-        wav = self.sound(filters, pulses, noise, state.spectra, walk)
+        wav = self.sound(filters, pulses, state.spectra, walk)
         if final and position:
             slow, _ = self.config.group
             surplus = self.resample.before(position) * self.config.hop - position * self.config.mel_hop
@@ -145,7 +147,6 @@ class PulseVocoder(nn.Module):
         return wav, replace(
             state,
             phase=phase,
-            frames=state.frames_after(count),
             position=position,
             spectra=min(state.spectra + count, len(self.overlap)),
             tails=walk.tails,
@@ -157,7 +158,7 @@ class PulseVocoder(nn.Module):
         x, position = self.outline(mel, position, walk)
         pulses, noise = self.filters(x).float().split(self.config.n_bins, dim=-1)
         voicing, octaves = self.pitch(x).float().unbind(-1)
-        return Filters(pulses, noise, voicing, octaves), position
+        return Filters(pulses, noise, self.phase(x).float(), voicing, octaves), position
 
     def _of_timbre(self, filters: Filters, f0: Tensor, timbre: Timbre, walk: Walk) -> Filters:
         """The filters of another voice; `f0` [B, J] of the mel's, two frames ahead of them."""
@@ -184,10 +185,11 @@ class PulseVocoder(nn.Module):
             x = block(x, walk)
         return self.project(self.norm(x)), (position + frames) % config.group[0]
 
-    def sound(self, filters: Filters, pulses: Tensor, noise: Tensor, position: int, walk: Walk) -> Tensor:
-        """Spectra of the excitation [B, J, bins] through the filters -> [B, N] finished samples."""
+    def sound(self, filters: Filters, pulses: Tensor, position: int, walk: Walk) -> Tensor:
+        """Spectra of pulses [B, J, bins] through their filters, and the noise -> [B, N] finished samples."""
         limit = self.log_magnitude_limit
-        spectra = pulses * filters.pulses.clamp(max=limit).exp() + noise * filters.noise.clamp(max=limit).exp()
+        own_pulses, own_noise = filters.pulses.clamp(max=limit).exp(), filters.noise.clamp(max=limit).exp()
+        spectra = pulses * own_pulses + torch.polar(own_noise, filters.phase)
         if spectra.shape[1]:
             windows = torch.fft.irfft(spectra, self.config.n_fft) * self.window
         else:

@@ -36,11 +36,15 @@ _MONTHS = words(
     "januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet août septembre octobre "
     "novembre décembre jan feb mar apr jun jul aug sep sept oct okt nov dec dez"
 )
+_MONTH_NAMES = frozenset(_MONTHS)
 
 
 def block(cursor: Cursor, style: Style) -> bool | None:
     """At the beginning of a line, or behind a marker."""
     text, start = cursor.text, cursor.at
+    if text[start] not in _BEGINNINGS and not cursor.in_table:
+        cursor.line.begins = False
+        return True
     while start < len(text) and text[start] in " \t\r" and start - cursor.at < _INDENT:
         start += 1
     first = text[start : start + 1]
@@ -166,7 +170,7 @@ def _counts(cursor: Cursor, seen: Window, number: int, behind: int) -> bool | No
     small = word[0].lower()
     if seen.lacks(word.end()) and any(month.startswith(small) for month in _MONTHS):
         return MORE
-    return small not in _MONTHS
+    return small not in _MONTH_NAMES
 
 
 def _row(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
@@ -259,3 +263,4 @@ _RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
     ":": _delimiters,
     **dict.fromkeys(_BULLETS, _bullet),
 }
+_BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n0123456789")  # what else a line begins with is text

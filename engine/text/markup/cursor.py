@@ -15,6 +15,7 @@ from engine.text.origin import TextPiece
 CLOSERS = "\"'”’)]»」』）】》〉"
 SENTENCE_ENDS = ".!?…。！？؟۔।॥"
 _MARKS = SENTENCE_ENDS + ",;:،؛，；：、—"
+_BLANKS = " \t\r"
 _TAIL = 8  # characters that tell how a block ends
 
 
@@ -55,6 +56,12 @@ class Line:
     was_quoted: bool = False  # the line before
     was_row: bool = False
 
+    def end(self) -> None:
+        """The next line begins."""
+        self.was_quoted, self.was_row, self.was_item = self.is_quoted, self.is_row, self.is_item
+        self.begins = True
+        self.ends_block = self.is_heading = self.is_row = self.is_item = self.is_quoted = False
+
 
 @dataclass(slots=True)
 class Cursor:
@@ -88,8 +95,10 @@ class Cursor:
     def keep(self, end: int) -> None:
         """Up to `end`, as it was sent."""
         if end > self.at:
-            self._put(TextPiece(self.text[self.at : end], self.base + self.at, self.base + end, True))
-            self.go(end)
+            text = self.text[self.at : end]
+            self._put(TextPiece(text, self.base + self.at, self.base + end, True))
+            self.before = text[-1]
+            self.at = end
 
     def put(self, text: str, end: int) -> None:
         """`text` in place of what was sent up to `end`."""
@@ -105,7 +114,9 @@ class Cursor:
     def drop(self, end: int, kind: Dropped | None = None) -> None:
         if kind is not None:
             self.note(kind, self.text[self.at : end])
-        self.go(end)
+        if end > self.at:
+            self.before = self.text[end - 1]
+            self.at = end
 
     def go(self, end: int) -> None:
         if end > self.at:
@@ -120,17 +131,19 @@ class Cursor:
         self._put(TextPiece(text, self._read, self._read, False))
 
     def _put(self, piece: TextPiece) -> None:
-        text = piece.text.rstrip(" \t\r") if piece.verbatim else piece.text
-        if text or not self._blanks or self._break is not None:
+        whole = piece.text
+        text = whole.rstrip(_BLANKS) if piece.verbatim and whole[-1] in _BLANKS else whole
+        if self._break is not None or (text and self._blanks):
             self.pass_on()
-        if len(text) < len(piece.text) and (text or self._tail)[-1:].isalnum():
+        if text is not whole and (text or self._tail)[-1:].isalnum():
             stop = piece.begin + len(text)
-            self._blanks.append(TextPiece(piece.text[len(text) :], stop, piece.end, True))
+            self._blanks.append(TextPiece(whole[len(text) :], stop, piece.end, True))
             piece = TextPiece(text, piece.begin, stop, True)
         if piece.text:
             self.pieces.append(piece)
             self._read = piece.end
-            self._tail = (self._tail + "".join(piece.text[-2 * _TAIL :].split()))[-_TAIL:]
+            last = piece.text[-2 * _TAIL :]
+            self._tail = (self._tail + (last if last.isalnum() else "".join(last.split())))[-_TAIL:]
 
     @property
     def waits(self) -> bool:
@@ -164,16 +177,18 @@ class Cursor:
 
     def break_line(self, end: int, soft: str) -> None:
         """Reads a line end. What is behind a sentence's end goes at once: it shows that the sentence is over."""
-        behind = Line(was_quoted=self.line.is_quoted, was_row=self.line.is_row, was_item=self.line.is_item)
-        if self.line.ends_block:
+        line = self.line
+        if line.ends_block:
+            is_row = line.is_row
             self.end_block()
+            line.is_row = is_row
             self.drop(end)
         elif self.ends_sentence and self._break is None:
             self.put(soft, end) if soft != "\n" else self.keep(end)
         else:
             self._break = self.base + self.at if self._break is None else self._break
             self.drop(end)
-        self.line = behind
+        line.end()
 
     @property
     def ends_item(self) -> bool:

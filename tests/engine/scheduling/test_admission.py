@@ -58,9 +58,24 @@ def test_who_comes_anew_waits_behind_who_is_about_to_come_again(scheduler: Sched
 def test_a_place_is_not_kept_for_long_from_who_comes_anew(scheduler: Scheduler) -> None:
     """It would be empty for as long as the refused caller was told to wait."""
     refused(scheduler, "neighbour")
-    scheduler.admission._waiting["neighbour"].until_s += 5.0
+    scheduler.admission._waiting["neighbour"].due_s += 5.0
     scheduler.cancel("a")
     Caller(scheduler, "new", caller="new")
+
+
+def test_who_asks_sooner_than_he_was_told_waits_no_longer_for_that(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A neighbour asked each second, and was told to wait for three more each time: his turn never came near, and
+    connections that came anew had each place."""
+    monkeypatch.setattr(scheduler.admission, "_retry_after_s", lambda running: 3.0)
+    refused(scheduler, "neighbour")
+    wait = scheduler.admission._waiting["neighbour"]
+    wait.since_s, wait.due_s, wait.until_s = wait.since_s - 2.5, wait.due_s - 2.5, wait.until_s - 2.5
+    refused(scheduler, "neighbour")
+    scheduler.cancel("a")
+    assert "kept for a caller" in refused(scheduler, "new")
+    Caller(scheduler, "his", caller="neighbour")
 
 
 def test_who_was_let_in_meanwhile_waits_behind_who_was_refused(scheduler: Scheduler) -> None:
@@ -71,6 +86,7 @@ def test_who_was_let_in_meanwhile_waits_behind_who_was_refused(scheduler: Schedu
     scheduler.places.number = 1
     scheduler.places._open = 1.0
     refused(scheduler, "neighbour")
+    scheduler.admission._waiting["neighbour"].due_s += 5.0
     scheduler.admission._waiting["neighbour"].until_s += 5.0
     scheduler.cancel("d")
     Caller(scheduler, "once", caller="many")

@@ -107,3 +107,27 @@ def test_a_text_waits_for_a_first_sound_that_is_due_sooner(scheduler: Scheduler)
     learn(scheduler.estimates, each_s=0.0005)
     new.begun_ns -= 1_000 * MS
     assert scheduler.to_feed([first]) is new, "it is due sooner"
+
+
+def test_who_begins_much_lets_others_go_first_although_its_own_are_older(scheduler: Scheduler) -> None:
+    """A hundred calls of one word each were always older than a neighbour's: his first sound came after 375 ms."""
+    learn(scheduler.estimates, each_s=0.004)
+    older, new = steps(scheduler, "older"), steps(scheduler, "new")
+    older.begun_ns -= 300 * MS
+    assert scheduler.beside([older, new], None) == [older]
+    for name in "abcd":
+        Caller(scheduler, name, caller="flood")
+    older.behind_ns = scheduler._running["d"].behind_ns
+    assert scheduler.beside([older, new], None) == [new]
+    older.row, older.decoding = object(), None  # type: ignore[assignment]
+    assert scheduler.to_feed([new]) is None
+
+
+def test_who_begins_much_has_its_text_run_before_that_of_a_listener_with_enough_ahead(scheduler: Scheduler) -> None:
+    """Else that would be first, which waits for those who have heard nothing, and nobody's text would be run."""
+    listener, new, other = steps(scheduler, "listener", lead_ms=550), steps(scheduler, "new"), steps(scheduler, "other")
+    new.behind_ns = other.behind_ns = 600 * MS
+    other.begun_ns += 50 * MS
+    for one in (listener, new):
+        one.row, one.decoding = object(), None  # type: ignore[assignment]
+    assert scheduler.to_feed([other]) is new

@@ -8,6 +8,7 @@ import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -15,6 +16,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry import trace
 
+from engine.messages import Accepted, Sink, Utterance
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from service import engines_command
@@ -33,7 +35,7 @@ from service.observability.metrics import Metrics
 from service.rpc.session import Dependencies
 from service.server import Server
 from tests.fakes import ScriptedEngine
-from tests.service.engines.servers import Stage, pool_over
+from tests.service.engines.servers import Listener, Stage, pool_over
 from tests.service.talk import detail, end, say, seeded, text
 from tests.service.test_synthesize import SENTENCE, expected_pcm
 
@@ -83,6 +85,46 @@ async def test_a_client_hears_what_one_process_would_say() -> None:
         assert value("gapless_utterances_limit") == 24
         assert value("gapless_engine_moves_total") == 0
         assert [value("gapless_engine_serves", {"engine": address}) for address in stage.engines] == [1, 1]
+
+
+class TakesTextFirst:
+    """A pool that answers a request to speak when text has come for it."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool, self._text = pool, asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    async def submit(self, utterance: Utterance, sink: Sink) -> Accepted:
+        accepted = await self._pool.submit(utterance, sink)
+        await self._text.wait()
+        return accepted
+
+    def push_text(self, utterance_id: str, text: str) -> None:
+        self._pool.push_text(utterance_id, text)
+        self._text.set()
+
+
+async def test_text_goes_to_an_engine_before_that_has_answered() -> None:
+    """It waited for the answer, which cost each first sound a way there and back."""
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool, gateway(cast(Pool, TakesTextFirst(pool))) as served, asyncio.timeout(5):
+        heard = await say(served.stub, [seeded(), text(SENTENCE), end()])
+        assert heard.kinds[0] == "started"
+        assert heard.pcm == expected_pcm(SENTENCE)
+
+
+async def test_who_is_refused_while_he_writes_on_is_told_so() -> None:
+    stage = Stage()
+    await stage.add(max_utterances=1)
+    async with pool_over(stage) as pool, gateway(pool) as served:
+        await Listener(pool, "one", voice="stuck").submit()
+        for _ in range(20):
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await say(served.stub, [seeded(), *[text("Hello. ") for _ in range(50)], end()])
+            assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_without_engines_health_and_calls_say_so_and_are_well_again_with_one() -> None:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from engine.clock import now_ns
 from engine.errors import Overloaded, UnknownVoice, UtteranceFailed
 from engine.messages import AudioChunk, NewVoice, Playback, Usage
+from service.engines.call import ROOM_AT_ONCE, ROOM_LATER_S
 from service.engines.errors import NoEngine
 from service.engines.remote import Remote
 from service.engines.shared_voices import MOST_DELETED, SharedVoices
@@ -150,6 +151,31 @@ async def test_who_reads_nothing_is_moved_with_what_he_has_not_read() -> None:
         listener._release = True
         pool.release("one", len(listener.heard.samples) - before)
         check_whole(await speaking)
+
+
+async def test_small_releases_are_told_together_and_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    engine = stage.engines[await stage.add()]
+    told: list[int] = []
+    monkeypatch.setattr(engine, "release", lambda utterance_id, num_samples: told.append(num_samples))
+    async with pool_over(stage) as pool:
+        await Listener(pool, "one", voice="stuck").submit()
+        for _ in range(3):
+            pool.release("one", 10)
+            await asyncio.sleep(0.01)
+        assert not told
+        async with asyncio.timeout(3):
+            while not told:
+                await asyncio.sleep(0.01)
+        assert told == [30]
+        pool.release("one", 10)
+        pool.release("one", ROOM_AT_ONCE)
+        began = asyncio.get_running_loop().time()
+        async with asyncio.timeout(3):
+            while len(told) < 2:
+                await asyncio.sleep(0.001)
+        assert told == [30, 10 + ROOM_AT_ONCE]
+        assert asyncio.get_running_loop().time() - began < ROOM_LATER_S
 
 
 async def test_an_engine_that_is_lost_again_and_again_is_not_tried_for_ever() -> None:
@@ -367,9 +393,9 @@ async def test_a_voice_that_another_gateway_made_anew_is_not_deleted_again() -> 
         async with asyncio.timeout(5):
             while "mary" not in engine.voices:
                 await asyncio.sleep(0.02)
-            pool._running[address].cancel()
-            await asyncio.gather(pool._running[address], return_exceptions=True)
-            pool._running[address] = asyncio.create_task(engine.run())
+            pool._members._running[address].cancel()
+            await asyncio.gather(pool._members._running[address], return_exceptions=True)
+            pool._members._running[address] = asyncio.create_task(engine.run())
             await pool.ready()
         assert "mary" in [voice.name for voice in stage.engines[address].voices()]
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 
 from engine.clock import now_ns
-from engine.errors import EngineClosed
+from engine.errors import EngineClosed, Unsupported
 from engine.messages import NewVoice
 from gapless.engine.v1 import engine_pb2 as pb
 from gapless.engine.v1 import engine_pb2_grpc
+from service.config import ServiceConfig
+from service.engine_server import EngineServer
 from service.engines.in_process import InProcess
 from service.engines.pool import Pool
-from service.engines.remote import SILENCE_S
+from service.engines.remote import SILENCE_S, Remote
 from service.engines.servicer import EngineServicer
-from tests.fakes import ScriptedEngine
+from tests.fakes import Script, ScriptedEngine
 from tests.recordings import recording
 from tests.service.engines.servers import VOICES, Listener, Stage, check_whole, pool_over
 
@@ -205,3 +208,90 @@ async def test_a_clock_that_drifts_is_followed(monkeypatch: pytest.MonkeyPatch) 
             while abs(engine._clock_offset_ns + servicer.ahead_ns) > 100_000_000:
                 await asyncio.sleep(0.01)
         assert engine.losses == 0
+
+
+class TakesNoFile(EngineServicer):
+    """Its heart beats, and it never stores a voice: a disk that hangs."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        super().__init__(InProcess(engine), "test")
+        self.asked = asyncio.Event()
+
+    async def PutVoice(self, request: pb.PutVoiceRequest, context: Context) -> pb.PutVoiceResponse:  # noqa: N802
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_an_engine_that_takes_no_voice_keeps_nobody_else_out_though_its_heart_beats() -> None:
+    """Who joined, or made a voice, waited a minute for it."""
+    stage, hanging = Stage(), TakesNoFile(ScriptedEngine(VOICES, has_alignment=True))
+    first = await stage.add()
+    stage.engines[first].create_voice(NewVoice(name="guest", audio=recording()))
+    async with served(hanging) as address, pool_over(stage) as pool:
+        stage.addresses.add(address)
+        async with asyncio.timeout(8):
+            await hanging.asked.wait()
+            await pool.create_voice(NewVoice(name="other", audio=recording()))
+            late = await stage.add()
+            while late not in pool.engines or not pool.engines[late].serves:
+                await asyncio.sleep(0.01)
+            await pool.delete_voice("other")
+        assert "guest" in pool.engines[late].voices
+        assert "other" not in [voice.name for voice in stage.engines[late].voices()]
+        assert not pool.engines[address].serves
+
+
+async def test_a_voice_made_by_one_engine_while_another_hangs_is_there_for_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the engine that did not store it in time is not lost, but not asked to speak with it either."""
+    monkeypatch.setattr("service.engines.shared_voices.FILE_S", 0.5)
+    stage, hanging = Stage(), TakesNoFile(ScriptedEngine(VOICES, has_alignment=True, max_utterances=1))
+    await stage.add()
+    await stage.add()
+    async with served(hanging) as address, pool_over(stage) as pool:
+        stage.addresses.add(address)
+        async with asyncio.timeout(8):
+            while address not in pool.engines or not pool.engines[address].serves:
+                await asyncio.sleep(0.01)
+            pool.engines[address].stats = replace(pool.engines[address].stats, utterances=9)  # another one makes it
+            await pool.create_voice(NewVoice(name="guest", audio=recording()))
+        has = {engine.address for engine in pool.engines.values() if "guest" in engine.voices}
+        assert has == set(stage.servers)
+        assert pool.engines[address].losses == 0
+
+
+async def test_a_voice_of_the_model_is_not_deleted() -> None:
+    stage = Stage()
+    await stage.add()
+    async with pool_over(stage) as pool:
+        with pytest.raises(Unsupported, match="part of the model"):
+            await pool.delete_voice("anna")
+        check_whole(await Listener(pool, "one").speak())
+
+
+async def test_another_engine_that_has_the_address_of_one_that_is_gone_is_asked_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the first one had told was taken for what the second one is: it spoke with another model."""
+    stage = Stage()
+    address = await stage.add()
+    list_voices, swaps = Remote.list_voices, list[asyncio.Task[None]]()
+
+    async def swap() -> None:
+        await stage.cut(address)
+        stage.engines[address] = engine = ScriptedEngine({"other": Script()})
+        stage.servers[address] = server = EngineServer(ServiceConfig(address=address, version="test"))
+        await server.start(InProcess(engine))
+
+    async def then_another_comes(remote: Remote) -> None:
+        await list_voices(remote)
+        if not swaps:
+            swaps.append(asyncio.create_task(swap()))
+            await asyncio.shield(swaps[0])
+
+    monkeypatch.setattr(Remote, "list_voices", then_another_comes)
+    async with pool_over(stage, 1) as pool:
+        assert [voice.name for voice in pool.voices()] == ["other"]
+        assert pool.engines[address].info == stage.engines[address].info()

@@ -25,8 +25,10 @@ from client.errors import translate
 from engine.errors import InvalidRequest
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
+from service.config import GRPC_BYTES, ServiceConfig
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import CallCount, CallLimits, ConnectionRate, Rate
+from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate, Rate
+from service.rpc.receive import read_rest
 from service.rpc.recording import check_recording
 from service.server import BEGUN_AT_ONCE, BEGUN_PER_S
 from tests.service.conftest import Serve, Served
@@ -45,6 +47,11 @@ async def then_again(requests: list[Request], again: Request) -> AsyncIterator[R
     while True:
         await asyncio.sleep(0.1)
         yield again
+
+
+def limited(count: CallCount, bursts: ConnectionRate) -> CallLimits:
+    free, arrivals = ConnectionRate(per_s=1e6, burst=100), Arrivals(per_s=1e6, burst=100)
+    return CallLimits(count, arrivals=arrivals, bursts=bursts, calls=free, refusals=free, mistakes=free)
 
 
 def test_calls_are_counted_in_all_and_for_each_connection() -> None:
@@ -198,9 +205,10 @@ async def test_a_client_reads_the_limits_in_force(serve: Serve) -> None:
 
 
 async def test_a_message_that_is_too_large_is_refused_by_grpc_and_our_client_says_what_it_is(serve: Serve) -> None:
-    async with serve(max_message_bytes=10_000) as served:
+    async with serve() as served:
+        most = (await served.stub.GetServerInfo(pb.GetServerInfoRequest())).limits.max_message_bytes
         with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await served.stub.ListVoices(pb.ListVoicesRequest(page_token="x" * 20_000))
+            await served.stub.ListVoices(pb.ListVoicesRequest(page_token="x" * most))
     assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "larger than the receiver takes" in str(translate(failure.value, served.address))
 
@@ -263,6 +271,55 @@ async def test_calls_of_one_connection_are_held_back(serve: Serve) -> None:
         assert time.monotonic() - began_s > 0.4
 
 
+async def test_calls_of_methods_that_do_not_exist_are_held_back_too(serve: Serve) -> None:
+    """gRPC answers them by itself, 2,500 a second, and a neighbour's first sound came after 228 ms."""
+    async with serve(max_calls_per_connection=10, calls_per_s=20) as served:
+        unknown: Any = served.channel.unary_unary("/gapless.tts.v1.TextToSpeechService/Sing")
+        began_s = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(grpc.aio.AioRpcError, match="Method not found!") as failure:
+                await unknown(b"")
+            assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert time.monotonic() - began_s > 0.4
+
+
+async def test_connections_that_call_for_the_first_time_wait_if_their_host_has_many() -> None:
+    """A connection for each call was 750 of them a second: no limit of a connection holds that back."""
+    arrivals, began = Arrivals(per_s=20.0, burst=2), time.monotonic()
+    for peer in ("ipv4:10.0.0.1:1", "ipv4:10.0.0.1:2", "ipv4:10.0.0.2:3", "ipv6:[::1]:4", "unix:", "unix:", "unix:"):
+        await arrivals.wait(peer)
+    for _ in range(10):
+        await arrivals.wait("ipv4:10.0.0.1:1")
+    assert time.monotonic() - began < 0.04
+    calls = [arrivals.wait(f"ipv4:10.0.0.1:{port}") for port in (5, 5, 6, 6, 6, 7, 8, 8)]
+    await asyncio.gather(*calls)
+    assert 0.19 <= time.monotonic() - began < 0.35, "four connections at twenty a second"
+
+
+async def test_what_is_left_of_a_refused_call_is_read_for_a_while_only() -> None:
+    """Each of 50 messages took the event loop its time, for each of the calls that were refused."""
+
+    class Flood:
+        reads = 0
+
+        async def read(self) -> Request:
+            self.reads += 1
+            return text("a")
+
+    flood, began = Flood(), time.monotonic()
+    await read_rest(flood)  # type: ignore[arg-type]
+    assert flood.reads <= 16
+    assert time.monotonic() - began > 0.02, "meanwhile it can write on"
+
+
+def test_a_message_may_have_what_a_text_or_a_piece_of_a_recording_needs() -> None:
+    """gRPC copied twenty messages of 3 MB on the event loop, which nobody could refuse before."""
+    assert ServiceConfig().max_message_bytes < 600_000
+    assert ServiceConfig(max_text_chars=500_000).max_message_bytes > 2_000_000
+    assert ServiceConfig(max_text_chars=100_000_000).max_message_bytes == GRPC_BYTES
+    assert ServiceConfig(has_riva=True).max_message_bytes == GRPC_BYTES
+
+
 async def test_requests_that_cannot_be_served_are_answered_seldom_and_others_as_ever(serve: Serve) -> None:
     async with serve(max_calls_per_connection=50, calls_per_s=50) as served:  # ten mistakes at once, then ten a second
         unknown = pb.SynthesizeTextRequest(config=pb.SynthesisConfig(voice="nobody"), text="Hello.")
@@ -283,10 +340,23 @@ async def test_requests_that_cannot_be_served_are_answered_seldom_and_others_as_
         assert max(await asyncio.gather(*mistakes)) > 0.5
 
 
+async def test_mistakes_count_whether_or_not_somebody_waits_for_the_answer(serve: Serve) -> None:
+    """Fifty calls that could not be served were given up soon and made again, a hundred times a second."""
+    async with serve(max_calls_per_connection=50, calls_per_s=50) as served:  # ten mistakes at once, then ten a second
+        unknown = pb.SynthesizeTextRequest(config=pb.SynthesisConfig(voice="nobody"), text="Hello.")
+        given_up = [served.stub.SynthesizeText(unknown) for _ in range(20)]
+        await asyncio.sleep(0.3)
+        for call in given_up:
+            call.cancel()
+        began_s = time.monotonic()
+        await say(served.stub, [seeded(), text("Hello."), end()])
+        assert time.monotonic() - began_s > 0.4, "ten of them are to be paid, but for 0.3 s"
+
+
 async def test_calls_that_come_at_once_are_begun_one_after_the_other() -> None:
     """Two hundred calls that a connection opened at once kept the loop for a third of a second."""
-    count, free = CallCount(in_all=100, per_connection=100), ConnectionRate(per_s=1e6, burst=100)
-    limits = CallLimits(count, bursts=ConnectionRate(per_s=100, burst=2), calls=free, refusals=free, mistakes=free)
+    count = CallCount(in_all=100, per_connection=100)
+    limits = limited(count, bursts=ConnectionRate(per_s=100, burst=2))
     began = list[tuple[str, float]]()
 
     async def call(peer: str) -> None:
@@ -312,9 +382,7 @@ async def test_the_engine_is_told_whose_an_utterance_is(served: Served) -> None:
 
 
 async def test_refusals_of_calls_that_come_at_once_do_not_come_at_once() -> None:
-    free = ConnectionRate(per_s=1e6, burst=100)
-    bursts = ConnectionRate(per_s=100, burst=2)
-    limits = CallLimits(CallCount(in_all=1, per_connection=1), bursts=bursts, calls=free, refusals=free, mistakes=free)
+    limits = limited(CallCount(in_all=1, per_connection=1), bursts=ConnectionRate(per_s=100, burst=2))
     refused = list[float]()
 
     async def call() -> None:

@@ -204,8 +204,8 @@ async def test_an_upload_far_too_large_is_refused_while_it_comes(serve: Serve) -
         nonlocal sent
         yield named()
         while True:
-            sent += 1 << 20
-            yield Request(audio=bytes(1 << 20))
+            sent += 1 << 19
+            yield Request(audio=bytes(1 << 19))
 
     def upload(address: str) -> str:
         with grpc.insecure_channel(address) as channel:
