@@ -76,7 +76,8 @@ def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
 
 def _rewritten(text: T, rules: Sequence[Rule], apply: Callable[[Rule, T], T]) -> T:
     """By one rule after the other; those that need a digit are tried where there is one."""
-    before, has_digit = None, False
+    before: T | None = None
+    has_digit = False
     for rule in rules:
         if text is not before:
             has_digit = DIGIT.search(text if isinstance(text, str) else text.text) is not None
