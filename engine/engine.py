@@ -18,8 +18,10 @@ from functools import partial
 from engine.device import cores
 from engine.device.device import Device
 from engine.device.faults import is_out_of_memory, reported
-from engine.errors import EngineBroken, OutOfMemory, Unsupported
+from engine.errors import EngineBroken, InvalidRequest, OutOfMemory
 from engine.messages import (
+    FASTEST,
+    SLOWEST,
     Accepted,
     CreatedVoice,
     EngineInfo,
@@ -158,7 +160,7 @@ class LocalEngine:
             has_emotion=config.t3.emotion,
             has_alignment=model.has_alignment,
             has_phonemes=model.text.takes_phonemes,
-            has_speaking_rate=config.has_speaking_rate,
+            has_speaking_rate=True,
             has_prebuffer_hint=self._scheduler.config.by_deadline,
             has_playback_scheduling=self._scheduler.config.by_deadline,
             has_speculation=self._options.speculate,
@@ -213,8 +215,8 @@ class LocalEngine:
         config = self._model.config
         voice = self._library.get(utterance.voice or config.default_voice)
         delay_s = self._options.max_text_delay_s if utterance.max_text_delay_s is None else utterance.max_text_delay_s
-        if utterance.speaking_rate != 1.0 and not config.has_speaking_rate:
-            raise Unsupported("config.speaking_rate: this model speaks at its own rate only, which is 1")
+        if not SLOWEST <= utterance.speaking_rate <= FASTEST:
+            raise InvalidRequest("config.speaking_rate", f"must be {SLOWEST:g} to {FASTEST:g}")
         self._resume_limits.check(utterance)
         style = Style.of(utterance, language := self._model.text.language(utterance.language))
         place = utterance.resume.place if utterance.resume else None
@@ -238,6 +240,7 @@ class LocalEngine:
             trace=trace,
             segmenter=Segmenter(config.text.segmenter, round(delay_s * 1e9), style, place),
             ledger=Ledger(self._scheduler.config.ledger_tokens),
+            timing=self._scheduler.config.timing.at(utterance.speaking_rate),
             on_leave=on_leave,
             pronunciations=self._pronunciations(utterance.pronunciations),
         )

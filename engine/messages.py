@@ -20,6 +20,7 @@ from engine.errors import EngineBroken, GaplessError, InvalidRequest
 
 _VOICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # also a file's name
 _MAX_DESCRIPTION = 1000  # characters
+SLOWEST, FASTEST = 0.5, 2.0  # speaking rate
 MAX_PRONUNCIATIONS = 100  # of a request
 _MAX_WORD, _MAX_SPOKEN = 64, 200  # characters of a pronunciation
 
@@ -116,7 +117,7 @@ class Utterance:
     code_blocks: CodeBlocks = CodeBlocks.ANNOUNCE
     want_alignment: bool = False
     pronunciations: tuple[Pronunciation, ...] = ()  # before those that the engine was started with
-    speaking_rate: float = 1.0  # relative to the model's own
+    speaking_rate: float = 1.0  # relative to the model's own; SLOWEST to FASTEST
     resume: Resume | None = None  # needs the seed that was accepted at first
     want_tokens: bool = False  # in each `Place`
     traceparent: str = ""  # W3C parent of the engine's spans; "" = none
@@ -294,7 +295,7 @@ class EngineInfo:
     utterance_memory_bytes: int = 0  # that all utterances may hold together
     has_alignment: bool = False
     has_phonemes: bool = False  # pronunciations may be phonemes; respellings are always possible
-    has_speaking_rate: bool = False
+    has_speaking_rate: bool = False  # `Utterance.speaking_rate` acts
     has_prebuffer_hint: bool = False
     has_playback_scheduling: bool = False
     has_speculation: bool = False

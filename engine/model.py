@@ -56,7 +56,6 @@ class ModelConfig:
     sampling: SamplingParams
     used_sampling: tuple[str, ...]  # the parameters that act on this model
     text: TextConfig
-    has_speaking_rate: bool = False  # it can be asked to speak slower or faster
     hift: HiFTConfig = field(default_factory=HiFTConfig)  # the vocoder,
     pulse: PulseConfig | None = None  # unless this one is configured
     tail: TailConfig = field(default_factory=TailConfig)

@@ -286,6 +286,7 @@ class ScriptedEngine:
         cloning: Cloning | None = CLONING,
         has_alignment: bool = False,
         has_resume: bool = True,
+        has_speaking_rate: bool = False,
     ) -> None:
         self._scripts = dict(voices or {"anna": Script(), "karl": Script()})
         self._own = frozenset(self._scripts)
@@ -294,6 +295,7 @@ class ScriptedEngine:
         self._cloning = cloning
         self._has_alignment = has_alignment
         self._has_resume = has_resume
+        self._has_speaking_rate = has_speaking_rate
         self._one_at_a_time = threading.Lock()
         self._capacity = round(channel_s * SAMPLE_RATE)
         largest = max(script.window_tokens for script in self._scripts.values()) * TOKEN_SAMPLES
@@ -329,6 +331,7 @@ class ScriptedEngine:
             has_alignment=self._has_alignment,
             has_cloning=self._cloning is not None,
             has_resume=self._has_resume,
+            has_speaking_rate=self._has_speaking_rate,
         )
 
     def voices(self) -> list[VoiceInfo]:

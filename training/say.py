@@ -1,4 +1,4 @@
-"""Says the lines of a file for the judge: python -m training.say --texts FILE --out DIR [--teacher] [--copy]
+"""Says the lines of a file for the judge: python -m training.say --texts FILE --out DIR [--rate X] [--teacher] [--copy]
 
 Writes DIR/NAME/00.wav, 01.wav ... for each voice of the embedded model, streamed through the engine, each line under
 its number as seed; with --teacher also DIR/teacher, what hibari says; with --copy only that and DIR/copy, what the
@@ -25,10 +25,10 @@ from training.features import HOP, SAMPLE_RATE, Floats, mel_spectrogram
 VOICES = ("anna", "karl")
 
 
-def by_voice(engine: Engine, voice: str, texts: Sequence[str]) -> list[Floats]:
-    """What a voice makes of each text, [N] at the engine's rate."""
+def by_voice(engine: Engine, voice: str, texts: Sequence[str], rate: float = 1.0) -> list[Floats]:
+    """What a voice makes of each text at a speaking rate, [N] at the engine's sample rate."""
     return [
-        speak.speak(engine, Utterance(id=f"{voice}-{seed}", voice=voice, seed=seed), text)
+        speak.speak(engine, Utterance(id=f"{voice}-{seed}", voice=voice, seed=seed, speaking_rate=rate), text)
         for seed, text in enumerate(texts)
     ]
 
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default=str(EMBEDDED), help="directory of the model")
+    parser.add_argument("--rate", type=float, default=1.0, help="speaking rate of the voices, 0.5 to 2")
     parser.add_argument("--teacher", action="store_true", help="also what the teacher says")
     parser.add_argument("--copy", action="store_true", help="what the teacher says, and the same through the vocoder")
     options = parser.parse_args()
@@ -75,7 +76,7 @@ def main() -> None:
     engine = loading.load(options.model)
     try:
         for voice in VOICES:
-            write(options.out / voice, by_voice(engine, voice, texts))
+            write(options.out / voice, by_voice(engine, voice, texts, options.rate))
     finally:
         engine.close()
 

@@ -57,7 +57,7 @@ def random_scheduler(number: int, lead: Lead, seed: int, *, speculate: bool = Fa
     scheduler = Scheduler(config)
     _learn(scheduler, chance)
     for index in range(number):
-        scheduler.add(_utterance(index, chance, lead))
+        scheduler.add(_utterance(index, chance, lead, config.timing))
     return scheduler
 
 
@@ -73,7 +73,7 @@ def _learn(scheduler: Scheduler, chance: random.Random) -> None:
     scheduler.estimates.token_s.add(10 ** chance.uniform(-2.5, -1.3))
 
 
-def _utterance(index: int, chance: random.Random, lead: Lead) -> RunningUtterance:
+def _utterance(index: int, chance: random.Random, lead: Lead, timing: Timing) -> RunningUtterance:
     now = now_ns()
     running = RunningUtterance(
         request=Utterance(id=str(index)),
@@ -82,6 +82,7 @@ def _utterance(index: int, chance: random.Random, lead: Lead) -> RunningUtteranc
         trace=UtteranceTrace(""),
         segmenter=Segmenter(SegmenterConfig(), 50_000_000),
         ledger=Ledger(84),
+        timing=timing,
         on_leave=lambda: None,
         voice=object(),
     )

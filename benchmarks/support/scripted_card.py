@@ -161,7 +161,7 @@ class CardSound:
         self._work = work
         self._noise = np.random.default_rng(0).normal(0, LOUDNESS, 64 * SAMPLES_PER_TOKEN).astype(np.float32)
 
-    def open(self, voice: object, seed: int, spoken: int = 0, owed_pause: int = 0) -> int:
+    def open(self, voice: object, seed: int, rate: float = 1.0, spoken: int = 0, owed_pause: int = 0) -> int:
         return 0
 
     def pause(self, state: int, work: VocoderWork) -> int:

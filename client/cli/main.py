@@ -121,7 +121,7 @@ def _add_say(command: argparse.ArgumentParser) -> None:
         default=[],
         help="a respelling, nuh-VAH-duh, or phonemes between slashes; may be given several times",
     )
-    speech.add_argument("--speaking-rate", metavar="X", type=float, help="0.5 to 2, for models that have it")
+    speech.add_argument("--speaking-rate", metavar="X", type=float, help="0.5 to 2, 1 is the model's own")
     speech.add_argument("--sample-rate", metavar="HZ", type=int, help="8000, 16000, 22050, 24000, 44100 or 48000")
     speech.add_argument("--encoding", type=Encoding, choices=list(Encoding), help="of the audio on the wire")
     speech.add_argument("--max-lead", metavar="S", type=float, help="audio sent ahead of the listener; 0: no limit")

@@ -18,7 +18,7 @@ from engine.networks.flow.conformer import EncoderConfig
 from engine.networks.flow.estimator import EstimatorConfig
 from engine.networks.flow.flow import FlowConfig
 from engine.networks.hift.hift import HiFTConfig
-from engine.networks.t3.backbones import BackboneConfig, RopeScaling
+from engine.networks.t3.backbone import BackboneConfig, RopeScaling
 from engine.networks.t3.t3 import T3Config
 from engine.sampling_params import SamplingParams
 from engine.scheduling.windows import LadderConfig

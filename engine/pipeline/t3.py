@@ -121,7 +121,7 @@ class T3Runner(Runner):
             if not complete:
                 return
             piece = running.pieces.popleft()
-            per_token = self._scheduler.config.timing.samples_per_token
+            per_token = running.timing.samples_per_token
             running.decoding = SegmentTokens(
                 index=running.n_segments,
                 text=piece.segment,

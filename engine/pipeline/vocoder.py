@@ -69,7 +69,7 @@ class VocoderRunner(Runner):
         running = job.running
         place = running.place
         return running.vocoder or self._stage.open(
-            running.voice, running.accepted.seed, place.speech_samples, place.owed_pause
+            running.voice, running.accepted.seed, running.timing.speaking_rate, place.speech_samples, place.owed_pause
         )
 
     def _speak(self, jobs: list[VocoderJob], *, again: bool = True) -> None:
@@ -108,9 +108,9 @@ class VocoderRunner(Runner):
         started = now_ns()
         done = self._stage.run(states, [_work(job) for job in jobs])
         ended = now_ns()
-        if n_new := sum(job.window.n_new for job in jobs):
+        if sound := sum(job.window.n_new / job.running.timing.speaking_rate for job in jobs):  # in tokens at rate 1
             with self._scheduler.lock:
-                self._scheduler.estimates.vocoder_s.add(n_new, (ended - started) / NS_PER_S)
+                self._scheduler.estimates.vocoder_s.add(sound, (ended - started) / NS_PER_S)
                 self._scheduler.estimates.vocoder_batch.add(len(jobs))
         batch = tuple(job.running.trace.context for job in jobs)
 
@@ -143,7 +143,7 @@ class VocoderRunner(Runner):
             running.flow_ns += took_ns
             running.vocoder_ns += took_ns
             chunk = self._chunk(done)
-            if len(done.audio) < job.window.n_new * self._scheduler.config.timing.samples_per_token:
+            if len(done.audio) < job.window.n_new * running.timing.samples_per_token:
                 self._scheduler.find_room(running)
             if self._scheduler.config.sequential:
                 self._scheduler.wakeups.wake(Stage.FLOW, Stage.T3)

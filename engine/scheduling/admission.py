@@ -139,13 +139,15 @@ class Admission:
         machine = self._deadlines.machine
         shares_s = (machine.flow_s(machine.largest), machine.vocoder_s(machine.largest))  # they take turns in these
         token_s = max(machine.token_s, *(len(running) * share_s / machine.largest for share_s in shares_s))
-        return fitting.retry_after_s([self._rest(one) for one in running], token_s, machine.audio_s)
+        return fitting.retry_after_s([self._rest(one) for one in running], token_s)
 
     def _rest(self, running: RunningUtterance) -> fitting.Rest:
         drawing = self._deadlines.coming(running.decoding) if running.decoding else 0
         text = self._estimates.tokens_per_char.value * (sum(running.chars_ahead) + running.segmenter.chars_waiting)
+        tokens = running.ledger.waiting + running.tokens_in_vocoder + drawing + text
         return fitting.Rest(
-            tokens=running.ledger.waiting + running.tokens_in_vocoder + drawing + text,
+            tokens=tokens,
+            lasts_s=tokens * running.timing.token_s,
             is_open=not running.input_complete,
             in_real_time=running.channel_full,
         )

@@ -37,11 +37,15 @@ class Deadlines:
     @property
     def machine(self) -> Machine:
         """What this machine costs at the moment, about."""
-        return self._machines.now(rescues=self._rescue and self._estimates.flow_has_time)
+        return self.machine_at(1.0)
+
+    def machine_at(self, pace: float) -> Machine:
+        """The same for who speaks at this pace."""
+        return self._machines.now(rescues=self._rescue and self._estimates.flow_has_time, pace=pace)
 
     def lead_s(self, running: RunningUtterance, now: int) -> float | None:
         """How long the listener's audio lasts from now, what is in the vocoder included; None: nothing was made yet."""
-        timing = self.timing
+        timing = running.timing
         samples = running.tokens_in_vocoder * timing.samples_per_token
         if not running.first_chunk_ns:
             samples -= running.samples_to_drop
@@ -90,7 +94,7 @@ class Deadlines:
         return slacks_s
 
     def _prebuffer_s(self, running: RunningUtterance, now: int) -> float:
-        timing = self.timing
+        timing = running.timing
         segments = [entry for entry in running.ledger.entries if isinstance(entry, SegmentTokens)]
         stretches = [
             Stretch(segment.waiting, self.coming(segment), index == 0 and running.segment_windows > 0)
@@ -99,7 +103,7 @@ class Deadlines:
         per_char = self._estimates.tokens_per_char.value
         chars_ahead = [*running.chars_ahead, running.segmenter.chars_waiting]
         stretches += [Stretch(0, max(1, round(per_char * chars))) for chars in chars_ahead if chars]
-        machine = self.machine
+        machine = self.machine_at(timing.pace)
         elapsed_s = (now - running.first_chunk_ns) / NS_PER_S
         made = running.samples_sent + running.tokens_in_vocoder * timing.samples_per_token
         lasts_s = made / timing.sample_rate - elapsed_s  # from now, had it begun at once

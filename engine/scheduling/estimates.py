@@ -56,7 +56,7 @@ class Cost:
     def is_known(self) -> bool:
         return self._weight > 0
 
-    def add(self, size: int, seconds: float) -> None:
+    def add(self, size: float, seconds: float) -> None:
         new = (size, seconds, size * size, size * seconds)
         self._sums = [self.memory * old + value for old, value in zip(self._sums, new, strict=True)]
         self._weight = self.memory * self._weight + 1.0

@@ -49,11 +49,11 @@ class FirstSounds:
         if first is None:
             return list(stepping)
         turn, comfortable_ns = turn_ns(first, now), now + round(COMFORT_S * NS_PER_S)
-        token_ns = round(self._deadlines.machine.audio_s * NS_PER_S)
 
         def steps(one: RunningUtterance) -> bool:
             if one.runs_out_ns:
-                return one.runs_out_ns + one.ledger.waiting * token_ns <= comfortable_ns
+                waiting_ns = round(one.ledger.waiting * one.timing.token_s * NS_PER_S)
+                return one.runs_out_ns + waiting_ns <= comfortable_ns
             return turn_ns(one, now) <= turn
 
         if not self._costs_much_less(1, len(stepping)):
@@ -63,7 +63,7 @@ class FirstSounds:
 
     def _wants_tokens(self, running: RunningUtterance) -> bool:
         """Whether T3 has not drawn enough for its first window."""
-        timing = self._deadlines.timing
+        timing = running.timing
         enough = max(timing.least_first + timing.lookahead, running.tokens_wanted)
         return not running.n_windows and running.ledger.waiting < enough
 

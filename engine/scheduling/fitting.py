@@ -35,13 +35,14 @@ class Rest:
     """What an utterance has yet to say."""
 
     tokens: float
+    lasts_s: float  # what these sound like
     is_open: bool  # more text may come
     in_real_time: bool  # its audio waits for its listener
 
 
-def retry_after_s(rests: Sequence[Rest], token_s: float, audio_s: float) -> float:
+def retry_after_s(rests: Sequence[Rest], token_s: float) -> float:
     """When the first place is likely to be free: the shortest rest of those whose text is complete.
 
-    `token_s`: what a token of one of them takes at this load; `audio_s`: what it lasts."""
-    ends = [rest.tokens * (audio_s if rest.in_real_time else token_s) for rest in rests if not rest.is_open]
+    `token_s`: what a token of one of them takes at this load."""
+    ends = [rest.lasts_s if rest.in_real_time else rest.tokens * token_s for rest in rests if not rest.is_open]
     return min(max(LEAST_WAIT_S, min(ends, default=OPEN_WAIT_S)), MOST_WAIT_S)

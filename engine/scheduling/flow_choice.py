@@ -66,13 +66,16 @@ class FlowChoice:
             return [], wait_s
         looked_at.sort(key=_due)
         deadlines_ns = sorted([due_ns(one) for one, _ in heads])
-        glance = Glance(self._deadlines.machine, self.config.timing, now, deadlines_ns, running > 1)
+        glances: dict[float, Glance] = {}  # by pace
         first_ones: list[Found] = []
         others: list[Found] = []
         looks = len(heads)
         for one, head in looked_at:
             if (order := bisect_left(deadlines_ns, due_ns(one))) > looks:
                 break
+            if (glance := glances.get(one.timing.pace)) is None:
+                machine = self._deadlines.machine_at(one.timing.pace)
+                glance = glances[one.timing.pace] = Glance(machine, one.timing, now, deadlines_ns, running > 1)
             window = self._window(one, head, order, glance)
             if window is None:
                 continue
@@ -160,18 +163,18 @@ class FlowChoice:
 
     def has_room(self, running: RunningUtterance, window: Window) -> bool:
         ahead = self.samples_ahead(running)
-        return not ahead or ahead + self._samples(running.segment_windows == 0, window) <= self.config.channel_samples
+        return not ahead or ahead + self._samples(running, window) <= self.config.channel_samples
 
-    def _samples(self, fresh: bool, window: Window) -> int:
-        """The most that a window, `fresh` if it is its segment's first, can add to the channel."""
-        config, timing = self.config, self.config.timing
-        edges = (config.longest_pause_samples if fresh else 0) + (timing.held_back_samples if window.final else 0)
+    def _samples(self, running: RunningUtterance, window: Window) -> float:
+        """The most that its next window can add to the channel."""
+        timing, pause = running.timing, 0 if running.segment_windows else self.config.longest_pause_samples
+        edges = pause + (timing.held_back_samples if window.final else timing.uneven_samples)
         return window.n_new * timing.samples_per_token + edges
 
     def samples_ahead(self, running: RunningUtterance) -> int:
         """How much audio waits for its listener, or will soon."""
-        ahead = running.samples_unreleased + running.tokens_in_vocoder * self.config.timing.samples_per_token
-        return max(0, ahead)
+        in_vocoder = running.tokens_in_vocoder * running.timing.samples_per_token
+        return max(0, running.samples_unreleased + math.ceil(in_vocoder))
 
     def _window(
         self, running: RunningUtterance, head: SegmentTokens, order: int, glance: Glance
@@ -185,7 +188,7 @@ class FlowChoice:
             return ladder_window(config.ladder, index, head.waiting, head.closed, config.timing.lookahead)
         if plain := glance.window(running, head, order):
             return plain
-        contention, machine, least = glance.contention, glance.machine, config.timing.least_first
+        contention, machine, least = glance.contention, glance.machine, running.timing.least_first
         urgent = contention.urgent_besides(order)
         status = SegmentStatus(
             waiting=head.waiting,

@@ -100,8 +100,9 @@ class VocoderWork:
 class SoundStage(Protocol):
     """Mel -> audio."""
 
-    def open(self, voice: Any, seed: int, spoken: int = 0, owed_pause: int = 0) -> Any:
-        """`spoken`: samples of speech that were heard before; `owed_pause`: of silence that comes first."""
+    def open(self, voice: Any, seed: int, rate: float = 1.0, spoken: int = 0, owed_pause: int = 0) -> Any:
+        """`rate`: of its speech, 2 is twice as fast. `spoken`: samples of speech that were heard before; `owed_pause`:
+        of silence that comes first."""
         ...
 
     def pause(self, state: Any, work: VocoderWork) -> int:

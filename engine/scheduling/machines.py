@@ -28,19 +28,19 @@ class Machines:
         self._estimates = estimates
         self._costs: tuple[float, ...] = ()
         self._rounded: tuple[float, ...] = ()
-        self._known: dict[tuple[tuple[float, ...], bool], Machine] = {}
+        self._known: dict[tuple[tuple[float, ...], bool, float], Machine] = {}
 
-    def now(self, *, rescues: bool) -> Machine:
-        """`rescues`: whether windows may do without some of their lookahead."""
+    def now(self, *, rescues: bool, pace: float = 1.0) -> Machine:
+        """For who speaks at this `pace`. `rescues`: whether windows may do without some of their lookahead."""
         costs = self._now()
         if costs != self._costs:
             before = self._rounded or (0.0,) * len(costs)
             self._costs, self._rounded = costs, tuple(map(_rounded, costs, before, STEPS))
-        key = self._rounded, rescues
+        key = self._rounded, rescues, pace
         if (machine := self._known.get(key)) is None:
             if len(self._known) == REMEMBERED:
                 self._known.clear()
-            machine = self._known[key] = self._made(rescues)
+            machine = self._known[key] = self._made(rescues, pace)
         return machine
 
     def _now(self) -> tuple[float, ...]:
@@ -58,17 +58,17 @@ class Machines:
             estimates.vocoder_batch.value,
         )
 
-    def _made(self, rescues: bool) -> Machine:
-        timing = self._timing
+    def _made(self, rescues: bool, pace: float) -> Machine:
+        timing = self._timing.at(pace)
         token_s, begin_s, flow_1, flow_n, vocoder_1, vocoder_n, flow_batch, vocoder_batch = self._rounded
         machine = Machine(
             token_s=token_s,
             begin_s=begin_s,
             flow_s=_table(flow_1, flow_n, timing.largest),
-            vocoder_s=_table(vocoder_1, vocoder_n, timing.largest),
+            vocoder_s=_table(vocoder_1, vocoder_n, timing.largest, pace),
             flow_batch=max(1.0, flow_batch),
             vocoder_batch=max(1.0, vocoder_batch),
-            audio_s=timing.samples_per_token / timing.sample_rate,
+            audio_s=timing.token_s,
             pause_s=timing.pause_samples / timing.sample_rate,
             held_back_s=timing.held_back_samples / timing.sample_rate,
             lookahead=timing.lookahead,
@@ -77,11 +77,12 @@ class Machines:
         return replace(machine, spare_lookahead=windows.spare_lookahead(machine)) if rescues else machine
 
 
-def _table(of_one_s: float, of_largest_s: float, largest: int) -> Callable[[int], float]:
-    """Seconds of 0 to `largest` tokens, on the line through what one and what the largest number of them costs."""
+def _table(of_one_s: float, of_largest_s: float, largest: int, pace: float = 1.0) -> Callable[[int], float]:
+    """Seconds of 0 to `largest` tokens, on the line through what one and what the largest number of them costs; of work
+    on what they sound like at this `pace`."""
     slope_s = max(0.0, of_largest_s - of_one_s) / max(1, largest - 1)
     fixed_s = max(0.0, of_one_s - slope_s)
-    return [fixed_s + slope_s * tokens for tokens in range(largest + 1)].__getitem__
+    return [fixed_s + slope_s * tokens / pace for tokens in range(largest + 1)].__getitem__
 
 
 def _rounded(cost: float, before: float, step: float) -> float:

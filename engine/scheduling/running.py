@@ -19,6 +19,7 @@ from engine.errors import GaplessError
 from engine.messages import Accepted, Aligned, AudioChunk, ChunkTimings, Event, Place, Sink, Usage, Utterance, Warned
 from engine.scheduling.jobs import Row
 from engine.scheduling.ledger import Failure, FlushMark, Ledger, SegmentTokens
+from engine.scheduling.timing import Timing
 from engine.scheduling.windows import Window
 from engine.text.pronunciations import NONE, Pronunciations
 from engine.text.segmenter import FlushPoint, Segmenter, TextSegment
@@ -58,6 +59,7 @@ class RunningUtterance:
     trace: UtteranceTrace
     segmenter: Segmenter
     ledger: Ledger
+    timing: Timing  # at its speaking rate
     on_leave: Callable[[], None]  # called once, on the t3 thread or when the engine closes, when it has left
     pronunciations: Pronunciations = NONE
     voice: Any = None  # as the stages know it; None while it is being prepared

@@ -17,12 +17,14 @@ from torch import Tensor
 from engine.device import memory
 from engine.device.device import Device
 from engine.errors import ModelError
+from engine.messages import FASTEST
 from engine.model import Model
 from engine.networks.flow.keys import Keys
 from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoders import begun, vocoder
 from engine.options import EngineOptions
 from engine.stages.t3 import positions
+from engine.stages.tempo import MOST_KEPT
 from engine.stages.watermark import Watermark
 
 TOKEN_BYTES = 120  # of a token in the ledger: itself and two instants, each a Python int in a deque
@@ -37,7 +39,7 @@ class UtteranceMemory:
 
     t3: int  # its rows of the cache, full
     flow: int  # states of a segment
-    vocoder: int  # tails, and the mark's
+    vocoder: int  # tails, the tempo's and the mark's
     waiting: int  # tokens, mel and audio in the bounded buffers
 
     @property
@@ -65,11 +67,11 @@ def of_utterance(
     model: Model, *, ledger_tokens: int, channel_samples: int, proposals: bool, watermark: Watermark | None = None
 ) -> UtteranceMemory:
     """`proposals`: whether a second state of the flow may wait to be committed."""
-    channel_tokens = -(-channel_samples // model.samples_per_token)
+    channel_tokens = math.ceil(channel_samples * FASTEST / model.samples_per_token)
     return UtteranceMemory(
         t3=_t3(model),
         flow=_flow(model) * (2 if proposals else 1),
-        vocoder=_vocoder(model) + (nbytes(watermark.init_state()) if watermark else 0),
+        vocoder=_vocoder(model) + _mel(model, MOST_KEPT) + (nbytes(watermark.init_state()) if watermark else 0),
         waiting=ledger_tokens * TOKEN_BYTES + channel_samples * 4 + channel_tokens * _mel(model, model.flow.ratio),
     )
 

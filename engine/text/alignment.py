@@ -31,7 +31,7 @@ GIVEN_UP = 12.0  # ln of how much less likely than the best a path may be: two t
 class SegmentAlignment:
     """`append` and `close` are for the thread that draws the tokens, `words` for the one that gives out the audio."""
 
-    def __init__(self, words: Sequence[WrittenWord], text: TextSegment, samples_per_token: int) -> None:
+    def __init__(self, words: Sequence[WrittenWord], text: TextSegment, samples_per_token: float) -> None:
         """`words` lie in T3's text, specials included, and in `text`."""
         self._words = words
         self._text = text
@@ -133,4 +133,4 @@ class SegmentAlignment:
         )
 
     def _sample(self, token: np.int64) -> int:
-        return (self.first_sample or 0) + int(token) * self._samples_per_token
+        return (self.first_sample or 0) + round(int(token) * self._samples_per_token)

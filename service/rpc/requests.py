@@ -47,7 +47,7 @@ class _Range:
         return f"{'above ' if self.above_low else ''}{self.low:g} to {self.high:.9g}"
 
 
-_SPEAKING_RATES = _Range(low=0.5, high=2.0)
+_SPEAKING_RATES = _Range(low=messages.SLOWEST, high=messages.FASTEST)
 _SAMPLING_RANGES = {
     name: _Range(low=low, high=high, above_low=name in ABOVE_LEAST) for name, (low, high) in SAMPLING_RANGES.items()
 }

@@ -61,6 +61,18 @@ async def test_the_two_voices_differ_in_pitch(address: str) -> None:
     assert pitch["anna"] > 1.4 * pitch["karl"]
 
 
+@pytest.mark.parametrize("rate", [0.8, 1.5])
+async def test_slower_and_faster_speech_keeps_its_pitch(address: str, rate: float) -> None:
+    async with Client(address) as client:
+        assert (await client.info()).features["speaking_rate"]
+        natural, _ = await say(client, TEXT, seed=1)
+        samples, record = await say(client, TEXT, seed=1, speaking_rate=rate)
+    assert record.finished is not None
+    assert record.finished.usage.samples == len(samples)
+    assert len(samples) == pytest.approx(len(natural) / rate, rel=0.03), "the pause between the sentences is as long"
+    assert _pitch_hz(samples) == pytest.approx(_pitch_hz(natural), rel=0.03)
+
+
 async def test_other_rates_and_encodings_carry_the_same_speech(address: str) -> None:
     async with Client(address) as client:
         native, _ = await say(client, TEXT, seed=2, encoding=Encoding.F32)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,28 +109,38 @@ class ScriptedMel:
 
 @dataclass
 class ScriptedSound:
-    """The audio of a token is its number, repeated; "$" fails."""
+    """The audio of a token is its number, repeated, less often at a higher rate; "$" fails."""
 
     window_s: float = 0.0
     batches: list[int] = field(default_factory=list)
     pauses_s: list[float] = field(default_factory=list)  # that were asked for before each mel's segment
 
-    def open(self, voice: object, seed: int, spoken: int = 0, owed_pause: int = 0) -> int:
+    def open(self, voice: object, seed: int, rate: float = 1.0, spoken: int = 0, owed_pause: int = 0) -> Any:
+        """A state is the rate and the number of tokens so far."""
+        return rate, 0
+
+    def pause(self, state: Any, work: VocoderWork) -> int:
         return 0
 
-    def pause(self, state: int, work: VocoderWork) -> int:
-        return 0
-
-    def alike(self, state: int, work: VocoderWork) -> Hashable:
+    def alike(self, state: Any, work: VocoderWork) -> Hashable:
         return len(work.mel), work.final
 
-    def run(self, states: Sequence[int], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], int]]:
+    def run(self, states: Sequence[Any], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], Any]]:
         if any(ord("$") in work.mel for work in works):
             raise RuntimeError("scripted vocoder failure")
         time.sleep(self.window_s)
         self.batches.append(len(works))
         self.pauses_s += [work.pause_s for work in works]
         return [
-            (np.repeat(np.array(work.mel, np.float32), SAMPLES_PER_TOKEN), state + len(work.mel))
-            for state, work in zip(states, works, strict=True)
+            (_stretched(work.mel, before, rate), (rate, before + len(work.mel)))
+            for (rate, before), work in zip(states, works, strict=True)
         ]
+
+
+def _stretched(tokens: Sequence[int], before: int, rate: float) -> NDArray[np.float32]:
+    """The audio of tokens that come behind so many others."""
+    each = SAMPLES_PER_TOKEN / rate
+    samples = np.arange(round(before * each), round((before + len(tokens)) * each))
+    places = ((samples + 0.5) / each).astype(int) - before
+    audio: NDArray[np.float32] = np.array(tokens, np.float32)[np.minimum(places, len(tokens) - 1)]
+    return audio

@@ -52,18 +52,20 @@ class Caller:
         style: Style = PLAIN,
         caller: str = "",
         resume: Resume | None = None,
+        rate: float = 1.0,
     ) -> None:
         self.name, self.scheduler, self.reads = name, scheduler, reads
         self.arrived: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.left = threading.Event()
         accepted = Accepted(voice="v", language="en", seed=1, sampling={}, max_text_delay_s=0.05)
         running = RunningUtterance(
-            request=Utterance(id=name, caller=caller, seed=1, resume=resume, want_tokens=True),
+            request=Utterance(id=name, caller=caller, seed=1, resume=resume, want_tokens=True, speaking_rate=rate),
             accepted=accepted,
             sink=self.arrived.put,
             trace=UtteranceTrace(""),
             segmenter=Segmenter(SegmenterConfig(), 50_000_000, style, resume.place if resume else None),
             ledger=Ledger(scheduler.config.ledger_tokens),
+            timing=scheduler.config.timing.at(rate),
             on_leave=self.left.set,
             voice=object(),
         )

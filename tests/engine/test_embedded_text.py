@@ -13,7 +13,7 @@ import pytest
 from engine.checkpoints import load
 from engine.clock import now_ns
 from engine.engine import LocalEngine
-from engine.errors import InvalidConfig, Unsupported
+from engine.errors import InvalidConfig
 from engine.messages import Aligned, AudioChunk, Event, Failed, Finished, Pronunciation, Utterance
 from engine.options import EngineOptions
 from engine.scheduling.jobs import Row, SegmentJob, Stages, TokenStage
@@ -123,12 +123,6 @@ def test_a_request_says_words_otherwise_and_word_times_point_at_what_was_written
 
 def test_the_servers_lexicon_counts_where_the_request_says_nothing(engine: LocalEngine) -> None:
     assert audio(speak(engine, "I use nginx.")) == audio(speak(engine, "I use engine x."))
-
-
-def test_what_the_model_cannot_is_refused(engine: LocalEngine) -> None:
-    assert not engine.info().has_speaking_rate
-    with pytest.raises(Unsupported, match=r"config\.speaking_rate"):
-        engine.submit(Utterance(id="two", speaking_rate=1.5), lambda event: None)
 
 
 def test_a_wrong_lexicon_stops_the_start(tmp_path: Path) -> None:

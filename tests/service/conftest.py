@@ -53,6 +53,7 @@ async def serve_scripted(
     cloning: Cloning | None = CLONING,
     has_alignment: bool = False,
     has_resume: bool = True,
+    has_speaking_rate: bool = False,
     resume_tokens: ResumeTokens | None = None,
     tracer: trace.Tracer | None = None,
     access: Access | None = None,
@@ -66,6 +67,7 @@ async def serve_scripted(
         cloning=cloning,
         has_alignment=has_alignment,
         has_resume=has_resume,
+        has_speaking_rate=has_speaking_rate,
     )
     settings = ServiceConfig(address="127.0.0.1:0", version="test", **config)  # type: ignore[arg-type]
     server = Server(settings, access)

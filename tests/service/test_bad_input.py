@@ -157,7 +157,7 @@ async def test_bad_input_gets_a_useful_error_and_hurts_nobody(serve: Serve, bad:
 
 async def test_whoever_still_writes_hears_the_reason(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """grpc.aio's own iterator takes a write that meets a closed call for the error: the client is heard out."""
-    monkeypatch.setattr("service.rpc.receive._QUIET_S", 2.0)
+    monkeypatch.setattr("service.rpc.receive.QUIET_S", 2.0)
     monkeypatch.setattr("service.rpc.receive._READ_REST_S", 0.5)
     for _ in range(10):
         with pytest.raises(grpc.aio.AioRpcError) as failure:

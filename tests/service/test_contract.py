@@ -7,7 +7,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from gapless.tts.v1 import tts_pb2 as pb
-from tests.service.conftest import Served
+from tests.service.conftest import Serve, Served
 from tests.service.talk import Request, config, detail, end, say, seeded, text
 from tests.service.test_synthesize import SENTENCE
 
@@ -50,6 +50,15 @@ async def test_a_field_that_does_not_act_is_refused_by_name(served: Served, firs
 @pytest.mark.parametrize(("first", "field"), INVALID)
 async def test_values_that_no_server_takes_are_invalid(served: Served, first: Request, field: str) -> None:
     assert await refused(served, [first, text("Hello."), end()], grpc.StatusCode.INVALID_ARGUMENT) == field
+
+
+async def test_a_speaking_rate_reaches_an_engine_that_has_it(serve: Serve) -> None:
+    async with serve(has_speaking_rate=True) as served:
+        assert (await served.stub.GetServerInfo(pb.GetServerInfoRequest())).features.speaking_rate
+        for first in (config(), config(speaking_rate=1.5), config(speaking_rate=0.5)):
+            assert (await say(served.stub, [first, text("Hello."), end()])).kinds[-1] == "finished"
+        assert [utterance.speaking_rate for utterance in served.engine.submitted] == [1.0, 1.5, 0.5]
+        assert await refused(served, [config(speaking_rate=2.1), end()], grpc.StatusCode.INVALID_ARGUMENT)
 
 
 async def test_values_that_say_what_happens_anyway_are_taken(served: Served) -> None:

@@ -90,6 +90,14 @@ async def test_what_is_asked_for_reaches_the_engine(door: Open) -> None:
     assert (asked.voice, asked.seed, asked.language, asked.sampling) == ("karl", 2**64 - 1, "de", {"temperature": 0.5})
 
 
+async def test_speed_is_the_speaking_rate() -> None:
+    async with open_door(has_speaking_rate=True) as door:
+        for speed in (0.5, 1, 2.0):
+            async with door.speak(speed=speed, response_format="pcm") as response:
+                assert (response.status, len(await response.read()) > 0) == (200, True)
+        assert [asked.speaking_rate for asked in door.engine.submitted] == [0.5, 1.0, 2.0]
+
+
 async def test_what_does_not_act_is_said(door: Open) -> None:
     async with door.speak(exaggeration=0.7, provider_endpoint="x", instructions="Whisper.") as response:
         await response.read()

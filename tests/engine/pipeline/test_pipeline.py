@@ -48,6 +48,28 @@ def test_audio_comes_in_order_and_ends_with_finished(pipeline: Pipeline) -> None
     assert pipeline.settles()
 
 
+@pytest.mark.parametrize("by_deadline", [False, True])
+@pytest.mark.parametrize("rate", [0.5, 2.0])
+def test_other_speaking_rates_are_heard_in_order_and_counted(rate: float, by_deadline: bool) -> None:
+    """In a channel that holds little more than a window."""
+    config = replace(CONFIG, channel_samples=24, by_deadline=by_deadline, speculate=by_deadline)
+    pipeline = Pipeline(ScriptedTokens(), ScriptedMel(), config)
+    try:
+        slow, plain = (Caller(pipeline.scheduler, name, rate=each) for name, each in (("a", rate), ("b", 1.0)))
+        for caller in (slow, plain):
+            caller.update(changes.push_text, "One two three four.")
+            caller.update(changes.flush, 7)
+            caller.update(changes.end_input)
+        events = slow.all()
+        per_char = round(TOKENS_PER_CHAR * SAMPLES_PER_TOKEN / rate)
+        samples = [int(sample) for event in events if isinstance(event, AudioChunk) for sample in event.samples]
+        assert "".join(map(chr, samples[::per_char])) == "One two three four." == spoken(plain.all())
+        assert FlushDone(flush_id=7, end_sample=len(samples)) in events
+        assert pipeline.settles()
+    finally:
+        pipeline.close()
+
+
 def test_windows_follow_the_ladder_with_full_lookahead(pipeline: Pipeline) -> None:
     caller = Caller(pipeline.scheduler, "a")
     caller.say("abcdefgh")

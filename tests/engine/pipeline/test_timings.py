@@ -109,7 +109,7 @@ def _chunk(caller: Caller) -> AudioChunk:
 class OneBehind(ScriptedSound):
     """Keeps each window's audio until the next one comes, or until the segment ends."""
 
-    def open(self, voice: object, seed: int, spoken: int = 0, owed_pause: int = 0) -> Any:
+    def open(self, voice: object, seed: int, rate: float = 1.0, spoken: int = 0, owed_pause: int = 0) -> Any:
         return ()
 
     def run(self, states: Sequence[Any], works: Sequence[VocoderWork]) -> list[tuple[NDArray[np.float32], Any]]:

@@ -115,9 +115,8 @@ def test_who_begins_much_lets_others_go_first_although_its_own_are_older(schedul
     older, new = steps(scheduler, "older"), steps(scheduler, "new")
     older.begun_ns -= 300 * MS
     assert scheduler.beside([older, new], None) == [older]
-    for name in "abcd":
-        Caller(scheduler, name, caller="flood")
-    older.behind_ns = scheduler._running["d"].behind_ns
+    for _ in range(4):
+        older.behind_ns = scheduler._turns.take("flood", now_ns())
     assert scheduler.beside([older, new], None) == [new]
     older.row, older.decoding = object(), None  # type: ignore[assignment]
     assert scheduler.to_feed([new]) is None

@@ -58,22 +58,22 @@ def test_nothing_beyond_the_memory_is_measured_or_promised() -> None:
 
 
 def rest(tokens: float, *, is_open: bool = False, in_real_time: bool = False) -> Rest:
-    return Rest(tokens=tokens, is_open=is_open, in_real_time=in_real_time)
+    return Rest(tokens=tokens, lasts_s=0.04 * tokens, is_open=is_open, in_real_time=in_real_time)
 
 
 def test_the_shortest_rest_of_a_complete_text_counts() -> None:
     running = [rest(500), rest(100), rest(1, is_open=True)]
-    assert retry_after_s(running, 0.02, 0.04) == pytest.approx(2.0)
+    assert retry_after_s(running, 0.02) == pytest.approx(2.0)
 
 
 def test_who_waits_for_his_listener_goes_on_in_real_time() -> None:
-    assert retry_after_s([rest(100, in_real_time=True)], 0.001, 0.04) == pytest.approx(4.0)
+    assert retry_after_s([rest(100, in_real_time=True)], 0.001) == pytest.approx(4.0)
 
 
 def test_hints_are_neither_hectic_nor_hopeless() -> None:
-    assert retry_after_s([rest(0)], 0.02, 0.04) == LEAST_WAIT_S
-    assert retry_after_s([rest(1e6)], 0.02, 0.04) == MOST_WAIT_S
+    assert retry_after_s([rest(0)], 0.02) == LEAST_WAIT_S
+    assert retry_after_s([rest(1e6)], 0.02) == MOST_WAIT_S
 
 
 def test_of_those_who_may_go_on_for_ever_nothing_is_known() -> None:
-    assert retry_after_s([rest(3, is_open=True)], 0.02, 0.04) == OPEN_WAIT_S
+    assert retry_after_s([rest(3, is_open=True)], 0.02) == OPEN_WAIT_S

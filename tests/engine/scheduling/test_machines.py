@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from engine.scheduling import sizes
 from engine.scheduling.estimates import Estimates
 from engine.scheduling.machines import STEP, Machines
-from engine.scheduling.timing import Timing
+from engine.scheduling.timing import LEAST_SOUND_S, PACE_STEP, Timing
 
 TIMING = Timing(sample_rate=24_000, samples_per_token=960, lookahead=3, largest=25)
 
@@ -47,6 +49,30 @@ def test_windows_that_run_together_take_shorter_turns() -> None:
     assert alone.turn_s(25) == alone.window_s(25) == together.window_s(25)
     saved_s = alone.turn_s(25) - together.turn_s(25)
     assert saved_s == pytest.approx(0.004 * 7 / 8, rel=0.15)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.8, 1.3, 2.0])
+def test_whoever_speaks_faster_needs_tokens_sooner_and_less_of_the_vocoder(rate: float) -> None:
+    known = estimates(0.012)
+    for tokens in (5, 10, 25):
+        known.vocoder_s.add(tokens, 0.002 + 0.001 * tokens)
+    machines, timing = Machines(TIMING, known), TIMING.at(rate)
+    plain, machine = machines.now(rescues=False), machines.now(rescues=False, pace=timing.pace)
+    assert machine.audio_s == pytest.approx(0.04 / rate, rel=PACE_STEP) == pytest.approx(timing.token_s, rel=PACE_STEP)
+    assert (machine.token_s, machine.flow_s(25)) == (plain.token_s, plain.flow_s(25))
+    each_s = plain.vocoder_s(25) - plain.vocoder_s(0)
+    assert machine.vocoder_s(25) - machine.vocoder_s(0) == pytest.approx(each_s / rate, rel=PACE_STEP)
+    first_s = (timing.least_first * timing.samples_per_token - timing.held_back_samples) / timing.sample_rate
+    assert LEAST_SOUND_S <= first_s < LEAST_SOUND_S + timing.token_s
+
+
+def test_rates_are_forecast_as_one_of_few_and_only_the_models_own_as_itself() -> None:
+    rates = [0.5 + 0.001 * step for step in range(1501)]
+    paces = {TIMING.at(rate).pace for rate in rates}
+    assert len(paces) <= 25
+    assert all(abs(math.log(TIMING.at(rate).pace / rate)) <= PACE_STEP for rate in rates)
+    assert [rate for rate in rates if TIMING.at(rate).pace == 1.0] == [1.0]
+    assert TIMING.at(1.0) is TIMING
 
 
 @pytest.mark.parametrize("largest", [1, 6, 13, 25, 50])

@@ -164,9 +164,26 @@ def test_a_segment_may_begin_with_a_window_without_sound(tmp_path: Path) -> None
         assert_close(audio[1], audio[0], atol=1e-5, rtol=0)
 
 
-def _segment(stage: VocoderStage, voice: Voice, cuts: Sequence[int]) -> list[tuple[Any, SoundState]]:
+@pytest.mark.parametrize("rate", [0.5, 0.8, 1.3, 2.0])
+def test_every_window_has_a_graph_at_any_rate(tmp_path: Path, rate: float) -> None:
+    """The tempo gives whole tokens. What is larger than the largest window is run as several, and a window of one token
+    may come to nothing."""
+    model = load(str(write_tiny_model(tmp_path / "tiny")))
+    assert isinstance(model.vocoder, HiFT)
+    voice = model.prepare(model.voices["one"])
+    stages = [VocoderStage(model, graphs=graphs) for graphs in (None, build(model.vocoder, Counting()))]
+    for cuts in ((1, 1, 1, 1, 12, 1, 1, 5, LARGEST, 3), (LARGEST, 1, 1, 1), (12,)):
+        launched, by_graphs = (_segment(stage, voice, cuts, rate) for stage in stages)
+        for _, state in by_graphs[:-1]:
+            assert isinstance(state.vocoder, PlacedState | SilentState)
+        audio = [np.concatenate([samples for samples, _ in one]) for one in (launched, by_graphs)]
+        assert_close(audio[1], audio[0], atol=1e-5, rtol=0)
+        assert len(audio[0]) == 960 * int(sum(cuts) / rate + 0.5)
+
+
+def _segment(stage: VocoderStage, voice: Voice, cuts: Sequence[int], rate: float = 1.0) -> list[tuple[Any, SoundState]]:
     """What two utterances get together: of each window the audio, and the state of one of them."""
-    states, said = [stage.open(voice, seed) for seed in range(2)], []
+    states, said = [stage.open(voice, seed, rate) for seed in range(2)], []
     for number, tokens in enumerate(cuts):
         final, given = number == len(cuts) - 1, mels(2, tokens, 7 * number)
         works = [VocoderWork(mel=mel, segment=0, final=final, ends_sentence=True) for mel in given]
