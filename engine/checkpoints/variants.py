@@ -186,7 +186,7 @@ _GPT2 = replace(_ENGLISH, front_end="gpt2", tokens_per_text_token=16.0, sentence
 _FADE = TailConfig(muted_ms=20, fade_in_ms=20)
 _SILENCE = replace(_FADE, silence_token=4299, silence_tokens=3)
 
-# The vocoder holds back 385 ms, so that a first window of fewer than 12 tokens would give no sound at all.
+# The vocoder holds back 385 ms, so that a first window of fewer than ten tokens would give no sound at all.
 _LADDER = LadderConfig(sizes=(12, 25))
 
 
