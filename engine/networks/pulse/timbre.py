@@ -37,7 +37,7 @@ class Timbre:
 
     @property
     def natural_filters(self) -> bool:
-        return self.formants == 1.0 and self.tilt == 0.0
+        return self.formants == 1.0 and self.tilt == 0.0 and self.phase == 0.0
 
 
 NATURAL = Timbre()
@@ -54,15 +54,14 @@ def moved(pulses: Tensor, noise: Tensor, f0: Tensor, timbre: Timbre, bin_hz: flo
     return own_pulses + timbre.tilt * (math.log(10.0) / 20.0) * _octaves(n_bins, bin_hz).to(pulses), own_noise
 
 
-def turned(spectra: Tensor, filters: Tensor, share: float) -> Tensor:
-    """Spectra [B, J, bins] with so much of the minimum phase of ln magnitudes [B, J, bins]."""
+def minimum_phase(filters: Tensor) -> Tensor:
+    """Of ln magnitudes [B, J, bins], in rad."""
     size = 2 * (filters.shape[-1] - 1)
     cepstrum = torch.fft.irfft(filters, size)
     sign = torch.ones(size, device=filters.device)  # what comes before the pulse is put behind it
     sign[size // 2 + 1 :] = -1.0
     sign[0] = sign[size // 2] = 0.0
-    phase = share * torch.fft.rfft(cepstrum * sign).imag
-    return spectra * torch.polar(torch.ones_like(phase), phase)
+    return torch.fft.rfft(cepstrum * sign).imag
 
 
 def _octaves(n_bins: int, bin_hz: float) -> Tensor:
