@@ -109,10 +109,10 @@ def test_nothing_in_it_is_drawn(vocoder: PulseVocoder, mel: Tensor) -> None:
 @pytest.mark.parametrize("samples", [-100, 0, 100])
 def test_the_phase_says_where_in_its_frame_the_noise_is(vocoder: PulseVocoder, samples: int) -> None:
     frames, bins, hop = 10, CONFIG.n_bins, CONFIG.hop
-    nothing, loud = torch.full((1, frames, bins), -99.0), torch.zeros(1, frames, bins)
+    nothing, loud = torch.full((1, frames, bins), -99.0), torch.zeros(1, frames, bins)  # ln magnitudes
     turns = torch.arange(bins) * (CONFIG.n_fft // 2 + samples) / CONFIG.n_fft
     phase = (-2 * math.pi * turns).expand(1, frames, bins)
-    filters = Filters(nothing, loud, phase, torch.zeros(1, frames), torch.zeros(1, frames))
+    filters = Filters(nothing, loud, loud, phase, torch.zeros(1, frames), torch.zeros(1, frames))
     wav = vocoder.sound(filters, torch.zeros(1, frames, bins, dtype=torch.complex64), 0, Walk(None, final=True))
     begin, end = 2 * hop, 8 * hop  # less the ends, where some of the windows are missing
     heard = (wav[0, begin:end] > 0.1).nonzero()[:, 0] + begin
