@@ -65,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     vocoder = PulseVocoder(build(PulseConfig, json.loads(pulse.CONFIG.read_text()), str(pulse.CONFIG)))
-    vocoder.load_state_dict(load_file(pulse.ASSET), strict=False)
+    vocoder.load_state_dict({**vocoder.phases.state_dict(prefix="phases."), **load_file(pulse.ASSET)})
     met = give_phases(vocoder, TeacherFilters.load(options.work / "head.npz", "cpu"), Segments(options.work, 1, 1, 0))
     pulse.export(vocoder, pulse.ASSET)
     print(f"phases met: {met:.3f}")
