@@ -39,7 +39,7 @@ class Timbre:
 
     @property
     def natural_filters(self) -> bool:
-        return self.formants == 1.0 and self.tilt == 0.0
+        return self.formants == 1.0 and self.tilt == 0.0 and self.phase == 0.0
 
 
 NATURAL = Timbre()
@@ -56,12 +56,10 @@ def moved(pulses: Tensor, noise: Tensor, f0: Tensor, timbre: Timbre, bin_hz: flo
     return own_pulses + tilt, own_noise
 
 
-def turned(spectra: Tensor, filters: Tensor, share: float) -> Tensor:
-    """Spectra [B, J, bins] with so much of the minimum phase of ln magnitudes [B, J, bins]."""
+def minimum_phase(filters: Tensor) -> Tensor:
+    """Of ln magnitudes [B, J, bins], in rad."""
     size = 2 * (filters.shape[-1] - 1)
-    behind = torch.fft.irfft(filters, size) * _behind(size, filters.device)
-    phase = share * torch.fft.rfft(behind).imag
-    return spectra * torch.polar(torch.ones_like(phase), phase)
+    return torch.fft.rfft(torch.fft.irfft(filters, size) * _behind(size, filters.device)).imag
 
 
 @lru_cache(REMEMBERED)

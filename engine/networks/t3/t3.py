@@ -322,4 +322,5 @@ class T3(nn.Module):
         heads = self.config.aligned_heads
         scores = torch.cat([kv[layer, 0, :, head, :end] @ queries[layer][:, head].mT for layer, head in heads], 2)
         scores = (scores.float() * self.config.backbone.head_width**-0.5).masked_fill(outside[..., None], -torch.inf)
-        return scores.softmax(1).mean(2)
+        means: Tensor = scores.softmax(1).mean(2)
+        return means
