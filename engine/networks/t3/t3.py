@@ -313,7 +313,8 @@ class T3(nn.Module):
         self, queries: Mapping[int, Tensor], kv: Tensor, end: int | Tensor, begins: Tensor, ends: Tensor
     ) -> Tensor:
         """Mean over the aligned heads of their attention over each row's text only, which begins and ends there [R]:
-        [R, end] float32, 0 outside (NaN where a row has no text), from a step's queries by layer [R, H, 1, D] and the cache [L, 2, R, H, T_max, D].
+        [R, end] float32, 0 outside, NaN for a row without text; from a step's queries by layer [R, H, 1, D] and the
+        cache [L, 2, R, H, T_max, D].
 
         Shapes do not depend on where texts are; `end` is not before the last of them, and a trace may take it from a
         tensor."""
