@@ -73,7 +73,8 @@ def fold_each(keys: NDArray[np.int64], parts: NDArray[np.int64]) -> NDArray[np.i
     value = (keys.view(np.uint64) + np.uint64(_GOLDEN)) ^ (parts.view(np.uint64) * np.uint64(_MIX_1))
     value = (value ^ (value >> np.uint64(30))) * np.uint64(_MIX_1)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(_MIX_2)
-    return (value ^ (value >> np.uint64(31))).view(np.int64)
+    folded: NDArray[np.int64] = (value ^ (value >> np.uint64(31))).view(np.int64)
+    return folded
 
 
 def fold_all(keys: Tensor, part: int) -> Tensor:

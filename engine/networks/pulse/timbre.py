@@ -59,8 +59,9 @@ def moved(pulses: Tensor, noise: Tensor, f0: Tensor, timbre: Timbre, bin_hz: flo
 def minimum_phase(filters: Tensor) -> Tensor:
     """Of ln magnitudes [B, J, bins], in rad."""
     size = 2 * (filters.shape[-1] - 1)
-    behind = torch.fft.irfft(filters, size) * _behind(size, filters.device)
-    return torch.fft.rfft(behind).imag
+    behind: Tensor = torch.fft.irfft(filters, size) * _behind(size, filters.device)
+    phase: Tensor = torch.fft.rfft(behind).imag
+    return phase
 
 
 @lru_cache(REMEMBERED)

@@ -313,7 +313,8 @@ class T3(nn.Module):
         self, queries: Mapping[int, Tensor], kv: Tensor, end: int | Tensor, begins: Tensor, ends: Tensor
     ) -> Tensor:
         """Mean over the aligned heads of their attention over each row's text only, which begins and ends there [R]:
-        [R, end] float32, 0 outside, from a step's queries by layer [R, H, 1, D] and the cache [L, 2, R, H, T_max, D].
+        [R, end] float32, 0 outside, NaN for a row without text; from a step's queries by layer [R, H, 1, D] and the
+        cache [L, 2, R, H, T_max, D].
 
         Shapes do not depend on where texts are; `end` is not before the last of them, and a trace may take it from a
         tensor."""
@@ -322,4 +323,5 @@ class T3(nn.Module):
         heads = self.config.aligned_heads
         scores = torch.cat([kv[layer, 0, :, head, :end] @ queries[layer][:, head].mT for layer, head in heads], 2)
         scores = (scores.float() * self.config.backbone.head_width**-0.5).masked_fill(outside[..., None], -torch.inf)
-        return scores.softmax(1).mean(2)
+        means: Tensor = scores.softmax(1).mean(2)
+        return means
