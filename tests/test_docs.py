@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.networks.hift.hift import HiFT, HiFTConfig
+from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     [
@@ -113,3 +116,13 @@ def test_every_page_is_in_the_index() -> None:
 def test_every_picture_is_shown() -> None:
     shown = {Path(link).name for _, link in found(LINK)}
     assert {picture.name for picture in (ROOT / "docs/images").iterdir()} - shown == set()
+
+
+def test_what_the_vocoders_hold_back_is_what_pages_say() -> None:
+    """It was still that of the embedded voice's vocoder before this one."""
+    embedded, published = PulseVocoder(PulseConfig()), HiFT(HiFTConfig())
+    ms = [round(one.hold_back_samples / 24) for one in (embedded, published)]
+    page = (ROOT / "docs/continuous-playback.md").read_text(encoding="utf-8")
+    assert f"| the vocoder holds back | {ms[0]} ms, until the segment ends | {ms[1]} ms |" in page
+    assert f"| and are | {480 - ms[0]} ms of sound | {480 - ms[1]} ms of sound |" in page
+    assert f"holds back {ms[0]} ms" in (ROOT / "engine/assets/embedded/MODEL_CARD.md").read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""Gives the shipped vocoder the phases of its noise: python -m training.phase --work DIR
+"""Gives the shipped vocoder phases: python -m training.phase --work DIR
 
-For a vocoder that was trained without them: they become a linear function of what its last layers see, the one that
-comes nearest (by squares) to the teacher's 256-vectors of DIR/hidden, and from these to the teacher's phases. Rewrites
-the asset vocoder.safetensors; the other layers stay as they are. Prints how well the phases of a tenth of the frames
-were met, which were left out: 1 is exactly, 0 is by chance.
+For a vocoder that was trained without them: they become a function of what its last layers see, as the teacher makes
+them of its 256-vector, by the linear map from the one to the other that comes nearest by squares in DIR/hidden.
+Rewrites the asset vocoder.safetensors; the other layers stay as they are. Prints how well the noise's phases of a tenth
+of the utterances were met, which were left out: 1 is exactly, 0 is by chance.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ def fitted(pairs: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 @torch.no_grad()
 def give_phases(vocoder: PulseVocoder, teacher: TeacherFilters, data: Segments) -> float:
-    """Fills the vocoder's layer; returns the mean cosine of what the phases left out are off."""
+    """Fills the vocoder's layer; returns the mean cosine of what the noise's phases left out are off."""
     pairs, phases = list(outlines(vocoder, data)), slice(2 * teacher.n_bins, None)
     weight, bias = teacher.weight[:, phases], teacher.bias[phases]
     step = fitted([pair for number, pair in enumerate(pairs) if number % LEFT_OUT])
-    vocoder.phase.weight.copy_((step[:-1] @ weight).T)
-    vocoder.phase.bias.copy_(step[-1] @ weight + bias)
+    vocoder.phases.weight.copy_((step[:-1] @ weight).T)
+    vocoder.phases.bias.copy_(step[-1] @ weight + bias)
     seen, hidden = (torch.cat(parts) for parts in zip(*pairs[::LEFT_OUT], strict=True))
-    return float((seen @ (step @ weight) - hidden @ weight).cos().mean())
+    noise = weight[:, teacher.n_bins :]
+    return float((seen @ (step @ noise) - hidden @ noise).cos().mean())
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     vocoder = PulseVocoder(build(PulseConfig, json.loads(pulse.CONFIG.read_text()), str(pulse.CONFIG)))
-    vocoder.load_state_dict(load_file(pulse.ASSET), strict=False)
+    vocoder.load_state_dict({**vocoder.phases.state_dict(prefix="phases."), **load_file(pulse.ASSET)})
     met = give_phases(vocoder, TeacherFilters.load(options.work / "head.npz", "cpu"), Segments(options.work, 1, 1, 0))
     pulse.export(vocoder, pulse.ASSET)
     print(f"phases met: {met:.3f}")

@@ -1,7 +1,7 @@
 """Trains the embedded voice's vocoder: python -m training.pulse --work DIR --stage regression|spectrum
 
 1. regression: the teacher of the female voice says, frame by frame, how it filters pulses and noise (data set
-   `hidden`); the network learns to say the same from the mel alone, and the noise's phase, the pitch and voicing.
+   `hidden`); the network learns to say the same from the mel alone, and the pitch and voicing.
 2. spectrum: the sound itself is compared with the teacher's by spectral distances; the regression goes on beside it, at
    a lower weight.
 Where the flow's mels are there (`flow_mels.py`), half of what the network sees is theirs.
@@ -30,7 +30,7 @@ from engine.checkpoints.config import build
 from engine.networks.convs import Walk
 from engine.networks.pulse.excitation import AHEAD
 from engine.networks.pulse.pulse import REFERENCE_HZ, Filters, PulseConfig, PulseVocoder
-from training.filters import TeacherFilters
+from training.filters import TeacherFilters, TrueFilters
 from training.muon import Muon
 from training.segments import Batch, Segments
 from training.spectral import SpectralLoss
@@ -40,6 +40,7 @@ CONFIG = Path(__file__).parent / "configs" / "pulse.json"
 ASSET = Path(__file__).parent.parent / "engine" / "assets" / "embedded" / "vocoder.safetensors"
 STAGES = ("regression", "spectrum")
 RATES = {"regression": 2e-3, "spectrum": 1e-3}
+REGRESSED = ("pulses", "noise", "pulses_phase", "noise_phase")
 REGRESSION_WEIGHTS = {"regression": 1.0, "spectrum": 0.3}
 MEL_WEIGHT = 1.5
 EVERY = 3  # of so many bins one is compared in a step: neighbours are alike
@@ -49,19 +50,23 @@ WARM_UP_STEPS = 100
 LOG_EVERY_S, SAVE_EVERY_S = 20.0, 60.0
 
 
-def regression(filters: Filters, pulses: Tensor, noise: Tensor, phase: Tensor, f0: Tensor, judged: Tensor) -> Tensor:
-    """[3]: L1 of both filters and how far the noise's phase is off (0 to 2), where they are heard: what is loud and, of
+def regression(filters: Filters, true: TrueFilters, f0: Tensor, judged: Tensor) -> Tensor:
+    """[4]: L1 of both magnitudes, and how far both phases are off (0 to 2), where they are heard: what is loud and, of
     the two, what is louder, weighs more."""
+    pulses, noise, pulses_phase, noise_phase = true
     voiced = (f0 > 0).float().unsqueeze(-1)
     power_pulses, power_noise = (2 * pulses).exp() * voiced, (2 * noise).exp()
     total = power_pulses + power_noise + 1e-3
     loud = (0.5 * total.log() + 4.0).clamp(0.3, 6.0) / 3.0 * judged.unsqueeze(-1)
     weight_pulses = voiced * loud * (0.1 + 0.9 * power_pulses / total)
     weight_noise = loud * (0.1 + 0.9 * power_noise / total)
-    off_pulses = ((filters.pulses - pulses).abs() * weight_pulses).sum() / weight_pulses.sum().clamp_min(1.0)
-    off_noise = ((filters.noise - noise).abs() * weight_noise).sum() / weight_noise.sum().clamp_min(1.0)
-    off_phase = ((1 - (filters.phase - phase).cos()) * weight_noise).sum() / weight_noise.sum().clamp_min(1.0)
-    return torch.stack([off_pulses, off_noise, off_phase])
+    off = [
+        ((filters.pulses - pulses).abs(), weight_pulses),
+        ((filters.noise - noise).abs(), weight_noise),
+        (1 - (filters.pulses_phase - pulses_phase).cos(), weight_pulses),
+        (1 - (filters.noise_phase - noise_phase).cos(), weight_noise),
+    ]
+    return torch.stack([(far * weight).sum() / weight.sum().clamp_min(1.0) for far, weight in off])
 
 
 def pitch_loss(filters: Filters, f0: Tensor, judged: Tensor) -> Tensor:
@@ -99,8 +104,8 @@ class Trainer:
 
     @torch.no_grad()
     def _start_from_teacher(self) -> None:
-        filters, phase, n_bins = self.model.filters, self.model.phase, self.config.n_bins
-        for layer, part in ((filters, slice(2 * n_bins)), (phase, slice(2 * n_bins, None))):
+        filters, phases, n_bins = self.model.filters, self.model.phases, self.config.n_bins
+        for layer, part in ((filters, slice(2 * n_bins)), (phases, slice(2 * n_bins, None))):
             layer.weight.copy_(self.teacher.weight[:, part].T)
             layer.bias.copy_(self.teacher.bias[part])
         filters.weight[n_bins:] *= 0.2
@@ -111,20 +116,21 @@ class Trainer:
         voicing, octaves = model.pitch(outline).unbind(-1)
         ahead = torch.roll(batch.f0, -AHEAD, 1)
         bins = torch.arange(self.step % EVERY, self.config.n_bins, EVERY, device=outline.device)
-        layer, both = model.filters, torch.cat([bins, bins + self.config.n_bins])
-        pulses, noise = F.linear(outline, layer.weight[both], layer.bias[both]).chunk(2, -1)
-        phase = F.linear(outline, model.phase.weight[bins], model.phase.bias[bins])
-        own = Filters(pulses, noise, phase, voicing, octaves)
+        both = torch.cat([bins, bins + self.config.n_bins])
+        (pulses, noise), (turn, phase) = (
+            F.linear(outline, layer.weight[both], layer.bias[both]).chunk(2, -1)
+            for layer in (model.filters, model.phases)
+        )
+        own = Filters(pulses, noise, math.pi * turn.tanh(), phase, voicing, octaves)
         entropy, off = pitch_loss(own, ahead, batch.judged)
         with torch.no_grad():
             true = self.teacher(batch.hidden, bins)
-        off_pulses, off_noise, off_phase = regression(own, *true, batch.f0, batch.judged)
+        off = regression(own, true, batch.f0, batch.judged)
         weight = REGRESSION_WEIGHTS[self.stage]
         losses = {"voicing": 0.5 * entropy, "octaves": 4.0 * off}
-        losses |= {"pulses": weight * off_pulses, "noise": weight * off_noise, "phase": weight * off_phase}
+        losses |= {name: weight * one for name, one in zip(REGRESSED, off, strict=True)}
         if self.stage != "regression":
-            pulses, noise = layer(outline).chunk(2, -1)
-            wav = self.sound(Filters(pulses, noise, model.phase(outline), voicing, octaves), ahead, batch)
+            wav = self.sound(model.filters_of(outline), ahead, batch)
             judged = batch.judged.repeat_interleave(self.config.hop, 1) > 0
             spectrum, mel = self.loss(torch.where(judged, wav, batch.wav), batch.wav)
             losses |= {"spectrum": spectrum, "mel": MEL_WEIGHT * mel}

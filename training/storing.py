@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 TABLES = ("speech_emb.weight", "speech_head.weight", "input_embedding.weight")
-LAST_LAYERS = ("filters.weight", "phase.weight")
+LAST_LAYERS = ("filters.weight", "phases.weight")
 
 
 def stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.checkpoints.config import build
-from engine.networks.t3.backbones import Llama, LlamaLayer
+from engine.networks.t3.llama import Llama, LlamaLayer
 from engine.networks.t3.t3 import T3, T3Config
 from training.codes import VOICES
 from training.dataset import Dataset, balanced

@@ -25,7 +25,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from benchmarks.scale import concurrency
 from benchmarks.support import charts, random_checkpoint
 from benchmarks.support.load_generator import Direct, generate_load
 from benchmarks.support.machine import describe, machine
+from benchmarks.support.model_forms import endless
 from benchmarks.support.texts import TEXTS
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS
@@ -49,21 +50,10 @@ from engine.loading import warm_up
 from engine.model import Model
 from engine.options import EngineOptions
 
-NEVER = -1e4  # added to the stop token's logit
 SHOWN = ("CosyVoice2 + DiT, Triton", "nanovllm-voxcpm")  # peers in the picture
 AIMS_MS = {("turbo", 1, "p50"): 45.0, ("turbo", 64, "p95"): 150.0, ("base", 1, "p50"): 150.0}  # of the first audio
 AIM_FLOOR = 2.0  # times the floor that a step takes
 AIM_STREAMS = {"turbo": 200, "base": 80}
-
-
-def endless(model: Model, tokens: int) -> Model:
-    """The same with segments of `tokens` speech tokens, whatever the text: the stop token is never drawn."""
-    head = model.t3.speech_head
-    bias = torch.zeros(head.weight.shape[0]) if head.bias is None else head.bias.detach().float().cpu()
-    bias[model.t3.config.stop_speech] = NEVER
-    head.bias = torch.nn.Parameter(bias.to(head.weight), requires_grad=False)
-    text = replace(model.config.text, base_tokens=tokens, tokens_per_text_token=0.0)
-    return replace(model, config=replace(model.config, text=text))
 
 
 def stored(variant: str, arguments: argparse.Namespace) -> Path:

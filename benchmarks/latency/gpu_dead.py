@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.support.model_forms import endless
 from engine.checkpoints import load
 from engine.device.choice import find_device
 from engine.device.precision import Precision
@@ -35,7 +37,8 @@ from engine.scheduling.jobs import Stages
 from engine.speak import events
 
 CALLERS = 3
-WINDOWS = 2  # that are made before the device dies
+WINDOWS = 2  # that are made before the device dies,
+TOKENS = 100  # of every segment: of random weights too, enough for some windows more
 LIMIT_S = 120.0  # for loading, which is nearly all of it
 WAIT_S = 20.0  # without any event
 TEXT = "This is what is said while the device still answers, and it goes on for a while."
@@ -88,7 +91,7 @@ def kill(device: torch.device) -> None:
 
 
 def die(directory: Path, device: torch.device) -> Dead:
-    model = load(str(directory), device=device, precision=Precision.parse("", device))
+    model = endless(load(str(directory), device=device, precision=Precision.parse("", device)), TOKENS)
     struck: list[_Struck] = []
 
     def wrap(stages: Stages) -> Stages:
@@ -119,9 +122,14 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a directory")
     parser.add_argument("device")
     arguments = parser.parse_args()
-    device = find_device(arguments.device)
-    print(json.dumps(asdict(die(arguments.model, device))), flush=True)
-    os._exit(0)  # threads may wait for a device that no longer answers
+    failed = True
+    try:
+        print(json.dumps(asdict(die(arguments.model, find_device(arguments.device)))), flush=True)
+        failed = False
+    finally:
+        if failed:
+            traceback.print_exc()
+        os._exit(int(failed))  # threads may wait for a device that no longer answers
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from benchmarks.support.machine import describe, machine
 from engine.checkpoints.variants import VARIANTS
 from engine.device.graphs import Capture, CudaCapture
 from engine.networks.linears import BFloat16Linear, Int8Linear
-from engine.networks.t3.t3 import T3, T3Cache, T3Conditioning, T3Prefix
+from engine.networks.t3.cache import T3Cache
+from engine.networks.t3.t3 import T3, T3Conditioning, T3Prefix
 from engine.stages.step_graphs import StepGraphs
 
 STEPS = 40

@@ -18,7 +18,7 @@ from engine.networks.flow.conformer import EncoderConfig
 from engine.networks.flow.estimator import EstimatorConfig
 from engine.networks.flow.flow import FlowConfig
 from engine.networks.hift.hift import HiFTConfig
-from engine.networks.t3.backbones import BackboneConfig, RopeScaling
+from engine.networks.t3.backbone import BackboneConfig, RopeScaling
 from engine.networks.t3.t3 import T3Config
 from engine.sampling_params import SamplingParams
 from engine.scheduling.windows import LadderConfig
@@ -186,7 +186,7 @@ _GPT2 = replace(_ENGLISH, front_end="gpt2", tokens_per_text_token=16.0, sentence
 _FADE = TailConfig(muted_ms=20, fade_in_ms=20)
 _SILENCE = replace(_FADE, silence_token=4299, silence_tokens=3)
 
-# The vocoder holds back 20 frames, so that a first window of fewer than 12 tokens would give no sound at all.
+# The vocoder holds back 385 ms, so that a first window of fewer than ten tokens would give no sound at all.
 _LADDER = LadderConfig(sizes=(12, 25))
 
 

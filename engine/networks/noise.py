@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from enum import IntEnum
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.device.device import Device
@@ -66,9 +68,18 @@ def fold(seed: int, *parts: int) -> int:
     return key
 
 
-def fold_all(keys: Tensor, part: int | Tensor) -> Tensor:
-    """`fold` of one more part into many keys at once: int64 [R], one part or [R] -> [R]."""
-    return _mix((keys + signed(_GOLDEN)) ^ (signed(part * _MIX_1) if isinstance(part, int) else part * signed(_MIX_1)))
+def fold_each(keys: NDArray[np.int64], parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`fold` of one more part into each of many keys [R], on the host."""
+    value = (keys.view(np.uint64) + np.uint64(_GOLDEN)) ^ (parts.view(np.uint64) * np.uint64(_MIX_1))
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(_MIX_1)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(_MIX_2)
+    folded: NDArray[np.int64] = (value ^ (value >> np.uint64(31))).view(np.int64)
+    return folded
+
+
+def fold_all(keys: Tensor, part: int) -> Tensor:
+    """`fold` of one more part into all of many keys, int64 [R], where they are."""
+    return _mix((keys + signed(_GOLDEN)) ^ signed(part * _MIX_1))
 
 
 def keys_of(seeds: Numbers, stream: Stream) -> Numbers:
@@ -93,7 +104,7 @@ def _bits(key: int | Tensor, start: int | Tensor, count: int, device: torch.devi
 
 def _open_unit(bits: Tensor) -> Tensor:
     """The upper 23 bits as a number that is never 0 and never 1 in float32."""
-    return (_shift(bits, 41).to(torch.float32) + 0.5) * 2.0**-23
+    return (_shift(bits, 41) + 0.5) * 2.0**-23  # which is float32 from the sum on
 
 
 def uniform(key: int | Tensor, start: int, count: int, device: torch.device | None = None) -> Tensor:
@@ -109,7 +120,7 @@ def normal(key: int | Tensor, start: int | Tensor, count: int, device: torch.dev
     With keys and starts [R] as tensors, a row for each: [R, count]."""
     bits = _bits(key, start, count, device)
     radius = _open_unit(bits)
-    angle = (bits & 0xFFFFFF).to(torch.float32) * 2.0**-24
+    angle = (bits & 0xFFFFFF) * 2.0**-24
     return (-2.0 * radius.log()).sqrt() * (2.0 * math.pi * angle).cos()
 
 

@@ -17,8 +17,8 @@ from engine.networks.pulse.timbre import NATURAL, Timbre
 @dataclass(frozen=True, kw_only=True)
 class VocoderState:
     seeds: tuple[int, ...] | Tensor  # one per row of the batch; int64 [B] where the host does not know them
-    phase: Tensor  # [B] float64, turns of the fundamental after `frames`
-    frames: tuple[int, ...] | Tensor  # of noise drawn so far, for each row
+    phase: Tensor  # [B] float64, turns of the fundamental behind the last pitch that was used
+    frames: tuple[int, ...] | Tensor  # of noise drawn so far, for each row; 0 where a vocoder draws none
     offsets: Tensor  # [B, H] where each harmonic starts, in turns; H is 0 where they all start together
     timbre: Timbre = NATURAL  # of all rows
     position: int = 0  # mel frames that a resampling has seen, modulo those after which it repeats

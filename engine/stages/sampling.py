@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.device.device import CPU, Device
 from engine.networks import noise
-from engine.networks.t3.t3 import T3Config, combine_guidance
+from engine.networks.t3.t3 import T3Config
 from engine.sampling_params import SamplingParams
 
 
@@ -38,10 +38,10 @@ class Choice:
 
     keys: Tensor  # [R] of their noise
     temperature: Tensor | float  # 1 where the likeliest is taken
-    loudness: Tensor | float  # of the noise: 1, or 0 where the likeliest is taken
+    loudness: Tensor  # of the noise: 1, or 0 where the likeliest is taken
     n_best: int  # at most so many tokens are kept for any row, or it is 1 and all are
-    top_k: Tensor | None = None
-    top_p: Tensor | float | None = None
+    last: Tensor | None = None  # the place of the last that top-k keeps, among the likeliest
+    rest: Tensor | float | None = None  # 1 - top_p: the least likely that together hold no more are out
     least_ratio: Tensor | float | None = None  # logarithm of min_p
     penalty: Tensor | float | None = None
     seen: Tensor | None = None  # [R, N] what is penalised; `Sampler.nothing` where there is less
@@ -95,31 +95,22 @@ class Sampler:
         return [int(token) for token in chosen]
 
     def choose(self, logits: Tensor, c: Choice, penalty_last: bool) -> Tensor:
-        """[R] token ids from logits [R, V], which stay as they are."""
+        """[R] token ids from logits [R, V], which stay as they are. But for finding the likeliest, all is done among
+        those `n_best`, unless that is 1."""
         scores = logits.float().masked_fill(self._forbidden, -torch.inf)
-        has_few = 1 < c.n_best < scores.shape[1]
         if not penalty_last:
             scores = _penalise(scores, c)
-            if has_few:
-                return self._among_best(scores, c)
         scores = scores / c.temperature
         best, ids = scores.topk(c.n_best)
-        scores = scores.masked_fill_(scores < _least_kept(best, c), -torch.inf)
+        among_all = c.n_best == 1
+        held = scores if among_all else best
+        is_out = held < _least_kept(best, c)
         if penalty_last:
             scores = _penalise(scores, c)
-        if has_few:  # what is out needs no noise, nor does what ties with the last
-            scores = scores.scatter_add_(1, ids, noise.gumbel_at(c.keys, ids) * c.loudness)
-        else:
-            scores += noise.gumbel(c.keys, 0, scores.shape[1], scores.device) * c.loudness
-        return scores.argmax(-1)
-
-    def _among_best(self, scores: Tensor, c: Choice) -> Tensor:
-        """[R] the same, where nothing but finding the few that top-k leaves is done for all [R, V]."""
-        best, ids = scores.topk(c.n_best)  # the same ones at any temperature
-        best = best / c.temperature
-        best = best.masked_fill_(best < _least_kept(best, c), -torch.inf)
-        likeliest = (best + noise.gumbel_at(c.keys, ids) * c.loudness).argmax(-1, keepdim=True)
-        return ids.gather(1, likeliest)[:, 0]
+            held = scores if among_all else scores.gather(1, ids)
+        luck = noise.gumbel(c.keys, 0, scores.shape[1], scores.device) if among_all else noise.gumbel_at(c.keys, ids)
+        drawn = torch.addcmul(held.masked_fill(is_out, -torch.inf), luck, c.loudness).argmax(-1)
+        return drawn if among_all else ids.gather(1, drawn[:, None])[:, 0]
 
     def _choice(
         self,
@@ -143,10 +134,10 @@ class Sampler:
         return Choice(
             keys=self._device.upload([noise.signed(key) for key in addresses]),
             temperature=self._column([p.temperature or 1.0 for p in params]),
-            loudness=self._column([1.0 if p.temperature else 0.0 for p in params]),
+            loudness=self._device.upload([1.0 if p.temperature else 0.0 for p in params])[:, None],
             n_best=max(counts) if is_limited or has_counts else 1,
-            top_k=self._device.upload(counts)[:, None] if has_counts else None,
-            top_p=self._column([p.top_p for p in params]) if is_limited else None,
+            last=self._device.upload([count - 1 for count in counts])[:, None] if has_counts else None,
+            rest=self._column([1.0 - p.top_p for p in params]) if is_limited else None,
             least_ratio=self._column([least_ratio(p) for p in params]) if any(p.min_p > 0 for p in params) else None,
             penalty=penalty,
             seen=seen,
@@ -164,6 +155,12 @@ class Sampler:
         if min(values) == max(values):
             return values[0]
         return self._device.upload(values)[:, None]
+
+
+def combine_guidance(logits: Tensor, weight: Tensor | float) -> Tensor:
+    """[2 R, V] with text, then the same rows without -> float32 [R, V]; `weight` may be one a row, [R, 1]."""
+    with_text, without = logits.float().chunk(2)
+    return with_text + weight * (with_text - without)
 
 
 def least_ratio(params: SamplingParams) -> float:
@@ -184,11 +181,11 @@ def _least_kept(best: Tensor, c: Choice) -> Tensor:
     """Returns the least score [R, 1] that top-k, min-p and top-p leave, in this order; ties with it stay.
 
     `best`: [R, N] the likeliest, descending."""
-    least = torch.full_like(best[:, :1], -torch.inf) if c.top_k is None else best.gather(1, c.top_k - 1)
+    least = torch.full_like(best[:, :1], -torch.inf) if c.last is None else best.gather(1, c.last)
     if c.least_ratio is not None:
         least = torch.maximum(least, best[:, :1] + c.least_ratio)
-    if c.top_p is not None:  # the least likely that together hold at most 1 - top_p are out, never the best one
+    if c.rest is not None:  # never the best one
         probability = best.masked_fill(best < least, -torch.inf).softmax(-1)
-        kept = (probability.flip(-1).cumsum(-1) > 1 - c.top_p).sum(-1, keepdim=True).clamp_(min=1)
-        least = torch.maximum(least, best.gather(1, kept - 1))
+        others = (probability.flip(-1).cumsum(-1)[:, :-1] > c.rest).sum(-1, keepdim=True)  # that are kept beside it
+        least = torch.maximum(least, best.gather(1, others))
     return least

@@ -99,7 +99,7 @@ def test_streamed_equals_one_shot(tiny: Model, rate: float) -> None:
     whole = in_pieces(tiny, rate, mel, [])
     assert len(whole) == TOKEN * int(41 / rate + 0.5)
     for sizes in ([1, 1, 1, 2, 3, 25], [6, 12], [41]):
-        np.testing.assert_allclose(in_pieces(tiny, rate, mel, sizes), whole, atol=1e-4)
+        np.testing.assert_allclose(in_pieces(tiny, rate, mel, sizes), whole, atol=1e-3)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -107,7 +107,7 @@ def test_it_is_the_vocoder_of_the_stretched_mel(tiny: Model, rate: float) -> Non
     mel = speech(tiny, 20)
     stretched, _ = Tempo(2)(mel, BEGUN, rate, True)
     np.testing.assert_allclose(
-        in_pieces(tiny, rate, mel, [6, 12]), in_pieces(tiny, 1.0, stretched, [int(6 / rate)]), atol=1e-4
+        in_pieces(tiny, rate, mel, [6, 12]), in_pieces(tiny, 1.0, stretched, [int(6 / rate)]), atol=1e-3
     )
 
 

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from engine.networks import noise
-from engine.networks.t3.t3 import combine_guidance
 from engine.sampling_params import SamplingParams
-from engine.stages.sampling import Sampler
+from engine.stages.sampling import Sampler, combine_guidance
 from tests.parity.conftest import Check
 from tests.parity.harness import SEEDS, Case, Reference
 from tests.parity.sizes import published

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from engine.checkpoints import names
 from engine.checkpoints.weights import blank
-from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, combine_guidance
-from engine.stages.sampling import Sampler
+from engine.networks.t3.t3 import T3, T3Conditioning, T3Config
+from engine.stages.sampling import Sampler, combine_guidance
 from tests.parity.conftest import Check
 from tests.parity.harness import SEEDS, Answer, Case, Reference
 from tests.parity.sizes import published, t3_config, t3_overrides

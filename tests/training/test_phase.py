@@ -41,7 +41,7 @@ def said(vocoder: PulseVocoder, work: Path) -> Segments:
 
 def test_phases_that_can_be_seen_are_met_and_others_are_not(vocoder: PulseVocoder, tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(2)
-    teacher = TeacherFilters(torch.randn(256, 1803, generator=generator) * 0.05, torch.randn(1803, generator=generator))
+    teacher = TeacherFilters(torch.randn(256, 2404, generator=generator) * 0.05, torch.randn(2404, generator=generator))
     data = said(vocoder, tmp_path)
     assert give_phases(vocoder, teacher, data) > 0.99
     data.hid = np.random.default_rng(3).standard_normal(data.hid.shape).astype(np.float32) * 20

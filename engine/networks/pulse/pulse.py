@@ -1,10 +1,9 @@
 """A vocoder that adds filtered pulses and noise: mel [B, 80, T] (ln, 50 frames/s) -> wav [B, N] (24 kHz, -1 .. 1).
 
-A network predicts a pitch and two spectra for each frame of 12.5 ms. The magnitudes of the one shape a train of pulses
-at that pitch, whose phase is carried. The other, which has phases of its own, is the noise. Their sum, spectrum by
-spectrum, becomes sound by overlap and add. `wav, state = vocoder(mel, state, final)`; what is held back comes with
-later pieces, all of it with the final one. Streaming kind: functional, per-layer input tails; any cutting gives the
-same samples.
+A network predicts a pitch and two spectra for each frame of 12.5 ms. The one filters a train of pulses at that pitch,
+whose phase is carried; the other is the noise. Their sum, spectrum by spectrum, becomes sound by overlap and add.
+`wav, state = vocoder(mel, state, final)`; what is held back comes with later pieces, all of it with the final one.
+Streaming kind: functional, per-layer input tails; any cutting gives the same samples.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 from engine.networks.convs import StreamConv1d, Walk, same_conv
 from engine.networks.pulse.excitation import AHEAD, Excitation
 from engine.networks.pulse.layers import Block, Resample
-from engine.networks.pulse.timbre import NATURAL, Timbre, moved, turned
+from engine.networks.pulse.timbre import NATURAL, Timbre, minimum_phase, moved
 from engine.networks.vocoder_state import VocoderState
 
 REFERENCE_HZ = 200.0  # the pitch that the network calls 0, in octaves
@@ -65,7 +64,8 @@ class Filters:
 
     pulses: Tensor  # [B, J, bins] ln magnitude
     noise: Tensor  # [B, J, bins] ln magnitude
-    phase: Tensor  # [B, J, bins] of the noise, rad
+    pulses_phase: Tensor  # [B, J, bins] rad
+    noise_phase: Tensor  # [B, J, bins] rad
     voicing: Tensor  # [B, J] logit of voice, two frames ahead
     octaves: Tensor  # [B, J] pitch in octaves above REFERENCE_HZ, two frames ahead
 
@@ -92,7 +92,7 @@ class PulseVocoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, width)
         self.filters = nn.Linear(width, 2 * config.n_bins)
-        self.phase = nn.Linear(width, config.n_bins)
+        self.phases = nn.Linear(width, 2 * config.n_bins)
         self.pitch = nn.Linear(width, 2)
         self.excitation = Excitation(config.sample_rate, config.n_fft, config.hop, config.top_hz)
         window = torch.hann_window(config.n_fft)
@@ -108,7 +108,7 @@ class PulseVocoder(nn.Module):
                 module.arrange(torch.float32)
 
     def init_state(self, seed: int | Sequence[int], timbre: Timbre = NATURAL) -> VocoderState:
-        """The state before the first frame; a sequence of seeds makes a batch."""
+        """The state before the first frame; a sequence of seeds makes a batch. Nothing is drawn from them."""
         seeds = (seed,) if isinstance(seed, int) else tuple(seed)
         phase = self.excitation.init_phase(len(seeds))
         offsets = phase.new_zeros(len(seeds), 0)
@@ -136,8 +136,6 @@ class PulseVocoder(nn.Module):
         count, f0 = filters.pulses.shape[1], filters.f0 if f0 is None else f0
         filters = self._of_timbre(filters, f0, state.timbre, walk)
         pulses, phase = self.excitation.pulses(f0 * state.timbre.pitch, state.phase, walk)
-        if state.timbre.phase and count:
-            pulses = turned(pulses, filters.pulses, state.timbre.phase)
         wav = self.sound(filters, pulses, state.spectra, walk)
         if final and position:
             slow, _ = self.config.group
@@ -156,9 +154,14 @@ class PulseVocoder(nn.Module):
     def describe(self, mel: Tensor, position: int, walk: Walk) -> tuple[Filters, int]:
         """The filters of the frames that are complete, and where in its group the next mel frame stands."""
         x, position = self.outline(mel, position, walk)
+        return self.filters_of(x), position
+
+    def filters_of(self, x: Tensor) -> Filters:
+        """Of an outline [B, J, width]."""
         pulses, noise = self.filters(x).float().split(self.config.n_bins, dim=-1)
+        turn, noise_phase = self.phases(x).float().split(self.config.n_bins, dim=-1)
         voicing, octaves = self.pitch(x).float().unbind(-1)
-        return Filters(pulses, noise, self.phase(x).float(), voicing, octaves), position
+        return Filters(pulses, noise, math.pi * turn.tanh(), noise_phase, voicing, octaves)
 
     def _of_timbre(self, filters: Filters, f0: Tensor, timbre: Timbre, walk: Walk) -> Filters:
         """The filters of another voice; `f0` [B, J] of the mel's, two frames ahead of them."""
@@ -171,7 +174,7 @@ class PulseVocoder(nn.Module):
             return filters
         bin_hz = self.config.sample_rate / self.config.n_fft
         pulses, noise = moved(filters.pulses, filters.noise, known[:, 0, :count], timbre, bin_hz)
-        return replace(filters, pulses=pulses, noise=noise)
+        return replace(filters, pulses=pulses, noise=noise, pulses_phase=timbre.phase * minimum_phase(pulses))
 
     def outline(self, mel: Tensor, position: int, walk: Walk) -> tuple[Tensor, int]:
         """[B, J, width], of which filters and pitch are linear functions, and the next mel frame's place."""
@@ -189,7 +192,8 @@ class PulseVocoder(nn.Module):
         """Spectra of pulses [B, J, bins] through their filters, and the noise -> [B, N] finished samples."""
         limit = self.log_magnitude_limit
         own_pulses, own_noise = filters.pulses.clamp(max=limit).exp(), filters.noise.clamp(max=limit).exp()
-        spectra = pulses * own_pulses + torch.polar(own_noise, filters.phase)
+        own = torch.polar(own_pulses, filters.pulses_phase), torch.polar(own_noise, filters.noise_phase)
+        spectra = pulses * own[0] + own[1]
         if spectra.shape[1]:
             windows = torch.fft.irfft(spectra, self.config.n_fft) * self.window
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 
 TILTED = (800.0, 6400.0)  # Hz; below and above as at these
 TILT_HZ = 1300.0  # where a tilt changes nothing; karl is so as loud as anna
+REMEMBERED = 64  # timbres whose tables are kept, of some 5 kB each
 LIMITS = {"pitch": (0.25, 4.0), "formants": (0.25, 4.0), "tilt": (-12.0, 12.0), "phase": (0.0, 1.0)}
 
 
@@ -37,7 +39,7 @@ class Timbre:
 
     @property
     def natural_filters(self) -> bool:
-        return self.formants == 1.0 and self.tilt == 0.0
+        return self.formants == 1.0 and self.tilt == 0.0 and self.phase == 0.0
 
 
 NATURAL = Timbre()
@@ -46,29 +48,40 @@ NATURAL = Timbre()
 def moved(pulses: Tensor, noise: Tensor, f0: Tensor, timbre: Timbre, bin_hz: float) -> tuple[Tensor, Tensor]:
     """Both filters [B, J, bins], ln magnitudes of a voice whose pitch is f0 [B, J] in Hz, 0 where there is none, with
     this timbre."""
-    n_bins = pulses.shape[-1]
-    places = (torch.arange(n_bins, device=pulses.device) / timbre.formants).expand_as(pulses)
+    from_bins, tilt = _tables(timbre, pulses.shape[-1], bin_hz, pulses.device)
+    places = from_bins.expand_as(pulses)
     voiced, spacing = (f0 > 0)[..., None], (torch.where(f0 > 0, f0, 1e3) / bin_hz)[..., None]
     own_pulses = torch.where(voiced, _through_harmonics(pulses, spacing, places), _at(pulses, places))
     own_noise = torch.where(voiced, _mean(noise, spacing, places), _at(noise, places))
-    return own_pulses + timbre.tilt * (math.log(10.0) / 20.0) * _octaves(n_bins, bin_hz).to(pulses), own_noise
+    return own_pulses + tilt, own_noise
 
 
-def turned(spectra: Tensor, filters: Tensor, share: float) -> Tensor:
-    """Spectra [B, J, bins] with so much of the minimum phase of ln magnitudes [B, J, bins]."""
+def minimum_phase(filters: Tensor) -> Tensor:
+    """Of ln magnitudes [B, J, bins], in rad."""
     size = 2 * (filters.shape[-1] - 1)
-    cepstrum = torch.fft.irfft(filters, size)
-    sign = torch.ones(size, device=filters.device)  # what comes before the pulse is put behind it
-    sign[size // 2 + 1 :] = -1.0
-    sign[0] = sign[size // 2] = 0.0
-    phase = share * torch.fft.rfft(cepstrum * sign).imag
-    return spectra * torch.polar(torch.ones_like(phase), phase)
+    behind: Tensor = torch.fft.irfft(filters, size) * _behind(size, filters.device)
+    phase: Tensor = torch.fft.rfft(behind).imag
+    return phase
 
 
-def _octaves(n_bins: int, bin_hz: float) -> Tensor:
-    """[bins] above TILT_HZ."""
+@lru_cache(REMEMBERED)
+def _tables(timbre: Timbre, n_bins: int, bin_hz: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """From which place each bin comes, and what its pulses gain in ln magnitude: [bins] each."""
     low, high = TILTED
-    return ((torch.arange(n_bins) * bin_hz).clamp(low, high) / TILT_HZ).log2()
+    with torch.inference_mode(False):
+        bins = torch.arange(n_bins, device=device)
+        octaves = ((bins * bin_hz).clamp(low, high) / TILT_HZ).log2()
+        return bins / timbre.formants, timbre.tilt * (math.log(10.0) / 20.0) * octaves
+
+
+@lru_cache(REMEMBERED)
+def _behind(size: int, device: torch.device) -> Tensor:
+    """[size] sign of a cepstrum by which what comes before the pulse is put behind it."""
+    with torch.inference_mode(False):
+        sign = torch.ones(size, device=device)
+        sign[size // 2 + 1 :] = -1.0
+        sign[0] = sign[size // 2] = 0.0
+        return sign
 
 
 def _at(x: Tensor, places: Tensor) -> Tensor:

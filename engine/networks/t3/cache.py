@@ -1,11 +1,13 @@
 """Keys and values of a causal decoder: memory reserved once, committed position by position as rows are filled.
 
-Streaming kind: the state of `Backbone`. A window is the room that one forward pass writes to and reads from.
+Streaming kind: the states of `Backbone` and of `T3` around it. A window is the room that one forward pass writes to and
+reads from.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -48,6 +50,57 @@ class KVCache:
     def advance(self, rows: slice, n_new: int) -> None:
         for row in range(*rows.indices(len(self.lengths))):
             self.lengths[row] += n_new
+
+
+@dataclass
+class T3Cache:
+    """The state of up to R rows; rows in use are the first ones."""
+
+    attention: KVCache
+    spoken: list[int]  # [R] learned speech position of the next token
+    text: list[slice]  # [R] positions of the text in the stream, specials included
+
+    @property
+    def rows(self) -> int:
+        return len(self.spoken)
+
+    def copy(self) -> T3Cache:
+        return T3Cache(self.attention.copy(), list(self.spoken), list(self.text))
+
+    def move(self, source: int, target: int) -> None:
+        """Row `source` takes the place of `target`, so that rows in use stay the first ones when one leaves."""
+        length = self.attention.lengths[source]
+        self.attention.kv[:, :, target, :, :length] = self.attention.kv[:, :, source, :, :length]
+        self.attention.lengths[target] = length
+        self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
+        self.clear(source)
+
+    def swap(self, one: int, other: int) -> None:
+        """The two rows change places."""
+        kv, lengths = self.attention.kv, self.attention.lengths
+        filled = max(lengths[one], lengths[other])
+        held = kv[:, :, one, :, :filled].clone()
+        kv[:, :, one, :, :filled] = kv[:, :, other, :, :filled]
+        kv[:, :, other, :, :filled] = held
+        lengths[one], lengths[other] = lengths[other], lengths[one]
+        self.spoken[one], self.spoken[other] = self.spoken[other], self.spoken[one]
+        self.text[one], self.text[other] = self.text[other], self.text[one]
+
+    def advance(self, n_rows: int) -> None:
+        """The first rows have taken one speech token each."""
+        self.attention.advance(slice(0, n_rows), 1)
+        for row in range(n_rows):
+            self.spoken[row] += 1
+
+    def take_back(self, rows: Sequence[int]) -> None:
+        """Undoes the last step of these rows: they stand again where they stood before it."""
+        for row in rows:
+            self.attention.lengths[row] -= 1
+            self.spoken[row] -= 1
+
+    def clear(self, row: int) -> None:
+        self.attention.lengths[row] = self.spoken[row] = 0
+        self.text[row] = slice(0, 0)
 
 
 class Window:

@@ -20,8 +20,10 @@ from torch import Tensor, nn
 
 from engine.device.device import Device
 from engine.networks.linears import LOW_PRECISION, bfloat16_is_fast
-from engine.networks.t3.backbones import BackboneConfig, build_backbone
-from engine.networks.t3.cache import KVCache, Window
+from engine.networks.t3.backbone import Backbone, BackboneConfig
+from engine.networks.t3.cache import T3Cache, Window
+from engine.networks.t3.gpt2 import GPT2
+from engine.networks.t3.llama import Llama
 from engine.networks.t3.perceiver import Perceiver
 
 
@@ -86,57 +88,6 @@ class T3Prefix:
         return self.kv.shape[4]
 
 
-@dataclass
-class T3Cache:
-    """The state of up to R rows; rows in use are the first ones."""
-
-    attention: KVCache
-    spoken: list[int]  # [R] learned speech position of the next token
-    text: list[slice]  # [R] positions of the text in the stream, specials included
-
-    @property
-    def rows(self) -> int:
-        return len(self.spoken)
-
-    def copy(self) -> T3Cache:
-        return T3Cache(self.attention.copy(), list(self.spoken), list(self.text))
-
-    def move(self, source: int, target: int) -> None:
-        """Row `source` takes the place of `target`, so that rows in use stay the first ones when one leaves."""
-        length = self.attention.lengths[source]
-        self.attention.kv[:, :, target, :, :length] = self.attention.kv[:, :, source, :, :length]
-        self.attention.lengths[target] = length
-        self.spoken[target], self.text[target] = self.spoken[source], self.text[source]
-        self.clear(source)
-
-    def swap(self, one: int, other: int) -> None:
-        """The two rows change places."""
-        kv, lengths = self.attention.kv, self.attention.lengths
-        filled = max(lengths[one], lengths[other])
-        held = kv[:, :, one, :, :filled].clone()
-        kv[:, :, one, :, :filled] = kv[:, :, other, :, :filled]
-        kv[:, :, other, :, :filled] = held
-        lengths[one], lengths[other] = lengths[other], lengths[one]
-        self.spoken[one], self.spoken[other] = self.spoken[other], self.spoken[one]
-        self.text[one], self.text[other] = self.text[other], self.text[one]
-
-    def advance(self, n_rows: int) -> None:
-        """The first rows have taken one speech token each."""
-        self.attention.advance(slice(0, n_rows), 1)
-        for row in range(n_rows):
-            self.spoken[row] += 1
-
-    def take_back(self, rows: Sequence[int]) -> None:
-        """Undoes the last step of these rows: they stand again where they stood before it."""
-        for row in rows:
-            self.attention.lengths[row] -= 1
-            self.spoken[row] -= 1
-
-    def clear(self, row: int) -> None:
-        self.attention.lengths[row] = self.spoken[row] = 0
-        self.text[row] = slice(0, 0)
-
-
 class _Positions(nn.Module):
     """A learned position table, named as published."""
 
@@ -168,7 +119,7 @@ class T3(nn.Module):
         super().__init__()
         self.config = config
         width = config.backbone.width
-        self.tfmr = build_backbone(config.backbone)
+        self.tfmr: Backbone = (Llama if config.backbone.kind == "llama" else GPT2)(config.backbone)
         self.cond_enc = _Conditioner(config)
         self.text_emb = nn.Embedding(config.text_vocab, width)
         self.speech_emb = nn.Embedding(config.speech_vocab, width)
@@ -348,28 +299,29 @@ class T3(nn.Module):
         hidden = self.tfmr.run(self.embed_speech(tokens[:, None], places), window, queries)
         return self.speech_head(hidden[:, -1])  # type: ignore[no-any-return]
 
-    def alignment(
-        self, queries: Sequence[Tensor] | Mapping[int, Tensor], cache: T3Cache, rows: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
-        """Mean over the aligned heads of their attention over each row's text only, from a step's queries by layer;
-        [N] for each of `rows`."""
-        spans, last = [cache.text[row] for row in rows], max(rows) + 1
-        begin, end = min(span.start for span in spans), max(span.stop for span in spans)
-        device = Device.of(self.device)
-        wanted, *edges = device.upload([list(rows), [span.start for span in spans], [span.stop for span in spans]])
-        positions = torch.arange(begin, end, device=self.device)
-        outside = (positions < edges[0][:, None]) | (positions >= edges[1][:, None])
-        total = torch.zeros(outside.shape, device=self.device)
-        for layer, head in self.config.aligned_heads:
-            query = queries[layer][:last, head, -1]
-            keys = cache.attention.kv[layer, 0, :last, head, begin:end]
-            scores = (keys @ query[:, :, None])[wanted, :, 0].float() * query.shape[1] ** -0.5
-            total += scores.masked_fill(outside, -torch.inf).softmax(1)
-        (mean,) = device.download(total / max(1, len(self.config.aligned_heads)))
-        return [row[span.start - begin : span.stop - begin] for row, span in zip(mean, spans, strict=True)]
+    def alignment(self, queries: Sequence[Tensor], cache: T3Cache, rows: Sequence[int]) -> list[NDArray[np.float32]]:
+        """For each of `rows`, from a step's queries by layer: [N] over its text."""
+        last, device = max(rows) + 1, Device.of(self.device)
+        spans = cache.text[:last]
+        end = max(span.stop for span in spans)
+        begins, ends = device.upload([[span.start for span in spans], [span.stop for span in spans]])
+        own = {layer: queries[layer][:last] for layer, _ in self.config.aligned_heads}
+        (over_text,) = device.download(self.over_text(own, cache.attention.kv[:, :, :last], end, begins, ends))
+        return [over_text[row, cache.text[row]] for row in rows]
 
+    def over_text(
+        self, queries: Mapping[int, Tensor], kv: Tensor, end: int | Tensor, begins: Tensor, ends: Tensor
+    ) -> Tensor:
+        """Mean over the aligned heads of their attention over each row's text only, which begins and ends there [R]:
+        [R, end] float32, 0 outside, NaN for a row without text; from a step's queries by layer [R, H, 1, D] and the
+        cache [L, 2, R, H, T_max, D].
 
-def combine_guidance(logits: Tensor, weight: Tensor | float) -> Tensor:
-    """[2 R, V] with text, then the same rows without -> float32 [R, V]; `weight` may be one a row, [R, 1]."""
-    with_text, without = logits.float().chunk(2)
-    return with_text + weight * (with_text - without)
+        Shapes do not depend on where texts are; `end` is not before the last of them, and a trace may take it from a
+        tensor."""
+        positions = torch.arange(end, device=kv.device)  # type: ignore[arg-type]
+        outside = (positions < begins[:, None]) | (positions >= ends[:, None])
+        heads = self.config.aligned_heads
+        scores = torch.cat([kv[layer, 0, :, head, :end] @ queries[layer][:, head].mT for layer, head in heads], 2)
+        scores = (scores.float() * self.config.backbone.head_width**-0.5).masked_fill(outside[..., None], -torch.inf)
+        means: Tensor = scores.softmax(1).mean(2)
+        return means

@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from re import Match
+from typing import TypeVar
 
 from engine.text.normalize.needs import DIGIT
 from engine.text.normalize.order import RULES
-from engine.text.normalize.rule import Replacement
+from engine.text.normalize.rule import Replacement, Rule
 from engine.text.normalize.tables.signs import LETTERS, RAISED, SIGNS
 from engine.text.pronunciations import FIRST_PLACE, LAST_PLACE, PLACES
 from engine.text.traced import Traced
+
+T = TypeVar("T", str, Traced)
 
 _SPELLED = tuple(rule for rule in RULES if rule.style != "cased")
 _CASED = tuple(rule for rule in RULES if rule.style != "spelled")
@@ -53,11 +56,7 @@ def traced(text: str | Traced) -> Traced:
         .each(lambda char: char.translate(_SPELLED_CHARACTERS))
         .normalized("NFKC")
     )
-    has_digit = DIGIT.search(spoken.text) is not None
-    for rule in _SPELLED:
-        if has_digit or not rule.needs_digit:
-            before, spoken = spoken, spoken.sub(rule.pattern, rule.replacement)
-            has_digit = has_digit if spoken is before else DIGIT.search(spoken.text) is not None
+    spoken = _rewritten(spoken, _SPELLED, lambda rule, spoken: spoken.sub(rule.pattern, rule.replacement))
     return _tidy(_folded(spoken))
 
 
@@ -69,11 +68,22 @@ def write_out(text: str, tags: frozenset[str] = frozenset()) -> str:
     places = {tag: chr(_FIRST_TAG + index) for index, tag in enumerate(sorted(tags, key=len, reverse=True))}
     for tag, place in places.items():
         text = text.replace(tag, place)
-    for rule in _CASED:
-        if not rule.needs_digit or DIGIT.search(text):
-            text = rule.pattern.sub(_fitted(rule.replacement), text)
+    text = _rewritten(text, _CASED, lambda rule, text: rule.pattern.sub(_fitted(rule.replacement), text))
     for tag, place in places.items():
         text = text.replace(place, tag)
+    return text
+
+
+def _rewritten(text: T, rules: Sequence[Rule], apply: Callable[[Rule, T], T]) -> T:
+    """By one rule after the other; those that need a digit are tried where there is one."""
+    before: T | None = None
+    has_digit = False
+    for rule in rules:
+        if text is not before:
+            has_digit = DIGIT.search(text if isinstance(text, str) else text.text) is not None
+        before = text
+        if has_digit or not rule.needs_digit:
+            text = apply(rule, text)
     return text
 
 

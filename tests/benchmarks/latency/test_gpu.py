@@ -12,6 +12,7 @@ import torch
 from benchmarks.latency import gpu
 from benchmarks.latency.gpu_agreement import MOST_DB
 from benchmarks.latency.reported_elsewhere import PEERS
+from benchmarks.support.model_forms import endless
 from benchmarks.support.random_checkpoint import write
 from engine.checkpoints import load
 from engine.checkpoints.variants import VARIANTS
@@ -39,7 +40,7 @@ def test_without_a_gpu_it_says_so_at_once(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize("variant", ["turbo", "base"])
 def test_every_segment_has_the_tokens_that_were_asked_for(checkpoints: Path, variant: str) -> None:
     engine = LocalEngine(
-        gpu.endless(load(str(checkpoints / f"tiny-{variant}")), 30), EngineOptions(max_utterances=1, device="cpu")
+        endless(load(str(checkpoints / f"tiny-{variant}")), 30), EngineOptions(max_utterances=1, device="cpu")
     )
     try:
         said = [events(engine, Utterance(id=f"{seed}", seed=seed), "One sentence.", 60.0) for seed in range(5)]

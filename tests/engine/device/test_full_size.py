@@ -89,7 +89,7 @@ def test_t3_tells_the_alignment_too() -> None:
         stage.step(rows)
         with GPU.counting() as counts:
             stage.step(rows)
-        within("embedded: a step with alignment", counts, waits=2)
+        within("embedded: a step with alignment", counts, waits=1)
 
 
 def test_a_deterministic_step_is_a_graph_as_well() -> None:

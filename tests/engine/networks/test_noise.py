@@ -1,5 +1,6 @@
 """Randomness by address."""
 
+import numpy as np
 import torch
 
 from engine.networks import noise
@@ -57,7 +58,8 @@ def test_large_seeds_and_positions_are_fine() -> None:
 
 def test_many_keys_at_once_draw_what_each_draws_alone() -> None:
     prefixes = [noise.fold(seed, noise.Stream.T3, 3) for seed in (0, 7, 2**63 + 5)]
-    keys = noise.fold_all(torch.tensor([noise.signed(key) for key in prefixes]), torch.tensor([0, 9, 400]))
+    signed = np.array([noise.signed(key) for key in prefixes])
+    keys = torch.from_numpy(noise.fold_each(signed, np.array([0, 9, 400])))
     alone = [noise.fold(seed, noise.Stream.T3, 3, index) for seed, index in ((0, 0), (7, 9), (2**63 + 5, 400))]
     assert keys.tolist() == [noise.signed(key) for key in alone]
     rows = noise.gumbel(keys, 4, 50)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.networks import noise
-from engine.networks.t3.backbones import BackboneConfig
+from engine.networks.t3.backbone import BackboneConfig
 from engine.networks.t3.t3 import T3Config
 from engine.sampling_params import SamplingParams
 from engine.stages.sampling import Sampler

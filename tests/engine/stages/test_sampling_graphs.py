@@ -41,13 +41,14 @@ class Row:
 class Rows:
     """Rows that take the first slots, leave, and move as in the token stage."""
 
-    def __init__(self, rng: random.Random, penalty_last: bool, window: int) -> None:
-        self.rng, self.penalty_last, self.window = rng, penalty_last, window
+    def __init__(self, rng: random.Random, config: ModelConfig) -> None:
+        self.rng, self.guidance = rng, config.t3.guidance
+        self.penalty_last, self.window = config.sampling.penalty_last, config.sampling.penalty_window
         self.owners: list[Row] = []
 
     def join(self) -> None:
         params = replace(self.rng.choice(PARAMS), penalty_last=self.penalty_last, penalty_window=self.window)
-        first, count = len(self.owners), self.rng.choice((1, 2))
+        first, count = len(self.owners), self.rng.choice((1, 2)) if self.guidance else 1
         row = Row(params, (self.rng.getrandbits(64), self.rng.randrange(3)), [first + part for part in range(count)])
         self.owners += [row] * count
 
@@ -63,18 +64,19 @@ class Rows:
         return list(dict.fromkeys(self.owners))
 
 
-@pytest.mark.parametrize("bound", [8, 1024])
+@pytest.mark.parametrize("bounds", [(8,), (6, 12), (1024,)])
 @pytest.mark.parametrize("penalty_last", [False, True])
 @pytest.mark.parametrize("window", [0, 3])
 @pytest.mark.parametrize("capture", [record, TraceCapture()], ids=["recorded", "traced"])
 def test_captured_choices_are_the_ordinary_ones(
-    bound: int, penalty_last: bool, window: int, capture: Capture, monkeypatch: pytest.MonkeyPatch
+    bounds: tuple[int, ...], penalty_last: bool, window: int, capture: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Among all tokens, or among the likeliest where that is enough."""
-    monkeypatch.setattr(sampling_graphs, "BOUND", bound)
-    config = replace(PLAIN, sampling=replace(PLAIN.sampling, penalty_last=penalty_last))
+    monkeypatch.setattr(sampling_graphs, "BOUNDS", bounds)
+    sampling = replace(PLAIN.sampling, penalty_last=penalty_last, penalty_window=window)
+    config = replace(PLAIN, t3=replace(PLAIN.t3, guidance=not penalty_last), sampling=sampling)  # as published
     sampler, rng = Sampler(config.t3), random.Random(5)
-    graphs, rows = SlotSampler(sampler, config, SLOTS, capture), Rows(rng, penalty_last, window)
+    graphs, rows = SlotSampler(sampler, config, SLOTS, capture), Rows(rng, config)
     generator = torch.Generator().manual_seed(1)
     longest = 0
     for _ in range(300):
@@ -104,7 +106,7 @@ def test_a_choice_with_a_step_is_the_ordinary_one(
 ) -> None:
     """Whatever graphs the model's own parameters gave. A row that wanted no top-k was given the likeliest 1,024 only,
     where these have one."""
-    monkeypatch.setattr(sampling_graphs, "BOUND", 5)
+    monkeypatch.setattr(sampling_graphs, "BOUNDS", (5,))
     config = replace(PLAIN, sampling=usual)
     sampler, generator = Sampler(config.t3), torch.Generator().manual_seed(1)
     graphs = SlotSampler(sampler, config, SLOTS, record)
@@ -112,7 +114,7 @@ def test_a_choice_with_a_step_is_the_ordinary_one(
     for _ in range(30):
         logits = 0.2 * torch.randn(len(rows), config.t3.speech_vocab, generator=generator)
         depth = graphs.tell_of_step(rows, dict(enumerate(logits)))
-        graphs.choose_after_step(depth, len(rows), *graphs.memory)
+        graphs.choose_after_step(depth, torch.zeros(SLOTS, config.t3.speech_vocab), *graphs.memory)
         tokens = graphs.chosen(rows)
         assert tokens == sampler.draw(logits, rows)
         for row, token in zip(rows, tokens, strict=True):
@@ -122,4 +124,4 @@ def test_a_choice_with_a_step_is_the_ordinary_one(
 def test_a_captured_choice_asks_no_tensor_for_its_values() -> None:
     counting = Counting()
     SlotSampler(Sampler(PLAIN.t3, torch.device("meta")), PLAIN, SLOTS, counting)
-    assert len(counting.seen) == 2 * len(row_buckets(SLOTS))
+    assert len(counting.seen) == 3 * len(row_buckets(SLOTS))  # among 1 and all, 32, and all in order

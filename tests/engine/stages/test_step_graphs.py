@@ -12,7 +12,8 @@ from torch.testing import assert_close
 from engine.device.graphs import Capture, CudaCapture, row_buckets
 from engine.device.traces import TraceCapture
 from engine.networks.linears import LOW_PRECISION, packed_weights
-from engine.networks.t3.t3 import T3, T3Cache
+from engine.networks.t3.cache import T3Cache
+from engine.networks.t3.t3 import T3
 from engine.stages.step_graphs import StepGraphs, position_buckets
 from tests.engine.networks.t3.test_t3 import KINDS, build, voice, written
 from tests.engine.recording import Counting, record
@@ -108,8 +109,9 @@ def test_with_one_shape_too() -> None:
 
 def test_there_is_a_graph_for_every_bucket_before_the_first_step() -> None:
     both = Both(build("turbo"), record)
-    capacity = both.caches[0].attention.capacity
-    assert len(both.graphs) == len(row_buckets(ROWS)) * len(position_buckets(capacity, BUCKET))
+    capacity, config = both.caches[0].attention.capacity, both.t3.config
+    steps, texts = (len(position_buckets(most, BUCKET)) for most in (capacity, config.prefix_len + config.max_text))
+    assert len(both.graphs) == len(row_buckets(ROWS)) * (steps + texts)  # with what the alignment needs
 
 
 @pytest.mark.parametrize("kind", ["embedded", "turbo"])

@@ -12,6 +12,7 @@ import torch
 
 from engine.checkpoints import load
 from engine.device.graphs import Capture
+from engine.device.traces import TraceCapture
 from engine.model import Model, Voice
 from engine.networks.t3.t3 import T3
 from engine.scheduling.jobs import SegmentJob
@@ -160,7 +161,8 @@ def test_beside_others_a_text_is_fed_in_pieces_and_alone_at_once(model: Model, v
     assert feeds > 1
 
 
-def test_rows_that_want_it_know_what_of_their_text_each_token_is(model: Model, voice: Voice) -> None:
+@pytest.mark.parametrize("capture", [None, record, TraceCapture()], ids=["launched", "captured", "traced"])
+def test_rows_that_want_it_know_what_of_their_text_each_token_is(model: Model, capture: Capture | None) -> None:
     """Beside others, moved to another slot and after standing still it is the same as alone; the others have none."""
     aligned = T3(replace(model.config.t3, aligned_heads=((0, 0), (0, 1)))).eval().requires_grad_(False)
     aligned.load_state_dict(model.t3.state_dict())
@@ -168,7 +170,7 @@ def test_rows_that_want_it_know_what_of_their_text_each_token_is(model: Model, v
     voice = model.prepare(model.voices["one"])
 
     def attention(company: int) -> list[list[float]]:
-        stage = T3Stage(model, 1 + company)
+        stage = T3Stage(model, 1 + company, capture=capture)
         others = [stage.begin(job(voice, index)) for index in range(company)]
         row = stage.begin(replace(job(voice, company), aligned=True, seed=7, text=TEXTS[0], sampling={}))
         for one in (*others, row):

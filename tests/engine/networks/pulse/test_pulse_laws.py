@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from engine.networks.convs import Walk
 from engine.networks.pulse.excitation import Excitation
-from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
+from engine.networks.pulse.pulse import Filters, PulseConfig, PulseVocoder
 from engine.networks.pulse.timbre import Timbre
 from engine.networks.vocoder_state import VocoderState
 
@@ -34,8 +36,8 @@ def mel() -> Tensor:
     return torch.randn(2, 80, FRAMES, generator=torch.Generator().manual_seed(1)) * 2 - 5
 
 
-def offline(vocoder: PulseVocoder, mel: Tensor, seeds: tuple[int, ...] = (3, 4)) -> Tensor:
-    wav: Tensor = vocoder(mel, vocoder.init_state(seeds), final=True)[0]
+def offline(vocoder: PulseVocoder, mel: Tensor) -> Tensor:
+    wav: Tensor = vocoder(mel, vocoder.init_state((3, 4)), final=True)[0]
     return wav
 
 
@@ -97,6 +99,24 @@ def test_a_state_is_left_as_it_was(vocoder: PulseVocoder, mel: Tensor) -> None:
     first, _ = vocoder(mel[..., 21:], state, final=True)
     again, _ = vocoder(mel[..., 21:], kept, final=True)
     assert torch.equal(first, again)
+
+
+def test_nothing_in_it_is_drawn(vocoder: PulseVocoder, mel: Tensor) -> None:
+    other, _ = vocoder(mel, vocoder.init_state((5, 6)), final=True)
+    assert torch.equal(other, offline(vocoder, mel))
+
+
+@pytest.mark.parametrize("samples", [-100, 0, 100])
+def test_the_phase_says_where_in_its_frame_the_noise_is(vocoder: PulseVocoder, samples: int) -> None:
+    frames, bins, hop = 10, CONFIG.n_bins, CONFIG.hop
+    nothing, loud = torch.full((1, frames, bins), -99.0), torch.zeros(1, frames, bins)  # ln magnitudes
+    turns = torch.arange(bins) * (CONFIG.n_fft // 2 + samples) / CONFIG.n_fft
+    phase = (-2 * math.pi * turns).expand(1, frames, bins)
+    filters = Filters(nothing, loud, loud, phase, torch.zeros(1, frames), torch.zeros(1, frames))
+    wav = vocoder.sound(filters, torch.zeros(1, frames, bins, dtype=torch.complex64), 0, Walk(None, final=True))
+    begin, end = 2 * hop, 8 * hop  # less the ends, where some of the windows are missing
+    heard = (wav[0, begin:end] > 0.1).nonzero()[:, 0] + begin
+    assert heard.tolist() == [at for at in range(begin, end) if (at - samples) % hop == 0]
 
 
 def test_a_state_that_ended_is_refused(vocoder: PulseVocoder) -> None:

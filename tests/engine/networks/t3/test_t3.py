@@ -11,8 +11,11 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from engine.networks.linears import bfloat16_is_fast
-from engine.networks.t3.backbones import BackboneConfig, RopeScaling, rotary_table
-from engine.networks.t3.t3 import T3, T3Cache, T3Conditioning, T3Config, T3Prefix, combine_guidance
+from engine.networks.t3.backbone import BackboneConfig, RopeScaling
+from engine.networks.t3.cache import T3Cache
+from engine.networks.t3.llama import rotary_table
+from engine.networks.t3.t3 import T3, T3Conditioning, T3Config, T3Prefix
+from engine.stages.sampling import combine_guidance
 
 LLAMA = BackboneConfig(
     kind="llama", width=32, layers=3, heads=2, head_width=16, ffn_width=48, max_positions=64, rope_theta=1e4
