@@ -79,14 +79,15 @@ class Overheard:
         return accepted
 
     def push_text(self, utterance_id: str, text: str) -> None:
-        self.spoken[utterance_id].text += text
+        if spoken := self.spoken.get(utterance_id):  # not one that was refused
+            spoken.text += text
         self._engine.push_text(utterance_id, text)
 
     def cancel(self, utterance_id: str) -> None:
-        spoken = self.spoken[utterance_id]
+        spoken = self.spoken.get(utterance_id)
         before, began = self._engine.stats().utterances, time.monotonic()
         self._engine.cancel(utterance_id)
-        if spoken.ended or spoken.freed_s is not None:
+        if spoken is None or spoken.ended or spoken.freed_s is not None:
             return
 
         def watch() -> None:
