@@ -45,12 +45,14 @@ TEXT = (
 async def play(crowd: EngineCrowd, kind: str, count: int, tolerance: float, whole: Sequence[Listener]) -> Round:
     """One death. `whole`: what each listener heard undisturbed."""
     pool, result = crowd.pool, Round(kind)
+    at_first = pool.moves
     listeners = [Listener(pool, f"{kind}-{random.getrandbits(48):x}") for _ in range(count)]
     speaking = [asyncio.create_task(one.speak(TEXT, seed)) for seed, one in enumerate(listeners)]
     await asyncio.sleep(random.uniform(0.3, 2.5))
     member = random.choice(crowd.members)
     victim = None if kind == NONE else pool.engines[member.address]
     moves, at = pool.moves, time.monotonic()
+    result.false_moves = moves - at_first
     before = {one.name: placed.engine for one in listeners if (placed := pool._placed.get(one.name))}
     seen = at
     if victim:

@@ -28,7 +28,8 @@ class Moved:
 class Round:
     kind: str
     struck: int = 0  # listeners of what died
-    moves: int = 0  # that the pool made, or calls that clients resumed
+    false_moves: int = 0  # that the pool made while nothing was wrong
+    moves: int = 0  # that the pool made afterwards, or calls that clients resumed
     seen_s: float = 0.0  # until the loss was known
     moved: list[Moved] = field(default_factory=list)
     others_gaps_s: list[float] = field(default_factory=list)
@@ -40,8 +41,8 @@ class Round:
         yield from self.wrong
         if self.places_left:
             yield f"{self.places_left} places are still taken"
-        if not self.struck and self.moves:
-            yield f"{self.moves} moves, and nothing had died"
+        if moves := self.false_moves + (0 if self.struck else self.moves):
+            yield f"{moves} moves, and nothing had died"
         for one in self.moved:
             if one.gap_s > one.allowed_gap_s + _CLOCKS_S:
                 had = f"{one.in_hand_s:.3f} s were in hand, and {one.away_s:.3f} s passed without sound"
@@ -59,7 +60,7 @@ def told(kind: str, rounds: Sequence[Round]) -> str:
     gaps_ms = [one.gap_s * 1000 for one in moved]
     line = (
         f"{kind}: {len(rounds)} rounds, {sum(one.struck for one in rounds)} listeners of what died, "
-        f"{sum(one.moves for one in rounds)} moves; wrong {sum(len(one.wrong) for one in rounds)}; "
+        f"{sum(one.false_moves + one.moves for one in rounds)} moves; wrong {sum(len(one.wrong) for one in rounds)}; "
         f"seen after {seen_s * 1000:.0f} ms (p50), sound of another one after {away_s * 1000:.0f} ms (p50); "
         f"worst gap {max(gaps_ms, default=0.0):.0f} ms, of the others {max(others, default=0.0) * 1000:.0f} ms; "
         f"places left {sum(one.places_left for one in rounds)}"

@@ -28,6 +28,7 @@ def test_a_gap_as_long_as_the_way_to_another_engine_is_no_more_than_was_promised
         (Round("kill", struck=1, places_left=2), "2 places"),
         (Round("kill", struck=1, wrong=["9 samples, not 8"]), "9 samples"),
         (Round("none", moves=1), "1 moves, and nothing had died"),
+        (Round("kill", struck=1, false_moves=2, moves=1), "2 moves, and nothing had died"),
     ],
 )
 def test_what_was_not_kept_is_told(one: Round, told_of: str) -> None:
