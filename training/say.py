@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default=str(EMBEDDED), help="directory of the model")
-    parser.add_argument("--rate", type=float, default=1.0, help="speaking rate of the voices, 0.5 to 2; not with --copy")
+    parser.add_argument("--rate", type=float, default=1.0, help="of the voices, 0.5 to 2, not with --copy")
     parser.add_argument("--teacher", action="store_true", help="also what the teacher says")
     parser.add_argument("--copy", action="store_true", help="what the teacher says, and the same through the vocoder")
     options = parser.parse_args()
