@@ -23,7 +23,7 @@ from engine.networks.convs import Walk
 from engine.networks.pulse.pulse import PulseConfig, PulseVocoder
 from training import pulse
 from training.filters import TeacherFilters
-from training.segments import FAST, SLOW, Segments
+from training.segments import Segments
 
 RIDGE = 10.0
 LEFT_OUT = 10  # utterances of which one is left out
@@ -31,8 +31,7 @@ LEFT_OUT = 10  # utterances of which one is left out
 
 def outlines(vocoder: PulseVocoder, data: Segments) -> Iterator[tuple[Tensor, Tensor]]:
     """What the vocoder's last layers see of each utterance, and a one [J, width + 1]; the teacher's [J, 256]."""
-    for first, size in zip(data.firsts, data.groups, strict=True):
-        slow, fast = (slice(first * n, (first + size) * n) for n in (SLOW, FAST))
+    for slow, fast in data.places():
         mel, hidden = (torch.from_numpy(part.astype(np.float32)) for part in (data.mel[slow], data.hid[fast]))
         outline, _ = vocoder.outline(mel.T[None], 0, Walk(None, final=True))
         yield torch.cat((outline[0], torch.ones(len(hidden), 1)), 1), hidden

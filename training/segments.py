@@ -55,9 +55,13 @@ class Segments:
 
     def utterances(self) -> Iterator[tuple[Floats, Floats]]:
         """Mel [5 J / 8, 80] and pitch [J] Hz of each."""
-        for first, size in zip(self.firsts, self.groups, strict=True):
-            slow, fast = (slice(first * n, (first + size) * n) for n in (SLOW, FAST))
+        for slow, fast in self.places():
             yield self.mel[slow].astype(np.float32), np.asarray(self.f0[fast], np.float32)
+
+    def places(self) -> Iterator[tuple[slice, slice]]:
+        """Of each utterance, among the frames of the mel and among those of the vocoder."""
+        for first, size in zip(self.firsts, self.groups, strict=True):
+            yield slice(first * SLOW, (first + size) * SLOW), slice(first * FAST, (first + size) * FAST)
 
     def __call__(self, step: int) -> Batch:
         rng = np.random.default_rng((self.seed, step))

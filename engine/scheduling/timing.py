@@ -40,8 +40,10 @@ class Timing:
     @cached_property
     def pace(self) -> float:
         """The speaking rate, as exactly as forecasts need it: there are few of them. Only 1 is 1."""
-        rate = self.speaking_rate
-        return math.exp((round(math.log(rate) / PACE_STEP) or (rate > 1) - (rate < 1)) * PACE_STEP)
+        steps = round(math.log(self.speaking_rate) / PACE_STEP)
+        if steps == 0 and self.speaking_rate != 1.0:
+            steps = 1 if self.speaking_rate > 1.0 else -1
+        return math.exp(steps * PACE_STEP)
 
     @property
     def token_s(self) -> float:

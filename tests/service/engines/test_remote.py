@@ -108,23 +108,27 @@ async def test_who_makes_a_voice_is_told_that_the_engine_was_lost_and_not_where_
             await pool.close()
 
 
-class HangsWhileItJoins(EngineServicer):
-    """Takes no voice, and has no heartbeat either from then on."""
+class TakesNoFile(EngineServicer):
+    """Its heart beats, and it never stores a voice: a disk that hangs."""
 
     def __init__(self, engine: ScriptedEngine) -> None:
         super().__init__(InProcess(engine), "test")
         self.asked = asyncio.Event()
+
+    async def PutVoice(self, request: pb.PutVoiceRequest, context: Context) -> pb.PutVoiceResponse:  # noqa: N802
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class HangsWhileItJoins(TakesNoFile):
+    """Takes no voice, and has no heartbeat either from then on."""
 
     async def Watch(self, request: pb.WatchRequest, context: Context) -> None:  # noqa: N802
         beating = asyncio.create_task(super().Watch(request, context))
         await self.asked.wait()
         beating.cancel()
         await asyncio.Event().wait()
-
-    async def PutVoice(self, request: pb.PutVoiceRequest, context: Context) -> pb.PutVoiceResponse:  # noqa: N802
-        self.asked.set()
-        await asyncio.Event().wait()
-        raise AssertionError
 
 
 async def test_an_engine_that_hangs_while_it_joins_keeps_nobody_else_out() -> None:
@@ -208,19 +212,6 @@ async def test_a_clock_that_drifts_is_followed(monkeypatch: pytest.MonkeyPatch) 
             while abs(engine._clock_offset_ns + servicer.ahead_ns) > 100_000_000:
                 await asyncio.sleep(0.01)
         assert engine.losses == 0
-
-
-class TakesNoFile(EngineServicer):
-    """Its heart beats, and it never stores a voice: a disk that hangs."""
-
-    def __init__(self, engine: ScriptedEngine) -> None:
-        super().__init__(InProcess(engine), "test")
-        self.asked = asyncio.Event()
-
-    async def PutVoice(self, request: pb.PutVoiceRequest, context: Context) -> pb.PutVoiceResponse:  # noqa: N802
-        self.asked.set()
-        await asyncio.Event().wait()
-        raise AssertionError
 
 
 async def test_an_engine_that_takes_no_voice_keeps_nobody_else_out_though_its_heart_beats() -> None:
