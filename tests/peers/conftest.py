@@ -57,6 +57,7 @@ class Overheard:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.spoken: dict[str, Spoken] = {}
+        self._submitted = 0
         self._watching: list[threading.Thread] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -75,6 +76,7 @@ class Overheard:
             sink(event)
 
         accepted = self._engine.submit(utterance, listening)
+        self._submitted += 1
         self.spoken[utterance.id] = spoken
         return accepted
 
@@ -85,13 +87,13 @@ class Overheard:
 
     def cancel(self, utterance_id: str) -> None:
         spoken = self.spoken.get(utterance_id)
-        before, began = self._engine.stats().utterances, time.monotonic()
+        before, began = self._places(), time.monotonic()
         self._engine.cancel(utterance_id)
         if spoken is None or spoken.ended or spoken.freed_s is not None:
             return
 
         def watch() -> None:
-            while self._engine.stats().utterances >= before and time.monotonic() - began < _FREE_LIMIT_S:
+            while self._places() >= before and time.monotonic() - began < _FREE_LIMIT_S:
                 time.sleep(0.0005)
             spoken.freed_s = time.monotonic() - began
 
@@ -99,6 +101,10 @@ class Overheard:
         thread = threading.Thread(target=watch)
         self._watching.append(thread)
         thread.start()
+
+    def _places(self) -> int:
+        """Falls when a place becomes free, also when the next utterance takes it before anybody looks."""
+        return self._engine.stats().utterances - self._submitted
 
     def settle(self) -> None:
         """Until every measurement is over."""
