@@ -54,7 +54,7 @@ def _money(match: Match[str]) -> str:
 def _of_country(match: Match[str]) -> str:
     """'CA$55' -> 'fifty five canadian dollars'."""
     spoken = words("$", match[2], match[3] or "")
-    return re.sub("dollars?", lambda dollars: f"{COUNTRIES[match[1]]} {dollars[0]}".strip(), spoken)
+    return re.sub("dollars?", lambda dollars: f"{COUNTRIES[match[1].upper()]} {dollars[0]}".strip(), spoken)
 
 
 def _amount_range(match: Match[str]) -> str:

@@ -20,6 +20,7 @@ SPOKEN = {
     # numbers
     "There are 3 of 24.": "there are three of twenty four.",
     "1,204 and 100,000": "one thousand two hundred and four and one hundred thousand",
+    "us$5 and ca$55": "five dollars and fifty five canadian dollars",
     "3.14, .5 and v2.0": "three point one four, zero point five and v two point zero",
     "version 1.2.3": "version one point two point three",
     "007 and 1234567": "oh oh seven and one two three four five six seven",
