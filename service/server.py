@@ -91,8 +91,6 @@ class Server:
 
     async def start(self, dependencies: Dependencies) -> None:
         """Serves. The engine of `dependencies` is warm."""
-        if not self._is_open:
-            await self.open()
         if missing := await asyncio.to_thread(opus.why_not):
             _log.info("no Opus: %s", missing)
         self._handler = TextToSpeechHandler(dependencies, self._access.quotas)
@@ -104,6 +102,8 @@ class Server:
         if dependencies.config.has_reflection:
             _add_reflection(running)
         self._border.loaded = True
+        if not self._is_open:  # last: who has waited for the port is served, not told to wait
+            await self.open()
         await self._say(health_pb2.HealthCheckResponse.SERVING)
         dependencies.metrics.watch(dependencies.engine, dependencies.info, dependencies.config.version)
         dependencies.engine.on_serving(partial(self._serving, dependencies.metrics))
