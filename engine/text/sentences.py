@@ -32,9 +32,9 @@ SENTENCE_MARKS = ("wide_stop", "stop", "line")
 
 _WIDE_GOES_ON = frozenset(_STOPS + ".!?…" + _CLOSERS)
 _WIDE_COMMA_GOES_ON = frozenset(_WIDE_COMMAS + _STOPS + _CLOSERS)
-_LINE_BREAKS = re.compile(r"[ \t]{0,20}(?:\n|[-*•] |\d{1,4}[.)] )")
-_LINE_MAY_BREAK = re.compile(r"[ \t]{0,20}(?:[-*•]|\d{1,4}[.)]?)?\Z")
 _BULLETS = "-*•"
+_LINE_BREAKS = re.compile(rf"[ \t]{{0,20}}(?:\n|[{_BULLETS}] |\d{{1,4}}[.)] )")
+_LINE_MAY_BREAK = re.compile(rf"[ \t]{{0,20}}(?:[{_BULLETS}]|\d{{1,4}}[.)]?)?\Z")
 _PARAGRAPH = re.compile(r"\s*?\n[ \t]*\n")
 _OPENERS = "\"'“‘(["
 

@@ -198,12 +198,9 @@ class Cursor:
             self._blanks = []
         self.pieces.append(piece)
         self._read = piece.end
-        text = piece.text
-        last = text[-_TAIL:]
+        last = piece.text[-_TAIL:]
         if not last.isalnum():
-            last = "".join(text[-2 * _TAIL :].split())
-            if len(last) < _TAIL and len(text) > 2 * _TAIL:  # it is white space mostly
-                last = "".join(text.split())
+            last = "".join(piece.text.split())
         self._tail = (self._tail + last)[-_TAIL:]
 
     @property
