@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gapless.doors.encoders import opus
+from gapless.doors.listening.rates import Rates
 from gapless.doors.listening.reloading import keep_fresh
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
@@ -28,7 +29,7 @@ from service.observability.metrics import Metrics
 from service.riva import handler as riva
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
-from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate
+from service.rpc.limits import Arrivals, CallCount, CallLimits
 from service.rpc.session import Dependencies
 from service.server_group import ServerGroup, how_many, in_plain_text
 
@@ -56,10 +57,10 @@ class Server:
         limits = CallLimits(
             count,
             arrivals=_arrivals(config),
-            bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
-            calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
-            refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
-            mistakes=ConnectionRate(
+            bursts=Rates(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
+            calls=Rates(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
+            refusals=Rates(per_s=config.refusals_per_s, burst=config.refusal_burst),
+            mistakes=Rates(
                 per_s=config.calls_per_s / CALLS_A_MISTAKE, burst=config.max_calls_per_connection // CALLS_A_MISTAKE
             ),
             max_text_chars=config.max_text_chars,

@@ -23,11 +23,12 @@ from client._transport.reader import OVER, hand_to_grpc
 from client._wire import limits_from
 from client.errors import translate
 from engine.errors import InvalidRequest
+from gapless.doors.listening.rates import Rate, Rates
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from service.config import GRPC_BYTES, ServiceConfig
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate, Rate
+from service.rpc.limits import Arrivals, CallCount, CallLimits
 from service.rpc.receive import read_rest
 from service.rpc.recording import check_recording
 from service.server import BEGUN_AT_ONCE, BEGUN_PER_S
@@ -49,8 +50,8 @@ async def then_again(requests: list[Request], again: Request) -> AsyncIterator[R
         yield again
 
 
-def limited(count: CallCount, bursts: ConnectionRate) -> CallLimits:
-    free, arrivals = ConnectionRate(per_s=1e6, burst=100), Arrivals(per_s=1e6, burst=100)
+def limited(count: CallCount, bursts: Rates) -> CallLimits:
+    free, arrivals = Rates(per_s=1e6, burst=100), Arrivals(per_s=1e6, burst=100)
     return CallLimits(count, arrivals=arrivals, bursts=bursts, calls=free, refusals=free, mistakes=free)
 
 
@@ -227,7 +228,7 @@ def test_every_reason_is_explained() -> None:
 
 
 async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not() -> None:
-    refusals = ConnectionRate(per_s=20.0, burst=2)
+    refusals = Rates(per_s=20.0, burst=2)
     began = time.monotonic()
     for _ in range(2):
         await refusals.wait("ipv4:127.0.0.1:1")
@@ -238,7 +239,7 @@ async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not()
 
 
 async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
-    refusals = ConnectionRate(per_s=20.0, burst=0)
+    refusals = Rates(per_s=20.0, burst=0)
     gone = [asyncio.create_task(refusals.wait("ipv4:127.0.0.1:1")) for _ in range(100)]
     await asyncio.sleep(0)
     for task in gone:
@@ -251,7 +252,7 @@ async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
 
 async def test_short_calls_that_come_too_fast_wait_and_those_of_others_do_not() -> None:
     now = [0.0]
-    rate = ConnectionRate(per_s=10, burst=2, now_s=lambda: now[0])
+    rate = Rates(per_s=10, burst=2, now_s=lambda: now[0])
     for _ in range(2):
         await rate.wait("ipv4:127.0.0.1:1")
     waiting = asyncio.create_task(rate.wait("ipv4:127.0.0.1:1"))
@@ -356,7 +357,7 @@ async def test_mistakes_count_whether_or_not_somebody_waits_for_the_answer(serve
 async def test_calls_that_come_at_once_are_begun_one_after_the_other() -> None:
     """Two hundred calls that a connection opened at once kept the loop for a third of a second."""
     count = CallCount(in_all=100, per_connection=100)
-    limits = limited(count, bursts=ConnectionRate(per_s=100, burst=2))
+    limits = limited(count, bursts=Rates(per_s=100, burst=2))
     began = list[tuple[str, float]]()
 
     async def call(peer: str) -> None:
@@ -382,7 +383,7 @@ async def test_the_engine_is_told_whose_an_utterance_is(served: Served) -> None:
 
 
 async def test_refusals_of_calls_that_come_at_once_do_not_come_at_once() -> None:
-    limits = limited(CallCount(in_all=1, per_connection=1), bursts=ConnectionRate(per_s=100, burst=2))
+    limits = limited(CallCount(in_all=1, per_connection=1), bursts=Rates(per_s=100, burst=2))
     refused = list[float]()
 
     async def call() -> None:
