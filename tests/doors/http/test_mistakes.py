@@ -15,7 +15,7 @@ from tests.doors.http.websocket.conftest import Socket
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is this machine on Linux")
 EACH = 5  # one after the other, by each of those who ask at once
-FLOOD = 30  # three times as many in all as the service answers of one connection at once
+FLOOD = 60  # six times as many in all as the service answers of one connection at once
 
 
 async def by_http(door: Open, flooding: aiohttp.ClientSession, answered: list[int]) -> None:
@@ -39,7 +39,7 @@ async def by_socket(door: Open, flooding: aiohttp.ClientSession, answered: list[
 async def test_a_flood_of_requests_that_cannot_be_served_delays_nobody_else(
     ask: Callable[[Open, aiohttp.ClientSession, list[int]], Awaitable[None]],
 ) -> None:
-    """To the service a door is one connection: whoever else came through it waited for five seconds."""
+    """To the service a door is one connection: whoever else came through it waited for seconds."""
     connector = aiohttp.TCPConnector(limit=FLOOD, local_addr=("127.0.0.2", 0))
     answered: list[int] = []
     async with open_door() as door, aiohttp.ClientSession(connector=connector) as flooding:
@@ -49,9 +49,10 @@ async def test_a_flood_of_requests_that_cannot_be_served_delays_nobody_else(
         async with door.speak() as response:
             assert response.status == 200
             await response.content.readany()
-            assert time.monotonic() - began_s < 1.0
+            took_s = time.monotonic() - began_s
         for task in flood:
             task.cancel()
         await asyncio.gather(*flood, return_exceptions=True)
+    assert took_s < 0.3
     assert set(answered) == {400}
     assert 20 <= len(answered) < 0.5 * EACH * FLOOD
