@@ -55,7 +55,10 @@ class CallCount:
 
 
 class Rate:
-    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused."""
+    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused.
+
+    Those who wait take theirs one after the other, each in a turn of the event loop of its own. If each had booked a
+    time, all whose time came while the loop was late would go at once, and make it later still."""
 
     def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
         self._per_s = per_s
@@ -63,6 +66,7 @@ class Rate:
         self._now_s = now_s
         self._left = float(burst)
         self._seen_s = now_s()
+        self._next = asyncio.Lock()
 
     def take(self) -> float:
         """Takes one; gives the seconds to wait before it, or the next message, is looked at."""
@@ -83,12 +87,13 @@ class Rate:
 
     async def wait(self) -> None:
         """Takes one, and waits as long as it must. Who waits no longer gives it back: nobody is to wait for him."""
-        if (wait_s := self.take()) > 0:
-            try:
-                await asyncio.sleep(wait_s)
-            except asyncio.CancelledError:
-                self._left += 1
-                raise
+        async with self._next:
+            if (wait_s := self.take()) > 0:
+                try:
+                    await asyncio.sleep(wait_s)
+                except asyncio.CancelledError:
+                    self._left += 1
+                    raise
 
 
 class ConnectionRate:
@@ -121,8 +126,10 @@ class ConnectionRate:
 class Arrivals:
     """How often a second a connection that never called before is served: each host has a rate of its own."""
 
-    def __init__(self, *, per_s: float, burst: int) -> None:
+    def __init__(self, *, per_s: float, burst: int, bursts: ConnectionRate) -> None:
+        """`bursts`: how those of one host follow each other that came at once."""
         self._hosts = ConnectionRate(per_s=per_s, burst=burst)
+        self._bursts = bursts
         self._known: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Event] = {}
 
@@ -140,7 +147,9 @@ class Arrivals:
     async def _arrive(self, peer: str) -> None:
         over = self._waiting[peer] = asyncio.Event()
         try:
-            await self._hosts.wait(peer.rpartition(":")[0])
+            host = peer.rpartition(":")[0]
+            await self._hosts.wait(host)
+            await self._bursts.wait(host)
             self._known[peer] = None
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
