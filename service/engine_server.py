@@ -37,7 +37,7 @@ class EngineServer:
         rate = Rates(per_s=_MANY, burst=_MANY)
         refusals = Rates(per_s=config.refusals_per_s, burst=config.refusal_burst)
         count = CallCount(in_all=_MANY, per_connection=_MANY)
-        arrivals = Arrivals(per_s=_MANY, burst=_MANY)
+        arrivals = Arrivals(per_s=_MANY, burst=_MANY, bursts=rate)
         limits = CallLimits(count, arrivals=arrivals, bursts=rate, calls=rate, refusals=refusals, mistakes=rate)
         self._border = Border(limits, loaded=False)
         options = [

@@ -34,8 +34,10 @@ from service.rpc.session import Dependencies
 from service.server_group import ServerGroup, how_many, in_plain_text
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
-BEGUN_PER_S = 250.0  # calls of one connection, health's too: each takes the loop one to three milliseconds,
-BEGUN_AT_ONCE = 4  # and so many are begun before the first waits
+# Of the calls of one connection, health's too, and of the new connections of one host: each takes the loop one to three
+# milliseconds, and so many are begun before the first waits.
+BEGUN_PER_S = 250.0
+BEGUN_AT_ONCE = 4
 CONNECTIONS_AT_ONCE = 20  # of one host that call for the first time, before one waits
 CALLS_A_MISTAKE = 5  # that a connection may make while a call that cannot be served is answered
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
@@ -57,7 +59,7 @@ class Server:
         limits = CallLimits(
             count,
             arrivals=_arrivals(config),
-            bursts=Rates(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
+            bursts=_bursts(),
             calls=Rates(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
             refusals=Rates(per_s=config.refusals_per_s, burst=config.refusal_burst),
             mistakes=Rates(
@@ -145,7 +147,11 @@ class Server:
 
 
 def _arrivals(config: ServiceConfig) -> Arrivals:
-    return Arrivals(per_s=config.connections_per_s, burst=CONNECTIONS_AT_ONCE)
+    return Arrivals(per_s=config.connections_per_s, burst=CONNECTIONS_AT_ONCE, bursts=_bursts())
+
+
+def _bursts() -> Rates:
+    return Rates(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE)
 
 
 def bound(add_port: Callable[[str], int], address: str) -> int:

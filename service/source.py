@@ -33,6 +33,7 @@ from service.loop import on_this_loop
 from service.options import EngineSettings, Options
 
 if TYPE_CHECKING:
+    from engine.engine import LocalEngine
     from engine.options import EngineOptions
 
 END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
@@ -192,7 +193,7 @@ def load_engine(settings: EngineSettings) -> Engine:
     return engine
 
 
-def _torch_and_all() -> Callable[..., Engine]:
+def _torch_and_all() -> Callable[..., LocalEngine]:
     from engine.loading import load
 
     return load

@@ -12,7 +12,10 @@ _REMEMBERED = 1_024  # callers, the last ones that came
 
 
 class Rate:
-    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused."""
+    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused.
+
+    Those who wait take theirs one after the other, each in a turn of the event loop of its own. If each had booked a
+    time, all whose time came while the loop was late would go at once, and make it later still."""
 
     def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
         self._per_s = per_s
@@ -20,6 +23,7 @@ class Rate:
         self._now_s = now_s
         self._left = float(burst)
         self._seen_s = now_s()
+        self._next = asyncio.Lock()
 
     def take(self) -> float:
         """Takes one; gives the seconds to wait before it, or the next message, is looked at."""
@@ -40,12 +44,13 @@ class Rate:
 
     async def wait(self) -> None:
         """Takes one, and waits as long as it must. Who waits no longer gives it back: nobody is to wait for him."""
-        if (wait_s := self.take()) > 0:
-            try:
-                await asyncio.sleep(wait_s)
-            except asyncio.CancelledError:
-                self._left += 1
-                raise
+        async with self._next:
+            if (wait_s := self.take()) > 0:
+                try:
+                    await asyncio.sleep(wait_s)
+                except asyncio.CancelledError:
+                    self._left += 1
+                    raise
 
 
 class Rates:

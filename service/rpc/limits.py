@@ -54,8 +54,10 @@ class CallCount:
 class Arrivals:
     """How often a second a connection that never called before is served: each host has a rate of its own."""
 
-    def __init__(self, *, per_s: float, burst: int) -> None:
+    def __init__(self, *, per_s: float, burst: int, bursts: Rates) -> None:
+        """`bursts`: how those of one host follow each other that came at once."""
         self._hosts = Rates(per_s=per_s, burst=burst)
+        self._bursts = bursts
         self._known: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Event] = {}
 
@@ -73,7 +75,9 @@ class Arrivals:
     async def _arrive(self, peer: str) -> None:
         over = self._waiting[peer] = asyncio.Event()
         try:
-            await self._hosts.wait(peer.rpartition(":")[0])
+            host = peer.rpartition(":")[0]
+            await self._hosts.wait(host)
+            await self._bursts.wait(host)
             self._known[peer] = None
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)

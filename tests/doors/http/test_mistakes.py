@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import aiohttp
 import pytest
@@ -37,7 +38,7 @@ async def by_socket(door: Open, flooding: aiohttp.ClientSession, answered: list[
 
 @pytest.mark.parametrize("ask", [by_http, by_socket])
 async def test_a_flood_of_requests_that_cannot_be_served_delays_nobody_else(
-    ask: Callable[[Open, aiohttp.ClientSession, list[int]], Awaitable[None]],
+    ask: Callable[[Open, aiohttp.ClientSession, list[int]], Coroutine[Any, Any, None]],
 ) -> None:
     """To the service a door is one connection: whoever else came through it waited for seconds."""
     connector = aiohttp.TCPConnector(limit=FLOOD, local_addr=("127.0.0.2", 0))
