@@ -149,12 +149,13 @@ def _number(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
     behind = _space(seen, end + 1) if seen.text[end : end + 1] in (".", ")") else 0
     if not behind:
         return MORE if behind is MORE else False
-    counts = _counts(cursor, seen, int(number[0]), behind) if style.careful else True
+    value = int(number[0])
+    counts = _counts(cursor, seen, value, behind) if style.careful else True
     if not counts:
         return counts
     if len(cursor.numbers) == _NUMBERS:
         cursor.numbers.clear()
-    cursor.numbers[start - cursor.at] = int(number[0]) + 1
+    cursor.numbers[start - cursor.at] = value + 1
     _marker(cursor, start)
     cursor.line.is_item = True
     cursor.keep(end)

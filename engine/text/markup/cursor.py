@@ -170,7 +170,8 @@ class Cursor:
         self._put(TextPiece(text, self._read, self._read, False))
 
     def _put(self, piece: TextPiece) -> None:
-        self._close()
+        if self._kept < self._kept_end:
+            self._close()
         if self._break is not None:
             self.pass_on()
         self._speak(piece)
@@ -197,8 +198,13 @@ class Cursor:
             self._blanks = []
         self.pieces.append(piece)
         self._read = piece.end
-        last = piece.text[-_TAIL:]
-        self._tail = (self._tail + (last if last.isalnum() else _visible(piece.text)))[-_TAIL:]
+        text = piece.text
+        last = text[-_TAIL:]
+        if not last.isalnum():
+            last = "".join(text[-2 * _TAIL :].split())
+            if len(last) < _TAIL and len(text) > 2 * _TAIL:  # it is white space mostly
+                last = "".join(text.split())
+        self._tail = (self._tail + last)[-_TAIL:]
 
     @property
     def waits(self) -> bool:
@@ -231,9 +237,11 @@ class Cursor:
     @property
     def _end(self) -> str:
         """The last character that is spoken, but closing marks."""
-        if self._kept < self._kept_end and (last := self.text[self._kept_end - 1]).isalnum():
-            return last
-        self._close()
+        if self._kept < self._kept_end:
+            last = self.text[self._kept_end - 1]
+            if last.isalnum():
+                return last
+            self._close()
         return (self._tail.rstrip(CLOSERS) or self._tail)[-1:]
 
     def break_line(self, end: int, soft: str) -> None:
@@ -265,7 +273,8 @@ class Cursor:
 
     def end_block(self, stop: str = ".", pause_s: float = 0.0) -> None:
         """What comes is no part of the sentence before, which gets a mark if it has none, and a pause behind it."""
-        self._close()
+        if self._kept < self._kept_end:
+            self._close()
         self._blanks, self._break = [], None
         self.emphasis.clear()
         self.code = 0
@@ -274,9 +283,3 @@ class Cursor:
             mark = stop if self._tail and self._end not in _MARKS else ""
             self.pieces.append(TextPiece(mark + "\n\n", self._read, self._read, False, pause_s))
             self._tail = ""
-
-
-def _visible(text: str) -> str:
-    """The last characters that are no white space, of those that tell how a block ends."""
-    last = "".join(text[-2 * _TAIL :].split())
-    return last if len(last) >= _TAIL or len(text) <= 2 * _TAIL else "".join(text.split())

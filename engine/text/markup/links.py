@@ -15,9 +15,7 @@ _MARKS = 16  # behind an address that are no part of it
 _PATH = 24  # characters of a path that is spoken
 _INSIDE = r"[^\[\]\n]*+"
 _DEEP = rf"\[{_INSIDE}(?:\[{_INSIDE}(?:\]|\Z){_INSIDE})*+(?:\]|\Z)"  # brackets in brackets, or their beginning
-_BRACKETED = re.compile(
-    rf"{_INSIDE}(?:{_DEEP}{_INSIDE})*+(?:(\])|\Z)"
-)  # up to the bracket that closes, or all there is
+_BRACKETED = re.compile(rf"{_INSIDE}(?:{_DEEP}{_INSIDE})*+(?:(\])|\Z)")  # up to its end, or all there is
 _TARGET_BEGUN = re.compile(r"[^\s()./:#<]*")
 _NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
 _CITATION = re.compile(r"\[\d{1,3}\]")
