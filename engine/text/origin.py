@@ -7,7 +7,8 @@ by character; of another one, all of it stands for all of its span, which is emp
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 Span = tuple[int, int]
@@ -42,13 +43,13 @@ class Origin:
         origin.extend([TextPiece(" " * length, begin, begin + length, True)])
         return origin
 
-    def extend(self, pieces: Iterable[TextPiece]) -> None:
-        length = self._length
-        for piece in pieces:
-            self._starts.append(length)
-            self._pieces.append(piece)
-            length += len(piece[0])
-        self._length = length
+    def extend(self, pieces: Sequence[TextPiece]) -> list[int]:
+        """Returns where each of them begins in the rewritten text."""
+        starts = list(accumulate([len(piece.text) for piece in pieces], initial=self._length))
+        self._length = starts.pop()
+        self._starts += starts
+        self._pieces += pieces
+        return starts
 
     def forget(self, before: int) -> None:
         """Pieces that lie before this index of the rewritten text."""

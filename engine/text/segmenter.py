@@ -202,16 +202,11 @@ class Segmenter:
         """What has been cut leaves the buffer, which so stays short."""
         self._offset += self._begin
         self._scanned -= self._begin
-        rest = self._buffer[self._begin :]
-        self._buffer = rest + "".join([piece.text for piece in pieces])
+        self._buffer = self._buffer[self._begin :] + "".join([piece.text for piece in pieces])
         self._begin = 0
         self._origin.forget(self._offset)
-        self._origin.extend(pieces)
-        at = self._offset + len(rest)
-        for piece in pieces:
-            if piece.pause_s:
-                self._pauses.append((at, piece.pause_s))
-            at += len(piece.text)
+        starts = self._origin.extend(pieces)
+        self._pauses += [(at, piece.pause_s) for at, piece in zip(starts, pieces, strict=True) if piece.pause_s]
 
     def _readable(self, max_chars: int) -> int:
         """How much may be read at once: no further than where another segmenter settled."""

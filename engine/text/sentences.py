@@ -34,6 +34,7 @@ _WIDE_GOES_ON = frozenset(_STOPS + ".!?…" + _CLOSERS)
 _WIDE_COMMA_GOES_ON = frozenset(_WIDE_COMMAS + _STOPS + _CLOSERS)
 _LINE_BREAKS = re.compile(r"[ \t]{0,20}(?:\n|[-*•] |\d{1,4}[.)] )")
 _LINE_MAY_BREAK = re.compile(r"[ \t]{0,20}(?:[-*•]|\d{1,4}[.)]?)?\Z")
+_BULLETS = "-*•"
 _PARAGRAPH = re.compile(r"\s*?\n[ \t]*\n")
 _OPENERS = "\"'“‘(["
 
@@ -57,6 +58,7 @@ _STARTERS = words(
 _AFTER_A_TIME = re.compile(
     r"(?:[A-Z]{2,4}|Eastern|Central|Mountain|Pacific|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?)$"
 )
+_LETTERS = re.compile(r"[^\W\d_]+")
 _GLUED = re.compile(r"(?:[A-Z][a-z]{1,30}|[IA](?=[\s'’]))")
 _NAME_ENDS = words(  # behind a dot, a host's or a file's last part even with a capital
     "com net org edu gov io ai dev app js ts py md txt pdf html css json xml csv exe zip java cpp rs go sh co uk de us "
@@ -83,6 +85,8 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     if kind == "stop":
         return _stop_ends(text, begin, mark, final)
     if kind == "line":
+        if following and not following.isspace() and not following.isdecimal() and following not in _BULLETS:
+            return False
         if _LINE_BREAKS.match(text, end):
             return True
         return None if not final and _LINE_MAY_BREAK.match(text, end) else final and not text[end:].strip()
@@ -139,7 +143,7 @@ def _dot_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | No
     if not (ordinal or abbreviation or dots.is_doubtful(word, before)):
         return True
     following = text[end : end + _NEARBY]
-    if _PARAGRAPH.match(following):
+    if "\n" in following and _PARAGRAPH.match(following):
         return True
     rest = following.lstrip()
     if not rest:
@@ -215,19 +219,21 @@ def _is_abbreviation(word: str) -> bool:
 def _is_glued(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     """'three rooms.Which one': a capital begins a word there, and it is no host, file or name such as Node.JS."""
     end = mark.end()
-    word = _word_before(text, begin, mark)
-    if not text[end].isupper() or len(word) < 2 - word.isdigit():
-        return False
-    only_starters = _only_before_a_starter(text, begin, mark, word)
-    if only_starters is None:
+    if not text[end].isupper():
         return False
     near = text[end : end + _NEARBY]
-    letters = re.match(r"[^\W\d_]+", near)
-    if not final and (letters is None or letters.end() + 2 > len(near)) and len(near) < _NEARBY:
-        return None
+    letters = _LETTERS.match(near)
+    waits = not final and (letters is None or letters.end() + 2 > len(near)) and len(near) < _NEARBY
     begins = _GLUED.match(near)
-    if begins is None or letters is None or (begins.end() != letters.end()) or letters[0].lower() in _NAME_ENDS:
+    is_word = letters is not None and begins is not None and begins.end() == letters.end()
+    if not waits and (letters is None or not is_word or letters[0].lower() in _NAME_ENDS):
         return False
+    word = _word_before(text, begin, mark)
+    only_starters = _only_before_a_starter(text, begin, mark, word) if len(word) >= 2 - word.isdigit() else None
+    if only_starters is None:
+        return False
+    if waits or letters is None:  # without letters it waits
+        return None
     if only_starters and letters[0] not in _STARTERS:
         return False
     behind = near[letters.end() : letters.end() + 2]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from engine.messages import CodeBlocks
 from engine.text.markup.code import fence
-from engine.text.markup.cursor import Cursor, Dropped
-from engine.text.markup.rules import MORE, Style, Window, run_end, window, words
+from engine.text.markup.cursor import Cursor, Dropped, Window
+from engine.text.markup.rules import MORE, Style, run_end, window, words
 
 _LINE = 300  # characters of a line that are looked at before it is taken for text
 _INDENT = 64  # spaces in front of a marker, at most
@@ -42,12 +42,13 @@ _MONTH_NAMES = frozenset(_MONTHS)
 def block(cursor: Cursor, style: Style) -> bool | None:
     """At the beginning of a line, or behind a marker."""
     text, start = cursor.text, cursor.at
-    if text[start] not in _BEGINNINGS and not cursor.in_table:
+    first = text[start]
+    if first not in _BEGINNINGS and not cursor.in_table:
         cursor.line.begins = False
         return True
-    while start < len(text) and text[start] in " \t\r" and start - cursor.at < _INDENT:
+    while first and first in " \t\r" and start - cursor.at < _INDENT:
         start += 1
-    first = text[start : start + 1]
+        first = text[start : start + 1]
     if not first:
         if not cursor.final:
             return MORE
@@ -58,7 +59,7 @@ def block(cursor: Cursor, style: Style) -> bool | None:
         cursor.drop(start + 1)
         cursor.line.was_quoted = cursor.line.is_quoted = cursor.in_table = False
         return True
-    if rule := _RULES.get("0" if first.isdecimal() and first.isascii() else first):
+    if rule := _RULES.get(first):
         verdict = rule(cursor, style, window(cursor, _LINE), start)
         if verdict is not False:
             return verdict
@@ -127,9 +128,10 @@ def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
     behind = _space(seen, start + 1)
     if not behind:
         return MORE if behind is MORE else False
+    if seen.lacks(behind):
+        return MORE
     task = _TASK.match(text, behind)
-    begun = _TASK_BEGUN.match(text, behind)
-    if seen.lacks(behind) or (begun and not task and seen.lacks(begun.end())):
+    if not task and (begun := _TASK_BEGUN.match(text, behind)) and seen.lacks(begun.end()):
         return MORE
     _marker(cursor, behind)
     cursor.line.is_item = True
@@ -147,12 +149,13 @@ def _number(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
     behind = _space(seen, end + 1) if seen.text[end : end + 1] in (".", ")") else 0
     if not behind:
         return MORE if behind is MORE else False
-    counts = _counts(cursor, seen, int(number[0]), behind) if style.careful else True
+    value = int(number[0])
+    counts = _counts(cursor, seen, value, behind) if style.careful else True
     if not counts:
         return counts
     if len(cursor.numbers) == _NUMBERS:
         cursor.numbers.clear()
-    cursor.numbers[start - cursor.at] = int(number[0]) + 1
+    cursor.numbers[start - cursor.at] = value + 1
     _marker(cursor, start)
     cursor.line.is_item = True
     cursor.keep(end)
@@ -253,7 +256,7 @@ def _definition(cursor: Cursor, style: Style, seen: Window, start: int) -> bool 
 _RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
     "#": _heading,
     ">": _quote,
-    "0": _number,
+    **dict.fromkeys("0123456789", _number),
     "|": _row,
     "`": _fence,
     "~": _fence,
@@ -263,4 +266,4 @@ _RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
     ":": _delimiters,
     **dict.fromkeys(_BULLETS, _bullet),
 }
-_BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n0123456789")  # what else a line begins with is text
+_BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n")  # what else a line begins with is text

@@ -1,7 +1,8 @@
 """A place in the text as it comes, and what has been made of it so far.
 
 Every character that was sent is kept (it is spoken), replaced, or dropped, once and in order. Rules look at `text` from
-`at` on and say by one of these methods what becomes of it.
+`at` on and say by one of these methods what becomes of it. What is kept in a row is one piece, however many rules it
+took: signs that turn out to be text, and line ends inside a block, cost little more than letters.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from engine.text.origin import TextPiece
 
@@ -42,6 +44,20 @@ class Dropped(Enum):
         return self.value[1]
 
 
+class Window(NamedTuple):
+    """What a rule may look at: its limit from the cursor on. All that it says follows from this text."""
+
+    text: str  # indices are those of the cursor's text
+    grows: bool  # more of it may come
+
+    def lacks(self, end: int) -> bool:
+        """Whether what is behind `end` is not there yet."""
+        return self.grows and end >= len(self.text)
+
+
+_NOTHING_YET = Window("", True)
+
+
 @dataclass(slots=True)
 class Line:
     """What is known about the line and the block that are being read."""
@@ -68,7 +84,7 @@ class Cursor:
     text: str = ""  # as it was sent, from a little before `at` on
     at: int = 0
     base: int = 0  # index of the first character of `text` in all text sent
-    final: bool = False  # nothing follows for now
+    whole: Window = _NOTHING_YET  # all of `text`
     before: str = ""  # the character that was sent before `at`
     line: Line = field(default_factory=Line)
     emphasis: list[tuple[str, int]] = field(default_factory=list)  # open: which sign, how many
@@ -80,7 +96,9 @@ class Cursor:
     rest: Callable[[Cursor], bool] | None = None  # reads on in what has no bound, such as a block of code
     pieces: list[TextPiece] = field(default_factory=list)
     dropped: dict[Dropped, str] = field(default_factory=dict)  # the first of each kind
-    _break: int | None = None  # a line end that may turn out to be the end of a block, in all text sent
+    _kept: int = 0  # [_kept, _kept_end) of `text` was kept in a row, and is no piece yet
+    _kept_end: int = 0
+    _break: int | None = None  # a line end behind all that, perhaps of a block; in all text sent
     _blanks: list[TextPiece] = field(default_factory=list)  # behind a word; none before a block's mark
     _tail: str = ""  # what the block ends with so far, without white space
     _read: int = 0  # up to where something was spoken, in all text sent
@@ -88,26 +106,51 @@ class Cursor:
     def feed(self, text: str) -> None:
         self.text = self.text[self.at :] + text
         self.base += self.at
-        self.at = 0
+        self.at = self._kept = self._kept_end = 0
+        self.whole = Window(self.text, True)
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows for now."""
+        return not self.whole.grows
+
+    def end(self, final: bool) -> None:
+        """Whether the text ends here."""
+        self.whole = Window(self.text, not final)
+
+    def take_pieces(self) -> list[TextPiece]:
+        self._close()
+        pieces, self.pieces = self.pieces, []
+        return pieces
 
     # ------------------------------------------------------------------------------------- what becomes of the text
 
     def keep(self, end: int) -> None:
         """Up to `end`, as it was sent."""
-        if end > self.at:
-            text = self.text[self.at : end]
-            self._put(TextPiece(text, self.base + self.at, self.base + end, True))
-            self.before = text[-1]
-            self.at = end
+        at = self.at
+        if end <= at:
+            return
+        if self._break is None:
+            if at != self._kept_end:
+                self._close()
+                self._kept = at
+        elif at == self._kept_end + 1 and self._break == self.base + self._kept_end:
+            self._break = None  # a line end between what is kept is kept with it
+        else:
+            self.pass_on()
+            self._kept = at
+        self._kept_end = self.at = end
+        self.before = self.text[end - 1]
 
     def put(self, text: str, end: int) -> None:
         """`text` in place of what was sent up to `end`."""
         if text:
             self._put(TextPiece(text, self.base + self.at, self.base + end, False))
-        self.go(end)
+        self.drop(end)
 
     def separate(self, end: int) -> None:
         """A comma behind the last word."""
+        self._close()
         self._blanks.clear()
         self.put(", ", end)
 
@@ -118,32 +161,50 @@ class Cursor:
             self.before = self.text[end - 1]
             self.at = end
 
-    def go(self, end: int) -> None:
-        if end > self.at:
-            self.before = self.text[end - 1]
-            self.at = end
-
     def note(self, kind: Dropped, what: str) -> None:
         self.dropped.setdefault(kind, what)
 
     def insert(self, text: str) -> None:
         """What nothing was sent for."""
+        self._close()
         self._put(TextPiece(text, self._read, self._read, False))
 
     def _put(self, piece: TextPiece) -> None:
-        whole = piece.text
-        text = whole.rstrip(_BLANKS) if piece.verbatim and whole[-1] in _BLANKS else whole
-        if self._break is not None or (text and self._blanks):
+        if self._kept < self._kept_end:
+            self._close()
+        if self._break is not None:
             self.pass_on()
-        if text is not whole and (text or self._tail)[-1:].isalnum():
-            stop = piece.begin + len(text)
-            self._blanks.append(TextPiece(whole[len(text) :], stop, piece.end, True))
-            piece = TextPiece(text, piece.begin, stop, True)
-        if piece.text:
-            self.pieces.append(piece)
-            self._read = piece.end
-            last = piece.text[-2 * _TAIL :]
-            self._tail = (self._tail + (last if last.isalnum() else "".join(last.split())))[-_TAIL:]
+        self._speak(piece)
+
+    def _close(self) -> None:
+        """What was kept in a row becomes a piece. Blanks behind a word wait."""
+        if self._kept == self._kept_end:
+            return
+        text, begin = self.text[self._kept : self._kept_end], self.base + self._kept
+        self._kept = self._kept_end
+        if text[-1] in _BLANKS:
+            words = text.rstrip(_BLANKS)
+            if (words.rstrip() or self._tail)[-1:].isalnum():
+                stop = begin + len(words)
+                if words:
+                    self._speak(TextPiece(words, begin, stop, True))
+                self._blanks.append(TextPiece(text[len(words) :], stop, begin + len(text), True))
+                return
+        self._speak(TextPiece(text, begin, begin + len(text), True))
+
+    def _speak(self, piece: TextPiece) -> None:
+        if self._blanks:
+            self.pieces += self._blanks
+            self._blanks = []
+        self.pieces.append(piece)
+        self._read = piece.end
+        text = piece.text
+        last = text[-_TAIL:]
+        if not last.isalnum():
+            last = "".join(text[-2 * _TAIL :].split())
+            if len(last) < _TAIL and len(text) > 2 * _TAIL:  # it is white space mostly
+                last = "".join(text.split())
+        self._tail = (self._tail + last)[-_TAIL:]
 
     @property
     def waits(self) -> bool:
@@ -152,18 +213,20 @@ class Cursor:
 
     def pass_on(self) -> None:
         """What is held because a block may end there."""
-        held = self._blanks
+        self._close()
         if self._break is not None:
-            held.append(TextPiece("\n", self._break, self._break + 1, True))
-        if held:
-            self.pieces += held
-            self._read = held[-1].end
-        self._blanks, self._break = [], None
+            self._blanks.append(TextPiece("\n", self._break, self._break + 1, True))
+            self._break = None
+        if self._blanks:
+            self.pieces += self._blanks
+            self._read = self._blanks[-1].end
+            self._blanks = []
 
     # ------------------------------------------------------------------------------------------------ lines, blocks
 
     @property
     def is_block_empty(self) -> bool:
+        self._close()
         return not self._tail
 
     @property
@@ -173,6 +236,12 @@ class Cursor:
 
     @property
     def _end(self) -> str:
+        """The last character that is spoken, but closing marks."""
+        if self._kept < self._kept_end:
+            last = self.text[self._kept_end - 1]
+            if last.isalnum():
+                return last
+            self._close()
         return (self._tail.rstrip(CLOSERS) or self._tail)[-1:]
 
     def break_line(self, end: int, soft: str) -> None:
@@ -183,10 +252,12 @@ class Cursor:
             self.end_block()
             line.is_row = is_row
             self.drop(end)
-        elif self.ends_sentence and self._break is None:
+        elif self._break is not None:
+            self.drop(end)
+        elif self.ends_sentence:
             self.put(soft, end) if soft != "\n" else self.keep(end)
         else:
-            self._break = self.base + self.at if self._break is None else self._break
+            self._break = self.base + self.at
             self.drop(end)
         line.end()
 
@@ -202,6 +273,8 @@ class Cursor:
 
     def end_block(self, stop: str = ".", pause_s: float = 0.0) -> None:
         """What comes is no part of the sentence before, which gets a mark if it has none, and a pause behind it."""
+        if self._kept < self._kept_end:
+            self._close()
         self._blanks, self._break = [], None
         self.emphasis.clear()
         self.code = 0

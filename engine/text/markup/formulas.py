@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from engine.text.markup.rules import words
 
-_TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\d+(?:[.,]\d+)*|[A-Za-z]+|\s+|.", re.DOTALL)
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\d+(?:[.,]\d+)*|[A-Za-z]+|\S", re.DOTALL)
+_BEFORE_MARK = re.compile(r"\s+(?=[,.])")
 _CURRENCIES = {"$": "$", "pounds": "£", "euro": "€"}  # in front of an amount; the normaliser reads both
 _DEPTH = 16  # of groups in groups; what is deeper is left out
 _GREEK = words(
@@ -64,14 +65,14 @@ def spoken(formula: str, in_words: bool) -> str:
         return " ".join(re.sub(r"\\(?:[A-Za-z]+|.)|[{}$]", " ", formula).split())
     formula = formula.replace("{,}", ",")  # in a number
     said = " ".join(" ".join(_Reader(formula).sequence()).split())
-    return re.sub(r"\s+(?=[,.])", "", said).strip(" ,")
+    return _BEFORE_MARK.sub("", said).strip(" ,")
 
 
 class _Reader:
     """Reads a formula once, from left to right; each method takes what it reads."""
 
     def __init__(self, formula: str, depth: int = 0) -> None:
-        self._tokens = [token for token in _TOKEN.findall(formula) if not token.isspace()]
+        self._tokens = _TOKEN.findall(formula)
         self._at = 0
         self._depth = depth
 

@@ -35,18 +35,20 @@ def emphasis(cursor: Cursor, style: Style) -> bool | None:
     if seen.lacks(end):
         return MORE
     count, before, after = end - at, cursor.before, seen.text[end : end + 1]
-    opens = not _is_blank(after) and (not _is_mark(after) or _is_blank(before) or _is_mark(before))
-    closes = not _is_blank(before) and (not _is_mark(before) or _is_blank(after) or _is_mark(after))
     if (sign in "~=" and count != 2) or (before.isdigit() and after.isdigit()):
         cursor.keep(end)
         return True
-    may_close = closes and (not opens or _is_mark(after)) if sign == "_" else not _is_blank(before)
+    blank_before, blank_after = _is_blank(before), _is_blank(after)
+    mark_before, mark_after = _is_mark(before), _is_mark(after)
+    opens = not blank_after and (not mark_after or blank_before or mark_before)
+    closes = not blank_before and (not mark_before or blank_after or mark_after)
+    may_close = closes and (not opens or mark_after) if sign == "_" else not blank_before
     if may_close and _close(cursor, sign, count, exact=opens):
         cursor.drop(end)
         return True
     if opens and closes:  # inside a word, or between marks
         wide = sign == "*" and count > 1 and (_is_wide(before) or _is_wide(after))
-        opens = wide or (_is_mark(before) and _is_mark(after))
+        opens = wide or (mark_before and mark_after)
     elif opens and style.careful:
         opens = (after.isalnum() or after in _OPENERS) and not (count == 1 and after.isdigit())
     if opens:
@@ -99,7 +101,7 @@ def _is_blank(char: str) -> bool:
 
 
 def _is_mark(char: str) -> bool:
-    return bool(char) and unicodedata.category(char)[0] in "PS"
+    return char != "" and not char.isalnum() and unicodedata.category(char)[0] in "PS"
 
 
 def _is_wide(char: str) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.text.markup.cursor import SENTENCE_ENDS, Cursor, Dropped
-from engine.text.markup.rules import MORE, Style, Window, window
+from engine.text.markup.cursor import SENTENCE_ENDS, Cursor, Dropped, Window
+from engine.text.markup.rules import MORE, Style, window
 
 _TEXT = 400  # characters of a link's text and of what tells that it is one
-_DEPTH = 3  # of brackets in brackets
 _NAME = 100  # characters of a reference
 _URL = 300  # characters of an address that are held until it ends
 _MARKS = 16  # behind an address that are no part of it
 _PATH = 24  # characters of a path that is spoken
-_BRACKET = re.compile(r"[\[\]\n]")
+_INSIDE = r"[^\[\]\n]*+"
+_DEEP = rf"\[{_INSIDE}(?:\[{_INSIDE}(?:\]|\Z){_INSIDE})*+(?:\]|\Z)"  # brackets in brackets, or their beginning
+_BRACKETED = re.compile(rf"{_INSIDE}(?:{_DEEP}{_INSIDE})*+(?:(\])|\Z)")  # up to its end, or all there is
 _TARGET_BEGUN = re.compile(r"[^\s()./:#<]*")
 _NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
 _CITATION = re.compile(r"\[\d{1,3}\]")
@@ -55,16 +56,11 @@ def bracket(cursor: Cursor, style: Style) -> bool | None:
 
 def _closing(seen: Window, begin: int) -> int | None:
     """Where the bracket closes; -1 if it does not; None if that is not there yet."""
-    depth, at = 1, begin + 1
-    while match := _BRACKET.search(seen.text, at):
-        if match[0] == "\n":
-            return -1
-        depth += 1 if match[0] == "[" else -1
-        if not depth:
-            return match.start()
-        if depth > _DEPTH:
-            return -1
-        at = match.end()
+    match = _BRACKETED.match(seen.text, begin + 1)
+    if match is None:
+        return -1
+    if match[1]:
+        return match.start(1)
     return None if seen.grows else -1
 
 

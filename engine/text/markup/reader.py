@@ -16,7 +16,7 @@ from engine.text.markup.controls import CONTROLS, control
 from engine.text.markup.cursor import Cursor, Dropped
 from engine.text.markup.inline import bar, emoji, emphasis, entity, heading_sign, line_end, struck
 from engine.text.markup.links import URL_BEGINS, URL_BEGUN, bracket, closing_bracket, url
-from engine.text.markup.rules import Rule, Style
+from engine.text.markup.rules import MORE, Rule, Style
 from engine.text.markup.tags import tag
 from engine.text.markup.tex import dollar, parenthesis
 from engine.text.origin import TextPiece
@@ -40,7 +40,9 @@ _MARKDOWN_SIGNS: dict[str, Rule] = {
 }
 _CODE_SIGNS: dict[str, Rule] = {"`": code_span, "_": code_sign, "(": code_sign, "\n": line_end, "|": bar}
 _SSML_SIGNS: dict[str, Rule] = {"<": tag, "&": entity}
-_MARKDOWN = re.compile(rf"[*_~=`\[\]<&$\\|#\n{CONTROLS}]|!(?=\[|\Z)|:(?=[a-z0-9_+-]|\Z)|{URL_BEGINS}|{URL_BEGUN}")
+_MARKDOWN = re.compile(
+    rf"[*_`\[\]<&$\\|#\n{CONTROLS}]|=(?==|\Z)|~(?=~|\Z)|!(?=\[|\Z)|:(?=[a-z0-9_+-]|\Z)|{URL_BEGINS}|{URL_BEGUN}"
+)
 _CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
 _SSML = re.compile(rf"[<&{CONTROLS}]")
 _PLAIN = re.compile(rf"[{CONTROLS}]")
@@ -68,7 +70,8 @@ class MarkupReader:
 
     def read(self, text: str) -> list[TextPiece]:
         self._cursor.feed(text)
-        return self._take()
+        self._take_all()
+        return self._cursor.take_pieces()
 
     @property
     def waits(self) -> bool:
@@ -80,12 +83,12 @@ class MarkupReader:
         so in the same block."""
         if self.ends_item:
             self._cursor.end_block()
-            return self._pieces()
-        self._cursor.final = True
+            return self._cursor.take_pieces()
+        self._cursor.end(final=True)
         self._take_all()
-        self._cursor.final = False
+        self._cursor.end(final=False)
         self._cursor.pass_on()
-        return self._pieces()
+        return self._cursor.take_pieces()
 
     @property
     def ends_item(self) -> bool:
@@ -98,38 +101,29 @@ class MarkupReader:
         self._told.update(kind for kind, _ in new)
         return new
 
-    def _take(self) -> list[TextPiece]:
-        self._take_all()
-        return self._pieces()
-
-    def _pieces(self) -> list[TextPiece]:
-        pieces, self._cursor.pieces = self._cursor.pieces, []
-        return pieces
-
     def _take_all(self) -> None:
-        cursor = self._cursor
-        while cursor.at < len(cursor.text):
+        cursor, style, read = self._cursor, self._style, True
+        while read and cursor.at < len(cursor.text):
             if cursor.rest is not None:
-                if not cursor.rest(cursor):
-                    return
-            elif self._has_blocks and cursor.line.begins and not cursor.code:
-                if not block(cursor, self._style):
-                    return
-            elif not self._inline():
-                return
+                read = cursor.rest(cursor)
+            elif cursor.line.begins and self._has_blocks and not cursor.code:
+                read = block(cursor, style) is not MORE
+            else:
+                read = self._inline(cursor, style)
 
-    def _inline(self) -> bool:
+    def _inline(self, cursor: Cursor, style: Style) -> bool:
         """Text up to the next sign passes, and the sign is read; False where it must wait."""
-        cursor = self._cursor
         signs, rules = _IN_CODE if cursor.code else self._signs
         match = signs.search(cursor.text, cursor.at)
-        cursor.keep(len(cursor.text) if match is None else match.start())
         if match is None:
+            cursor.keep(len(cursor.text))
             return True
-        verdict = rules.get(cursor.text[cursor.at], control)(cursor, self._style)
+        at = match.start()
+        cursor.keep(at)
+        verdict = rules.get(cursor.text[at], control)(cursor, style)
         if verdict is False:
-            cursor.keep(cursor.at + 1)
-        return verdict is not None
+            cursor.keep(at + 1)
+        return verdict is not MORE
 
 
 def _signs(style: Style) -> Signs:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
 
 from engine.messages import CodeBlocks, TextFormat, Utterance
-from engine.text.markup.cursor import Cursor
+from engine.text.markup.cursor import Cursor, Window
 
 MORE = None
 
@@ -38,7 +38,7 @@ class Style:
             is_english=language.partition("-")[0] == "en",
         )
 
-    @property
+    @cached_property
     def careful(self) -> bool:
         """Signs that ordinary text has, too, are markup only where nothing else makes sense."""
         return self.text_format is TextFormat.AUTO
@@ -47,20 +47,9 @@ class Style:
 Rule = Callable[[Cursor, Style], bool | None]
 
 
-class Window(NamedTuple):
-    """What a rule may look at: its limit from the cursor on. All that it says follows from this text."""
-
-    text: str  # indices are those of the cursor's text
-    grows: bool  # more of it may come
-
-    def lacks(self, end: int) -> bool:
-        """Whether what is behind `end` is not there yet."""
-        return self.grows and end >= len(self.text)
-
-
 def window(cursor: Cursor, limit: int) -> Window:
     stop = cursor.at + limit
-    return Window(cursor.text[:stop], len(cursor.text) < stop and not cursor.final)
+    return cursor.whole if len(cursor.text) < stop else Window(cursor.text[:stop], False)
 
 
 def run_end(text: str, begin: int) -> int:

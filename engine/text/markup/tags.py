@@ -7,9 +7,9 @@ from collections.abc import Callable
 from html import unescape
 
 from engine.messages import TextFormat
-from engine.text.markup.cursor import Cursor, Dropped
+from engine.text.markup.cursor import Cursor, Dropped, Window
 from engine.text.markup.links import speak_url
-from engine.text.markup.rules import MORE, Style, Window, window, words
+from engine.text.markup.rules import MORE, Style, window, words
 
 _TAG_CHARS = 400
 _CONTENT = 300  # characters of an element that is read as a whole
@@ -30,11 +30,13 @@ _DECLARATION = re.compile(r"<[!?][^<>]{0,300}>")
 _TIME = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s?(ms|s)")
 
 
-_BLOCKS = words(
-    "p div h1 h2 h3 h4 h5 h6 li tr table ul ol dl dt dd blockquote section article header footer nav aside main hr "
-    "figure figcaption caption details summary pre form body html head title thead tbody tfoot"
+_BLOCKS = frozenset(
+    words(
+        "p div h1 h2 h3 h4 h5 h6 li tr table ul ol dl dt dd blockquote section article header footer nav aside main hr "
+        "figure figcaption caption details summary pre form body html head title thead tbody tfoot"
+    )
 )
-_CELLS = words("td th")
+_CELLS = frozenset(words("td th"))
 _INLINE = words(
     "a b i u em strong span small big sub sup mark code kbd samp var q cite abbr s ins font center label "
     "button time data wbr img video audio picture source input select option textarea iframe canvas svg math link meta "
@@ -50,7 +52,8 @@ _FRAMES = words(  # of a model's answer
 _SPEECH = frozenset(
     words("speak break say-as phoneme emphasis prosody voice lang mark desc lexicon meta metadata w token audio")
 )
-_HTML = frozenset(_BLOCKS + _CELLS + _INLINE + _UNSPOKEN + _STRUCK + _THOUGHTS + _FRAMES)
+_UNREAD = frozenset(_UNSPOKEN + _THOUGHTS)
+_KNOWN = _BLOCKS.union(_CELLS, _INLINE, _UNREAD, _STRUCK, _FRAMES, _SPEECH)
 _STRENGTHS = {"strong": 0.75, "x-strong": 1.0}  # seconds; of a medium one, as long as the voice's own pause
 LONGEST_PAUSE_S = 10.0
 _ORDINALS = {"1": "st", "2": "nd", "3": "rd"}
@@ -96,12 +99,12 @@ def _may_become_tag(seen: Window, at: int, style: Style) -> bool:
     if name is None or style.text_format is TextFormat.SSML:
         return True
     if _BEGUN_WORD.match(seen.text, at):
-        return any(known.startswith(name[1].lower()) for known in _HTML | _SPEECH)
+        return any(known.startswith(name[1].lower()) for known in _KNOWN)
     return _is_known(name[1].lower(), style)
 
 
 def _is_known(name: str, style: Style) -> bool:
-    return style.text_format is TextFormat.SSML or name in _HTML or name in _SPEECH
+    return style.text_format is TextFormat.SSML or name in _KNOWN
 
 
 def _unspoken_markup(cursor: Cursor, seen: Window) -> bool | None:
@@ -144,7 +147,7 @@ def _up_to(closing: str, spoken: bool) -> Callable[[Cursor], bool]:
 
 def _act(cursor: Cursor, style: Style, match: re.Match[str]) -> bool | None:
     closes, name, empty = bool(match[1]), match[2].lower(), bool(match[4])
-    attributes = {key.lower(): unescape(a or b or c) for key, a, b, c in _ATTRIBUTE.findall(match[3])}
+    attributes = _attributes(match[3]) if match[3] else {}
     in_ssml, end = style.text_format is TextFormat.SSML, match.end()
     if not closes and not empty and (name == "say-as" or (name == "sub" and attributes.get("alias"))):
         return _element(cursor, name, attributes, end)
@@ -159,7 +162,7 @@ def _act(cursor: Cursor, style: Style, match: re.Match[str]) -> bool | None:
     elif name in _BLOCKS or (in_ssml and name == "s"):
         cursor.end_block()
         cursor.drop(end)
-    elif name in _UNSPOKEN + _THOUGHTS and not closes and not empty:
+    elif name in _UNREAD and not closes and not empty:
         cursor.rest = _up_to(f"</{name}>", spoken=False)
         cursor.drop(end, Dropped.THOUGHTS if name in _THOUGHTS else Dropped.TAGS)
         return True
@@ -171,6 +174,10 @@ def _act(cursor: Cursor, style: Style, match: re.Match[str]) -> bool | None:
         cursor.drop(end)
     _note(cursor, name, match[0], in_ssml)
     return True
+
+
+def _attributes(written: str) -> dict[str, str]:
+    return {key.lower(): unescape(a or b or c) for key, a, b, c in _ATTRIBUTE.findall(written)}
 
 
 def _note(cursor: Cursor, name: str, tag: str, in_ssml: bool) -> None:

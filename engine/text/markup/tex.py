@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-from engine.text.markup.cursor import Cursor
+from engine.text.markup.cursor import Cursor, Window
 from engine.text.markup.formulas import spoken
 from engine.text.markup.inline import escape
-from engine.text.markup.rules import MORE, Style, Window, window
+from engine.text.markup.rules import MORE, Style, window
 
 _INLINE = 300  # characters of a formula in a line,
 _DISPLAY = 1000  # and of one that stands alone
 _MONEY = re.compile(r"\$\d[\d,]*+(?:\.\d++)?+")
+_UNIT = re.compile(r"[A-Za-z]{0,2}")
 _GOES_ON = "+-*/=^\\_<>$({"  # behind a number: perhaps a formula
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}")
 _TEXT = re.compile(r"\\(?:text|mathrm|operatorname|mathbf|mathit|textbf|begin|end)\*?\{[^{}]*(?:\}|\Z)")
@@ -43,7 +44,7 @@ def _is_money(seen: Window, at: int) -> bool | None:
     end = amount.end()
     if seen.lacks(end):
         return MORE
-    letters = re.compile(r"[A-Za-z]{0,2}").match(seen.text, end)
+    letters = _UNIT.match(seen.text, end)
     assert letters is not None
     if letters[0]:
         if seen.lacks(letters.end()):
@@ -68,7 +69,7 @@ def _inline(cursor: Cursor, style: Style, seen: Window) -> bool | None:
             return False
         stop += 1
     content = text[begin : stop if stop >= 0 else len(text)]
-    if "\n" in content or _WORD.search(_TEXT.sub("", content)):
+    if "\n" in content or _WORD.search(_TEXT.sub("", content) if "\\" in content else content):
         return False
     if stop < 0:
         return MORE if seen.grows else False

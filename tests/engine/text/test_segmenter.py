@@ -288,13 +288,21 @@ FLOODS = {
     "tags": "[a ", "dashes": " -", "wide": "天", "mixed": "a天", "questions": "?", "words": "hello there ",
 }  # fmt: skip
 
+MARKUP = {
+    "empty lines": "a\n\n", "bullets": "- a\n", "numbers": "1.\n", "numbered": "1. a\n", "underlines": "=\n",
+    "headings": "# a\n", "rows": "| a |\n", "quotes": "> a\n", "formulas": "$x^2$ ", "images": "![a",
+    "emphasis": "*a* ", "paragraphs": "<p>a", "code": "`a` ", "links": "[a](b) ",
+}  # fmt: skip
 
-MOST_CALLS = 14  # of Python and C, for a character: where each other one ends a sentence; of ordinary text it is a half
+
+AUTO = Style(text_format=TextFormat.AUTO, code_blocks=CodeBlocks.SKIP, is_english=True)
+MOST_CALLS = 12  # of Python and C, for a character: where each other one ends a sentence; of ordinary text it is a half
+MOST_MARKUP_CALLS = 31  # where each line is an item of a list that a number begins
 
 
-def operations(text: str) -> tuple[int, int]:
+def operations(text: str, style: Style = PLAIN) -> tuple[int, int]:
     """Calls of Python and of C that cutting takes, and the longest text that any of them may look at."""
-    segmenter, count, longest = Segmenter(CONFIG, SECOND), 0, 0
+    segmenter, count, longest = Segmenter(CONFIG, SECOND, style), 0, 0
 
     def note(frame: FrameType, event: str, argument: Any) -> None:
         nonlocal count
@@ -320,6 +328,13 @@ def test_ten_times_the_text_takes_ten_times_the_work(unit: str) -> None:
     assert ten[0] < 10.2 * one[0]
     assert ten[0] < MOST_CALLS * 40_000
     assert ten[1] <= TURN_CHARS + CONFIG.max_chars + 2 * RUN
+
+
+@pytest.mark.parametrize("unit", MARKUP.values(), ids=MARKUP)
+def test_markup_takes_ten_times_the_work_for_ten_times_the_text(unit: str) -> None:
+    one, ten = (operations(unit * (length // len(unit)), AUTO) for length in (4_000, 40_000))
+    assert ten[0] < 10.2 * one[0]
+    assert ten[0] < MOST_MARKUP_CALLS * 40_000
 
 
 @pytest.mark.real_time

@@ -58,6 +58,15 @@ def test_any_cutting_of_any_text_gives_the_same(text: str, lengths: list[int], t
     assert parts.dropped == whole.dropped
 
 
+@pytest.mark.parametrize(("text", "text_format"), [("word." + " " * 70 + ")\n# A", "auto"), ("a\n <p>b", "ssml")])
+def test_white_space_does_not_hide_how_a_block_ends(text: str, text_format: str) -> None:
+    """Of what was kept at once, sixteen characters told how its block ends, and all of them may be white space; and the
+    space behind a line end was held only where it came alone. So marks and spaces depended on the pieces of a text."""
+    whole = read_pieces([text], style(text_format, "skip"))
+    for length in (1, 2, 7):
+        assert read_pieces(shattered(text, [length]), style(text_format, "skip")).characters == whole.characters
+
+
 @settings(max_examples=200, deadline=None)
 @given(TEXTS | CHARACTERS, CUTS, st.sampled_from(FORMATS))
 def test_any_cutting_of_any_text_gives_the_same_segments_and_words(
