@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
-from engine.device import cores
+from engine.apart import apart
 from engine.device.device import Device
 from engine.device.faults import is_out_of_memory, reported
 from engine.errors import EngineBroken, InvalidRequest, OutOfMemory
@@ -124,7 +124,7 @@ class LocalEngine:
         )
         self._resume_limits = ResumeLimits.of(config, text, model.config.t3.codes)
         self._scheduler = Scheduler(config)
-        own = cores.apart(lambda: build(model, options, device, config, voice_bytes=voice_bytes, mark=mark))
+        own = apart(lambda: build(model, options, device, config, voice_bytes=voice_bytes, mark=mark))
         self._prepared: PreparedVoices[Conditionals, Voice] = PreparedVoices(
             own.prepare, voice_bytes, threads.start_voices
         )

@@ -12,6 +12,7 @@ from functools import partial
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from gapless.doors.listening.rates import Rates
 from gapless.doors.listening.reloading import keep_fresh
 from gapless.engine.v1 import engine_pb2_grpc
 from service.access.access import Access
@@ -20,7 +21,7 @@ from service.engines.dial import MAX_MESSAGE_BYTES
 from service.engines.in_process import InProcess
 from service.engines.servicer import EngineServicer
 from service.rpc.interceptor import Border
-from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate
+from service.rpc.limits import Arrivals, CallCount, CallLimits
 from service.server import bound, keepalive_options, transport_options
 
 SERVICE = "gapless.engine.v1.EngineService"
@@ -33,10 +34,10 @@ class EngineServer:
 
     def __init__(self, config: ServiceConfig, access: Access | None = None) -> None:
         self._config, self._access = config, access or Access()
-        rate = ConnectionRate(per_s=_MANY, burst=_MANY)
-        refusals = ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst)
+        rate = Rates(per_s=_MANY, burst=_MANY)
+        refusals = Rates(per_s=config.refusals_per_s, burst=config.refusal_burst)
         count = CallCount(in_all=_MANY, per_connection=_MANY)
-        arrivals = Arrivals(per_s=_MANY, burst=_MANY)
+        arrivals = Arrivals(per_s=_MANY, burst=_MANY, bursts=rate)
         limits = CallLimits(count, arrivals=arrivals, bursts=rate, calls=rate, refusals=refusals, mistakes=rate)
         self._border = Border(limits, loaded=False)
         options = [

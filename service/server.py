@@ -20,6 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from gapless.doors.encoders import opus
+from gapless.doors.listening.rates import Rates
 from gapless.doors.listening.reloading import keep_fresh
 from gapless.tts.v1 import tts_pb2_grpc
 from service.access.access import Access
@@ -28,13 +29,15 @@ from service.observability.metrics import Metrics
 from service.riva import handler as riva
 from service.rpc.handler import SERVICE, TextToSpeechHandler
 from service.rpc.interceptor import Border
-from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate
+from service.rpc.limits import Arrivals, CallCount, CallLimits
 from service.rpc.session import Dependencies
 from service.server_group import ServerGroup, how_many, in_plain_text
 
 _REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
-BEGUN_PER_S = 250.0  # calls of one connection, health's too: each takes the loop one to three milliseconds,
-BEGUN_AT_ONCE = 4  # and so many are begun before the first waits
+# Of the calls of one connection, health's too, and of the new connections of one host: each takes the loop one to three
+# milliseconds, and so many are begun before the first waits.
+BEGUN_PER_S = 250.0
+BEGUN_AT_ONCE = 4
 CONNECTIONS_AT_ONCE = 20  # of one host that call for the first time, before one waits
 CALLS_A_MISTAKE = 5  # that a connection may make while a call that cannot be served is answered
 _STOP_GRACE_S = 1.0  # for calls that are not utterances
@@ -56,10 +59,10 @@ class Server:
         limits = CallLimits(
             count,
             arrivals=_arrivals(config),
-            bursts=ConnectionRate(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE),
-            calls=ConnectionRate(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
-            refusals=ConnectionRate(per_s=config.refusals_per_s, burst=config.refusal_burst),
-            mistakes=ConnectionRate(
+            bursts=_bursts(),
+            calls=Rates(per_s=config.calls_per_s, burst=config.max_calls_per_connection),
+            refusals=Rates(per_s=config.refusals_per_s, burst=config.refusal_burst),
+            mistakes=Rates(
                 per_s=config.calls_per_s / CALLS_A_MISTAKE, burst=config.max_calls_per_connection // CALLS_A_MISTAKE
             ),
             max_text_chars=config.max_text_chars,
@@ -144,7 +147,11 @@ class Server:
 
 
 def _arrivals(config: ServiceConfig) -> Arrivals:
-    return Arrivals(per_s=config.connections_per_s, burst=CONNECTIONS_AT_ONCE)
+    return Arrivals(per_s=config.connections_per_s, burst=CONNECTIONS_AT_ONCE, bursts=_bursts())
+
+
+def _bursts() -> Rates:
+    return Rates(per_s=BEGUN_PER_S, burst=BEGUN_AT_ONCE)
 
 
 def bound(add_port: Callable[[str], int], address: str) -> int:

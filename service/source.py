@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Tracer
 
 from engine import interpreter
+from engine.apart import apart
 from engine.errors import EngineBroken, Fault
 from engine.messages import Engine
 from engine.watchdog import Watched
@@ -32,6 +33,7 @@ from service.loop import on_this_loop
 from service.options import EngineSettings, Options
 
 if TYPE_CHECKING:
+    from engine.engine import LocalEngine
     from engine.options import EngineOptions
 
 END_LIMIT_S = 5.0  # from an engine that broke, or from the last call that drained, to the end of the process
@@ -182,13 +184,19 @@ def loop_is_blocked(watched: Watched) -> None:
 
 
 def load_engine(settings: EngineSettings) -> Engine:
-    """The only place that brings torch in, on a thread, so that signals are heard meanwhile. Returns warm."""
-    from engine.loading import load
+    """The only place that brings torch in, on a thread, so that signals are heard meanwhile. Returns warm.
 
+    Importing and loading give way to others. Speaking does not: the threads that speak are begun by the caller's."""
     _log.info("loading model %s", settings.model)
-    engine = load(settings.model, engine_options(settings))
+    engine = apart(_torch_and_all)(settings.model, engine_options(settings))
     interpreter.prepare(on_cpu=engine.on_cpu)
     return engine
+
+
+def _torch_and_all() -> Callable[..., LocalEngine]:
+    from engine.loading import load
+
+    return load
 
 
 def engine_options(settings: EngineSettings) -> EngineOptions:

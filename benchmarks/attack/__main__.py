@@ -5,8 +5,8 @@
 
 Each kind attacks from a process of its own, beside a neighbour that listens to one utterance after the other, asks for
 first sounds, and asks the server's clock. The same neighbour is heard first without an attack. Exit code 1 if a kind
-made a gap more than 50 ms longer, doubled the median of the time to first sound, let the clock answer later than 50 ms,
-or left something running.
+made a gap more than 50 ms longer, doubled the median of the time to first sound, let the clock answer later than 50 ms
+of the time in which the machine did not stand still, or left something running.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.attack.beside import LOWEST_PRIORITY, beside
 from benchmarks.attack.judgement import Figures, Limits, noticed
 from benchmarks.attack.kinds import KINDS, SHORT
 from benchmarks.attack.neighbour import hear
@@ -29,7 +30,8 @@ from benchmarks.support.machine import describe, machine
 from benchmarks.support.service_process import process
 from client import Client
 
-HEAD_START_S = 0.7  # of the attacker, which has to start
+ATTACKER = "benchmarks.attack.attacker"
+HEAD_START_S = 0.5  # of an attacker that has begun
 NOT_CANONICAL = "INTERNAL", "UNKNOWN"  # nobody is told so of what he sent
 QUIET_S = 10.0  # until then nothing of an attack may be left
 
@@ -58,21 +60,12 @@ async def measure(arguments: argparse.Namespace) -> tuple[Figures, list[Result]]
 
 
 async def attacked(kind: str, address: str, pid: int, without: Figures, arguments: argparse.Namespace) -> Result:
-    command = [sys.executable, "-m", "benchmarks.attack.attacker", kind, address]
-    attacker = await asyncio.create_subprocess_exec(
-        *command, str(arguments.seconds + HEAD_START_S), stdout=asyncio.subprocess.PIPE
-    )
-    try:
+    async with beside(ATTACKER, kind, address, niceness=LOWEST_PRIORITY) as outcomes:
         await asyncio.sleep(HEAD_START_S)
         figures = Figures.of(await hear(address, arguments.seconds))
-        said, _ = await attacker.communicate()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            attacker.kill()
     found = noticed(figures, without, Limits(), slack=arguments.slack)
     if left := await _left(address):
         found.append(f"{left} utterances still run {QUIET_S:.0f} s after it")
-    outcomes = json.loads(said or b"{}")
     found += [f"{outcomes[code]} calls ended with {code}" for code in NOT_CANONICAL if code in outcomes]
     memory_mib, descriptors = held(pid)
     return Result(
@@ -107,7 +100,7 @@ def row(kind: str, figures: Figures, outcomes: dict[str, int], found: Sequence[s
     ended = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
     return (
         f"{kind:36} gap {_ms(figures.gap_s)}  first sound {_ms(figures.ttfa_s)}  clock {_ms(figures.probe_s)}  "
-        f"loop {_ms(figures.loop_s)}  "
+        f"(running {_ms(figures.running_s)})  loop {_ms(figures.loop_s)}  "
         f"{f'refused {figures.refused}  ' if figures.refused else ''}{ended}"
         f"{''.join(f'{chr(10)}    NOTICED {words}' for words in found)}"
     )

@@ -1,39 +1,42 @@
 """How do the calls of one attacker end?
 
-    python -m benchmarks.attack.attacker 'flushes' 127.0.0.1:50051 10
+    nice -n 19 python -m benchmarks.attack.attacker 'flushes' 127.0.0.1:50051
 
-It attacks for some seconds, in a process of its own, at the lowest priority: an attacker on another machine
-takes no time of the server's processors but through what it sends. Prints one JSON object: how often which outcome was
-seen.
+It attacks until its standard input ends (Ctrl-D), in a process of its own, at the lowest priority from its first
+instruction on: an attacker on another machine takes no time of the server's processors but through what it sends.
+Prints one JSON object: how often which outcome was seen.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
-import time
 
+from benchmarks.attack.beside import begins, until_told
 from benchmarks.attack.kinds import KINDS
 from benchmarks.attack.target import Outcomes, Target
 
-LOWEST_PRIORITY = 19
 
-
-async def attack(kind: str, address: str, seconds: float) -> Outcomes:
+async def attack(kind: str, address: str) -> Outcomes:
     target, outcomes = Target(address), Outcomes()
-    ends_s = time.monotonic() + seconds
+    begins()
+    told = asyncio.create_task(asyncio.to_thread(until_told))
+
+    async def rounds() -> None:
+        while not told.done():
+            outcomes.update(await KINDS[kind](target))
+
+    attacking = asyncio.create_task(rounds())
+    await asyncio.wait({told, attacking}, return_when=asyncio.FIRST_COMPLETED)
+    attacking.cancel()
     try:
-        async with asyncio.timeout(seconds):
-            while time.monotonic() < ends_s:
-                outcomes += await KINDS[kind](target)
-    except TimeoutError:
+        await attacking
+    except asyncio.CancelledError:
         outcomes["stopped"] += 1
     await target.channel.close(0)
     return outcomes
 
 
 if __name__ == "__main__":
-    os.nice(LOWEST_PRIORITY)
-    print(json.dumps(asyncio.run(attack(sys.argv[1], sys.argv[2], float(sys.argv[3])))))
+    print(json.dumps(asyncio.run(attack(sys.argv[1], sys.argv[2]))))

@@ -8,19 +8,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import cycle
 
+from benchmarks.attack.beside import beside
+from benchmarks.attack.prober import Told
+from benchmarks.attack.standstill import Stood
 from benchmarks.support.remote_utterance import collect
 from benchmarks.support.simulated_listener import HEARD_S, Arrival, listen
 from benchmarks.support.texts import TEXTS
 from client import Client
-from client._transport.channels import Target
-from client._transport.clock_probe import ClockProber
+from client._clock import Span
 from client.errors import ClientError, ServerBusy
 
 LEAD_S = 0.3  # of audio ahead of the listener: little, so that a delay of the server is a gap soon
 BETWEEN_S = 0.2  # two utterances
 LONGEST_RETRY_S = 1.0
-PROBE_START_S = 5.0
-PROBE_PATIENCE_S = 20.0
+PROBER = "benchmarks.attack.prober"
+STANDSTILL = "benchmarks.attack.standstill"
 
 
 @dataclass(kw_only=True)
@@ -29,7 +31,8 @@ class Heard:
 
     gaps_s: list[float] = field(default_factory=list)  # the worst of each utterance
     ttfa_s: list[float] = field(default_factory=list)
-    probes_s: list[float] = field(default_factory=list)  # round trips
+    probes_s: list[float] = field(default_factory=list)  # round trips,
+    running_s: list[float] = field(default_factory=list)  # and how much of each the machine did not stand still
     loop_s: float = 0.0  # longest delay of the server's event loop, as it says itself
     refused: int = 0
     failed: list[str] = field(default_factory=list)  # what went wrong
@@ -37,19 +40,22 @@ class Heard:
 
 async def hear(address: str, seconds: float) -> Heard:
     """Returns after `seconds`, and what then was begun is heard to its end."""
-    heard, ends_s = Heard(), time.monotonic() + seconds
-    prober = ClockProber(Target(address=address))
-    async with Client(address) as listening, Client(address) as asking:
-        await asyncio.to_thread(prober.start, PROBE_START_S)
+    heard = Heard()
+    async with (
+        beside(STANDSTILL) as seen,
+        Client(address) as listening,
+        Client(address) as asking,
+        beside(PROBER, address) as said,
+    ):
+        ends_s = time.monotonic() + seconds
         async with asyncio.TaskGroup() as group:
             group.create_task(_again(ends_s, heard, lambda text: _listen(listening, text, heard)))
             group.create_task(_again(ends_s, heard, lambda text: _ask(asking, text, heard)))
-        if (unanswered := prober.unanswered) is not None:
-            heard.probes_s.append(unanswered.length_ns / 1e9)
-        await asyncio.to_thread(prober.stop, PROBE_PATIENCE_S)
-    blocked = [exchange.server_blocked for exchange in prober.exchanges if exchange.server_blocked]
-    heard.loop_s = max((span.length_ns / 1e9 for span in blocked), default=0.0)
-    heard.probes_s += [(exchange.received_ns - exchange.sent_ns) / 1e9 for exchange in prober.exchanges]
+    told = Told(**said)
+    stood, asked = Stood(**seen), [Span(*times) for times in told.asked]
+    heard.probes_s = [span.length_ns / 1e9 for span in asked]
+    heard.running_s = [(span.length_ns - stood.within(span)) / 1e9 for span in asked]
+    heard.loop_s = told.loop_s
     return heard
 
 

@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.support.machine import describe
+from engine.apart import apart
 from engine.device import cores
 
 SECONDS = 3.0
@@ -75,7 +76,7 @@ def team_of(threads: int) -> float:
         cores.pin(threads)
         return rows(SECONDS)
 
-    return cores.apart(work)
+    return apart(work)
 
 
 def main() -> None:

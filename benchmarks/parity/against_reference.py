@@ -32,6 +32,7 @@ from benchmarks.support import random_checkpoint
 from benchmarks.support.machine import describe, machine
 from benchmarks.support.model_forms import with_form
 from engine import checkpoints
+from engine.apart import apart
 from engine.checkpoints.variants import VARIANTS
 from engine.device import cores
 from engine.device.precision import Precision
@@ -182,7 +183,7 @@ def compare(kind: str, directory: Path, rounds: int, fast: str) -> Comparison:
     models = [with_form(loaded[way.dtype], way.form) for way in ways]
     for way, model, exact in zip(ways, models, [models[0], models[1]] * 2, strict=True):
         if model is not exact:
-            way.deviation = cores.apart(partial(deviation, model, exact, TEXT, tokens))
+            way.deviation = apart(partial(deviation, model, exact, TEXT, tokens))
     text = models[0].text.encode(TEXT, models[0].text.languages[0])
     reference = ReferenceProcess(kind, directory)
     speakers = [(way.runs, Speaker(model, tokens)) for way, model in zip(ways, models, strict=True)]

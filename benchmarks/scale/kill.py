@@ -1,7 +1,8 @@
 """What do listeners hear when the engine or the gateway that speaks to them dies?
 
 Two engine servers, each a process, behind the gateway's pool; listeners play in real time; at a random moment one
-engine is killed, stopped, cut off or drained. With `gateway`, clients of two gateways, of which one is killed: they go
+engine is killed, stopped, cut off or drained. One that was killed is started again at once, as supervisors do, on the
+same cores, while the listeners hear on. With `gateway`, clients of two gateways, of which one is killed: they go
 on at the other one by themselves. With `none` nothing dies, and all places that are open to listeners are taken: nobody
 may be moved. Ten minutes of that are some 100 rounds.
 
@@ -59,6 +60,7 @@ async def play(crowd: EngineCrowd, kind: str, count: int, tolerance: float, whol
         crowd.strike(kind, member)
         seen = await crowd.seen(member)
     result.seen_s = seen - at
+    restarting = asyncio.create_task(crowd.mend(kind, member)) if victim and kind == "kill" else None
     for one, ended in zip(listeners, await asyncio.gather(*speaking, return_exceptions=True), strict=True):
         one.error = one.error or (repr(ended) if ended else "")
     for seed, one in enumerate(listeners):
@@ -69,7 +71,9 @@ async def play(crowd: EngineCrowd, kind: str, count: int, tolerance: float, whol
             result.moved.append(Moved(one.in_hand_s(at), one.moved_at - at, one.worst_gap_s()))
         elif not struck:
             result.others_gaps_s.append(one.worst_gap_s())
-    if victim:
+    if restarting:
+        await restarting
+    elif victim:
         await crowd.mend(kind, member)
     await crowd.serve(2)
     await asyncio.sleep(SETTLES_S)

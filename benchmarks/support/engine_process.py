@@ -13,6 +13,8 @@ from engine.messages import Engine
 from service.config import ServiceConfig
 from service.engine_server import EngineServer
 from service.engines.in_process import InProcess
+from service.options import EngineSettings
+from service.source import load_engine
 
 SCRIPTED = "scripted"
 VERSION = "benchmark"
@@ -47,10 +49,7 @@ def scripted(served: Served) -> Engine:
 
 
 def _real(model: str, places: int) -> Engine:
-    from engine.loading import load
-    from engine.options import EngineOptions
-
-    return load(model, EngineOptions(max_utterances=places, deterministic=True))
+    return load_engine(EngineSettings(model=model, max_utterances=places, deterministic=True))
 
 
 async def _serve(commands: Connection, engine: Engine) -> None:

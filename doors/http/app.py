@@ -12,6 +12,7 @@ from aiohttp import web
 from gapless.client import Client, ClientError
 
 from ..aliases import Aliases
+from ..mistakes import Mistakes
 from . import cloning, listing, page, speech
 from .errors import BadRequest, plain, response_of
 from .hosts import Hosts
@@ -36,15 +37,22 @@ class Door:
         self._client = client
         self._aliases = aliases
         self._strangers = Strangers()
+        self._mistakes = Mistakes()
         self._places = Places()
         self._conversations: set[Conversation] = set()
 
     async def speech(self, request: web.Request) -> web.StreamResponse:
         token = token_of(request)
         asked = await read_speech(request, self._aliases)
-        with self._strangers.request(token) as recognised:
-            async with self._client.on_behalf_of(token).utterance(**asked.options) as utterance:
-                return await speech.speak(request, asked, utterance, recognised)
+        async with await self._mistakes.admit(self._caller(request, token)) as undecided:
+            with self._strangers.request(token) as recognised:
+
+                def taken() -> None:
+                    recognised()
+                    undecided.right()
+
+                async with self._client.on_behalf_of(token).utterance(**asked.options) as utterance:
+                    return await speech.speak(request, asked, utterance, taken)
 
     async def converse(self, request: web.Request) -> web.StreamResponse:
         """A WebSocket."""
@@ -52,7 +60,9 @@ class Door:
         with self._places.one(request.transport.abort) as greeted:
             ws = conversation.socket()
             await ws.prepare(request)
-            held = Conversation(ws, self._client, self._aliases, self._strangers, greeted)
+            held = Conversation(
+                ws, self._client, self._aliases, self._strangers, self._mistakes, request.remote or "", greeted
+            )
             self._conversations.add(held)
             try:
                 await held.run()
@@ -84,11 +94,15 @@ class Door:
     ) -> web.StreamResponse:
         """`proves`: an answer says that the service took the token."""
         token = token_of(request)
-        with self._strangers.request(token) as recognised:
-            response = await ask(self._client.on_behalf_of(token))
-            if proves:
-                recognised()
-            return response
+        async with await self._mistakes.admit(self._caller(request, token)):
+            with self._strangers.request(token) as recognised:
+                response = await ask(self._client.on_behalf_of(token))
+                if proves:
+                    recognised()
+                return response
+
+    def _caller(self, request: web.Request, token: str | None) -> str:
+        return self._strangers.caller(token) or request.remote or ""
 
     async def health(self, request: web.Request) -> web.StreamResponse:
         return await listing.health(self._client)

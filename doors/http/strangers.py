@@ -25,7 +25,7 @@ class Strangers:
     @contextmanager
     def request(self, token: str | None) -> Iterator[Callable[[], None]]:
         """Around a request; what it gives is called when the service took the token. Raises ServerBusy."""
-        digest = hashlib.sha256((token or "").encode()).digest()
+        digest = _digest(token)
         if digest in self._known:
             self._known.move_to_end(digest)
             yield lambda: None
@@ -38,7 +38,16 @@ class Strangers:
         finally:
             self._left += 1
 
+    def caller(self, token: str | None) -> str:
+        """The name here of whoever shows a token that the service took; "" for everybody else."""
+        digest = _digest(token)
+        return digest.hex() if token and digest in self._known else ""
+
     def _recognise(self, digest: bytes) -> None:
         self._known[digest] = None
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
+
+
+def _digest(token: str | None) -> bytes:
+    return hashlib.sha256((token or "").encode()).digest()

@@ -11,6 +11,7 @@ from gapless.client import Client
 
 from ..listening import exposure
 from ..listening.errors import ListeningError
+from ..mistakes import Mistakes
 from .options import Options
 from .session import Session
 
@@ -39,13 +40,14 @@ async def serving(options: Options) -> AsyncIterator[int]:
 @asynccontextmanager
 async def _listening(address: str, client: Client) -> AsyncIterator[int]:
     sessions: set[asyncio.Task[None]] = set()
+    mistakes = Mistakes()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(sessions) >= MAX_CONNECTIONS:
             _log.warning("%d connections are open, which is the limit; another one is closed", len(sessions))
             writer.close()
             return
-        task = asyncio.create_task(Session(reader, writer, client).run(), name="wyoming-session")
+        task = asyncio.create_task(Session(reader, writer, client, mistakes).run(), name="wyoming-session")
         sessions.add(task)
         task.add_done_callback(sessions.discard)
 

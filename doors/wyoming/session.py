@@ -28,6 +28,7 @@ from wyoming.tts import (
 
 from gapless.client import Client, ClientError, Options, Utterance
 
+from ..mistakes import Mistakes, Undecided
 from ..refusals import Kind, kind_of
 from .reader import BoundedReader
 from .voices import chosen, describe
@@ -42,9 +43,13 @@ class WrongEvent(Exception):
 
 
 class Session(AsyncEventHandler):
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client, mistakes: Mistakes
+    ) -> None:
         super().__init__(BoundedReader(reader, self._is_speaking), writer)
         self._client = client
+        self._mistakes = mistakes
+        self._address = str((writer.get_extra_info("peername") or [""])[0])
         self._utterance: Utterance | None = None  # that still takes text
         self._open = contextlib.AsyncExitStack()  # of the last utterance
         self._speaking: asyncio.Task[None] | None = None
@@ -98,9 +103,10 @@ class Session(AsyncEventHandler):
         if self._is_speaking():
             raise WrongEvent("the text before is still being spoken; open another connection")
         await self._open.aclose()
+        undecided = await self._open.enter_async_context(await self._mistakes.admit(self._address))
         utterance = await self._open.enter_async_context(self._client.utterance(**await self._options(asked)))
         self._utterance = utterance
-        self._speaking = asyncio.create_task(self._speak(utterance, in_pieces), name="wyoming-speech")
+        self._speaking = asyncio.create_task(self._speak(utterance, undecided, in_pieces), name="wyoming-speech")
 
     async def _options(self, asked: Synthesize | SynthesizeStart) -> Options:
         options = Options(encoding="pcm_s16le", max_lead=0.0)
@@ -127,13 +133,15 @@ class Session(AsyncEventHandler):
         utterance, self._utterance = self._utterance, None
         await utterance.end()
 
-    async def _speak(self, utterance: Utterance, in_pieces: bool) -> None:
+    async def _speak(self, utterance: Utterance, undecided: Undecided, in_pieces: bool) -> None:
         try:
-            async for chunk in utterance:
-                form = {"rate": chunk.sample_rate, "width": _WIDTH, "channels": _CHANNELS}
-                if chunk.seq == 0:
-                    await self.write_event(AudioStart(**form).event())
-                await self.write_event(AudioChunk(audio=chunk.data, **form).event())
+            async with undecided:
+                async for chunk in utterance:
+                    undecided.right()
+                    form = {"rate": chunk.sample_rate, "width": _WIDTH, "channels": _CHANNELS}
+                    if chunk.seq == 0:
+                        await self.write_event(AudioStart(**form).event())
+                    await self.write_event(AudioChunk(audio=chunk.data, **form).event())
             await self.write_event(AudioStop().event())
             if in_pieces:
                 await self.write_event(SynthesizeStopped().event())

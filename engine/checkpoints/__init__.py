@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 
+from engine.apart import apart
 from engine.checkpoints import hub, layout, native, published, weights
-from engine.device.cores import apart
 from engine.device.device import CPU
 from engine.device.precision import Precision
 from engine.errors import InvalidConfig, ModelError

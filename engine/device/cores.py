@@ -10,14 +10,11 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 
-T = TypeVar("T")
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -41,12 +38,6 @@ def pin(threads: int) -> None:
     # Quirk: what a thread has set is overwritten, by what any thread set last, in its first operation or question.
     torch.get_num_threads()
     torch.set_num_threads(threads)
-
-
-def apart(work: Callable[[], T]) -> T:
-    """Runs `work` on a thread of its own, so that the team of that thread ends with it."""
-    with ThreadPoolExecutor(1, "apart") as thread:
-        return thread.submit(work).result()
 
 
 @functools.cache

@@ -7,9 +7,7 @@ on Linux it stands back behind the threads that speak.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -17,12 +15,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
 
+from engine.apart import stand_back
 from engine.errors import EngineClosed, Overloaded, Unsupported
 from engine.watchdog import Watched, ends_within
 
 log = logging.getLogger(__name__)
 
-NICENESS = 10  # of the thread that prepares
 CLONING_S = 60.0  # within which it is not overdue: the first one reads its encoders from the disk
 RETRY_AFTER_S = 5.0  # a voice gets free when an utterance ends
 
@@ -55,7 +53,7 @@ class PreparedVoices(Generic[K, V]):
         self._closed = False
 
         def start() -> None:
-            _stand_back()
+            stand_back()
             on_start()
 
         self._preparing = Watched("the voices thread")
@@ -155,9 +153,3 @@ class PreparedVoices(Generic[K, V]):
 
 def _mib(nbytes: int) -> str:
     return f"{nbytes / 2**20:.0f} MiB"
-
-
-def _stand_back() -> None:
-    """Linux schedules threads by themselves: this one yields to those that speak."""
-    with contextlib.suppress(AttributeError, OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,8 +1,7 @@
 """One utterance on one engine server: a stream in both directions, a task for each.
 
 What goes to the engine waits in order; releases and playback reports are merged meanwhile, so that what waits is
-bounded by the text and the flushes of an utterance. Small releases wait for each other a while: room is not wanted at
-once, and each message costs both ends some processor time.
+bounded by the text and the flushes of an utterance.
 """
 
 from __future__ import annotations
@@ -21,9 +20,6 @@ from service.engines import wire
 from service.engines.errors import Lost
 from service.engines.timings import Way
 
-ROOM_LATER_S = 0.05  # that a release may wait for others: an engine with a small channel stands still meanwhile
-ROOM_AT_ONCE = 12_000  # samples: it does not wait; half a second
-
 Hear = Callable[["Call", Event, Way], None]
 Lose = Callable[["Call", str, int], None]  # why, and since when nothing came
 
@@ -40,8 +36,6 @@ class Call:
         self._cancelled: asyncio.Future[Usage | None] = loop.create_future()
         self._waiting = deque([pb.SpeakRequest(submit=wire.write(utterance, pb.Utterance))])
         self._released = 0
-        self._telling: asyncio.TimerHandle | None = None  # of what was released
-        self._room_is_due = False
         self._playback: Playback | None = None
         self._something = asyncio.Event()
         self._something.set()
@@ -64,16 +58,6 @@ class Call:
 
     def release(self, num_samples: int) -> None:
         self._released += num_samples
-        if self._released >= ROOM_AT_ONCE:
-            self._tell_room()
-        elif self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(ROOM_LATER_S, self._tell_room)
-
-    def _tell_room(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-        self._room_is_due = True
         self._something.set()
 
     def playback(self, playback: Playback) -> None:
@@ -107,9 +91,8 @@ class Call:
             self._accepted.exception()  # told to whoever waits, if anybody does
         if not self._cancelled.done():
             self._cancelled.set_result(None)
-        if self._telling is not None:
-            self._telling.cancel()
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []  # one that was cancelled holds its frame, and that this call
+        for task in tasks:
             if task is not asyncio.current_task():
                 task.cancel()
         self.ended.set()
@@ -161,8 +144,8 @@ class Call:
         if self._playback is not None:
             playback, self._playback = self._playback, None
             return pb.SpeakRequest(playback=wire.write(playback, pb.Playback))
-        if self._room_is_due:
-            released, self._released, self._room_is_due = self._released, 0, False
+        if self._released:
+            released, self._released = self._released, 0
             return pb.SpeakRequest(release=released)
         return None
 

@@ -1,6 +1,7 @@
 """Engine servers as child processes of this one, each on a socket in a folder that nobody else may enter.
 
 A child that ends is started again. Children end when this process does, however it ends: their standard input closes.
+They stay in its session: Linux may share the processor between sessions, and then threads give way in their own only.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Processes:
             env={**_others(), **environ, "GAPLESS_ADDRESS": address, "GAPLESS_WITH_PARENT": "true"},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C is for this process, which drains first
+            process_group=0,  # a Ctrl-C is for this process, which drains first
         )
         self._children[number] = child
         return await child.wait()

@@ -66,7 +66,7 @@ class EngineServerActor:
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",  # a native library may write anything, and a line that cannot be read ends no watch
-            start_new_session=True,
+            process_group=0,
         )
         self._log = threading.Thread(target=self._pass_on, name="engine-server-log", daemon=True)
         self._log.start()

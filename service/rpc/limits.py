@@ -6,25 +6,22 @@ The numbers are flags of the service: fields of `ServiceConfig` in service/confi
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
+from gapless.doors.listening.rates import UNCOUNTED, Rates
 from service.rpc.errors import TooManyCalls
 from service.rpc.receive import Context
 
-_UNCOUNTED = ("unix:", "")  # peers that do not tell connections apart
-_REMEMBERED = 1_024  # connections, the last ones that called, by their rates,
-_KNOWN = 16_384  # and by their names alone: who is forgotten waits like one that comes anew
+_KNOWN = 16_384  # connections, the last ones that called: who is forgotten waits like one that comes anew
 
 
 def connection(context: Context) -> str:
     """What tells the connection of a call from others; "" where nothing does."""
     peer = context.peer()
-    return "" if peer in _UNCOUNTED else peer
+    return "" if peer in UNCOUNTED else peer
 
 
 class CallCount:
@@ -40,7 +37,7 @@ class CallCount:
         """Around a call of the connection `peer`. Raises TooManyCalls."""
         if self._calls.total() >= self._in_all:
             raise TooManyCalls(f"{self._in_all} calls are under way, which is all that this server takes")
-        if peer not in _UNCOUNTED and self._calls[peer] >= self._per_connection:
+        if peer not in UNCOUNTED and self._calls[peer] >= self._per_connection:
             raise TooManyCalls(
                 f"{self._per_connection} calls of this connection are under way, which is all that this server takes "
                 "of one"
@@ -54,81 +51,19 @@ class CallCount:
                 del self._calls[peer]
 
 
-class Rate:
-    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused."""
-
-    def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
-        self._per_s = per_s
-        self._burst = burst
-        self._now_s = now_s
-        self._left = float(burst)
-        self._seen_s = now_s()
-
-    def take(self) -> float:
-        """Takes one; gives the seconds to wait before it, or the next message, is looked at."""
-        self._fill()
-        self._left -= 1
-        return max(0.0, -self._left / self._per_s)
-
-    @property
-    def debt_s(self) -> float:
-        """Seconds until all that was taken is there."""
-        self._fill()
-        return max(0.0, -self._left / self._per_s)
-
-    def _fill(self) -> None:
-        now_s = self._now_s()
-        self._left = min(self._burst, self._left + (now_s - self._seen_s) * self._per_s)
-        self._seen_s = now_s
-
-    async def wait(self) -> None:
-        """Takes one, and waits as long as it must. Who waits no longer gives it back: nobody is to wait for him."""
-        if (wait_s := self.take()) > 0:
-            try:
-                await asyncio.sleep(wait_s)
-            except asyncio.CancelledError:
-                self._left += 1
-                raise
-
-
-class ConnectionRate:
-    """How often a second something of one connection goes through at once; what comes sooner waits for its turn.
-
-    HTTP/2 lets a connection have so many calls open and no more, so that calls that wait hold the next ones back."""
-
-    def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float] = time.monotonic) -> None:
-        def rate(peer: str) -> Rate:
-            return Rate(per_s=per_s, burst=burst, now_s=now_s)
-
-        self._of = lru_cache(_REMEMBERED)(rate)
-
-    async def wait(self, peer: str) -> None:
-        if peer not in _UNCOUNTED:
-            await self._of(peer).wait()
-
-    def take(self, peer: str) -> float:
-        """Takes one that is never given back; the seconds until it is paid."""
-        return 0.0 if peer in _UNCOUNTED else self._of(peer).take()
-
-    async def settle(self, peer: str) -> None:
-        """Takes nothing, and waits until all that was taken is paid."""
-        if peer not in _UNCOUNTED:
-            rate = self._of(peer)
-            while (debt_s := rate.debt_s) > 0:
-                await asyncio.sleep(debt_s)
-
-
 class Arrivals:
     """How often a second a connection that never called before is served: each host has a rate of its own."""
 
-    def __init__(self, *, per_s: float, burst: int) -> None:
-        self._hosts = ConnectionRate(per_s=per_s, burst=burst)
+    def __init__(self, *, per_s: float, burst: int, bursts: Rates) -> None:
+        """`bursts`: how those of one host follow each other that came at once."""
+        self._hosts = Rates(per_s=per_s, burst=burst)
+        self._bursts = bursts
         self._known: OrderedDict[str, None] = OrderedDict()
         self._waiting: dict[str, asyncio.Event] = {}
 
     async def wait(self, peer: str) -> None:
         """All calls of a connection wait for its turn, and take one."""
-        if peer in _UNCOUNTED:
+        if peer in UNCOUNTED:
             return
         while peer not in self._known:
             if waiting := self._waiting.get(peer):
@@ -140,7 +75,9 @@ class Arrivals:
     async def _arrive(self, peer: str) -> None:
         over = self._waiting[peer] = asyncio.Event()
         try:
-            await self._hosts.wait(peer.rpartition(":")[0])
+            host = peer.rpartition(":")[0]
+            await self._hosts.wait(host)
+            await self._bursts.wait(host)
             self._known[peer] = None
             if len(self._known) > _KNOWN:
                 self._known.popitem(last=False)
@@ -155,10 +92,10 @@ class CallLimits:
 
     count: CallCount
     arrivals: Arrivals  # an attacker who has a connection for each call makes few on each of them
-    bursts: ConnectionRate  # calls that come at once are begun one after the other, and others' between them
-    calls: ConnectionRate  # an attacker whose calls are short has few under way, and many of them
-    refusals: ConnectionRate  # wrong tokens that are answered
-    mistakes: ConnectionRate  # requests that cannot be served: to begin and end an utterance takes the loop its time
+    bursts: Rates  # calls that come at once are begun one after the other, and others' between them
+    calls: Rates  # an attacker whose calls are short has few under way, and many of them
+    refusals: Rates  # wrong tokens that are answered
+    mistakes: Rates  # requests that cannot be served: to begin and end an utterance takes the loop its time
     max_text_chars: int = 0  # of a message; a server without messages that hold text needs none
 
     @asynccontextmanager

@@ -20,6 +20,7 @@ from opentelemetry.trace import Span, Tracer
 from engine.clock import now_ns
 from engine.errors import GaplessError
 from engine.messages import Accepted, Aligned, AudioChunk, EngineInfo, Failed, Finished, FlushDone, Usage, Warned
+from gapless.doors.listening.rates import Rate
 from gapless.tts.v1 import tts_pb2
 from service.config import ServiceConfig
 from service.engines.engine import AsyncEngine
@@ -31,7 +32,6 @@ from service.pacing import Pacer
 from service.rpc import requests, responses, resume
 from service.rpc.errors import ClientStalled, OutOfOrder, SilentClient, UtteranceTooLong
 from service.rpc.event_queue import EventQueue, Stopped
-from service.rpc.limits import Rate
 from service.rpc.receive import QUIET_S, Context
 from service.rpc.resume import ResumeTokens, TokenIssuer
 from service.rpc.text_input import TextInput

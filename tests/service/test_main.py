@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.service.conftest import Served
 
 
@@ -72,3 +74,44 @@ engine.close()
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     watched, frozen = map(int, result.stdout.split())
     assert watched < frozen / 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one niceness for all threads of a process")
+def test_what_loads_gives_way_and_what_speaks_does_not() -> None:
+    """An engine that was started again took the processor from listeners of another one on the same cores."""
+    script = """
+import contextlib
+import os
+import threading
+
+from service.options import read_options
+from service.source import load_engine
+
+def niceness():
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    found = {}
+    for thread in map(int, os.listdir("/proc/self/task")):
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            found[thread] = (os.getpriority(os.PRIO_PROCESS, thread), names.get(thread, ""))
+    return found.values()
+
+def look():
+    while not is_over.wait(0.02):
+        seen.append(max(niceness())[0])
+
+given, seen, is_over = max(niceness())[0], [], threading.Event()
+looking = threading.Thread(target=look)
+looking.start()
+engine = load_engine(read_options(["--max-utterances", "1"], "0").engine)
+is_over.set()
+looking.join()
+print(len(seen), sum(one > given for one in seen))
+print(*sorted({name for nice, name in niceness() if nice == given and name}))
+print(*sorted({name for nice, name in niceness() if nice != given}))
+engine.close()
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    looks, ordinary, standing_back = map(str.split, result.stdout.splitlines())
+    assert int(looks[1]) > int(looks[0]) / 2
+    assert {"text", "t3", "flow"} < set(ordinary)
+    assert standing_back == ["voices_0"], "which only prepares"

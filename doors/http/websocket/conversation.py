@@ -10,12 +10,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from gapless.client import AccessDenied, Client, ClientError
 
 from ...aliases import Aliases
+from ...mistakes import Mistakes
 from ..errors import BadRequest
 from ..strangers import Strangers
 from . import incoming, listening, outgoing
@@ -51,16 +53,21 @@ class Conversation:
         client: Client,
         aliases: Aliases,
         strangers: Strangers,
+        mistakes: Mistakes,
+        address: str,
         on_greeted: Callable[[], None],
         *,
         hello_s: float = HELLO_S,
         idle_s: float = IDLE_S,
     ) -> None:
-        """`ws`: open. `client`: without a token. `on_greeted` is called when the service took that of the hello."""
+        """`ws`: open. `client`: without a token. `address`: of the page. `on_greeted` is called when the service took
+        the token of the hello."""
         self._ws = ws
         self._anybody = client
         self._aliases = aliases
         self._strangers = strangers
+        self._mistakes = mistakes
+        self._caller = address  # whose mistakes its requests may be
         self._on_greeted = on_greeted
         self._hello_s = hello_s
         self._idle_s = idle_s
@@ -104,6 +111,7 @@ class Conversation:
             with self._strangers.request(message.token) as recognised:
                 info, voices = await asyncio.gather(self._client.info(), self._client.voices())
                 recognised()
+            self._caller = self._strangers.caller(message.token) or self._caller
             self._on_greeted()
         except BadRequest as error:
             await self._refuse(error, WSCloseCode.POLICY_VIOLATION)
@@ -146,7 +154,8 @@ class Conversation:
         if self._speech and not self._speech.is_over:
             raise BadRequest("an utterance is under way: wait for its 'finished', or cancel it", "type")
         self._begun += 1
-        self._speech = await Speech.begin(self._begun, self._client, message.options, self._send)
+        admit = partial(self._mistakes.admit, self._caller)
+        self._speech = await Speech.begin(self._begun, self._client, message.options, admit, self._send)
         self._tasks.create_task(self._see_through(self._speech), name=f"websocket-utterance-{self._begun}")
 
     async def _see_through(self, speech: Speech) -> None:

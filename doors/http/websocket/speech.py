@@ -24,6 +24,7 @@ from gapless.client import (
     Utterance,
 )
 
+from ...mistakes import Undecided
 from . import outgoing
 from .incoming import Playback
 from .outgoing import Message
@@ -31,14 +32,23 @@ from .outgoing import Message
 CANCEL_S = 0.5  # that the service may take to end an utterance whose listener stopped listening
 
 Send = Callable[[Message | bytes], Awaitable[None]]
+Admit = Callable[[], Awaitable[Undecided]]
 
 _log = logging.getLogger(__name__)
 
 
 class Speech:
-    def __init__(self, number: int, utterance: Utterance, send: Send, stack: contextlib.AsyncExitStack) -> None:
-        """`number`: which of its socket's utterances it is. `stack` ends the call."""
+    def __init__(
+        self,
+        number: int,
+        utterance: Utterance,
+        undecided: Undecided,
+        send: Send,
+        stack: contextlib.AsyncExitStack,
+    ) -> None:
+        """`number`: which of its socket's utterances it is. `stack` ends the call, and what is `undecided`."""
         self.number = number
+        self._undecided = undecided
         self.utterance = utterance
         self.stopped = False  # the listener stopped listening
         self._send = send
@@ -46,23 +56,25 @@ class Speech:
         self._over = asyncio.Event()  # `finished` or an error was sent
 
     @classmethod
-    async def begin(cls, number: int, client: Client, options: Options, send: Send) -> Speech:
+    async def begin(cls, number: int, client: Client, options: Options, admit: Admit, send: Send) -> Speech:
         """Opens the call; `run` must follow. Raises ClientError."""
-        stack = contextlib.AsyncExitStack()
-        return cls(number, await stack.enter_async_context(client.utterance(**options)), send, stack)
+        async with contextlib.AsyncExitStack() as stack:
+            undecided = await stack.enter_async_context(await admit())
+            utterance = await stack.enter_async_context(client.utterance(**options))
+            return cls(number, utterance, undecided, send, stack.pop_all())
 
     async def run(self) -> None:
         """Sends all events, and how it ended."""
-        async with self._stack:
-            try:
+        try:
+            async with self._stack:
                 async for event in self.utterance.events():
                     await self._tell(event)
                 await self._say(outgoing.finished(self.utterance.finished))
-            except ClientError as error:
-                _log.info("utterance broke off: %s", error)
-                await self._say(outgoing.error(error))
-            finally:
-                self._over.set()
+        except ClientError as error:
+            _log.info("utterance broke off: %s", error)
+            await self._say(outgoing.error(error))
+        finally:
+            self._over.set()
 
     @property
     def is_over(self) -> bool:
@@ -103,6 +115,7 @@ class Speech:
             case _ if self.stopped:
                 pass  # it was under way when the listener stopped
             case Chunk():
+                self._undecided.right()
                 await self._send(outgoing.audio(event, self.number))
             case Started():
                 await self._say(outgoing.started(event))

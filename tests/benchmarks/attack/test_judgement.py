@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from benchmarks.attack.judgement import Figures, Limits, noticed
 from benchmarks.attack.neighbour import Heard
+from benchmarks.attack.standstill import Stood
+from client._clock import Span
 
-QUIET = Figures(gap_s=0.01, ttfa_s=0.1, probe_s=0.02, loop_s=0.01, refused=0, failed=())
+QUIET = Figures(gap_s=0.01, ttfa_s=0.1, probe_s=0.02, running_s=0.02, loop_s=0.01, refused=0, failed=())
 
 
 def during(**changes: float) -> Figures:
@@ -15,17 +17,30 @@ def during(**changes: float) -> Figures:
 
 
 def test_what_stays_within_the_limits_goes_unnoticed() -> None:
-    assert noticed(during(gap_s=0.059, ttfa_s=0.199, probe_s=0.049), QUIET, Limits()) == []
+    assert noticed(during(gap_s=0.059, ttfa_s=0.199, running_s=0.049), QUIET, Limits()) == []
 
 
 def test_each_figure_is_noticed_beyond_its_limit() -> None:
     assert noticed(during(gap_s=0.061), QUIET, Limits()) == ["a gap of 61 ms, 51 ms more than without"]
     assert noticed(during(ttfa_s=0.201), QUIET, Limits()) == ["first sound after 201 ms instead of 100 ms"]
-    assert noticed(during(probe_s=0.051), QUIET, Limits()) == ["the clock answered after 51 ms"]
+    assert noticed(during(running_s=0.051), QUIET, Limits()) == [
+        "the clock answered after 51 ms in which the machine ran"
+    ]
+
+
+def test_a_machine_that_stands_still_is_not_the_attack() -> None:
+    """The clock answered after 92 ms with nobody attacking: on a machine whose processors were taken away meanwhile."""
+    assert noticed(during(probe_s=0.092, running_s=0.01), QUIET, Limits()) == []
+
+
+def test_what_stands_still_is_counted_once_and_within_the_question_only() -> None:
+    stood = Stood(still=[(50, 120), (100, 130), (110, 115), (180, 300), (500, 600)])
+    assert stood.within(Span(100, 200)) == 30 + 20
+    assert Stood(still=[]).within(Span(100, 200)) == 0
 
 
 def test_slack_widens_the_limits() -> None:
-    worse = during(gap_s=0.1, ttfa_s=0.3, probe_s=0.09)
+    worse = during(gap_s=0.1, ttfa_s=0.3, running_s=0.09)
     assert len(noticed(worse, QUIET, Limits())) == 3
     assert noticed(worse, QUIET, Limits(), slack=2.0) == []
 
@@ -37,5 +52,9 @@ def test_a_failed_call_and_a_neighbour_who_heard_nothing_are_noticed() -> None:
 
 
 def test_the_worst_gap_and_the_median_first_sound_count() -> None:
-    heard = Heard(gaps_s=[0.0, 0.3], ttfa_s=[0.1, 0.1, 5.0], probes_s=[0.001, 0.03], loop_s=0.02)
-    assert Figures.of(heard) == Figures(gap_s=0.3, ttfa_s=0.1, probe_s=0.03, loop_s=0.02, refused=0, failed=())
+    heard = Heard(
+        gaps_s=[0.0, 0.3], ttfa_s=[0.1, 0.1, 5.0], probes_s=[0.001, 0.03], running_s=[0.001, 0.02], loop_s=0.02
+    )
+    assert Figures.of(heard) == Figures(
+        gap_s=0.3, ttfa_s=0.1, probe_s=0.03, running_s=0.02, loop_s=0.02, refused=0, failed=()
+    )

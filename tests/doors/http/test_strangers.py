@@ -55,11 +55,11 @@ async def test_a_flood_of_wrong_tokens_keeps_nobody_else_out(tmp_path: Path) -> 
 
             attack = [asyncio.create_task(flood(number)) for number in range(280)]
             done: set[asyncio.Task[int]] = set()
-            while 429 not in {task.result() for task in done}:
-                done, _ = await asyncio.wait(attack, return_when=asyncio.FIRST_COMPLETED)
+            while len(done) < 30:  # more than the service answers at once
+                done, _ = await asyncio.wait(attack, timeout=0.05)
             async with asyncio.timeout(3):
                 assert await ask(right) == 200
             for task in attack:
                 task.cancel()
             statuses = await asyncio.gather(*attack, return_exceptions=True)
-    assert {status for status in statuses if isinstance(status, int)} == {401, 429}
+    assert {status for status in statuses if isinstance(status, int)} == {401}

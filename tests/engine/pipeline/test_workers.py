@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from engine.apart import apart
 from engine.device import cores
 from engine.pipeline.worker import Runner, Work, Worker, Workers
 from engine.scheduling.config import SchedulerConfig
@@ -148,15 +149,7 @@ def test_a_thread_keeps_the_cores_that_it_was_given() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     assert pinned.wait(5)
-    cores.apart(lambda: cores.pin(1))
+    apart(lambda: cores.pin(1))
     others.set()
     thread.join()
     assert found == [2]
-
-
-def test_work_done_apart_leaves_no_thread_and_says_what_broke() -> None:
-    before = threading.active_count()
-    assert cores.apart(lambda: threading.current_thread().name) == "apart_0"
-    with pytest.raises(ZeroDivisionError):
-        cores.apart(lambda: 1 // 0)
-    assert threading.active_count() <= before

@@ -44,6 +44,8 @@ async def test_a_child_that_is_killed_is_started_again_and_goes_on_with_its_utte
             folder = Path(address.removeprefix("unix:")).parent
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             (pid,) = processes.pids
+            assert os.getpgid(pid) == pid, "a Ctrl-C is not for it"
+            assert os.getsid(pid) == os.getsid(0), "where threads give way to each other"
             os.kill(pid, signal.SIGKILL)
             check_whole(await speaking)
             assert pool.moves == 1

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -23,11 +24,12 @@ from client._transport.reader import OVER, hand_to_grpc
 from client._wire import limits_from
 from client.errors import translate
 from engine.errors import InvalidRequest
+from gapless.doors.listening.rates import Rate, Rates
 from gapless.tts.v1 import tts_pb2 as pb
 from gapless.tts.v1 import tts_pb2_grpc
 from service.config import GRPC_BYTES, ServiceConfig
 from service.rpc.errors import _RULES, TooManyCalls
-from service.rpc.limits import Arrivals, CallCount, CallLimits, ConnectionRate, Rate
+from service.rpc.limits import Arrivals, CallCount, CallLimits
 from service.rpc.receive import read_rest
 from service.rpc.recording import check_recording
 from service.server import BEGUN_AT_ONCE, BEGUN_PER_S
@@ -49,8 +51,9 @@ async def then_again(requests: list[Request], again: Request) -> AsyncIterator[R
         yield again
 
 
-def limited(count: CallCount, bursts: ConnectionRate) -> CallLimits:
-    free, arrivals = ConnectionRate(per_s=1e6, burst=100), Arrivals(per_s=1e6, burst=100)
+def limited(count: CallCount, bursts: Rates) -> CallLimits:
+    free = Rates(per_s=1e6, burst=100)
+    arrivals = Arrivals(per_s=1e6, burst=100, bursts=free)
     return CallLimits(count, arrivals=arrivals, bursts=bursts, calls=free, refusals=free, mistakes=free)
 
 
@@ -227,7 +230,7 @@ def test_every_reason_is_explained() -> None:
 
 
 async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not() -> None:
-    refusals = ConnectionRate(per_s=20.0, burst=2)
+    refusals = Rates(per_s=20.0, burst=2)
     began = time.monotonic()
     for _ in range(2):
         await refusals.wait("ipv4:127.0.0.1:1")
@@ -238,7 +241,7 @@ async def test_wrong_tokens_of_one_connection_wait_and_those_of_another_do_not()
 
 
 async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
-    refusals = ConnectionRate(per_s=20.0, burst=0)
+    refusals = Rates(per_s=20.0, burst=0)
     gone = [asyncio.create_task(refusals.wait("ipv4:127.0.0.1:1")) for _ in range(100)]
     await asyncio.sleep(0)
     for task in gone:
@@ -251,7 +254,7 @@ async def test_whoever_gives_up_waiting_leaves_no_debt() -> None:
 
 async def test_short_calls_that_come_too_fast_wait_and_those_of_others_do_not() -> None:
     now = [0.0]
-    rate = ConnectionRate(per_s=10, burst=2, now_s=lambda: now[0])
+    rate = Rates(per_s=10, burst=2, now_s=lambda: now[0])
     for _ in range(2):
         await rate.wait("ipv4:127.0.0.1:1")
     waiting = asyncio.create_task(rate.wait("ipv4:127.0.0.1:1"))
@@ -285,7 +288,8 @@ async def test_calls_of_methods_that_do_not_exist_are_held_back_too(serve: Serve
 
 async def test_connections_that_call_for_the_first_time_wait_if_their_host_has_many() -> None:
     """A connection for each call was 750 of them a second: no limit of a connection holds that back."""
-    arrivals, began = Arrivals(per_s=20.0, burst=2), time.monotonic()
+    free = Rates(per_s=1e6, burst=100)
+    arrivals, began = Arrivals(per_s=20.0, burst=2, bursts=free), time.monotonic()
     for peer in ("ipv4:10.0.0.1:1", "ipv4:10.0.0.1:2", "ipv4:10.0.0.2:3", "ipv6:[::1]:4", "unix:", "unix:", "unix:"):
         await arrivals.wait(peer)
     for _ in range(10):
@@ -294,6 +298,37 @@ async def test_connections_that_call_for_the_first_time_wait_if_their_host_has_m
     calls = [arrivals.wait(f"ipv4:10.0.0.1:{port}") for port in (5, 5, 6, 6, 6, 7, 8, 8)]
     await asyncio.gather(*calls)
     assert 0.19 <= time.monotonic() - began < 0.35, "four connections at twenty a second"
+
+
+async def test_connections_of_one_host_that_come_at_once_are_begun_one_after_the_other() -> None:
+    """Twenty utterances on connections of their own kept the loop for 36 ms: a probe's answer came behind all of them,
+    after 56 ms."""
+    arrivals = Arrivals(per_s=1e6, burst=100, bursts=Rates(per_s=100, burst=2))
+    began_s = time.monotonic()
+    await asyncio.gather(*(arrivals.wait(f"ipv4:10.0.0.1:{port}") for port in range(6)))
+    assert time.monotonic() - began_s >= 0.039, "four at a hundred a second"
+
+
+async def test_calls_that_waited_while_the_loop_was_late_do_not_go_at_once() -> None:
+    """Each had booked a time. A loop that was late for 100 ms, for want of a processor say, began 25 calls of a flood
+    in its next turn, for whose time had come meanwhile, and was later by what these took."""
+    rate, turn, went = Rate(per_s=250.0, burst=4, now_s=time.monotonic), 0, Counter[int]()
+
+    async def call() -> None:
+        await rate.wait()
+        went[turn] += 1
+
+    calls = [asyncio.create_task(call()) for _ in range(40)]
+    await asyncio.sleep(0)
+    at_once = went.total()
+    time.sleep(0.1)  # the loop is late
+    while went.total() < 40:
+        turn += 1
+        await asyncio.sleep(0)
+    await asyncio.gather(*calls)
+    assert at_once == 4
+    del went[0]
+    assert max(went.values()) == 1
 
 
 async def test_what_is_left_of_a_refused_call_is_read_for_a_while_only() -> None:
@@ -356,7 +391,7 @@ async def test_mistakes_count_whether_or_not_somebody_waits_for_the_answer(serve
 async def test_calls_that_come_at_once_are_begun_one_after_the_other() -> None:
     """Two hundred calls that a connection opened at once kept the loop for a third of a second."""
     count = CallCount(in_all=100, per_connection=100)
-    limits = limited(count, bursts=ConnectionRate(per_s=100, burst=2))
+    limits = limited(count, bursts=Rates(per_s=100, burst=2))
     began = list[tuple[str, float]]()
 
     async def call(peer: str) -> None:
@@ -382,7 +417,7 @@ async def test_the_engine_is_told_whose_an_utterance_is(served: Served) -> None:
 
 
 async def test_refusals_of_calls_that_come_at_once_do_not_come_at_once() -> None:
-    limits = limited(CallCount(in_all=1, per_connection=1), bursts=ConnectionRate(per_s=100, burst=2))
+    limits = limited(CallCount(in_all=1, per_connection=1), bursts=Rates(per_s=100, burst=2))
     refused = list[float]()
 
     async def call() -> None:

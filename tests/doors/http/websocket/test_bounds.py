@@ -19,6 +19,7 @@ from gapless.doors.http.strangers import Strangers
 from gapless.doors.http.websocket import conversation
 from gapless.doors.http.websocket.conversation import Conversation
 from gapless.doors.http.websocket.places import MAX_SOCKETS, Places
+from gapless.doors.mistakes import Mistakes
 from service.access import tokens
 from service.access.access import Access, AccessConfig
 from service.access.caller import Caller
@@ -143,7 +144,10 @@ async def test_who_says_nothing_is_sent_away(door: Open) -> None:
         ws = conversation.socket()
         await ws.prepare(request)
         async with Client(door.served.address) as client:
-            await Conversation(ws, client, Aliases(), Strangers(), lambda: None, hello_s=0.2, idle_s=0.3).run()
+            held = Conversation(
+                ws, client, Aliases(), Strangers(), Mistakes(), "127.0.0.1", lambda: None, hello_s=0.2, idle_s=0.3
+            )
+            await held.run()
         return ws
 
     server = aiohttp.web.Server(handle)
