@@ -53,7 +53,7 @@ class Speech:
         self.stopped = False  # the listener stopped listening
         self._send = send
         self._stack = stack
-        self._over = asyncio.Event()  # `finished` or an error was sent
+        self._over = asyncio.Event()  # all that is left is to say how it ended
 
     @classmethod
     async def begin(cls, number: int, client: Client, options: Options, admit: Admit, send: Send) -> Speech:
@@ -69,12 +69,13 @@ class Speech:
             async with self._stack:
                 async for event in self.utterance.events():
                     await self._tell(event)
-                await self._say(outgoing.finished(self.utterance.finished))
+            ended = outgoing.finished(self.utterance.finished)
         except ClientError as error:
             _log.info("utterance broke off: %s", error)
-            await self._say(outgoing.error(error))
+            ended = outgoing.error(error)
         finally:
-            self._over.set()
+            self._over.set()  # before the page knows: its next message may begin another
+        await self._say(ended)
 
     @property
     def is_over(self) -> bool:
@@ -100,7 +101,7 @@ class Speech:
         )
 
     async def stop(self, playback: Playback) -> None:
-        """Barge-in: returns when the end was sent, after which nothing of this utterance follows."""
+        """Barge-in: returns when it is over, after which nothing of this utterance follows but how it ended."""
         await self.report(playback, stopped=True)
         self.stopped = True
         with contextlib.suppress(TimeoutError):
