@@ -17,6 +17,8 @@ from typing import Any, cast
 
 import grpc
 
+from service.given_up import RestingServer
+
 SERVERS = 8
 
 
@@ -32,7 +34,8 @@ class ServerGroup:
         self, options: Sequence[tuple[str, int]], interceptors: Sequence[grpc.aio.ServerInterceptor], count: int
     ) -> None:
         options = [*options, ("grpc.so_reuseport", int(count > 1))]
-        self._servers = [grpc.aio.server(options=options, interceptors=interceptors) for _ in range(count)]
+        self._rests = [RestingServer() for _ in range(count)]
+        self._servers = [grpc.aio.server(options=options, interceptors=[rest, *interceptors]) for rest in self._rests]
         self._started = False
 
     def add_port(self, add: Callable[[grpc.aio.Server, str], int], address: str) -> int:
@@ -47,7 +50,7 @@ class ServerGroup:
 
     async def start(self) -> None:
         self._started = True
-        await asyncio.gather(*(server.start() for server in self._servers))
+        await asyncio.gather(*(rest.start(server) for rest, server in zip(self._rests, self._servers, strict=True)))
 
     async def stop(self, grace_s: float) -> None:
         await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
