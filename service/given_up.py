@@ -1,9 +1,9 @@
-"""Calls that are given up at once: each has its server rest before it asks gRPC for the next one.
+"""Calls that are given up at once: each has the servers rest before they ask gRPC for the next one.
 
 A call that is cancelled as soon as it is opened takes the event loop a millisecond, four fifths of it in grpc.aio,
 before any code of ours knows whose it is; and a connection opens more than two thousand of them a second. But a call
-that is cancelled while gRPC's core still holds it is dropped there, and Python never hears of it. So a server that has
-begun such a call takes the next one from the core a little later, and by then most of a flood is gone.
+that is cancelled while gRPC's core still holds it is dropped there, and Python never hears of it. So once such a call
+was begun, the next one is taken from the core a little later, and by then most of a flood is gone.
 
 gRPC has no option for that. Its server asks the core for each call in a task of its own, though, and an event loop lets
 whoever runs it say how tasks are made (`set_task_factory`): that one waits until the rest is over. Where a version of
@@ -21,15 +21,15 @@ from typing import Any
 import grpc
 
 AT_ONCE_S = 0.1  # whoever gives a call up later has been served something
-REST_S = 0.004  # for each of them: what remains of a flood is what one connection may begin anyway
+REST_S = 0.004  # for each of them: what is left of all floods is as much as one connection may begin
 LONGEST_REST_S = 0.1  # for many that came before the first was given up: a neighbour's call may wait behind it
 
 _ASKS = frozenset({"AioServer._request_call", "AioServer._request_registered_call"})  # grpc.aio, for the next call
-_server: ContextVar[RestingServer] = ContextVar("server")  # whose tasks these are
+_rests: ContextVar[Rests] = ContextVar("rests")  # of the server whose task this is
 
 
-class RestingServer(grpc.aio.ServerInterceptor):
-    """One server's rests, of `each_s` for each call. As its first interceptor it sees every call begin."""
+class Rests(grpc.aio.ServerInterceptor):
+    """Those of some servers together, `each_s` for each such call. Their first interceptor: it sees all calls begin."""
 
     def __init__(self, each_s: float = REST_S) -> None:
         self._each_s = each_s
@@ -38,7 +38,7 @@ class RestingServer(grpc.aio.ServerInterceptor):
     async def start(self, server: grpc.aio.Server) -> None:
         """Starts the `server` that this is an interceptor of, on the running loop."""
         _make_tasks_wait(asyncio.get_running_loop())
-        _server.set(self)
+        _rests.set(self)
         await server.start()
 
     async def intercept_service(
@@ -77,7 +77,7 @@ class RestingServer(grpc.aio.ServerInterceptor):
 
 
 def _make_tasks_wait(loop: asyncio.AbstractEventLoop) -> None:
-    """Those of `loop` in which a server that rests asks for a call. All others are made as before."""
+    """Those of `loop` in which a server asks for a call while it is to rest. All others are made as before."""
     before: Any = loop.get_task_factory() or _task
     if not isinstance(before, _Tasks):
         loop.set_task_factory(_Tasks(before))
@@ -92,6 +92,6 @@ class _Tasks:
         self._make = make
 
     def __call__(self, loop: asyncio.AbstractEventLoop, work: Any, **how: Any) -> asyncio.Future[Any]:
-        if getattr(work, "__qualname__", "") in _ASKS and (server := _server.get(None)) and server.rest_s:
-            work = server.rested(work)
+        if getattr(work, "__qualname__", "") in _ASKS and (rests := _rests.get(None)) and rests.rest_s:
+            work = rests.rested(work)
         return self._make(loop, work, **how)

@@ -68,6 +68,8 @@ class T3Runner(Runner):
             self._guard(starting, self._begin)
         if feeding is not None and feeding.row is not None:
             self._guard(feeding, self._feed)
+            if stepping and feeding.decoding:  # its first token needs no step of T3: it is drawn with those of others
+                stepping = [*stepping, feeding]
         if stepping:
             self._step(stepping)
 

@@ -130,8 +130,6 @@ def _first(segment: SegmentStatus, machine: Machine, least_first: int) -> Window
 def _first_size(segment: SegmentStatus, machine: Machine, least_first: int) -> int:
     """Where others are short of time, at least as much as lasts until the next turn."""
     least = max(least_first, machine.least_lasting(FAIRNESS * (1 + segment.urgent))) if segment.urgent else least_first
-    if segment.waiting - machine.least_lookahead < least:
-        return least
     coming = _about(min(segment.coming + segment.waiting, machine.foresight))
     queue_s = segment.urgent * machine.turn_s(least)  # that the next window may stand in
     slack_s = _slack_s(segment, machine) + QUEUE_STEP_S * math.ceil(min(queue_s, MOST_QUEUE_S) / QUEUE_STEP_S)

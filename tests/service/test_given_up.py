@@ -13,7 +13,7 @@ import pytest
 
 from client._transport.reader import OVER, hand_to_grpc
 from gapless.tts.v1 import tts_pb2 as pb
-from service.given_up import RestingServer
+from service.given_up import Rests
 
 EACH_S = 0.05
 FLOOD = 500
@@ -33,7 +33,7 @@ class Begun(grpc.aio.ServerInterceptor):
 @dataclass
 class Served:
     server: grpc.aio.Server
-    rests: RestingServer
+    rests: Rests
     begun: Begun
     channel: grpc.aio.Channel
 
@@ -63,7 +63,7 @@ async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
     async def answer(_: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         return b"here"
 
-    rests, begun = RestingServer(EACH_S), Begun()
+    rests, begun = Rests(EACH_S), Begun()
     server = grpc.aio.server(interceptors=[rests, begun])
     handlers = {
         "Hold": grpc.stream_stream_rpc_method_handler(hold),
@@ -82,7 +82,7 @@ async def served(request: pytest.FixtureRequest) -> AsyncIterator[Served]:
 
 async def test_most_calls_that_are_given_up_at_once_are_never_begun(served: Served) -> None:
     """One connection opened and cancelled 2,500 calls a second, of which grpc.aio began 900: they took half of the time
-    in which Python's lock was held, and a neighbour's first sound came after 146 ms instead of 63."""
+    in which Python's lock was held, and a neighbour's first sound came after 150 to 200 ms instead of 64 to 74."""
     began_s = time.monotonic()
     await served.give_up(FLOOD)
     most = (time.monotonic() - began_s) / EACH_S

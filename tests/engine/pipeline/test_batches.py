@@ -8,6 +8,9 @@ from dataclasses import replace
 import pytest
 
 from engine.messages import AudioChunk, Failed
+from engine.pipeline.t3 import T3Runner
+from engine.pipeline.text import TextRunner
+from engine.pipeline.worker import Runner
 from engine.scheduling import running as changes
 from engine.scheduling.ledger import SegmentTokens
 from engine.scheduling.running import RunningUtterance
@@ -42,6 +45,27 @@ def test_rows_step_together_and_a_long_text_is_fed_between_their_steps() -> None
         assert max(pipeline.tokens.batches) == 2
     finally:
         pipeline.close()
+
+
+def test_a_text_that_was_run_gets_its_first_token_with_the_step_of_others() -> None:
+    """It needs no step of T3 for that. A first sound waited for a step of everybody else's, 4 ms, between its text and
+    its first token."""
+    tokens, scheduler = ScriptedTokens(), Scheduler(CONFIG)
+    text, t3 = TextRunner(scheduler, tokens), T3Runner(scheduler, tokens)
+
+    def works(*runners: Runner) -> None:
+        for runner in runners:
+            with scheduler.lock:
+                work = runner.take()
+            assert callable(work)
+            work()
+
+    Caller(scheduler, "a").say("One.")
+    works(text, t3, t3)
+    Caller(scheduler, "b").say("Two.")
+    works(text, t3)
+    assert tokens.order == "fsfs"
+    assert tokens.batches == [1, 2]
 
 
 def test_windows_that_are_alike_run_in_one_batch_and_one_that_breaks_takes_nobody_with_it() -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from engine.scheduling import sizes
 from engine.scheduling.playback import Machine
-from engine.scheduling.windows import COMFORT_S, SLACK_S, SegmentStatus, Window, deadline_window, spare_lookahead
+from engine.scheduling.windows import (
+    COMFORT_S,
+    SLACK_S,
+    SegmentStatus,
+    Window,
+    deadline_window,
+    spare_lookahead,
+    tokens_wanted,
+)
 
 MACHINE = Machine(
     token_s=0.02, flow_s=lambda tokens: 0.01 + 0.001 * tokens, audio_s=0.04, held_back_s=0.08, lookahead=3, largest=25
@@ -68,6 +76,20 @@ def test_a_first_window_is_as_small_as_gap_free_playback_allows() -> None:
         windows = [plan(replace(first, waiting=waiting), machine) for waiting in range(28)]
         sizes[name] = next(window.n_new for window in windows if isinstance(window, Window))
     assert LEAST <= sizes["fast"] < sizes["slow"]
+
+
+@pytest.mark.parametrize("window_s", [0.002, 0.15])
+def test_with_its_first_token_it_is_known_how_many_a_first_window_needs(window_s: float) -> None:
+    """It was known only once the smallest one could have been run. T3 had begun with another's text by then, 15 ms of
+    it, and a neighbour's first window waited for its last two tokens."""
+    machine = replace(MACHINE, flow_s=partial(_costs, window_s))
+
+    def drawn(tokens: int) -> SegmentStatus:
+        return replace(RUNNING, fresh=True, lead_s=None, waiting=tokens, coming=50 - tokens)
+
+    wanted = tokens_wanted(drawn(1), machine, LEAST)
+    assert plan(drawn(wanted - 1), machine) is None
+    assert isinstance(plan(drawn(wanted), machine), Window)
 
 
 def test_a_machine_slower_than_speech_waits_between_segments_and_not_inside_them() -> None:
