@@ -17,6 +17,7 @@ from benchmarks.support.texts import TEXTS
 from client import Client
 from client._clock import Span
 from client.errors import ClientError, ServerBusy
+from client.record import Record
 
 LEAD_S = 0.3  # of audio ahead of the listener: little, so that a delay of the server is a gap soon
 BETWEEN_S = 0.2  # two utterances
@@ -31,6 +32,7 @@ class Heard:
 
     gaps_s: list[float] = field(default_factory=list)  # the worst of each utterance
     ttfa_s: list[float] = field(default_factory=list)
+    first_sounds: list[Record] = field(default_factory=list)  # what tells where that time went
     probes_s: list[float] = field(default_factory=list)  # round trips,
     running_s: list[float] = field(default_factory=list)  # and how much of each the machine did not stand still
     loop_s: float = 0.0  # longest delay of the server's event loop, as it says itself
@@ -95,4 +97,5 @@ async def _ask(client: Client, text: str, heard: Heard) -> None:
             audio_s += chunk.duration_s
             if audio_s >= HEARD_S:
                 heard.ttfa_s.append((chunk.received_ns - began_ns) / 1e9)
+                heard.first_sounds.append(utterance.record)
                 return

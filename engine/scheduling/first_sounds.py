@@ -62,10 +62,11 @@ class FirstSounds:
         return few if not few or self._costs_much_less(len(few), len(stepping)) else list(stepping)
 
     def _wants_tokens(self, running: RunningUtterance) -> bool:
-        """Whether T3 has not drawn enough for its first window."""
+        """Whether T3 has not drawn enough for its first window: one more than the flow asked for, who looks at these
+        meanwhile, and may want another."""
         timing = running.timing
         enough = max(timing.least_first + timing.lookahead, running.tokens_wanted)
-        return not running.n_windows and running.ledger.waiting < enough
+        return not running.n_windows and running.ledger.waiting <= enough
 
     def _costs_much_less(self, few: int, many: int) -> bool:
         step_s = self._estimates.step_s

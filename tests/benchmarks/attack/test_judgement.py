@@ -28,6 +28,13 @@ def test_each_figure_is_noticed_beyond_its_limit() -> None:
     ]
 
 
+def test_a_late_first_sound_is_told_with_the_hops_that_took_the_time() -> None:
+    quiet = replace(QUIET, hops_ms={"text": 1.0, "t3": 60.0, "flow": 10.0})
+    late = replace(QUIET, ttfa_s=0.25, hops_ms={"text": 2.0, "t3": 150.0, "flow": 9.0, "network": 5.0, "vocoder": 0.5})
+    (found,) = noticed(late, quiet, Limits())
+    assert found == "first sound after 250 ms instead of 100 ms (t3 +90 ms, network +5 ms, text +1 ms)"
+
+
 def test_a_machine_that_stands_still_is_not_the_attack() -> None:
     """The clock answered after 92 ms with nobody attacking: on a machine whose processors were taken away meanwhile."""
     assert noticed(during(probe_s=0.092, running_s=0.01), QUIET, Limits()) == []

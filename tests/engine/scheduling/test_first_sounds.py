@@ -91,6 +91,8 @@ def test_first_sounds_are_made_in_the_order_in_which_they_are_due(scheduler: Sch
     for _ in range(CONFIG.timing.least_first + CONFIG.timing.lookahead):
         assert first.decoding is not None
         first.decoding.append(1, now_ns())
+    assert scheduler.beside([first, second], None) == [first], "the flow may find that it needs more"
+    first.decoding.append(1, now_ns())
     assert scheduler.beside([first, second], None) == [first, second], "it has what its first window needs"
     first.n_windows = 1
     assert scheduler.beside([first, second], None) == [first, second]
