@@ -50,13 +50,14 @@ class Rests(grpc.aio.ServerInterceptor):
 
         def ended(task: asyncio.Task[Any]) -> None:
             if task.cancelling() and time.monotonic() - begun_s < AT_ONCE_S:
-                self._rest()
+                self.given_up()
 
         if task is not None:
             task.add_done_callback(ended)
         return await continuation(handler_call_details)
 
-    def _rest(self) -> None:
+    def given_up(self) -> None:
+        """Another call was: one more rest."""
         now_s = time.monotonic()
         self._rests_until_s = min(max(now_s, self._rests_until_s) + self._each_s, now_s + LONGEST_REST_S)
 
@@ -66,10 +67,10 @@ class Rests(grpc.aio.ServerInterceptor):
         return max(0.0, self._rests_until_s - time.monotonic())
 
     async def rested(self, asks: Coroutine[Any, Any, Any]) -> Any:
-        """What `asks` gRPC for a call, once the rest is over."""
+        """What `asks` gRPC for a call, once the rest is over: this one, or in a flood of one method the others would
+        never have their turn."""
         try:
-            while (rest_s := self.rest_s) > 0:
-                await asyncio.sleep(rest_s)
+            await asyncio.sleep(self.rest_s)
         except asyncio.CancelledError:
             asks.close()
             raise

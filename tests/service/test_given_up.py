@@ -102,6 +102,22 @@ async def test_nothing_rests_for_calls_that_are_served(served: Served) -> None:
     assert served.rests.rest_s == 0
 
 
+async def test_who_waits_for_a_rest_does_not_wait_for_the_next_one() -> None:
+    """While calls of one method were given up, each was another rest, and the clock answered after 2.4 s."""
+    rests, asked = Rests(EACH_S), asyncio.Event()
+
+    async def asks() -> None:
+        asked.set()
+
+    rests.given_up()
+    resting = asyncio.create_task(rests.rested(asks()))
+    async with asyncio.timeout(10):
+        while not asked.is_set():
+            rests.given_up()
+            await asyncio.sleep(0.001)
+    await resting
+
+
 async def test_a_server_that_rests_can_be_stopped(served: Served) -> None:
     await served.give_up(20)
     async with asyncio.timeout(10):
