@@ -17,8 +17,6 @@ from typing import Any, cast
 
 import grpc
 
-from service.given_up import Rests
-
 SERVERS = 8
 
 
@@ -34,8 +32,6 @@ class ServerGroup:
         self, options: Sequence[tuple[str, int]], interceptors: Sequence[grpc.aio.ServerInterceptor], count: int
     ) -> None:
         options = [*options, ("grpc.so_reuseport", int(count > 1))]
-        self._rests = Rests()
-        interceptors = [self._rests, *interceptors]
         self._servers = [grpc.aio.server(options=options, interceptors=interceptors) for _ in range(count)]
         self._started = False
 
@@ -51,7 +47,7 @@ class ServerGroup:
 
     async def start(self) -> None:
         self._started = True
-        await asyncio.gather(*(self._rests.start(server) for server in self._servers))
+        await asyncio.gather(*(server.start() for server in self._servers))
 
     async def stop(self, grace_s: float) -> None:
         await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
