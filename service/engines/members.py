@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 
 
 def check_fit(engine: Remote, version: str, others: EngineInfo | None) -> EngineInfo:
-    """Whether it can stand in for the others of a gateway of this `version` ("": any); None: it is the first. Gives what
-    the next one is to be like. Raises Unfit."""
+    """Whether it can stand in for the others of a gateway of this `version` ("": any); None: it is the first. Gives
+    what the next one is to be like. Raises Unfit."""
     assert engine.info is not None
     if version and engine.version != version:
         raise Unfit(f"it is of version {engine.version}; this gateway is of {version}")
