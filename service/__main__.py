@@ -51,7 +51,7 @@ def main() -> int:
     if isinstance(options, TokenCommand):
         return _make_token(options)
     if isinstance(options, EnginesCommand):
-        logging.getLogger("service").setLevel(logging.CRITICAL)  # the table says what the log would
+        logging.basicConfig(handlers=[logging.NullHandler()])  # the table says what the log would
         return asyncio.run(engines_command.run(options.config, _version(), sys.stdout, sys.stderr))
     logging.basicConfig(
         level=options.service.log_level.upper(),

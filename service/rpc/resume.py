@@ -155,7 +155,7 @@ def voice_expected(utterance: Utterance) -> Iterator[None]:
         if utterance.resume is None:
             raise
         raise VoiceGone(utterance.voice) from None
-    except GaplessError as error:
+    except InvalidRequest as error:
         raise as_told(error) from None
 
 
