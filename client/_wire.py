@@ -151,6 +151,9 @@ def playback_to(
 
 
 def _config(options: Options) -> pb.SynthesisConfig:
+    """Raises TypeError for an option that there is not: Python does not look at the names of a TypedDict."""
+    if unknown := options.keys() - Options.__annotations__.keys():
+        raise TypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(Options.__annotations__)}")
     config = pb.SynthesisConfig(
         voice=options.get("voice") or "",
         language_code=options.get("language") or "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from client._wire import Decoder, Options, config_to, encoding_from, encoding_to, text_to
@@ -62,6 +64,13 @@ def test_an_event_of_a_newer_server_is_passed_over() -> None:
 def test_options_that_cannot_be_sent_are_refused_here(options: Options) -> None:
     with pytest.raises(InvalidArgument, match="cannot be sent"):
         config_to(options)
+
+
+def test_an_option_that_there_is_not_is_refused_here() -> None:
+    """`voise`, or `max_lead_s` as other parts of the library have it, was passed over in silence."""
+    misspelt: Any = {"voice": "anna", "max_lead_s": 1.0, "voise": "karl"}
+    with pytest.raises(InvalidArgument, match="unknown: max_lead_s, voise; there are voice, language"):
+        config_to(misspelt)
 
 
 def test_halves_of_surrogate_pairs_do_not_end_an_utterance() -> None:
