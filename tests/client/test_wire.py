@@ -91,5 +91,6 @@ def test_what_the_text_is_written_in_is_told(options: Options, field: tuple[str,
 
 
 def test_an_unknown_format_is_refused_here() -> None:
-    with pytest.raises(InvalidArgument, match="is none of auto, plain, markdown, ssml"):
+    with pytest.raises(InvalidArgument, match="is none of auto, plain, markdown, ssml") as refused:
         config_to(Options(text_format="rtf"))
+    assert [violation.field for violation in refused.value.violations] == ["config.text_format"]
