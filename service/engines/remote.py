@@ -285,7 +285,8 @@ class Remote:
             self.losses += 1
             _log.warning("engine %s: lost: %s", self.address, reason)
         elif reason != self._told:
-            _log.warning("engine %s: not used: %s", self.address, reason)
+            level = logging.WARNING if state is State.UNFIT else logging.INFO  # one that loads does not answer either
+            _log.log(level, "engine %s: not used: %s", self.address, reason)
         self._told = reason
         self._leave(state, reason, since_ns)
 
