@@ -49,7 +49,7 @@ _WITH_A_CAPITAL = words("sat sun mon wed fig mar dec gen col rev hon ft mt apt a
 _ENDS_ANYWAY = words("etc usw enz osv itd a.m p.m inc ltd co corp jr sr")
 _STREETS = words("st dr ave rd blvd ln hwy")
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
-_ORDINAL = re.compile(r"\d{1,2}")  # as many languages write it: 'den 3. juli'
+_ORDINAL_DIGITS = 2  # as many languages write it: 'den 3. juli'
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _STARTERS = words(
     "The It He She We They You I There This That These Those My Your Our Their His Her Please Then But And So If When "
@@ -137,9 +137,11 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
 def _dot_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     """Of a dot before white space: by the word that it belongs to and by what follows."""
     end = mark.end()
-    word = _word_before(text, begin, mark)
     before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
-    ordinal, abbreviation = _ORDINAL.fullmatch(word) is not None, _is_abbreviation(word)
+    word = _last_word(before)
+    if not word:
+        return True
+    ordinal, abbreviation = len(word) <= _ORDINAL_DIGITS and word.isdecimal(), _is_abbreviation(word)
     if not (ordinal or abbreviation or dots.is_doubtful(word, before)):
         return True
     following = text[end : end + _NEARBY]
@@ -205,8 +207,12 @@ def _behind_a_name(text: str, begin: int, mark: Match[str], word: str) -> bool:
 
 def _word_before(text: str, begin: int, mark: Match[str]) -> str:
     """What is written together with the mark, up to it."""
-    before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
-    return before[max(map(before.rfind, " \n\t\u00a0")) + 1 :].lstrip(_OPENERS)
+    return _last_word(text[max(begin, mark.start() - _NEARBY) : mark.start()])
+
+
+def _last_word(before: str) -> str:
+    find = before.rfind
+    return before[max(find(" "), find("\n"), find("\t"), find("\u00a0")) + 1 :].lstrip(_OPENERS)
 
 
 def _is_abbreviation(word: str) -> bool:

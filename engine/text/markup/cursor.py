@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
 from engine.text.origin import TextPiece
 
@@ -18,7 +17,7 @@ CLOSERS = "\"'”’)]»」』）】》〉"
 SENTENCE_ENDS = ".!?…。！？؟۔।॥"
 _MARKS = SENTENCE_ENDS + ",;:،؛，；：、—"
 _BLANKS = " \t\r"
-_TAIL = 8  # characters that tell how a block ends
+_TAIL = 8  # characters that tell how a block ends, at most
 
 
 class Dropped(Enum):
@@ -44,7 +43,8 @@ class Dropped(Enum):
         return self.value[1]
 
 
-class Window(NamedTuple):
+@dataclass(slots=True)
+class Window:
     """What a rule may look at: its limit from the cursor on. All that it says follows from this text."""
 
     text: str  # indices are those of the cursor's text
@@ -53,9 +53,6 @@ class Window(NamedTuple):
     def lacks(self, end: int) -> bool:
         """Whether what is behind `end` is not there yet."""
         return self.grows and end >= len(self.text)
-
-
-_NOTHING_YET = Window("", True)
 
 
 @dataclass(slots=True)
@@ -84,7 +81,7 @@ class Cursor:
     text: str = ""  # as it was sent, from a little before `at` on
     at: int = 0
     base: int = 0  # index of the first character of `text` in all text sent
-    whole: Window = _NOTHING_YET  # all of `text`
+    whole: Window = field(default_factory=lambda: Window("", True))  # all of `text`
     before: str = ""  # the character that was sent before `at`
     line: Line = field(default_factory=Line)
     emphasis: list[tuple[str, int]] = field(default_factory=list)  # open: which sign, how many
@@ -100,7 +97,7 @@ class Cursor:
     _kept_end: int = 0
     _break: int | None = None  # a line end behind all that, perhaps of a block; in all text sent
     _blanks: list[TextPiece] = field(default_factory=list)  # behind a word; none before a block's mark
-    _tail: str = ""  # what the block ends with so far, without white space
+    _tail: str = ""  # what tells how the block ends so far: its last mark but closing ones, and those, without white space
     _read: int = 0  # up to where something was spoken, in all text sent
 
     def feed(self, text: str) -> None:
@@ -145,7 +142,11 @@ class Cursor:
     def put(self, text: str, end: int) -> None:
         """`text` in place of what was sent up to `end`."""
         if text:
-            self._put(TextPiece(text, self.base + self.at, self.base + end, False))
+            if self._break is not None:
+                self.pass_on()
+            elif self._kept < self._kept_end:
+                self._close()
+            self._speak(text, self.base + self.at, self.base + end, verbatim=False)
         self.drop(end)
 
     def separate(self, end: int) -> None:
@@ -166,15 +167,8 @@ class Cursor:
 
     def insert(self, text: str) -> None:
         """What nothing was sent for."""
-        self._close()
-        self._put(TextPiece(text, self._read, self._read, False))
-
-    def _put(self, piece: TextPiece) -> None:
-        if self._kept < self._kept_end:
-            self._close()
-        if self._break is not None:
-            self.pass_on()
-        self._speak(piece)
+        self.pass_on() if self._break is not None else self._close()
+        self._speak(text, self._read, self._read, verbatim=False)
 
     def _close(self) -> None:
         """What was kept in a row becomes a piece. Blanks behind a word wait."""
@@ -187,21 +181,22 @@ class Cursor:
             if (words.rstrip() or self._tail)[-1:].isalnum():
                 stop = begin + len(words)
                 if words:
-                    self._speak(TextPiece(words, begin, stop, True))
-                self._blanks.append(TextPiece(text[len(words) :], stop, begin + len(text), True))
+                    self._speak(words, begin, stop, verbatim=True)
+                self._blanks.append((text[len(words) :], stop, begin + len(text), True, 0.0))
                 return
-        self._speak(TextPiece(text, begin, begin + len(text), True))
+        self._speak(text, begin, begin + len(text), verbatim=True)
 
-    def _speak(self, piece: TextPiece) -> None:
+    def _speak(self, text: str, begin: int, end: int, verbatim: bool) -> None:
         if self._blanks:
             self.pieces += self._blanks
-            self._blanks = []
-        self.pieces.append(piece)
-        self._read = piece.end
-        last = piece.text[-_TAIL:]
-        if not last.isalnum():
-            last = "".join(piece.text.split())
-        self._tail = (self._tail + last)[-_TAIL:]
+            self._blanks.clear()
+        self.pieces.append((text, begin, end, verbatim, 0.0))
+        self._read = end
+        last = text[-1]
+        if last in CLOSERS or last.isspace():
+            self._tail = (self._tail + "".join(text.split()))[-_TAIL:]
+        else:
+            self._tail = last
 
     @property
     def waits(self) -> bool:
@@ -212,12 +207,12 @@ class Cursor:
         """What is held because a block may end there."""
         self._close()
         if self._break is not None:
-            self._blanks.append(TextPiece("\n", self._break, self._break + 1, True))
+            self._blanks.append(("\n", self._break, self._break + 1, True, 0.0))
             self._break = None
         if self._blanks:
             self.pieces += self._blanks
-            self._read = self._blanks[-1].end
-            self._blanks = []
+            self._read = self._blanks[-1][2]
+            self._blanks.clear()
 
     # ------------------------------------------------------------------------------------------------ lines, blocks
 
@@ -236,7 +231,7 @@ class Cursor:
         """The last character that is spoken, but closing marks."""
         if self._kept < self._kept_end:
             last = self.text[self._kept_end - 1]
-            if last.isalnum():
+            if last not in CLOSERS and not last.isspace():
                 return last
             self._close()
         return (self._tail.rstrip(CLOSERS) or self._tail)[-1:]
@@ -270,13 +265,13 @@ class Cursor:
 
     def end_block(self, stop: str = ".", pause_s: float = 0.0) -> None:
         """What comes is no part of the sentence before, which gets a mark if it has none, and a pause behind it."""
-        if self._kept < self._kept_end:
-            self._close()
-        self._blanks, self._break = [], None
+        self._close()
+        self._blanks.clear()
+        self._break = None
         self.emphasis.clear()
         self.code = 0
         self.line.ends_block = self.line.is_heading = self.line.is_row = False
         if self._tail or pause_s:
             mark = stop if self._tail and self._end not in _MARKS else ""
-            self.pieces.append(TextPiece(mark + "\n\n", self._read, self._read, False, pause_s))
+            self.pieces.append((mark + "\n\n", self._read, self._read, False, pause_s))
             self._tail = ""
