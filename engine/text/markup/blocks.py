@@ -62,6 +62,7 @@ def block(cursor: Cursor, style: Style) -> bool | None:
     if rule := _RULES.get(first):
         verdict = rule(cursor, style, window(cursor, _LINE), start)
         if verdict is not False:
+            cursor.line.is_plain = False
             return verdict
     if cursor.in_table:
         return _begin_row(cursor, start)
@@ -267,3 +268,7 @@ _RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
     **dict.fromkeys(_BULLETS, _bullet),
 }
 _BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n")  # what else a line begins with is text
+LINE_BEGINS = (  # what, behind a line of text, may begin a line that is none, or is not there yet
+    r"[ \t\r\n`\[]|\Z|#(?:[ \t\n#]|\Z)|>(?!=)|[0-9]\d{0,8}(?:[.)](?:[ \t\n]|\Z)|\Z)|\|(?:[ \t:|-]|\Z)|~(?:~|\Z)"
+    r"|=(?:[ \t=]|\Z)|_(?:[ \t_]|\Z)|:[-: \t\r]*(?:\||\Z)|\*(?:[ \t\r\n*]|\Z)|-(?:[ \t\r\n:|-]|\Z)|[•‣◦▪●](?:[ \t\n]|\Z)"
+)

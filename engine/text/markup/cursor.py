@@ -68,11 +68,13 @@ class Line:
     is_quoted: bool = False
     was_quoted: bool = False  # the line before
     was_row: bool = False
+    is_plain: bool = True  # no marker, and no line before, says how it is read
 
     def end(self) -> None:
         """The next line begins."""
         self.was_quoted, self.was_row, self.was_item = self.is_quoted, self.is_row, self.is_item
         self.begins = True
+        self.is_plain = not (self.is_quoted or self.is_row or self.is_item)
         self.ends_block = self.is_heading = self.is_row = self.is_item = self.is_quoted = False
 
 
@@ -257,6 +259,12 @@ class Cursor:
     def ends_item(self) -> bool:
         """Whether the last that was read is an item of a list with its line end."""
         return self.line.begins and self.line.was_item and self._break is not None
+
+    @property
+    def in_paragraph(self) -> bool:
+        """Whether line ends that come, but not at once, stand between text: neither the line nor those before tell how
+        the next one is read."""
+        return self.line.is_plain and not self.in_table and self.text[self.at] != "\n"
 
     @property
     def follows_text(self) -> bool:
