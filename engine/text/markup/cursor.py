@@ -86,7 +86,7 @@ class Cursor:
     whole: Window = field(default_factory=lambda: Window("", True))  # all of `text`
     before: str = ""  # the character that was sent before `at`
     line: Line = field(default_factory=Line)
-    emphasis: list[tuple[str, int]] = field(default_factory=list)  # open: which sign, how many
+    emphasis: list[str] = field(default_factory=list)  # the signs that are open
     code: int = 0  # backticks that opened a span of code; 0: none is open
     link_ends: dict[int, int | None] = field(default_factory=dict)  # "]" in all text sent -> where what follows it ends
     note_end: int | None = None  # where the last mark of a note ended, in all text sent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from html import unescape
 from html.entities import html5
 
@@ -31,29 +32,29 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 def emphasis(cursor: Cursor, style: Style) -> bool | None:
     """Drops the signs round words. Signs inside a word (snake_case, 2*3) or between spaces (2 * 3) are text."""
     seen, at = window(cursor, _RUN), cursor.at
-    sign, end = seen.text[at], run_end(seen.text, at)
+    end = run_end(seen.text, at)
     if seen.lacks(end):
         return MORE
-    count, before, after = end - at, cursor.before, seen.text[end : end + 1]
-    if (sign in "~=" and count != 2) or (before.isdigit() and after.isdigit()):
+    run, before, after = seen.text[at:end], cursor.before, seen.text[end : end + 1]
+    sign, is_single = run[0], len(run) == 1
+    if (sign in "~=" and len(run) != 2) or (before.isdigit() and after.isdigit()):
         cursor.keep(end)
         return True
-    blank_before, blank_after = _is_blank(before), _is_blank(after)
-    mark_before, mark_after = _is_mark(before), _is_mark(after)
-    opens = not blank_after and (not mark_after or blank_before or mark_before)
-    closes = not blank_before and (not mark_before or blank_after or mark_after)
-    may_close = closes and (not opens or mark_after) if sign == "_" else not blank_before
-    if may_close and _close(cursor, sign, count, exact=opens):
+    left, right = _kind(before), _kind(after)
+    opens = right is not _BLANK and (right is not _MARK or left is not _LETTER)
+    closes = left is not _BLANK and (left is not _MARK or right is not _LETTER)
+    may_close = closes and (not opens or right is _MARK) if sign == "_" else left is not _BLANK
+    if may_close and _close(cursor.emphasis, run, exact=opens):
         cursor.drop(end)
         return True
     if opens and closes:  # inside a word, or between marks
-        wide = sign == "*" and count > 1 and (_is_wide(before) or _is_wide(after))
-        opens = wide or (mark_before and mark_after)
+        wide = sign == "*" and not is_single and (_is_wide(before) or _is_wide(after))
+        opens = wide or (left is _MARK and right is _MARK)
     elif opens and style.careful:
-        opens = (after.isalnum() or after in _OPENERS) and not (count == 1 and after.isdigit())
+        opens = (after.isalnum() or after in _OPENERS) and not (is_single and after.isdigit())
     if opens:
         del cursor.emphasis[:-_OPEN]
-        cursor.emphasis.append((sign, count))
+        cursor.emphasis.append(run)
         cursor.drop(end)
     else:
         cursor.keep(end)
@@ -78,30 +79,35 @@ def struck(cursor: Cursor, style: Style) -> bool | None:
     return emphasis(cursor, style)
 
 
-def _close(cursor: Cursor, sign: str, count: int, exact: bool) -> bool:
+def _close(opened: list[str], run: str, exact: bool) -> bool:
     """Closes what such a run closes, the innermost first. `exact`: nothing but what was opened by as many signs."""
-    stack = cursor.emphasis
-    places = [
-        index for index, (opener, length) in enumerate(stack) if opener == sign and (length == count or not exact)
-    ]
-    if not places:
-        return False
-    if same := [index for index in places if stack[index][1] == count]:
-        del stack[same[-1] :]
+    if run in opened:
+        while opened.pop() != run:
+            pass
         return True
-    while places and count > 0:
-        index = places.pop()
-        count -= stack[index][1]
-        del stack[index:]
-    return True
+    if exact:
+        return False
+    left = len(run)
+    for index in range(len(opened) - 1, -1, -1):
+        if left > 0 and opened[index][0] == run[0]:
+            left -= len(opened[index])
+            del opened[index:]
+    return left < len(run)
 
 
 def _is_blank(char: str) -> bool:
     return not char or char.isspace()
 
 
-def _is_mark(char: str) -> bool:
-    return char != "" and not char.isalnum() and unicodedata.category(char)[0] in "PS"
+_BLANK, _MARK, _LETTER = range(3)
+
+
+@lru_cache(maxsize=1024)
+def _kind(char: str) -> int:
+    """What stands beside a sign of emphasis."""
+    if _is_blank(char):
+        return _BLANK
+    return _MARK if not char.isalnum() and unicodedata.category(char)[0] in "PS" else _LETTER
 
 
 def _is_wide(char: str) -> bool:

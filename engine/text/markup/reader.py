@@ -40,12 +40,12 @@ _MARKDOWN_SIGNS: dict[str, Rule] = {
 }
 _CODE_SIGNS: dict[str, Rule] = {"`": code_span, "_": code_sign, "(": code_sign, "\n": line_end, "|": bar}
 _SSML_SIGNS: dict[str, Rule] = {"<": tag, "&": entity}
-_SIGN = rf"*_`\[\]<&$\\|#{CONTROLS}"
+_SIGN = rf"*_`\[\]<&$\\{CONTROLS}"
 _MAYBE = (  # what makes a sign of the character before
     r"(?<==)(?==|\Z)|(?<=~)(?=~|\Z)|(?<=!)(?=\[|\Z)|(?<=:)(?=[a-z0-9_+-]|\Z)"
     rf"|(?<=h)(?<![\w@]h){URL_BEHIND_H}|(?<=w)(?<![\w@]w){URL_BEHIND_W}"
 )
-_MARKDOWN = re.compile(rf"[{_SIGN}\n=~!:hw](?:(?<=[{_SIGN}\n])|{_MAYBE})")
+_MARKDOWN = re.compile(rf"[{_SIGN}\n|#=~!:hw](?:(?<=[{_SIGN}\n|#])|{_MAYBE})")
 _PARAGRAPH = re.compile(rf"[{_SIGN}\n=~!:hw](?:(?<=[{_SIGN}])|{_MAYBE}|(?<=\n)(?=[{_SIGN}]|{LINE_BEGINS}))")
 _CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
 _SSML = re.compile(rf"[<&{CONTROLS}]")
