@@ -262,9 +262,8 @@ class Cursor:
 
     @property
     def in_paragraph(self) -> bool:
-        """Whether line ends that come, but not at once, stand between text: neither the line nor those before tell how
-        the next one is read."""
-        return self.line.is_plain and not self.in_table and self.text[self.at] != "\n"
+        """Whether line ends that come stand between text: no marker tells how lines are read, and none is held."""
+        return self.line.is_plain and not self.in_table and (self._break is None or self.text[self.at] != "\n")
 
     @property
     def follows_text(self) -> bool:
