@@ -236,6 +236,11 @@ class Cursor:
             if last not in CLOSERS and not last.isspace():
                 return last
             self._close()
+        return self._last
+
+    @property
+    def _last(self) -> str:
+        """The same of the pieces."""
         return (self._tail.rstrip(CLOSERS) or self._tail)[-1:]
 
     def break_line(self, end: int, soft: str) -> None:
@@ -279,6 +284,6 @@ class Cursor:
         self.code = 0
         self.line.ends_block = self.line.is_heading = self.line.is_row = False
         if self._tail or pause_s:
-            mark = stop if self._tail and self._end not in _MARKS else ""
+            mark = stop if self._tail and self._last not in _MARKS else ""
             self.pieces.append((mark + "\n\n", self._read, self._read, False, pause_s))
             self._tail = ""

@@ -8,7 +8,6 @@ from functools import lru_cache
 from html import unescape
 from html.entities import html5
 
-from engine.messages import TextFormat
 from engine.text.markup.controls import CONTROLS
 from engine.text.markup.cursor import Cursor, Dropped
 from engine.text.markup.rules import MORE, Style, run_end, window
@@ -117,10 +116,9 @@ def _is_wide(char: str) -> bool:
 
 def escape(cursor: Cursor, style: Style) -> bool | None:
     """A backslash makes the sign behind it text, and a line end a line end."""
-    seen = window(cursor, 2)
-    if seen.lacks(cursor.at + 1):
+    following = cursor.text[cursor.at + 1 : cursor.at + 2]
+    if not following and not cursor.final:
         return MORE
-    following = seen.text[cursor.at + 1 :]
     if following == "\n":
         cursor.drop(cursor.at + 1)
         return True
@@ -201,6 +199,5 @@ def emoji(cursor: Cursor, style: Style) -> bool | None:
 
 def line_end(cursor: Cursor, style: Style) -> bool | None:
     """In Markdown a line end is a space unless a backslash stands before it; elsewhere it may be meant."""
-    is_soft = style.text_format is TextFormat.MARKDOWN and cursor.before != "\\"
-    cursor.break_line(cursor.at + 1, " " if is_soft else "\n")
+    cursor.break_line(cursor.at + 1, " " if style.has_soft_lines and cursor.before != "\\" else "\n")
     return True

@@ -43,6 +43,11 @@ class Style:
         """Signs that ordinary text has, too, are markup only where nothing else makes sense."""
         return self.text_format is TextFormat.AUTO
 
+    @cached_property
+    def has_soft_lines(self) -> bool:
+        """A line end inside a paragraph is a space."""
+        return self.text_format is TextFormat.MARKDOWN
+
 
 Rule = Callable[[Cursor, Style], bool | None]
 
