@@ -39,7 +39,7 @@ class Origin:
 
     def extend(self, pieces: Sequence[TextPiece]) -> list[int]:
         """Returns where each of them begins in the rewritten text."""
-        starts = list(accumulate([len(text) for text, *_ in pieces], initial=self._length))
+        starts = list(accumulate([len(piece[0]) for piece in pieces], initial=self._length))
         self._length = starts.pop()
         self._starts += starts
         self._pieces += pieces

@@ -202,11 +202,11 @@ class Segmenter:
         """What has been cut leaves the buffer, which so stays short."""
         self._offset += self._begin
         self._scanned -= self._begin
-        self._buffer = self._buffer[self._begin :] + "".join([text for text, *_ in pieces])
+        self._buffer = self._buffer[self._begin :] + "".join([piece[0] for piece in pieces])
         self._begin = 0
         self._origin.forget(self._offset)
         starts = self._origin.extend(pieces)
-        self._pauses += [(at, pause_s) for at, (*_, pause_s) in zip(starts, pieces, strict=True) if pause_s]
+        self._pauses += [(at, piece[4]) for at, piece in zip(starts, pieces, strict=True) if piece[4]]
 
     def _readable(self, max_chars: int) -> int:
         """How much may be read at once: no further than where another segmenter settled."""
@@ -255,20 +255,21 @@ class Segmenter:
 
     def _cut(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
         text = self._buffer[self._begin : end].rstrip()
-        begin = self._offset + self._begin
-        origin = self._origin.part(begin)
+        begin, stop = self._offset + self._begin, self._offset + end
+        pause_s, behind_s = self._take_pauses(begin, stop) if self._pauses else (0.0, 0.0)
+        self._begin = self._scanned = end
+        self._cut_count += 1
+        cut = Cut(begin, stop, self._settled, behind_s)
+        received_ns = self._writer.heard_ns or now_ns
+        taken.append(TextSegment(text, self._origin.part(begin), received_ns, now_ns, pause_s, cut))
+
+    def _take_pauses(self, begin: int, stop: int) -> tuple[float, float]:
+        """The longest that is asked for before the segment, and in it, which is behind its text."""
         pause_s = 0.0
         while self._pauses and self._pauses[0][0] <= begin:
             pause_s = max(pause_s, self._pauses.popleft()[1])
-        self._begin = self._scanned = end
-        self._cut_count += 1
-        stop, behind_s = self._offset + end, 0.0
-        if self._pauses:
-            behind_s = max(
-                (wait_s for _, wait_s in takewhile(lambda pause: pause[0] < stop, self._pauses)), default=0.0
-            )
-        cut = Cut(begin, stop, self._settled, behind_s)
-        taken.append(TextSegment(text, origin, self._writer.heard_ns or now_ns, now_ns, pause_s, cut))
+        inside = takewhile(lambda pause: pause[0] < stop, self._pauses)
+        return pause_s, max((wait_s for _, wait_s in inside), default=0.0)
 
     def _complete_end(self, final: bool) -> int | None:
         """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""

@@ -68,6 +68,7 @@ _MAY_GO_ON = re.compile(
     r"(?<![:/\d])(?!(?:1[5-9]|20)\d\d\Z)\d+\Z|\A(?:https?://[^/.]*|(?:https?://)?www(?:\.[^/.]*)?)\Z"
 )
 _DOTTED_NUMBER = re.compile(r"[$€£]?(?:\d|\d{1,9}(?:\.\d{1,9}){1,4})")
+_FACTORIAL = 6  # characters that it looks at
 _MAY_BE_FACTORIAL = re.compile(r"(?:(?<![\w'’])[a-z]|(?<![\w.:$])\d{1,3}|\b[a-z] ?[-+] ?\d\))\Z")
 _OPERATORS = frozenset("=+*/×·÷<>≤≥≈≠^−")
 _NAME_SIGNS = frozenset("@/\\_=.#")
@@ -173,7 +174,7 @@ def _may_end_title(word: str, rest: str, final: bool) -> bool | None:
 
 def _is_no_factorial(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     """'n! = 120' and '5! is' go on."""
-    if mark[0] != "!" or not _MAY_BE_FACTORIAL.search(text, max(begin, mark.start() - _NEARBY), mark.start()):
+    if mark[0] != "!" or not _MAY_BE_FACTORIAL.search(text, max(begin, mark.start() - _FACTORIAL), mark.start()):
         return True
     following = text[mark.end() : mark.end() + _NEARBY]
     rest = following.lstrip()

@@ -103,7 +103,7 @@ def _heading(cursor: Cursor, style: Style, start: int) -> bool | None:
 
 
 def _quote(cursor: Cursor, style: Style, start: int) -> bool | None:
-    seen = window(cursor, _LINE)
+    seen = cursor.whole
     if seen.lacks(start + 1):
         return MORE
     following = seen.text[start + 1 : start + 2]
@@ -119,20 +119,16 @@ def _quote(cursor: Cursor, style: Style, start: int) -> bool | None:
 
 def _bullet(cursor: Cursor, style: Style, start: int) -> bool | None:
     sign = cursor.text[start]
-    is_none = sign == "_" or (sign == "+" and style.careful and not cursor.line.was_item)
+    is_none = sign == "+" and style.careful and not cursor.line.was_item
     if item := _ITEM.match(cursor.text, start):
         return False if is_none else _begin_item(cursor, item.end())
     if sign == "-" and (verdict := _delimiters(cursor, style, start)) is not False:
         return verdict
-    seen = window(cursor, _LINE)
-    text = seen.text
-    if divider := _DIVIDER.match(text, start):
-        if seen.lacks(divider.end()):
-            return MORE
-        if text[divider.end() : divider.end() + 1] in ("\r", "\n", "") and divider[0].count(sign) >= 3:
-            return _marker(cursor, divider.end())
+    if sign in "*-" and (verdict := _divider(cursor, style, start)) is not False:
+        return verdict
     if is_none:
         return False
+    seen, text = cursor.whole, cursor.text
     behind = _space(seen, start + 1)
     if not behind:
         return MORE if behind is MORE else False
@@ -147,13 +143,25 @@ def _bullet(cursor: Cursor, style: Style, start: int) -> bool | None:
     return True
 
 
+def _divider(cursor: Cursor, style: Style, start: int) -> bool | None:
+    """'---', '* * *'"""
+    seen = window(cursor, _LINE)
+    divider = _DIVIDER.match(seen.text, start)
+    assert divider is not None
+    end = divider.end()
+    if seen.lacks(end):
+        return MORE
+    is_whole = seen.text[end : end + 1] in ("\r", "\n", "")
+    return is_whole and divider[0].count(seen.text[start]) >= 3 and _marker(cursor, end)
+
+
 def _begin_item(cursor: Cursor, end: int) -> bool:
     cursor.line.is_item = True
     return _marker(cursor, end)
 
 
 def _number(cursor: Cursor, style: Style, start: int) -> bool | None:
-    seen = window(cursor, _LINE)
+    seen = cursor.whole
     number = _NUMBER.match(seen.text, start)
     assert number is not None
     end, behind = number.span(2)
@@ -186,7 +194,7 @@ def _counts(cursor: Cursor, seen: Window, value: int, number: re.Match[str]) -> 
 
 
 def _row(cursor: Cursor, style: Style, start: int) -> bool | None:
-    seen = window(cursor, _LINE)
+    seen = cursor.whole
     if seen.lacks(start + 1):
         return MORE
     if style.careful and not cursor.line.was_row and seen.text[start + 1 : start + 2] not in (" ", "\t", ":", "-", "|"):
@@ -276,7 +284,7 @@ _RULES: dict[str, Callable[[Cursor, Style, int], bool | None]] = {
     "~": _fence,
     "=": _underline,
     "[": _definition,
-    "_": _bullet,
+    "_": _divider,
     ":": _delimiters,
     **dict.fromkeys(_BULLETS, _bullet),
 }

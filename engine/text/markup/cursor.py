@@ -131,7 +131,8 @@ class Cursor:
             return
         if self._break is None:
             if at != self._kept_end:
-                self._close()
+                if self._kept < self._kept_end:
+                    self._close()
                 self._kept = at
         elif at == self._kept_end + 1 and self._break == self.base + self._kept_end:
             self._break = None  # a line end between what is kept is kept with it
@@ -148,8 +149,10 @@ class Cursor:
                 self.pass_on()
             elif self._kept < self._kept_end:
                 self._close()
-            self._speak(text, self.base + self.at, self.base + end, verbatim=False)
-        self.drop(end)
+            self._speak(text, self.base + self.at, self.base + end, False)
+        if end > self.at:
+            self.before = self.text[end - 1]
+            self.at = end
 
     def separate(self, end: int) -> None:
         """A comma behind the last word."""
@@ -170,7 +173,7 @@ class Cursor:
     def insert(self, text: str) -> None:
         """What nothing was sent for."""
         self.pass_on() if self._break is not None else self._close()
-        self._speak(text, self._read, self._read, verbatim=False)
+        self._speak(text, self._read, self._read, False)
 
     def _close(self) -> None:
         """What was kept in a row becomes a piece. Blanks behind a word wait."""
@@ -183,10 +186,10 @@ class Cursor:
             if (words.rstrip() or self._tail)[-1:].isalnum():
                 stop = begin + len(words)
                 if words:
-                    self._speak(words, begin, stop, verbatim=True)
+                    self._speak(words, begin, stop, True)
                 self._blanks.append((text[len(words) :], stop, begin + len(text), True, 0.0))
                 return
-        self._speak(text, begin, begin + len(text), verbatim=True)
+        self._speak(text, begin, begin + len(text), True)
 
     def _speak(self, text: str, begin: int, end: int, verbatim: bool) -> None:
         if self._blanks:
@@ -277,12 +280,16 @@ class Cursor:
 
     def end_block(self, stop: str = ".", pause_s: float = 0.0) -> None:
         """What comes is no part of the sentence before, which gets a mark if it has none, and a pause behind it."""
-        self._close()
-        self._blanks.clear()
+        if self._kept < self._kept_end:
+            self._close()
+        line = self.line
+        line.ends_block = line.is_heading = line.is_row = False
         self._break = None
-        self.emphasis.clear()
         self.code = 0
-        self.line.ends_block = self.line.is_heading = self.line.is_row = False
+        if self._blanks:
+            self._blanks.clear()
+        if self.emphasis:
+            self.emphasis.clear()
         if self._tail or pause_s:
             mark = stop if self._tail and self._last not in _MARKS else ""
             self.pieces.append((mark + "\n\n", self._read, self._read, False, pause_s))

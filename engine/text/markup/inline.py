@@ -30,11 +30,11 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 
 def emphasis(cursor: Cursor, style: Style) -> bool | None:
     """Drops the signs round words. Signs inside a word (snake_case, 2*3) or between spaces (2 * 3) are text."""
-    seen, at = window(cursor, _RUN), cursor.at
-    end = run_end(seen.text, at)
-    if seen.lacks(end):
+    text, at = cursor.text, cursor.at
+    end = run_end(text, at, _RUN)
+    if end - at < _RUN and cursor.whole.lacks(end):
         return MORE
-    run, before, after = seen.text[at:end], cursor.before, seen.text[end : end + 1]
+    run, before, after = text[at:end], cursor.before, text[end : end + 1] if end - at < _RUN else ""
     sign, is_single = run[0], len(run) == 1
     if (sign in "~=" and len(run) != 2) or (before.isdigit() and after.isdigit()):
         cursor.keep(end)
