@@ -51,7 +51,7 @@ class Origin:
             self._starts, self._pieces = self._starts[index:], self._pieces[index:]
 
     def part(self, begin: int) -> Origin:
-        """Of what begins there, which counts from its beginning. It shares the pieces, to which more may be appended."""
+        """Of what begins there, which counts from its beginning. Both share the pieces."""
         return Origin(self._pieces, self._starts, begin + self._begin)
 
     def span(self, begin: int, end: int) -> Span:

@@ -86,11 +86,7 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     if kind == "stop":
         return _stop_ends(text, begin, mark, final)
     if kind == "line":
-        if following and not following.isspace() and not following.isdecimal() and following not in _BULLETS:
-            return False
-        if _LINE_BREAKS.match(text, end):
-            return True
-        return None if not final and _LINE_MAY_BREAK.match(text, end) else final and not text[end:].strip()
+        return _line_ends(text, end, following, final)
     if kind == "comma":
         return not following or following.isspace()
     if kind == "wide_comma":
@@ -99,6 +95,17 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
         return True
     before = text[max(begin, mark.start() - 1) : mark.start()]
     return before.isspace() and (not following or following.isspace())
+
+
+def _line_ends(text: str, end: int, following: str, final: bool) -> bool | None:
+    """Of a line end: whether an empty line or an item of a list follows."""
+    if following == "\n":
+        return True
+    if following and not following.isspace() and not following.isdecimal() and following not in _BULLETS:
+        return False
+    if _LINE_BREAKS.match(text, end):
+        return True
+    return None if not final and _LINE_MAY_BREAK.match(text, end) else final and not text[end:].strip()
 
 
 def ends_well(text: str, begin: int) -> bool:
@@ -142,7 +149,8 @@ def _dot_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | No
     word = _last_word(before)
     if not word:
         return True
-    ordinal, abbreviation = len(word) <= _ORDINAL_DIGITS and word.isdecimal(), _is_abbreviation(word)
+    ordinal = len(word) <= _ORDINAL_DIGITS and word.isdecimal()
+    abbreviation = not ordinal and _is_abbreviation(word)
     if not (ordinal or abbreviation or dots.is_doubtful(word, before)):
         return True
     following = text[end : end + _NEARBY]

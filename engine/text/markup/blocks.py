@@ -145,6 +145,8 @@ def _bullet(cursor: Cursor, style: Style, start: int) -> bool | None:
 
 def _divider(cursor: Cursor, style: Style, start: int) -> bool | None:
     """'---', '* * *'"""
+    if cursor.text[start + 1 : start + 2] not in (cursor.text[start], " ", "\t", ""):
+        return False
     seen = window(cursor, _LINE)
     divider = _DIVIDER.match(seen.text, start)
     assert divider is not None
@@ -289,7 +291,19 @@ _RULES: dict[str, Callable[[Cursor, Style, int], bool | None]] = {
     **dict.fromkeys(_BULLETS, _bullet),
 }
 _BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n")  # what else a line begins with is text
-LINE_BEGINS = (  # what, behind a line of text, may begin a line that is none, or is not there yet
-    r"[ \t\r\n`\[]|\Z|#(?:[ \t\n#]|\Z)|>(?!=)|[0-9]\d{0,8}(?:[.)](?:[ \t\n]|\Z)|\Z)|\|(?:[ \t:|-]|\Z)|~(?:~|\Z)"
-    r"|=(?:[ \t=]|\Z)|_(?:[ \t_]|\Z)|:[-: \t\r]*(?:\||\Z)|\*(?:[ \t\r\n*]|\Z)|-(?:[ \t\r\n:|-]|\Z)|[•‣◦▪●](?:[ \t\n]|\Z)"
+LINE_BEGINS = "|".join(  # what, behind a line of text, begins a line that may be none, or is not there yet
+    (
+        r"[ \t\r\n`\[]|\Z",
+        r"#(?:[ \t\n#]|\Z)",
+        r">(?!=)",
+        r"[0-9]\d{0,8}(?:[.)](?:[ \t\n]|\Z)|\Z)",
+        r"\|(?:[ \t:|-]|\Z)",
+        r"~(?:~|\Z)",
+        r"=(?:[ \t=]|\Z)",
+        r"_(?:[ \t_]|\Z)",
+        r":[-: \t\r]*(?:\||\Z)",
+        r"\*(?:[ \t\r\n*]|\Z)",
+        r"-(?:[ \t\r\n:|-]|\Z)",
+        r"[•‣◦▪●](?:[ \t\n]|\Z)",
+    )
 )

@@ -99,7 +99,7 @@ class Cursor:
     _kept_end: int = 0
     _break: int | None = None  # a line end behind all that, perhaps of a block; in all text sent
     _blanks: list[TextPiece] = field(default_factory=list)  # behind a word; none before a block's mark
-    _tail: str = ""  # what tells how the block ends so far: its last mark but closing ones, and those, without white space
+    _tail: str = ""  # how the block ends so far, but for white space: the last that closes nothing, and what closes
     _read: int = 0  # up to where something was spoken, in all text sent
 
     def feed(self, text: str) -> None:

@@ -36,10 +36,11 @@ def emphasis(cursor: Cursor, style: Style) -> bool | None:
         return MORE
     run, before, after = text[at:end], cursor.before, text[end : end + 1] if end - at < _RUN else ""
     sign, is_single = run[0], len(run) == 1
-    if (sign in "~=" and len(run) != 2) or (before.isdigit() and after.isdigit()):
+    left, right = _kind(before), _kind(after)
+    between_blanks, between_digits = left is right is _BLANK, before.isdigit() and after.isdigit()
+    if between_blanks or between_digits or (sign in "~=" and len(run) != 2):
         cursor.keep(end)
         return True
-    left, right = _kind(before), _kind(after)
     opens = right is not _BLANK and (right is not _MARK or left is not _LETTER)
     closes = left is not _BLANK and (left is not _MARK or right is not _LETTER)
     may_close = closes and (not opens or right is _MARK) if sign == "_" else left is not _BLANK
