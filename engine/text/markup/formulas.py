@@ -63,7 +63,7 @@ def spoken(formula: str, in_words: bool) -> str:
     if not in_words:
         return " ".join(re.sub(r"\\(?:[A-Za-z]+|.)|[{}$]", " ", formula).split())
     formula = formula.replace("{,}", ",")  # in a number
-    said = " ".join(_Reader(formula).sequence().split())
+    said = " ".join(" ".join(_Reader(formula).sequence()).split())
     return _BEFORE_MARK.sub("", said).strip(" ,")
 
 
@@ -75,8 +75,8 @@ class _Reader:
         self._at = 0
         self._depth = depth
 
-    def sequence(self) -> str:
-        """All that is left, in words between which there may be more than one space."""
+    def sequence(self) -> list[str]:
+        """All that is left, in words."""
         said: list[str] = []
         bounded = False  # a sum or an integral stands in front
         while (token := self._take()) != "":
@@ -90,35 +90,35 @@ class _Reader:
             if bounded:
                 said.append("of")
                 bounded = False
-            said.append(self._command(token) if token[0] in "\\{}" else self._word(token))
-        return " ".join(said)
+            if token == "{":
+                said += self._nested(self._group_left())
+            elif token[0] == "\\":
+                said += self._command(token)
+            elif token != "}":
+                said.append(self._word(token))
+        return said
 
-    def _command(self, token: str) -> str:
-        """Of a command, or of a group."""
+    def _command(self, token: str) -> tuple[str, ...]:
         name = token[1:]
-        if token == "{":
-            return self._read(self._group_left())
-        if token == "}":
-            return ""
         if token in ("\\frac", "\\dfrac", "\\tfrac"):
-            return self._fraction()
+            return (self._fraction(),)
         if token == "\\binom":
             above, below = self._argument(), self._argument()
-            return f"{self._read(above)} choose {self._read(below)}"
+            return (f"{self._read(above)} choose {self._read(below)}",)
         if token == "\\sqrt":
             order = self._optional()
             root = _ROOTS.get(order, f"the {self._read(order)}th root of")
-            return f"{root} {self._read(self._argument())}"
+            return (f"{root} {self._read(self._argument())}",)
         if token in ("\\begin", "\\end", "\\label", "\\tag", "\\hspace", "\\color"):
             self._argument()
-            return ""
+            return ()
         if token in ("\\text", "\\mathrm", "\\textbf", "\\textit", "\\operatorname", "\\mbox"):
-            return self._argument()
+            return (self._argument(),)
         if name in _CURRENCIES and self._next[:1].isdigit():
-            return _CURRENCIES[name] + self._take()
+            return (_CURRENCIES[name] + self._take(),)
         if name in _ONE_GROUP:
-            return f"{self._read(self._argument())} {_ONE_GROUP[name]}"
-        return self._word(token)
+            return (f"{self._read(self._argument())} {_ONE_GROUP[name]}",)
+        return (self._word(token),)
 
     def _word(self, token: str) -> str:
         if token.startswith("\\"):
@@ -143,9 +143,11 @@ class _Reader:
             return _FRACTIONS[above, below]
         return f"{self._read(above)} over {self._read(below)}"
 
+    def _nested(self, formula: str) -> list[str]:
+        return _Reader(formula, self._depth + 1).sequence() if self._depth < _DEPTH else []
+
     def _read(self, formula: str) -> str:
-        """Of a part of the formula."""
-        return _Reader(formula, self._depth + 1).sequence() if self._depth < _DEPTH else ""
+        return " ".join(self._nested(formula))
 
     def _take(self) -> str:
         self._at += 1
