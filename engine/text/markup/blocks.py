@@ -291,18 +291,18 @@ _RULES: dict[str, Callable[[Cursor, Style, int], bool | None]] = {
     **dict.fromkeys(_BULLETS, _bullet),
 }
 _BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n")  # what else a line begins with is text
-LINE_BEGINS = "|".join(  # what, behind a line of text, begins a line that may be none, or is not there yet
+# What, behind a line of text, begins a line that may be none, or is not there yet; of signs that have no meaning inside
+# a line, or not always.
+LINE_BEGINS = "|".join(
     (
-        r"[ \t\r\n`\[]|\Z",
+        r"[ \t\r\n]|\Z",
         r"#(?:[ \t\n#]|\Z)",
         r">(?!=)",
         r"[0-9]\d{0,8}(?:[.)](?:[ \t\n]|\Z)|\Z)",
         r"\|(?:[ \t:|-]|\Z)",
         r"~(?:~|\Z)",
         r"=(?:[ \t=]|\Z)",
-        r"_(?:[ \t_]|\Z)",
         r":[-: \t\r]*(?:\||\Z)",
-        r"\*(?:[ \t\r\n*]|\Z)",
         r"-(?:[ \t\r\n:|-]|\Z)",
         r"[•‣◦▪●](?:[ \t\n]|\Z)",
     )
