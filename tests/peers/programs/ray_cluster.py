@@ -108,6 +108,13 @@ def raylet(node: Any) -> int:
     return int(node.all_processes["raylet"][0].process.pid)
 
 
+def kill_raylet(node: Any) -> None:
+    """And waits for it: what it started looks whether there is such a process, and a zombie is one."""
+    process = node.all_processes["raylet"][0].process
+    process.kill()
+    process.wait()
+
+
 def send(number: signal.Signals, *pids: int) -> None:
     for pid in pids:
         try:
@@ -192,9 +199,9 @@ async def losses(_: Path, told: Told) -> None:
         told["memory_mib"] = memory_mib()
         told["spread"] = [len(on(manager, node)) for node in (a, b)]
 
-        # The raylet alone: what it started lives on for a while.
+        # The raylet alone: what it started looks for it, and ends within a second or so.
         (engine,) = on(manager, a)
-        told["raylet"] = await speak_through(pool, lambda: send(signal.SIGKILL, raylet(a)), LONG)
+        told["raylet"] = await speak_through(pool, lambda: kill_raylet(a), LONG)
         told["raylet"]["engine_lived"] = all(pid in processes() for pid in ids(engine))
         told["raylet"]["again_s"] = await until(lambda: serving(pool) == 2 and len(on(manager, b)) == 2)
         cluster.remove_node(a, allow_graceful=False)
