@@ -17,7 +17,7 @@ from gapless.tts.v1.tts_pb2_grpc import TextToSpeechServiceStub
 from ._clock import Exchange, Span
 from ._opus import PacketDecoder, opuslib, split
 from .audio import Encoding
-from .errors import InvalidArgument, Unsupported
+from .errors import InvalidArgument, Unsupported, Violation
 from .types import (
     Alignment,
     Chunk,
@@ -151,13 +151,16 @@ def playback_to(
 
 
 def _config(options: Options) -> pb.SynthesisConfig:
+    """Raises TypeError for an option that there is not: Python does not look at the names of a TypedDict."""
+    if unknown := options.keys() - Options.__annotations__.keys():
+        raise TypeError(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(Options.__annotations__)}")
     config = pb.SynthesisConfig(
         voice=options.get("voice") or "",
         language_code=options.get("language") or "",
         sampling=pb.SamplingConfig(**(options.get("sampling") or {}), seed=options.get("seed")),
         streaming=pb.StreamingConfig(want_alignment=options.get("want_alignment", False)),
-        text_format=_choice_to(_TEXT_FORMATS, options.get("text_format")),
-        code_blocks=_choice_to(_CODE_BLOCKS, options.get("code_blocks")),
+        text_format=_choice_to(_TEXT_FORMATS, options.get("text_format"), "text_format"),
+        code_blocks=_choice_to(_CODE_BLOCKS, options.get("code_blocks"), "code_blocks"),
     )
     for word, spoken in (options.get("pronunciations") or {}).items():
         config.pronunciations.append(pronunciation_to(word, spoken))
@@ -174,10 +177,11 @@ def _config(options: Options) -> pb.SynthesisConfig:
     return config
 
 
-def _choice_to(choices: Mapping[str, C], choice: str | None) -> C | None:
-    """Raises ValueError."""
+def _choice_to(choices: Mapping[str, C], choice: str | None, field: str) -> C | None:
+    """Raises InvalidArgument."""
     if choice and choice not in choices:
-        raise ValueError(f"{choice!r} is none of {', '.join(choices)}")
+        wrong = Violation(f"config.{field}", f"{choice!r} is none of {', '.join(choices)}")
+        raise InvalidArgument(f"these options cannot be sent: {field}: {wrong.description}", violations=(wrong,))
     return choices[choice] if choice else None
 
 

@@ -51,7 +51,8 @@ def main() -> int:
     if isinstance(options, TokenCommand):
         return _make_token(options)
     if isinstance(options, EnginesCommand):
-        return asyncio.run(engines_command.run(options.config, sys.stdout, sys.stderr))
+        logging.basicConfig(handlers=[logging.NullHandler()])  # the table says what the log would
+        return asyncio.run(engines_command.run(options.config, _version(), sys.stdout, sys.stderr))
     logging.basicConfig(
         level=options.service.log_level.upper(),
         stream=sys.stderr,

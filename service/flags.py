@@ -123,7 +123,11 @@ def mib(text: str) -> int:
 
 def number_or_auto(text: str) -> int | None:
     """None: auto."""
-    return None if text.strip().lower() == "auto" else click.IntRange(1, 10_000)(text)
+    if text.strip().lower() == "auto":
+        return None
+    if not text.strip().isdecimal():
+        raise click.BadParameter(f"{text!r} is neither auto nor a whole number")
+    return click.IntRange(1, 10_000)(text)
 
 
 def one_of(*names: str) -> click.Choice[str]:

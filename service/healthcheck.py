@@ -6,6 +6,7 @@ service listens. There it speaks TLS if the service does, and never goes through
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import ssl
@@ -106,6 +107,8 @@ def _advice(certificate: str | None) -> str:
 
 
 def main() -> int:
+    description, _, where = (__doc__ or "").partition("\n\n")
+    argparse.ArgumentParser(prog="python -m service.healthcheck", description=description, epilog=where).parse_args()
     wrong = check(os.environ)
     if wrong:
         sys.stderr.write(f"{wrong}\n")

@@ -208,6 +208,8 @@ def _service(version: str) -> click.Group:
         if context.invoked_subcommand and ParameterSource.COMMANDLINE in sources:
             raise click.UsageError(f"flags of {context.invoked_subcommand!r} come after it")
         options = _options(given, version)
+        if context.invoked_subcommand is None:
+            _check_effect(context, options.engines)
         return dataclasses.replace(options, engine_environ=flags.given_as_text(context, EngineSettings))
 
     service = flags.SectionedGroup(
@@ -246,6 +248,20 @@ def _check_ray(options: Options) -> None:
         raise click.UsageError(f"--max-engines {engines.max_engines} is less than --min-engines {engines.min_engines}")
     if engines.ray_address is not None and options.engine.device.startswith("cuda:"):
         raise click.UsageError(f"Ray chooses the card of each engine: --device cuda, not {options.engine.device}")
+
+
+def _check_effect(context: click.Context, engines: EnginesConfig) -> None:
+    """A flag that would do nothing is a mistake. Variables of the engine are none: an image has some for each of its
+    processes."""
+    source = context.get_parameter_source
+    for option in flags.options_of(EnginesConfig):
+        if source(str(option.name)) is not ParameterSource.DEFAULT and (why := engines.why_not(str(option.name))):
+            raise click.UsageError(f"{option.get_error_hint(context)} {why}")
+    engines_own = [option for option in flags.options_of(EngineSettings) if engines.run_already]
+    if typed := [one.opts[0] for one in engines_own if source(str(one.name)) is ParameterSource.COMMANDLINE]:
+        raise click.UsageError(
+            f"{', '.join(typed)}: engine servers have flags of their own; these are for `python -m service engine`"
+        )
 
 
 def _default_voices_dir() -> Path | None:

@@ -81,10 +81,15 @@ async def speaker(arguments: argparse.Namespace, streams: int) -> AsyncIterator[
         finally:
             await asyncio.to_thread(engine.close)
         return
-    flags = ("--model", arguments.model, "--max-utterances", str(streams), "--engines", arguments.engines)
-    with service(*flags) as address:
+    with service(*_flags(arguments, "--max-utterances", str(streams))) as address:
         async with Client(address) as client:
             yield OverWire(client, arguments.voice)
+
+
+def _flags(arguments: argparse.Namespace, *more: str) -> Sequence[str]:
+    """Of the service. Engine servers that run already have flags of their own."""
+    of_engines = () if ":" in arguments.engines else ("--model", arguments.model, *more)
+    return ("--engines", arguments.engines, *of_engines)
 
 
 async def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]:
@@ -98,7 +103,7 @@ async def measure(arguments: argparse.Namespace, streams: int) -> dict[str, Any]
 async def admitted(arguments: argparse.Namespace) -> dict[str, Any]:
     """What `auto` lets in, of more callers than fit."""
     half_s = arguments.seconds / 2
-    with service("--model", arguments.model, "--engines", arguments.engines) as address:
+    with service(*_flags(arguments)) as address:
         async with Client(address) as client, watched(client) as places:
             calls = await generate_load(
                 OverWire(client, arguments.voice), arguments.auto, arguments.seconds, TEXTS, arguments.seed

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import TypedDict
 
 import grpc
 
@@ -74,9 +74,9 @@ class Target:
     token: str | None = field(default=None, repr=False)  # not to be seen in logs
 
     @staticmethod
-    def of(address: str, **access: Unpack[Access]) -> Target:
-        tls = access.get("tls", False)
-        return Target(address=address, tls=Tls() if tls is True else tls or None, token=access.get("token"))
+    def of(address: str, tls: Tls | bool = False, token: str | None = None) -> Target:
+        """Takes what `Access` has, and nothing else."""
+        return Target(address=address, tls=Tls() if tls is True else tls or None, token=token)
 
     def __post_init__(self) -> None:
         if self.token and not self.tls and not self.is_loopback:

@@ -69,7 +69,10 @@ class Session(AsyncEventHandler):
         except ClientError as error:
             await self._refuse(kind_of(error), str(error))
             return False
-        except (WrongEvent, KeyError, TypeError, AttributeError) as error:
+        except KeyError as error:
+            await self._refuse(Kind.WRONG_REQUEST, f"{event.type}: it has no {error}")
+            return False
+        except (WrongEvent, TypeError, AttributeError) as error:
             await self._refuse(Kind.WRONG_REQUEST, f"{event.type}: {error}")
             return False
         return True

@@ -20,7 +20,9 @@ WIDE_CHARS = 3
 
 
 def reaches(text: str, begin: int, end: int, length: int) -> bool:
-    return end - begin >= length or _length(text[begin:end]) >= length
+    """Whether text [begin, end) is at least so long."""
+    count = end - begin
+    return count >= length or (count * WIDE_CHARS >= length and _length(text[begin:end]) >= length)
 
 
 def overlong_end(window: str, fit: int) -> int:

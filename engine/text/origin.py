@@ -6,22 +6,16 @@ by character; of another one, all of it stands for all of its span, which is emp
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 Span = tuple[int, int]
 
 
-class TextPiece(NamedTuple):
-    """Rewritten text, and what was sent for it."""
-
-    text: str
-    begin: int
-    end: int
-    verbatim: bool
-    pause_s: float = 0.0  # that is asked for before what follows
+TextPiece = tuple[str, int, int, bool, float]
+"""(text, begin, end, verbatim, pause_s): rewritten text, what was sent for it, and the seconds of pause that are asked
+for before what follows. It has no fields with names since a text of nothing but signs has a piece for each of them."""
 
 
 class Origin:
@@ -31,8 +25,8 @@ class Origin:
 
     def __init__(self, pieces: list[TextPiece] | None = None, starts: list[int] | None = None, begin: int = 0) -> None:
         """`starts`: where each piece begins in the rewritten text. `begin`: where this part of it does."""
-        self._pieces = pieces or []
-        self._starts = starts or []
+        self._pieces = [] if pieces is None else pieces
+        self._starts = [] if starts is None else starts
         self._begin = begin
         self._length = 0  # of all that was ever appended
 
@@ -40,29 +34,25 @@ class Origin:
     def verbatim(cls, begin: int, length: int) -> Origin:
         """Of text as it was sent."""
         origin = cls()
-        origin.extend([TextPiece(" " * length, begin, begin + length, True)])
+        origin.extend([(" " * length, begin, begin + length, True, 0.0)])
         return origin
 
     def extend(self, pieces: Sequence[TextPiece]) -> list[int]:
         """Returns where each of them begins in the rewritten text."""
-        starts = list(accumulate([len(piece.text) for piece in pieces], initial=self._length))
+        starts = list(accumulate([len(piece[0]) for piece in pieces], initial=self._length))
         self._length = starts.pop()
         self._starts += starts
         self._pieces += pieces
         return starts
 
     def forget(self, before: int) -> None:
-        """Pieces that lie before this index of the rewritten text."""
-        if len(self._starts) > 1:
-            index = self._index(before)
-            del self._starts[:index], self._pieces[:index]
+        """Pieces that lie before this index of the rewritten text; who shares them keeps them."""
+        if len(self._starts) > 1 and (index := self._index(before)):
+            self._starts, self._pieces = self._starts[index:], self._pieces[index:]
 
-    def cut(self, begin: int, end: int) -> Origin:
-        """Of [begin, end), which counts from its beginning there."""
-        begin, end = begin + self._begin, end + self._begin
-        first = self._index(begin)
-        stop = bisect_left(self._starts, end, first + 1)
-        return Origin(self._pieces[first:stop], self._starts[first:stop], begin)
+    def part(self, begin: int) -> Origin:
+        """Of what begins there, which counts from its beginning. Both share the pieces."""
+        return Origin(self._pieces, self._starts, begin + self._begin)
 
     def span(self, begin: int, end: int) -> Span:
         """What was sent for these characters, of which there is at least one."""
@@ -72,10 +62,10 @@ class Origin:
     def _span(self, at: int) -> Span:
         """What was sent for one character."""
         index = self._index(at)
-        piece = self._pieces[index]
-        if not piece.verbatim:
-            return piece.begin, piece.end
-        begin = piece.begin + at - self._starts[index]
+        _, begin, end, verbatim, _ = self._pieces[index]
+        if not verbatim:
+            return begin, end
+        begin += at - self._starts[index]
         return begin, begin + 1
 
     def _index(self, at: int) -> int:

@@ -44,7 +44,7 @@ TURN_CHARS = 2_000  # that one `take` looks at
 MOST_SETTLED = 10_000  # flushes within markup: each is told with every chunk that comes behind it
 _FLUSH_COST = 100  # characters that a flush counts for
 
-_SPEAKABLE = re.compile(r"\S")
+_BLANKS = re.compile(r"\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,11 +202,11 @@ class Segmenter:
         """What has been cut leaves the buffer, which so stays short."""
         self._offset += self._begin
         self._scanned -= self._begin
-        self._buffer = self._buffer[self._begin :] + "".join([piece.text for piece in pieces])
+        self._buffer = self._buffer[self._begin :] + "".join([piece[0] for piece in pieces])
         self._begin = 0
         self._origin.forget(self._offset)
         starts = self._origin.extend(pieces)
-        self._pauses += [(at, piece.pause_s) for at, piece in zip(starts, pieces, strict=True) if piece.pause_s]
+        self._pauses += [(at, piece[4]) for at, piece in zip(starts, pieces, strict=True) if piece[4]]
 
     def _readable(self, max_chars: int) -> int:
         """How much may be read at once: no further than where another segmenter settled."""
@@ -255,26 +255,28 @@ class Segmenter:
 
     def _cut(self, end: int, now_ns: int, taken: list[TextSegment | FlushPoint]) -> None:
         text = self._buffer[self._begin : end].rstrip()
-        begin = self._offset + self._begin
-        origin = self._origin.cut(begin, begin + len(text))
+        begin, stop = self._offset + self._begin, self._offset + end
+        pause_s, behind_s = self._take_pauses(begin, stop) if self._pauses else (0.0, 0.0)
+        self._begin = self._scanned = end
+        self._cut_count += 1
+        cut = Cut(begin, stop, self._settled, behind_s)
+        received_ns = self._writer.heard_ns or now_ns
+        taken.append(TextSegment(text, self._origin.part(begin), received_ns, now_ns, pause_s, cut))
+
+    def _take_pauses(self, begin: int, stop: int) -> tuple[float, float]:
+        """The longest that is asked for before the segment, and in it, which is behind its text."""
         pause_s = 0.0
         while self._pauses and self._pauses[0][0] <= begin:
             pause_s = max(pause_s, self._pauses.popleft()[1])
-        self._begin = self._scanned = end
-        self._cut_count += 1
-        stop, behind_s = self._offset + end, 0.0
-        if self._pauses:
-            behind_s = max(
-                (wait_s for _, wait_s in takewhile(lambda pause: pause[0] < stop, self._pauses)), default=0.0
-            )
-        cut = Cut(begin, stop, self._settled, behind_s)
-        taken.append(TextSegment(text, origin, self._writer.heard_ns or now_ns, now_ns, pause_s, cut))
+        inside = takewhile(lambda pause: pause[0] < stop, self._pauses)
+        return pause_s, max((wait_s for _, wait_s in inside), default=0.0)
 
     def _complete_end(self, final: bool) -> int | None:
         """Where the first complete segment of the buffer ends, or None. It begins at `_begin`, behind white space."""
         text, config = self._buffer, self._config
-        first = _SPEAKABLE.search(text, self._begin)
-        self._begin = begin = len(text) if first is None else first.start()
+        begin = self._begin
+        if text[begin : begin + 1].isspace():
+            begin = self._begin = _BLANKS.match(text, begin).end()  # type: ignore[union-attr]
         if begin == len(text):
             return None
         clause_from = config.clause_chars if self._cut_count else config.first_clause_chars

@@ -49,7 +49,7 @@ _WITH_A_CAPITAL = words("sat sun mon wed fig mar dec gen col rev hon ft mt apt a
 _ENDS_ANYWAY = words("etc usw enz osv itd a.m p.m inc ltd co corp jr sr")
 _STREETS = words("st dr ave rd blvd ln hwy")
 _INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*")
-_ORDINAL = re.compile(r"\d{1,2}")  # as many languages write it: 'den 3. juli'
+_ORDINAL_DIGITS = 2  # as many languages write it: 'den 3. juli'
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _STARTERS = words(
     "The It He She We They You I There This That These Those My Your Our Their His Her Please Then But And So If When "
@@ -68,6 +68,7 @@ _MAY_GO_ON = re.compile(
     r"(?<![:/\d])(?!(?:1[5-9]|20)\d\d\Z)\d+\Z|\A(?:https?://[^/.]*|(?:https?://)?www(?:\.[^/.]*)?)\Z"
 )
 _DOTTED_NUMBER = re.compile(r"[$€£]?(?:\d|\d{1,9}(?:\.\d{1,9}){1,4})")
+_FACTORIAL = 6  # characters that it looks at
 _MAY_BE_FACTORIAL = re.compile(r"(?:(?<![\w'’])[a-z]|(?<![\w.:$])\d{1,3}|\b[a-z] ?[-+] ?\d\))\Z")
 _OPERATORS = frozenset("=+*/×·÷<>≤≥≈≠^−")
 _NAME_SIGNS = frozenset("@/\\_=.#")
@@ -85,11 +86,7 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     if kind == "stop":
         return _stop_ends(text, begin, mark, final)
     if kind == "line":
-        if following and not following.isspace() and not following.isdecimal() and following not in _BULLETS:
-            return False
-        if _LINE_BREAKS.match(text, end):
-            return True
-        return None if not final and _LINE_MAY_BREAK.match(text, end) else final and not text[end:].strip()
+        return _line_ends(text, end, following, final)
     if kind == "comma":
         return not following or following.isspace()
     if kind == "wide_comma":
@@ -98,6 +95,17 @@ def ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
         return True
     before = text[max(begin, mark.start() - 1) : mark.start()]
     return before.isspace() and (not following or following.isspace())
+
+
+def _line_ends(text: str, end: int, following: str, final: bool) -> bool | None:
+    """Of a line end: whether an empty line or an item of a list follows."""
+    if following == "\n":
+        return True
+    if following and not following.isspace() and not following.isdecimal() and following not in _BULLETS:
+        return False
+    if _LINE_BREAKS.match(text, end):
+        return True
+    return None if not final and _LINE_MAY_BREAK.match(text, end) else final and not text[end:].strip()
 
 
 def ends_well(text: str, begin: int) -> bool:
@@ -137,9 +145,12 @@ def _stop_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | N
 def _dot_ends(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     """Of a dot before white space: by the word that it belongs to and by what follows."""
     end = mark.end()
-    word = _word_before(text, begin, mark)
     before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
-    ordinal, abbreviation = _ORDINAL.fullmatch(word) is not None, _is_abbreviation(word)
+    word = _last_word(before)
+    if not word:
+        return True
+    ordinal = len(word) <= _ORDINAL_DIGITS and word.isdecimal()
+    abbreviation = not ordinal and _is_abbreviation(word)
     if not (ordinal or abbreviation or dots.is_doubtful(word, before)):
         return True
     following = text[end : end + _NEARBY]
@@ -171,7 +182,7 @@ def _may_end_title(word: str, rest: str, final: bool) -> bool | None:
 
 def _is_no_factorial(text: str, begin: int, mark: Match[str], final: bool) -> bool | None:
     """'n! = 120' and '5! is' go on."""
-    if mark[0] != "!" or not _MAY_BE_FACTORIAL.search(text, max(begin, mark.start() - _NEARBY), mark.start()):
+    if mark[0] != "!" or not _MAY_BE_FACTORIAL.search(text, max(begin, mark.start() - _FACTORIAL), mark.start()):
         return True
     following = text[mark.end() : mark.end() + _NEARBY]
     rest = following.lstrip()
@@ -205,8 +216,12 @@ def _behind_a_name(text: str, begin: int, mark: Match[str], word: str) -> bool:
 
 def _word_before(text: str, begin: int, mark: Match[str]) -> str:
     """What is written together with the mark, up to it."""
-    before = text[max(begin, mark.start() - _NEARBY) : mark.start()]
-    return before[max(map(before.rfind, " \n\t\u00a0")) + 1 :].lstrip(_OPENERS)
+    return _last_word(text[max(begin, mark.start() - _NEARBY) : mark.start()])
+
+
+def _last_word(before: str) -> str:
+    find = before.rfind
+    return before[max(find(" "), find("\n"), find("\t"), find("\u00a0")) + 1 :].lstrip(_OPENERS)
 
 
 def _is_abbreviation(word: str) -> bool:

@@ -7,6 +7,7 @@ bounded by the text and the flushes of an utterance.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -14,18 +15,22 @@ from typing import Any
 import grpc
 
 from engine.clock import now_ns
+from engine.errors import GaplessError, UtteranceFailed
 from engine.messages import Accepted, Event, Failed, Finished, Playback, Usage, Utterance
 from gapless.engine.v1 import engine_pb2 as pb
 from service.engines import wire
 from service.engines.errors import Lost
 from service.engines.timings import Way
 
+_log = logging.getLogger(__name__)
+
 Hear = Callable[["Call", Event, Way], None]
 Lose = Callable[["Call", str, int], None]  # why, and since when nothing came
 
 
 class Call:
-    """`hear` is told every event but `Accepted`; `lose` once, if an accepted call ends without its last event."""
+    """`hear` is told every event but `Accepted`; `lose` once, if an accepted call ends without its last event. What is
+    wrong on this side of it ends it as well: nobody waits for a call that neither reads nor writes."""
 
     def __init__(self, stream: Any, utterance: Utterance, clock_offset_ns: int, hear: Hear, lose: Lose) -> None:
         self._call = stream
@@ -43,6 +48,8 @@ class Call:
         self.ended = asyncio.Event()
         self._tasks = [asyncio.create_task(self._read(), name="engine-read")]
         self._tasks.append(asyncio.create_task(self._write(), name="engine-write"))
+        for task in self._tasks:
+            task.add_done_callback(self._fail_with)
 
     async def accepted(self) -> Accepted:
         """Raises what the engine refuses it with, or Lost. Cancelled, it ends the call."""
@@ -83,6 +90,23 @@ class Call:
             if was_accepted:
                 self._lose(self, why, since_ns or now_ns())
 
+    def _fail_with(self, task: asyncio.Task[None]) -> None:
+        """A task of this call is over: had it an error, that was none of the engine's."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        _log.error("a call of an engine failed in this process", exc_info=error)
+        if not self._ended:
+            self._fail(UtteranceFailed("its call of an engine failed"), Way(now_ns(), now_ns()))
+
+    def _fail(self, error: GaplessError, way: Way) -> None:
+        """What was not accepted yet is refused."""
+        was_accepted = self._accepted.done()
+        if not was_accepted:
+            self._accepted.set_exception(error)
+        self._end()
+        if was_accepted:
+            self._hear(self, Failed(error=error), way)
+
     def _end(self) -> None:
         self._ended = True
         self._call.cancel()
@@ -118,10 +142,9 @@ class Call:
             case Usage():
                 self._cancelled.set_result(event)
                 self._end()
-            case Failed(error=error) if not self._accepted.done():
-                self._accepted.set_exception(error)
-                self._end()
-            case Finished() | Failed():
+            case Failed(error=error):
+                self._fail(error, way)
+            case Finished():
                 self._end()
                 self._hear(self, event, way)
             case _:

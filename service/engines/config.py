@@ -14,6 +14,8 @@ from service import flags
 from service.flags import flag
 
 LOCAL, PROCESS, RAY = "local", "process", "ray"
+_OF_RAY = ("min_engines", "max_engines", "engine_gpus", "engine_cores", "engine_flags")
+_OF_CALLS = ("engine_tls_ca", "engine_token_file")
 
 
 def where(text: str) -> str:
@@ -143,6 +145,19 @@ class EnginesConfig:
         if self.engines == RAY:
             return LOCAL
         return self.engines if self.engines.startswith("ray://") else self.engines.removeprefix("ray:")
+
+    def why_not(self, field: str) -> str:
+        """Why the flag of this field does nothing where the engines are; "": it does something."""
+        if field in _OF_RAY and self.ray_address is None:
+            return "is for Ray (--engines ray), which starts no engines here"
+        if field in _OF_CALLS and (self.in_this_process or self.in_child_processes):
+            return "is for engine servers elsewhere (--engines HOST:PORT), and none is called"
+        return ""
+
+    @property
+    def run_already(self) -> bool:
+        """Somebody else starts them, with flags of their own."""
+        return not (self.in_this_process or self.in_child_processes or self.ray_address)
 
     @property
     def in_this_process(self) -> bool:

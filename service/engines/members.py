@@ -20,6 +20,20 @@ _LIKE = ("model", "variant", "form", "languages", "sample_rate", "default_voice"
 _log = logging.getLogger(__name__)
 
 
+def check_fit(engine: Remote, version: str, others: EngineInfo | None) -> EngineInfo:
+    """Whether it can stand in for the others of a gateway of this `version` ("": any); None: it is the first. Gives
+    what the next one is to be like. Raises Unfit."""
+    assert engine.info is not None
+    if version and engine.version != version:
+        raise Unfit(f"it is of version {engine.version}; this gateway is of {version}")
+    others = others or engine.info
+    for name in _LIKE:
+        ours, theirs = getattr(others, name), getattr(engine.info, name)
+        if ours != theirs:
+            raise Unfit(f"its {name} is {theirs!r}; that of the others is {ours!r}")
+    return others
+
+
 class Members:
     """Made inside a running event loop."""
 
@@ -32,6 +46,7 @@ class Members:
         self._change = asyncio.Event()
         self._tells: list[Callable[[bool], None]] = []
         self._served = False
+        self._not_found = ""  # why engines cannot be looked up, as the log has it
         self._finding = asyncio.create_task(self._find(), name="find-engines")
 
     def serving(self) -> list[Remote]:
@@ -56,9 +71,11 @@ class Members:
         while True:
             try:
                 found = set(await self._addresses())
+                self._not_found = ""
             except Exception as error:  # whoever tells where engines are may be anybody's code
-                _log.warning("engines cannot be looked up: %s", error)
-                found = set(self.engines)
+                if str(error) != self._not_found:  # once a second is too often
+                    _log.warning("engines cannot be looked up: %s", error)
+                found, self._not_found = set(self.engines), str(error)
             for address in found - self.engines.keys():
                 self._watch(address)
             for address, watching in list(self._running.items()):
@@ -77,15 +94,7 @@ class Members:
         self._running[address] = asyncio.create_task(engine.run(), name=f"engine-{address}")
 
     async def _join(self, engine: Remote) -> None:
-        assert engine.info is not None
-        if self._version and engine.version != self._version:
-            raise Unfit(f"it is of version {engine.version}; this gateway is of {self._version}")
-        if self.info is None:
-            self.info = engine.info
-        for name in _LIKE:
-            ours, theirs = getattr(self.info, name), getattr(engine.info, name)
-            if ours != theirs:
-                raise Unfit(f"its {name} is {theirs!r}; that of the others is {ours!r}")
+        self.info = check_fit(engine, self._version, self.info)
         await self.voices.bring_in_line(engine)
 
     def _on_change(self) -> None:

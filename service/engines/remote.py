@@ -81,7 +81,8 @@ class Remote:
         self._first_beat = asyncio.Event()
         self._beats = 0
         self._beat_ns = 0  # the last one
-        self._begun = 0  # calls since the last heartbeat, which does not know them
+        self._begun: set[Call] = set()  # since the last heartbeat, which does not know them
+        self._told = ""  # why it does not serve, as the log has it
 
     # ---------------------------------------------------------------------------------------------------- placement
 
@@ -92,7 +93,7 @@ class Remote:
     @property
     def used(self) -> int:
         """Places that are taken, as far as is known here."""
-        return max(self.stats.utterances + self._begun, len(self.calls))
+        return max(self.stats.utterances + len(self._begun), len(self.calls))
 
     @property
     def free(self) -> int:
@@ -111,21 +112,22 @@ class Remote:
 
         def heard(call: Call, event: Event, way: Way) -> None:
             if call.ended.is_set():
-                self.calls.discard(call)
+                self.left(call)
             hear(call, event, way)
 
         def lost(call: Call, why: str, since_ns: int) -> None:
-            self.calls.discard(call)
+            self.left(call)
             lose(call, f"{self.address}: {why}", since_ns)
 
         call = Call(self._stub.Speak(metadata=self._dial.metadata), utterance, self._clock_offset_ns, heard, lost)
         self.calls.add(call)
-        self._begun += 1
+        self._begun.add(call)
         return call
 
     def left(self, call: Call) -> None:
-        """The call was dropped, refused or cancelled."""
+        """The call has ended: its place is free, also before a heartbeat says so."""
         self.calls.discard(call)
+        self._begun.discard(call)
 
     async def ask(self, method: str, request: Any, limit_s: float = ANSWER_S) -> Any:
         """One answer. Raises what it says, or Lost."""
@@ -169,11 +171,11 @@ class Remote:
                 await self.ask("ProbeClock", pb.ProbeClockRequest())  # connects
                 await self._watch()
             except Unfit as error:
-                self._leave(State.UNFIT, str(error))
+                self._miss(State.UNFIT, str(error))
             except Lost as error:
-                self._leave(State.CONNECTING, str(error), error.since_ns)
+                self._miss(State.CONNECTING, str(error), error.since_ns)
             except GaplessError as error:
-                self._leave(State.CONNECTING, str(error))
+                self._miss(State.CONNECTING, str(error))
             except asyncio.CancelledError:
                 self._leave(State.CONNECTING, "this gateway leaves it")
                 raise
@@ -206,7 +208,7 @@ class Remote:
         """Or drain: once it has joined."""
         state = State.DRAINING if self._draining else State.SERVING
         if self._joined and state is not self.state:
-            self.state, self.reason = state, ""
+            self.state, self.reason, self._told = state, "", ""
             self._changed()
 
     async def _set_clock(self) -> None:
@@ -251,7 +253,7 @@ class Remote:
         try:
             async for beat in self._stub.Watch(pb.WatchRequest(), metadata=self._dial.metadata):
                 self._beats, self._beat_ns = self._beats + 1, now_ns()
-                self.stats, self._begun = wire.read(beat.stats, EngineStats), 0
+                self.stats, self._begun = wire.read(beat.stats, EngineStats), set()
                 if self._digest and beat.voices_digest != self._digest:
                     self._voices_changed.set()
                 self._draining = beat.draining
@@ -277,13 +279,21 @@ class Remote:
             with contextlib.suppress(Lost):  # whether it is lost, the heartbeat tells
                 await self._set_clock()
 
+    def _miss(self, state: State, reason: str, since_ns: int = 0) -> None:
+        """As `_leave`. The log says why, once for each reason until it serves again."""
+        if self.state in (State.SERVING, State.DRAINING):
+            self.losses += 1
+            _log.warning("engine %s: lost: %s", self.address, reason)
+        elif reason != self._told:
+            level = logging.WARNING if state is State.UNFIT else logging.INFO  # one that loads does not answer either
+            _log.log(level, "engine %s: not used: %s", self.address, reason)
+        self._told = reason
+        self._leave(state, reason, since_ns)
+
     def _leave(self, state: State, reason: str, since_ns: int = 0) -> None:
         """Its calls are lost; nothing came since `since_ns`, 0: until now it did."""
         was, self.state, self.reason = self.state, state, reason
-        self.stats, self._begun = _NOTHING, 0
-        if was in (State.SERVING, State.DRAINING):
-            self.losses += 1
-            _log.warning("engine %s: lost: %s", self.address, reason)
+        self.stats, self._begun = _NOTHING, set()
         for call in list(self.calls):
             call.lost(reason, since_ns)
         if was is not state:

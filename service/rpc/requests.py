@@ -179,7 +179,7 @@ def _read_audio_format(wire: tts_pb2.AudioFormat, native_rate: int) -> AudioForm
         rates = ", ".join(map(str, sample_rates(native_rate)))
         raise InvalidRequest("config.audio_format.sample_rate_hertz", f"{rate} Hz is not available; available: {rates}")
     if encoding is Encoding.OPUS and rate not in opus.RATES:
-        rates = ", ".join(map(str, opus.RATES))
+        rates = ", ".join(str(one) for one in opus.RATES if one in sample_rates(native_rate))
         raise InvalidRequest("config.audio_format.sample_rate_hertz", f"Opus has no {rate} Hz; available: {rates}")
     return AudioFormat(encoding=encoding, sample_rate=rate)
 
@@ -223,17 +223,18 @@ def read_playback(
     report: tts_pb2.PlaybackReport, sent: int, encoder: AudioEncoder
 ) -> tuple[messages.Playback, messages.Warned | None]:
     """`sent` is the number of output samples that left; nobody can have played more. What cannot be is mended."""
-    played, wrong = min(report.played_samples, sent), ""
-    if report.played_samples > sent:
-        wrong = f"played_samples: {report.played_samples} is beyond the {sent} samples sent"
+    wrong = ""
+    for name in ("played_samples", "buffered_samples"):
+        if (told := getattr(report, name)) > sent:
+            wrong = wrong or f"{name}: {told} is beyond the {sent} samples sent"
     for name in ("underrun_total", "output_latency"):
         try:
             _read_duration(report, name, "playback")
         except InvalidRequest as error:
             wrong = wrong or str(error)
     playback = messages.Playback(
-        played_samples=encoder.to_native(played),
-        buffered_samples=encoder.to_native(report.buffered_samples),
+        played_samples=encoder.to_native(min(report.played_samples, sent)),
+        buffered_samples=encoder.to_native(min(report.buffered_samples, sent)),
         underruns=report.underruns,
     )
     return playback, messages.Warned(reason="PLAYBACK_CORRECTED", message=wrong) if wrong else None
@@ -251,7 +252,7 @@ def read_page(request: tts_pb2.ListVoicesRequest) -> Page:
     if request.page_size < 0:
         raise InvalidRequest("page_size", f"{request.page_size} is negative; 0 leaves it to the server")
     try:
-        after = base64.urlsafe_b64decode(request.page_token.encode()).decode()
+        after = base64.b64decode(request.page_token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise InvalidRequest("page_token", "is not a next_page_token of this server") from None
     return Page(size=min(request.page_size or _DEFAULT_PAGE, _MAX_PAGE), after=after)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from engine.errors import InvalidRequest, UnknownVoice
+from engine.errors import GaplessError, InvalidRequest, UnknownVoice
 from engine.messages import Accepted, AudioChunk, EngineInfo, Place, Resume, SpokenWindow, Utterance
 from gapless.tts.v1 import tts_pb2
 from service.access import caller
@@ -34,6 +34,7 @@ _TAG_BYTES = 16
 _KEY_BYTES = 32
 _MIN_KEY_CHARS = 32
 _FIELD = "config.resume.token"
+_PLACE = "config.resume.place"  # what a token holds, as the engine calls it
 
 
 class ResumeTokens:
@@ -146,13 +147,23 @@ def encoder(request: UtteranceRequest, info: EngineInfo) -> AudioEncoder:
 
 @contextmanager
 def voice_expected(utterance: Utterance) -> Iterator[None]:
-    """Around the submission of `utterance`. Raises VoiceGone where a continuation's voice is not there any more."""
+    """Around the submission of `utterance`. Raises VoiceGone where a continuation's voice is not there any more, and
+    what it raises names fields of the contract."""
     try:
         yield
     except UnknownVoice:
         if utterance.resume is None:
             raise
         raise VoiceGone(utterance.voice) from None
+    except InvalidRequest as error:
+        raise as_told(error) from None
+
+
+def as_told(error: GaplessError) -> GaplessError:
+    """What an engine says of an utterance, to whoever knows the token and not the place in it."""
+    if isinstance(error, InvalidRequest) and error.field.startswith(_PLACE):
+        return InvalidRequest(_FIELD, f"does not fit what was sent with it: {error.description}")
+    return error
 
 
 def _read_keys(path: Path) -> tuple[bytes, ...]:

@@ -226,7 +226,7 @@ class Session:
                 case Warned() as warned:
                     await self._write(warning=responses.to_warning(warned))
                 case Failed(error=error):
-                    raise error
+                    raise resume.as_told(error)
                 case Finished(usage=usage):
                     self._metrics.spoken(usage, self._info.sample_rate)
                     return await self._finish(tts_pb2.FINISH_REASON_COMPLETED, usage)

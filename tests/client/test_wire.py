@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from client._wire import Decoder, Options, config_to, encoding_from, encoding_to, text_to
@@ -64,6 +66,13 @@ def test_options_that_cannot_be_sent_are_refused_here(options: Options) -> None:
         config_to(options)
 
 
+def test_an_option_that_there_is_not_is_refused_here() -> None:
+    """`voise`, or `max_lead_s` as other parts of the library have it, was passed over in silence."""
+    misspelt: Any = {"voice": "anna", "max_lead_s": 1.0, "voise": "karl"}
+    with pytest.raises(InvalidArgument, match="unknown: max_lead_s, voise; there are voice, language"):
+        config_to(misspelt)
+
+
 def test_halves_of_surrogate_pairs_do_not_end_an_utterance() -> None:
     assert text_to("half a \ud83d").text.text == "half a \ufffd"
     assert text_to("a pair \ud83d\ude00.").text.text == "a pair \U0001f600."
@@ -82,5 +91,6 @@ def test_what_the_text_is_written_in_is_told(options: Options, field: tuple[str,
 
 
 def test_an_unknown_format_is_refused_here() -> None:
-    with pytest.raises(InvalidArgument, match="is none of auto, plain, markdown, ssml"):
+    with pytest.raises(InvalidArgument, match="is none of auto, plain, markdown, ssml") as refused:
         config_to(Options(text_format="rtf"))
+    assert [violation.field for violation in refused.value.violations] == ["config.text_format"]

@@ -112,7 +112,11 @@ async def test_voices_come_in_pages(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("request_", "field"),
-    [(pb.ListVoicesRequest(page_size=-1), "page_size"), (pb.ListVoicesRequest(page_token="x"), "page_token")],
+    [
+        (pb.ListVoicesRequest(page_size=-1), "page_size"),
+        (pb.ListVoicesRequest(page_token="x"), "page_token"),
+        (pb.ListVoicesRequest(page_token="%%"), "page_token"),
+    ],
 )
 async def test_a_page_that_cannot_be_is_refused(served: Served, request_: pb.ListVoicesRequest, field: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as failure:

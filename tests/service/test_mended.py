@@ -101,6 +101,7 @@ async def test_control_characters_end_no_call(serve: Serve, piece: str) -> None:
 
 WRONG_REPORTS = {
     "a sample too many": playback(10**9),
+    "more in hand than there is": playback(buffered_samples=2**64 - 1),
     "negative underruns": playback(underrun_total=Duration(seconds=-1)),
     "a malformed latency": playback(output_latency=Duration(seconds=1, nanos=-5)),
 }

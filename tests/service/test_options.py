@@ -109,6 +109,7 @@ def test_a_flag_wins_over_its_variable_and_that_over_the_default() -> None:
     [
         (["--max-lead", "-1"], {}, "'--max-lead': '-1' is not a number from 0 to 3600"),
         (["--max-lead", "nan"], {}, "'--max-lead': 'nan' is not a number"),
+        (["--max-utterances", "nan"], {}, "'--max-utterances': 'nan' is neither auto nor a whole number"),
         (["--max-utterances", "0"], {}, "'--max-utterances': 0 is not in the range 1<=x<=10000"),
         (["--metrics-port", "66000"], {}, "'--metrics-port': 66000 is not in the range 0<=x<=65535"),
         (["--address", "localhost"], {}, "'--address': 'localhost' is not host:port"),

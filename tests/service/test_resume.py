@@ -302,3 +302,13 @@ def test_a_key_that_is_replaced_is_good_until_it_is_taken_out(tmp_path: Path) ->
     assert both.read(old.make(state, ""), "").voice == "anna"
     with pytest.raises(InvalidRequest, match="caller"):
         old.read(both.make(state, ""), "")
+
+
+def test_what_does_not_fit_the_place_in_a_token_is_told_of_the_token() -> None:
+    """The field was `config.resume.place`, which the contract does not have."""
+    error = resume.as_told(InvalidRequest("config.resume.place.windows", "the segment is shorter"))
+    assert isinstance(error, InvalidRequest)
+    assert error.field == "config.resume.token"
+    assert error.description == "does not fit what was sent with it: the segment is shorter"
+    other = InvalidRequest("text", "is empty")
+    assert resume.as_told(other) is other

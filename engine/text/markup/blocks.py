@@ -17,11 +17,12 @@ from engine.text.markup.rules import MORE, Style, run_end, window, words
 _LINE = 300  # characters of a line that are looked at before it is taken for text
 _INDENT = 64  # spaces in front of a marker, at most
 _NUMBERS = 16  # levels of ordered lists that are remembered
+_BULLETS = "*+•‣◦▪●-"
+_ITEM = re.compile(rf"[{_BULLETS}][ \t](?=[^-*_:|\[\s])")  # and nothing else, whatever follows
 _DIVIDER = re.compile(r"([-*_])(?:[ \t]*\1)*[ \t]*")
 _DELIMITERS = re.compile(r"[-:|][-:| \t\r]*")
 _UNDERLINE = re.compile(r"=+[ \t]*")
-_NUMBER = re.compile(r"\d{1,9}")
-_LETTERS = re.compile(r"[^\W\d_]{0,12}")
+_NUMBER = re.compile(r"(\d{1,9})(?:([.)](?:[ \t]|(?=\n)|\Z))([^\W\d_]{0,12}))?")  # of an item, and the word behind it
 _TASK = re.compile(r"\[([ xX])\][ \t]")
 _TASK_BEGUN = re.compile(r"\[(?:[ xX]\]?)?")
 _NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]:[ \t]?")
@@ -30,7 +31,6 @@ _ADDRESS = re.compile(r"\[[^\]\n^][^\]\n]{0,100}\]:[ \t]{1,8}(?:<|https?:|www\.|
 _ADDRESS_BEGUN = re.compile(
     r"\[(?:[^\]\n^][^\]\n]{0,100}(?:\](?::[ \t]{0,8}(?:h(?:t(?:t(?:ps?)?)?)?|ww?w?|m[a-z]{0,5})?)?)?)?"
 )
-_BULLETS = "-*+•‣◦▪●"
 _MONTHS = words(
     "january february march april may june july august september october november december "
     "januar februar märz mai juni juli oktober dezember janvier février mars avril juin juillet août septembre octobre "
@@ -60,8 +60,9 @@ def block(cursor: Cursor, style: Style) -> bool | None:
         cursor.line.was_quoted = cursor.line.is_quoted = cursor.in_table = False
         return True
     if rule := _RULES.get(first):
-        verdict = rule(cursor, style, window(cursor, _LINE), start)
+        verdict = rule(cursor, style, start)
         if verdict is not False:
+            cursor.line.is_plain = False
             return verdict
     if cursor.in_table:
         return _begin_row(cursor, start)
@@ -86,7 +87,8 @@ def _space(seen: Window, end: int) -> int | None:
     return end if following in ("\n", "") else end + 1 if following in " \t" else 0
 
 
-def _heading(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _heading(cursor: Cursor, style: Style, start: int) -> bool | None:
+    seen = window(cursor, _LINE)
     end = run_end(seen.text, start)
     if end - start > 6:
         return False
@@ -100,7 +102,8 @@ def _heading(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | N
     return MORE if behind is MORE else behind > 0
 
 
-def _quote(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _quote(cursor: Cursor, style: Style, start: int) -> bool | None:
+    seen = cursor.whole
     if seen.lacks(start + 1):
         return MORE
     following = seen.text[start + 1 : start + 2]
@@ -114,17 +117,18 @@ def _quote(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | Non
     return True
 
 
-def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
-    text, sign = seen.text, seen.text[start]
-    if sign == "-" and (verdict := _delimiters(cursor, style, seen, start)) is not False:
+def _bullet(cursor: Cursor, style: Style, start: int) -> bool | None:
+    sign = cursor.text[start]
+    is_none = sign == "+" and style.careful and not cursor.line.was_item
+    if item := _ITEM.match(cursor.text, start):
+        return False if is_none else _begin_item(cursor, item.end())
+    if sign == "-" and (verdict := _delimiters(cursor, style, start)) is not False:
         return verdict
-    if divider := _DIVIDER.match(text, start):
-        if seen.lacks(divider.end()):
-            return MORE
-        if text[divider.end() : divider.end() + 1] in ("\r", "\n", "") and divider[0].count(sign) >= 3:
-            return _marker(cursor, divider.end())
-    if sign == "_" or (sign == "+" and style.careful and not cursor.line.was_item):
+    if sign in "*-" and (verdict := _divider(cursor, style, start)) is not False:
+        return verdict
+    if is_none:
         return False
+    seen, text = cursor.whole, cursor.text
     behind = _space(seen, start + 1)
     if not behind:
         return MORE if behind is MORE else False
@@ -133,50 +137,66 @@ def _bullet(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | No
     task = _TASK.match(text, behind)
     if not task and (begun := _TASK_BEGUN.match(text, behind)) and seen.lacks(begun.end()):
         return MORE
-    _marker(cursor, behind)
-    cursor.line.is_item = True
+    _begin_item(cursor, behind)
     if task:
         cursor.put("done, " if style.is_english and task[1] != " " else "", task.end())
     return True
 
 
-def _number(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
-    number = _NUMBER.match(seen.text, start)
-    assert number is not None
-    end = number.end()
+def _divider(cursor: Cursor, style: Style, start: int) -> bool | None:
+    """'---', '* * *'"""
+    if cursor.text[start + 1 : start + 2] not in (cursor.text[start], " ", "\t", ""):
+        return False
+    seen = window(cursor, _LINE)
+    divider = _DIVIDER.match(seen.text, start)
+    assert divider is not None
+    end = divider.end()
     if seen.lacks(end):
         return MORE
-    behind = _space(seen, end + 1) if seen.text[end : end + 1] in (".", ")") else 0
-    if not behind:
-        return MORE if behind is MORE else False
-    value = int(number[0])
-    counts = _counts(cursor, seen, value, behind) if style.careful else True
+    is_whole = seen.text[end : end + 1] in ("\r", "\n", "")
+    return is_whole and divider[0].count(seen.text[start]) >= 3 and _marker(cursor, end)
+
+
+def _begin_item(cursor: Cursor, end: int) -> bool:
+    cursor.line.is_item = True
+    return _marker(cursor, end)
+
+
+def _number(cursor: Cursor, style: Style, start: int) -> bool | None:
+    seen = cursor.whole
+    number = _NUMBER.match(seen.text, start)
+    assert number is not None
+    end, behind = number.span(2)
+    if behind < 0:
+        return MORE if seen.lacks(number.end()) else False
+    if behind == end + 1 and seen.lacks(behind):
+        return MORE
+    value = int(number[1])
+    counts = _counts(cursor, seen, value, number) if style.careful else True
     if not counts:
         return counts
     if len(cursor.numbers) == _NUMBERS:
         cursor.numbers.clear()
     cursor.numbers[start - cursor.at] = value + 1
-    _marker(cursor, start)
-    cursor.line.is_item = True
+    _begin_item(cursor, start)
     cursor.keep(end)
     cursor.put(",", end + 1)
     cursor.keep(behind)
     return True
 
 
-def _counts(cursor: Cursor, seen: Window, number: int, behind: int) -> bool | None:
+def _counts(cursor: Cursor, seen: Window, value: int, number: re.Match[str]) -> bool | None:
     """Whether a number is the next one of a list, and not the day of a month."""
-    if number != 1 and number not in cursor.numbers.values():
+    if value != 1 and value not in cursor.numbers.values():
         return False
-    word = _LETTERS.match(seen.text, behind)
-    assert word is not None
-    small = word[0].lower()
-    if seen.lacks(word.end()) and any(month.startswith(small) for month in _MONTHS):
+    word = number[3].lower()
+    if seen.lacks(number.end()) and any(month.startswith(word) for month in _MONTHS):
         return MORE
-    return small not in _MONTH_NAMES
+    return word not in _MONTH_NAMES
 
 
-def _row(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _row(cursor: Cursor, style: Style, start: int) -> bool | None:
+    seen = cursor.whole
     if seen.lacks(start + 1):
         return MORE
     if style.careful and not cursor.line.was_row and seen.text[start + 1 : start + 2] not in (" ", "\t", ":", "-", "|"):
@@ -191,8 +211,9 @@ def _begin_row(cursor: Cursor, start: int) -> bool:
     return True
 
 
-def _delimiters(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _delimiters(cursor: Cursor, style: Style, start: int) -> bool | None:
     """The row of dashes below the headings of a table without bars at the ends of its rows."""
+    seen = window(cursor, _LINE)
     row = _DELIMITERS.match(seen.text, start)
     end = row.end() if row else start
     if seen.lacks(end):
@@ -204,7 +225,8 @@ def _delimiters(cursor: Cursor, style: Style, seen: Window, start: int) -> bool 
     return True
 
 
-def _fence(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _fence(cursor: Cursor, style: Style, start: int) -> bool | None:
+    seen = window(cursor, _LINE)
     text, sign = seen.text, seen.text[start]
     end = run_end(text, start)
     if seen.lacks(end):
@@ -227,8 +249,9 @@ def _fence(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | Non
     return True
 
 
-def _underline(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _underline(cursor: Cursor, style: Style, start: int) -> bool | None:
     """Of a heading, which is the line before."""
+    seen = window(cursor, _LINE)
     underline = _UNDERLINE.match(seen.text, start)
     if not cursor.follows_text or underline is None:
         return False
@@ -238,8 +261,9 @@ def _underline(cursor: Cursor, style: Style, seen: Window, start: int) -> bool |
     return seen.text[end : end + 1] in ("\r", "\n", "") and end - start > 1 and _marker(cursor, end)
 
 
-def _definition(cursor: Cursor, style: Style, seen: Window, start: int) -> bool | None:
+def _definition(cursor: Cursor, style: Style, start: int) -> bool | None:
     """Of a footnote, whose text is spoken, or of an address, which is not."""
+    seen = window(cursor, _LINE)
     if note := _NOTE.match(seen.text, start):
         return MORE if seen.lacks(note.end()) else _marker(cursor, note.end())
     if _ADDRESS.match(seen.text, start):
@@ -253,7 +277,7 @@ def _definition(cursor: Cursor, style: Style, seen: Window, start: int) -> bool 
     return MORE if any(match and seen.lacks(match.end()) for match in begun) else False
 
 
-_RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
+_RULES: dict[str, Callable[[Cursor, Style, int], bool | None]] = {
     "#": _heading,
     ">": _quote,
     **dict.fromkeys("0123456789", _number),
@@ -262,8 +286,24 @@ _RULES: dict[str, Callable[[Cursor, Style, Window, int], bool | None]] = {
     "~": _fence,
     "=": _underline,
     "[": _definition,
-    "_": _bullet,
+    "_": _divider,
     ":": _delimiters,
     **dict.fromkeys(_BULLETS, _bullet),
 }
 _BEGINNINGS = frozenset(_RULES) | frozenset(" \t\r\n")  # what else a line begins with is text
+# What, behind a line of text, begins a line that may be none, or is not there yet; of signs that have no meaning inside
+# a line, or not always.
+LINE_BEGINS = "|".join(
+    (
+        r"[ \t\r\n]|\Z",
+        r"#(?:[ \t\n#]|\Z)",
+        r">(?!=)",
+        r"[0-9]\d{0,8}(?:[.)](?:[ \t\n]|\Z)|\Z)",
+        r"\|(?:[ \t:|-]|\Z)",
+        r"~(?:~|\Z)",
+        r"=(?:[ \t=]|\Z)",
+        r":[-: \t\r]*(?:\||\Z)",
+        r"-(?:[ \t\r\n:|-]|\Z)",
+        r"[•‣◦▪●](?:[ \t\n]|\Z)",
+    )
+)

@@ -35,10 +35,10 @@ def code_sign(cursor: Cursor, style: Style) -> bool | None:
     if cursor.text[cursor.at] == "_":
         cursor.put(" ", cursor.at + 1)
         return True
-    seen = window(cursor, 2)
-    if seen.lacks(cursor.at + 1):
+    following = cursor.text[cursor.at + 1 : cursor.at + 2]
+    if not following and not cursor.final:
         return MORE
-    if seen.text[cursor.at + 1 :] != ")":
+    if following != ")":
         return False
     cursor.drop(cursor.at + 2)
     return True

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
 
 from engine.text.origin import TextPiece
 
@@ -18,7 +17,7 @@ CLOSERS = "\"'”’)]»」』）】》〉"
 SENTENCE_ENDS = ".!?…。！？؟۔।॥"
 _MARKS = SENTENCE_ENDS + ",;:،؛，；：、—"
 _BLANKS = " \t\r"
-_TAIL = 8  # characters that tell how a block ends
+_TAIL = 8  # characters that tell how a block ends, at most
 
 
 class Dropped(Enum):
@@ -44,7 +43,8 @@ class Dropped(Enum):
         return self.value[1]
 
 
-class Window(NamedTuple):
+@dataclass(slots=True)
+class Window:
     """What a rule may look at: its limit from the cursor on. All that it says follows from this text."""
 
     text: str  # indices are those of the cursor's text
@@ -53,9 +53,6 @@ class Window(NamedTuple):
     def lacks(self, end: int) -> bool:
         """Whether what is behind `end` is not there yet."""
         return self.grows and end >= len(self.text)
-
-
-_NOTHING_YET = Window("", True)
 
 
 @dataclass(slots=True)
@@ -71,11 +68,13 @@ class Line:
     is_quoted: bool = False
     was_quoted: bool = False  # the line before
     was_row: bool = False
+    is_plain: bool = True  # no marker, and no line before, says how it is read
 
     def end(self) -> None:
         """The next line begins."""
         self.was_quoted, self.was_row, self.was_item = self.is_quoted, self.is_row, self.is_item
         self.begins = True
+        self.is_plain = not (self.is_quoted or self.is_row or self.is_item)
         self.ends_block = self.is_heading = self.is_row = self.is_item = self.is_quoted = False
 
 
@@ -84,10 +83,10 @@ class Cursor:
     text: str = ""  # as it was sent, from a little before `at` on
     at: int = 0
     base: int = 0  # index of the first character of `text` in all text sent
-    whole: Window = _NOTHING_YET  # all of `text`
+    whole: Window = field(default_factory=lambda: Window("", True))  # all of `text`
     before: str = ""  # the character that was sent before `at`
     line: Line = field(default_factory=Line)
-    emphasis: list[tuple[str, int]] = field(default_factory=list)  # open: which sign, how many
+    emphasis: list[str] = field(default_factory=list)  # the signs that are open
     code: int = 0  # backticks that opened a span of code; 0: none is open
     link_ends: dict[int, int | None] = field(default_factory=dict)  # "]" in all text sent -> where what follows it ends
     note_end: int | None = None  # where the last mark of a note ended, in all text sent
@@ -100,7 +99,7 @@ class Cursor:
     _kept_end: int = 0
     _break: int | None = None  # a line end behind all that, perhaps of a block; in all text sent
     _blanks: list[TextPiece] = field(default_factory=list)  # behind a word; none before a block's mark
-    _tail: str = ""  # what the block ends with so far, without white space
+    _tail: str = ""  # how the block ends so far, but for white space: the last that closes nothing, and what closes
     _read: int = 0  # up to where something was spoken, in all text sent
 
     def feed(self, text: str) -> None:
@@ -132,7 +131,8 @@ class Cursor:
             return
         if self._break is None:
             if at != self._kept_end:
-                self._close()
+                if self._kept < self._kept_end:
+                    self._close()
                 self._kept = at
         elif at == self._kept_end + 1 and self._break == self.base + self._kept_end:
             self._break = None  # a line end between what is kept is kept with it
@@ -145,8 +145,14 @@ class Cursor:
     def put(self, text: str, end: int) -> None:
         """`text` in place of what was sent up to `end`."""
         if text:
-            self._put(TextPiece(text, self.base + self.at, self.base + end, False))
-        self.drop(end)
+            if self._break is not None:
+                self.pass_on()
+            elif self._kept < self._kept_end:
+                self._close()
+            self._speak(text, self.base + self.at, self.base + end, False)
+        if end > self.at:
+            self.before = self.text[end - 1]
+            self.at = end
 
     def separate(self, end: int) -> None:
         """A comma behind the last word."""
@@ -166,15 +172,8 @@ class Cursor:
 
     def insert(self, text: str) -> None:
         """What nothing was sent for."""
-        self._close()
-        self._put(TextPiece(text, self._read, self._read, False))
-
-    def _put(self, piece: TextPiece) -> None:
-        if self._kept < self._kept_end:
-            self._close()
-        if self._break is not None:
-            self.pass_on()
-        self._speak(piece)
+        self.pass_on() if self._break is not None else self._close()
+        self._speak(text, self._read, self._read, False)
 
     def _close(self) -> None:
         """What was kept in a row becomes a piece. Blanks behind a word wait."""
@@ -187,21 +186,22 @@ class Cursor:
             if (words.rstrip() or self._tail)[-1:].isalnum():
                 stop = begin + len(words)
                 if words:
-                    self._speak(TextPiece(words, begin, stop, True))
-                self._blanks.append(TextPiece(text[len(words) :], stop, begin + len(text), True))
+                    self._speak(words, begin, stop, True)
+                self._blanks.append((text[len(words) :], stop, begin + len(text), True, 0.0))
                 return
-        self._speak(TextPiece(text, begin, begin + len(text), True))
+        self._speak(text, begin, begin + len(text), True)
 
-    def _speak(self, piece: TextPiece) -> None:
+    def _speak(self, text: str, begin: int, end: int, verbatim: bool) -> None:
         if self._blanks:
             self.pieces += self._blanks
-            self._blanks = []
-        self.pieces.append(piece)
-        self._read = piece.end
-        last = piece.text[-_TAIL:]
-        if not last.isalnum():
-            last = "".join(piece.text.split())
-        self._tail = (self._tail + last)[-_TAIL:]
+            self._blanks.clear()
+        self.pieces.append((text, begin, end, verbatim, 0.0))
+        self._read = end
+        last = text[-1]
+        if last in CLOSERS or last.isspace():
+            self._tail = (self._tail + "".join(text.split()))[-_TAIL:]
+        else:
+            self._tail = last
 
     @property
     def waits(self) -> bool:
@@ -212,12 +212,12 @@ class Cursor:
         """What is held because a block may end there."""
         self._close()
         if self._break is not None:
-            self._blanks.append(TextPiece("\n", self._break, self._break + 1, True))
+            self._blanks.append(("\n", self._break, self._break + 1, True, 0.0))
             self._break = None
         if self._blanks:
             self.pieces += self._blanks
-            self._read = self._blanks[-1].end
-            self._blanks = []
+            self._read = self._blanks[-1][2]
+            self._blanks.clear()
 
     # ------------------------------------------------------------------------------------------------ lines, blocks
 
@@ -236,9 +236,14 @@ class Cursor:
         """The last character that is spoken, but closing marks."""
         if self._kept < self._kept_end:
             last = self.text[self._kept_end - 1]
-            if last.isalnum():
+            if last not in CLOSERS and not last.isspace():
                 return last
             self._close()
+        return self._last
+
+    @property
+    def _last(self) -> str:
+        """The same of the pieces."""
         return (self._tail.rstrip(CLOSERS) or self._tail)[-1:]
 
     def break_line(self, end: int, soft: str) -> None:
@@ -264,6 +269,11 @@ class Cursor:
         return self.line.begins and self.line.was_item and self._break is not None
 
     @property
+    def in_paragraph(self) -> bool:
+        """Whether line ends that come stand between text: no marker tells how lines are read, and none is held."""
+        return self.line.is_plain and not self.in_table and (self._break is None or self.text[self.at] != "\n")
+
+    @property
     def follows_text(self) -> bool:
         """Whether the line before belongs to the same block."""
         return self._break is not None
@@ -272,11 +282,15 @@ class Cursor:
         """What comes is no part of the sentence before, which gets a mark if it has none, and a pause behind it."""
         if self._kept < self._kept_end:
             self._close()
-        self._blanks, self._break = [], None
-        self.emphasis.clear()
+        line = self.line
+        line.ends_block = line.is_heading = line.is_row = False
+        self._break = None
         self.code = 0
-        self.line.ends_block = self.line.is_heading = self.line.is_row = False
+        if self._blanks:
+            self._blanks.clear()
+        if self.emphasis:
+            self.emphasis.clear()
         if self._tail or pause_s:
-            mark = stop if self._tail and self._end not in _MARKS else ""
-            self.pieces.append(TextPiece(mark + "\n\n", self._read, self._read, False, pause_s))
+            mark = stop if self._tail and self._last not in _MARKS else ""
+            self.pieces.append((mark + "\n\n", self._read, self._read, False, pause_s))
             self._tail = ""

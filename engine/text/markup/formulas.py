@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from engine.text.markup.rules import words
 
@@ -76,46 +75,50 @@ class _Reader:
         self._at = 0
         self._depth = depth
 
-    def sequence(self) -> Iterator[str]:
+    def sequence(self) -> list[str]:
+        """All that is left, in words."""
+        said: list[str] = []
         bounded = False  # a sum or an integral stands in front
         while (token := self._take()) != "":
             if token in ("^", "_"):
-                yield from self._script(token, bounded)
+                said.append(self._script(token, bounded))
                 continue
             if token in _BOUNDED or token == "\\lim":
-                yield self._word(token)
+                said.append(self._word(token))
                 bounded = True
                 continue
             if bounded:
-                yield "of"
+                said.append("of")
                 bounded = False
-            yield from self._item(token)
+            if token == "{":
+                said += self._nested(self._group_left())
+            elif token[0] == "\\":
+                said += self._command(token)
+            elif token != "}":
+                said.append(self._word(token))
+        return said
 
-    def _item(self, token: str) -> Iterator[str]:
+    def _command(self, token: str) -> tuple[str, ...]:
         name = token[1:]
-        if token == "{":
-            yield from self._nested(self._group_left())
-        elif token == "}":
-            return
-        elif token in ("\\frac", "\\dfrac", "\\tfrac"):
-            yield self._fraction()
-        elif token == "\\binom":
+        if token in ("\\frac", "\\dfrac", "\\tfrac"):
+            return (self._fraction(),)
+        if token == "\\binom":
             above, below = self._argument(), self._argument()
-            yield f"{self._read(above)} choose {self._read(below)}"
-        elif token == "\\sqrt":
+            return (f"{self._read(above)} choose {self._read(below)}",)
+        if token == "\\sqrt":
             order = self._optional()
             root = _ROOTS.get(order, f"the {self._read(order)}th root of")
-            yield f"{root} {self._read(self._argument())}"
-        elif token in ("\\begin", "\\end", "\\label", "\\tag", "\\hspace", "\\color"):
+            return (f"{root} {self._read(self._argument())}",)
+        if token in ("\\begin", "\\end", "\\label", "\\tag", "\\hspace", "\\color"):
             self._argument()
-        elif token in ("\\text", "\\mathrm", "\\textbf", "\\textit", "\\operatorname", "\\mbox"):
-            yield self._argument()
-        elif token.startswith("\\") and name in _CURRENCIES and self._next[:1].isdigit():
-            yield _CURRENCIES[name] + self._take()
-        elif token.startswith("\\") and name in _ONE_GROUP:
-            yield f"{self._read(self._argument())} {_ONE_GROUP[name]}"
-        else:
-            yield self._word(token)
+            return ()
+        if token in ("\\text", "\\mathrm", "\\textbf", "\\textit", "\\operatorname", "\\mbox"):
+            return (self._argument(),)
+        if name in _CURRENCIES and self._next[:1].isdigit():
+            return (_CURRENCIES[name] + self._take(),)
+        if name in _ONE_GROUP:
+            return (f"{self._read(self._argument())} {_ONE_GROUP[name]}",)
+        return (self._word(token),)
 
     def _word(self, token: str) -> str:
         if token.startswith("\\"):
@@ -124,16 +127,15 @@ class _Reader:
             return " ".join(token) if len(token) < 4 else token  # letters beside each other are factors
         return _SIGNS.get(token, token if token[0].isalnum() else "")
 
-    def _script(self, sign: str, bounded: bool) -> Iterator[str]:
+    def _script(self, sign: str, bounded: bool) -> str:
         script = self._argument()
         if bounded:
-            yield f"{'from' if sign == '_' else 'to'} {self._read(script)}"
-        elif sign == "_":
-            yield f"sub {self._read(script)}"
-        elif script in _POWERS:
-            yield _POWERS[script]
-        else:
-            yield f"to the power of {self._read(script)}"
+            return f"{'from' if sign == '_' else 'to'} {self._read(script)}"
+        if sign == "_":
+            return f"sub {self._read(script)}"
+        if script in _POWERS:
+            return _POWERS[script]
+        return f"to the power of {self._read(script)}"
 
     def _fraction(self) -> str:
         above, below = self._argument(), self._argument()
@@ -141,9 +143,8 @@ class _Reader:
             return _FRACTIONS[above, below]
         return f"{self._read(above)} over {self._read(below)}"
 
-    def _nested(self, formula: str) -> Iterator[str]:
-        if self._depth < _DEPTH:
-            yield from _Reader(formula, self._depth + 1).sequence()
+    def _nested(self, formula: str) -> list[str]:
+        return _Reader(formula, self._depth + 1).sequence() if self._depth < _DEPTH else []
 
     def _read(self, formula: str) -> str:
         return " ".join(self._nested(formula))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from html import unescape
 from html.entities import html5
 
-from engine.messages import TextFormat
 from engine.text.markup.controls import CONTROLS
 from engine.text.markup.cursor import Cursor, Dropped
 from engine.text.markup.rules import MORE, Style, run_end, window
@@ -30,30 +30,31 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 
 def emphasis(cursor: Cursor, style: Style) -> bool | None:
     """Drops the signs round words. Signs inside a word (snake_case, 2*3) or between spaces (2 * 3) are text."""
-    seen, at = window(cursor, _RUN), cursor.at
-    sign, end = seen.text[at], run_end(seen.text, at)
-    if seen.lacks(end):
+    text, at = cursor.text, cursor.at
+    end = run_end(text, at, _RUN)
+    if end - at < _RUN and cursor.whole.lacks(end):
         return MORE
-    count, before, after = end - at, cursor.before, seen.text[end : end + 1]
-    if (sign in "~=" and count != 2) or (before.isdigit() and after.isdigit()):
+    run, before, after = text[at:end], cursor.before, text[end : end + 1] if end - at < _RUN else ""
+    sign, is_single = run[0], len(run) == 1
+    left, right = _kind(before), _kind(after)
+    between_blanks, between_digits = left is right is _BLANK, before.isdigit() and after.isdigit()
+    if between_blanks or between_digits or (sign in "~=" and len(run) != 2):
         cursor.keep(end)
         return True
-    blank_before, blank_after = _is_blank(before), _is_blank(after)
-    mark_before, mark_after = _is_mark(before), _is_mark(after)
-    opens = not blank_after and (not mark_after or blank_before or mark_before)
-    closes = not blank_before and (not mark_before or blank_after or mark_after)
-    may_close = closes and (not opens or mark_after) if sign == "_" else not blank_before
-    if may_close and _close(cursor, sign, count, exact=opens):
+    opens = right is not _BLANK and (right is not _MARK or left is not _LETTER)
+    closes = left is not _BLANK and (left is not _MARK or right is not _LETTER)
+    may_close = closes and (not opens or right is _MARK) if sign == "_" else left is not _BLANK
+    if may_close and _close(cursor.emphasis, run, exact=opens):
         cursor.drop(end)
         return True
     if opens and closes:  # inside a word, or between marks
-        wide = sign == "*" and count > 1 and (_is_wide(before) or _is_wide(after))
-        opens = wide or (mark_before and mark_after)
+        wide = sign == "*" and not is_single and (_is_wide(before) or _is_wide(after))
+        opens = wide or (left is _MARK and right is _MARK)
     elif opens and style.careful:
-        opens = (after.isalnum() or after in _OPENERS) and not (count == 1 and after.isdigit())
+        opens = (after.isalnum() or after in _OPENERS) and not (is_single and after.isdigit())
     if opens:
         del cursor.emphasis[:-_OPEN]
-        cursor.emphasis.append((sign, count))
+        cursor.emphasis.append(run)
         cursor.drop(end)
     else:
         cursor.keep(end)
@@ -78,30 +79,35 @@ def struck(cursor: Cursor, style: Style) -> bool | None:
     return emphasis(cursor, style)
 
 
-def _close(cursor: Cursor, sign: str, count: int, exact: bool) -> bool:
+def _close(opened: list[str], run: str, exact: bool) -> bool:
     """Closes what such a run closes, the innermost first. `exact`: nothing but what was opened by as many signs."""
-    stack = cursor.emphasis
-    places = [
-        index for index, (opener, length) in enumerate(stack) if opener == sign and (length == count or not exact)
-    ]
-    if not places:
-        return False
-    if same := [index for index in places if stack[index][1] == count]:
-        del stack[same[-1] :]
+    if run in opened:
+        while opened.pop() != run:
+            pass
         return True
-    while places and count > 0:
-        index = places.pop()
-        count -= stack[index][1]
-        del stack[index:]
-    return True
+    if exact:
+        return False
+    left = len(run)
+    for index in range(len(opened) - 1, -1, -1):
+        if left > 0 and opened[index][0] == run[0]:
+            left -= len(opened[index])
+            del opened[index:]
+    return left < len(run)
 
 
 def _is_blank(char: str) -> bool:
     return not char or char.isspace()
 
 
-def _is_mark(char: str) -> bool:
-    return char != "" and not char.isalnum() and unicodedata.category(char)[0] in "PS"
+_BLANK, _MARK, _LETTER = range(3)
+
+
+@lru_cache(maxsize=1024)
+def _kind(char: str) -> int:
+    """What stands beside a sign of emphasis."""
+    if _is_blank(char):
+        return _BLANK
+    return _MARK if not char.isalnum() and unicodedata.category(char)[0] in "PS" else _LETTER
 
 
 def _is_wide(char: str) -> bool:
@@ -111,10 +117,9 @@ def _is_wide(char: str) -> bool:
 
 def escape(cursor: Cursor, style: Style) -> bool | None:
     """A backslash makes the sign behind it text, and a line end a line end."""
-    seen = window(cursor, 2)
-    if seen.lacks(cursor.at + 1):
+    following = cursor.text[cursor.at + 1 : cursor.at + 2]
+    if not following and not cursor.final:
         return MORE
-    following = seen.text[cursor.at + 1 :]
     if following == "\n":
         cursor.drop(cursor.at + 1)
         return True
@@ -195,6 +200,5 @@ def emoji(cursor: Cursor, style: Style) -> bool | None:
 
 def line_end(cursor: Cursor, style: Style) -> bool | None:
     """In Markdown a line end is a space unless a backslash stands before it; elsewhere it may be meant."""
-    is_soft = style.text_format is TextFormat.MARKDOWN and cursor.before != "\\"
-    cursor.break_line(cursor.at + 1, " " if is_soft else "\n")
+    cursor.break_line(cursor.at + 1, " " if style.has_soft_lines and cursor.before != "\\" else "\n")
     return True

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 
 from engine.messages import TextFormat
-from engine.text.markup.blocks import block
+from engine.text.markup.blocks import LINE_BEGINS, block
 from engine.text.markup.code import code_sign, code_span
 from engine.text.markup.controls import CONTROLS, control
 from engine.text.markup.cursor import Cursor, Dropped
 from engine.text.markup.inline import bar, emoji, emphasis, entity, heading_sign, line_end, struck
-from engine.text.markup.links import URL_BEGINS, URL_BEGUN, bracket, closing_bracket, url
+from engine.text.markup.links import URL_BEHIND_H, URL_BEHIND_W, bracket, closing_bracket, url
 from engine.text.markup.rules import MORE, Rule, Style
 from engine.text.markup.tags import tag
 from engine.text.markup.tex import dollar, parenthesis
@@ -40,9 +40,13 @@ _MARKDOWN_SIGNS: dict[str, Rule] = {
 }
 _CODE_SIGNS: dict[str, Rule] = {"`": code_span, "_": code_sign, "(": code_sign, "\n": line_end, "|": bar}
 _SSML_SIGNS: dict[str, Rule] = {"<": tag, "&": entity}
-_MARKDOWN = re.compile(
-    rf"[*_`\[\]<&$\\|#\n{CONTROLS}]|=(?==|\Z)|~(?=~|\Z)|!(?=\[|\Z)|:(?=[a-z0-9_+-]|\Z)|{URL_BEGINS}|{URL_BEGUN}"
+_SIGN = rf"*_`\[\]<&$\\{CONTROLS}"
+_MAYBE = (  # what makes a sign of the character before
+    r"(?<==)(?==|\Z)|(?<=~)(?=~|\Z)|(?<=!)(?=\[|\Z)|(?<=:)(?=[a-z0-9_+-]|\Z)"
+    rf"|(?<=h)(?<![\w@]h){URL_BEHIND_H}|(?<=w)(?<![\w@]w){URL_BEHIND_W}"
 )
+_MARKDOWN = re.compile(rf"[{_SIGN}\n|#=~!:hw](?:(?<=[{_SIGN}\n|#])|{_MAYBE})")
+_PARAGRAPH = re.compile(rf"[{_SIGN}\n=~!:hw](?:(?<=[{_SIGN}])|{_MAYBE}|(?<=\n)(?=[{_SIGN}]|{LINE_BEGINS}))")
 _CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
 _SSML = re.compile(rf"[<&{CONTROLS}]")
 _PLAIN = re.compile(rf"[{CONTROLS}]")
@@ -51,6 +55,7 @@ Signs = tuple[re.Pattern[str], dict[str, Rule]]
 """What may be markup, and what it may be by its first character: what has no rule is a control character."""
 
 _IN_CODE: Signs = _CODE, _CODE_SIGNS
+_IN_PARAGRAPH: Signs = _PARAGRAPH, _MARKDOWN_SIGNS  # a line end that nothing but text follows is text
 
 
 class MarkupReader:
@@ -59,6 +64,7 @@ class MarkupReader:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._signs = _signs(style)
+        self._in_paragraph = _IN_PARAGRAPH if style.text_format is TextFormat.AUTO else self._signs
         self._cursor = Cursor()
         self._has_blocks = style.text_format in (TextFormat.AUTO, TextFormat.MARKDOWN)
         self._told: set[Dropped] = set()
@@ -113,14 +119,16 @@ class MarkupReader:
 
     def _inline(self, cursor: Cursor, style: Style) -> bool:
         """Text up to the next sign passes, and the sign is read; False where it must wait."""
-        signs, rules = _IN_CODE if cursor.code else self._signs
-        match = signs.search(cursor.text, cursor.at)
+        signs, rules = _IN_CODE if cursor.code else self._in_paragraph if cursor.in_paragraph else self._signs
+        text = cursor.text
+        match = signs.search(text, cursor.at)
         if match is None:
-            cursor.keep(len(cursor.text))
+            cursor.keep(len(text))
             return True
         at = match.start()
-        cursor.keep(at)
-        verdict = rules.get(cursor.text[at], control)(cursor, style)
+        if at > cursor.at:
+            cursor.keep(at)
+        verdict = rules.get(text[at], control)(cursor, style)
         if verdict is False:
             cursor.keep(at + 1)
         return verdict is not MORE

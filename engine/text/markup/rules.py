@@ -43,6 +43,11 @@ class Style:
         """Signs that ordinary text has, too, are markup only where nothing else makes sense."""
         return self.text_format is TextFormat.AUTO
 
+    @cached_property
+    def has_soft_lines(self) -> bool:
+        """A line end inside a paragraph is a space."""
+        return self.text_format is TextFormat.MARKDOWN
+
 
 Rule = Callable[[Cursor, Style], bool | None]
 
@@ -52,9 +57,10 @@ def window(cursor: Cursor, limit: int) -> Window:
     return cursor.whole if len(cursor.text) < stop else Window(cursor.text[:stop], False)
 
 
-def run_end(text: str, begin: int) -> int:
-    """Behind all characters that are the same as the one at `begin`."""
-    end = begin + 1
-    while end < len(text) and text[end] == text[begin]:
+def run_end(text: str, begin: int, limit: int | None = None) -> int:
+    """Behind all characters that are the same as the one at `begin`, or the first `limit` of them."""
+    stop = len(text) if limit is None else min(len(text), begin + limit)
+    sign, end = text[begin], begin + 1
+    while end < stop and text[end] == sign:
         end += 1
     return end

@@ -23,14 +23,14 @@ _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 
 def dollar(cursor: Cursor, style: Style) -> bool | None:
     at = cursor.at
-    seen = window(cursor, _DISPLAY)
-    if seen.lacks(at + 1):
-        return MORE
-    if seen.text[at + 1 : at + 2] == "$":
-        return _between(cursor, style, seen, at + 2, "$$")
-    seen = window(cursor, _INLINE)
-    if cursor.before.isalnum() or seen.text[at + 1 : at + 2].isspace() or seen.text[at + 1 : at + 2] == "":
+    following = cursor.text[at + 1 : at + 2]
+    if not following:
+        return False if cursor.final else MORE
+    if following == "$":
+        return _between(cursor, style, at + 2, "$$")
+    if cursor.before.isalnum() or following.isspace():
         return False
+    seen = window(cursor, _INLINE)
     money = _is_money(seen, at)
     if money is not False:
         return MORE if money is MORE else False
@@ -86,23 +86,23 @@ def _is_formula(content: str) -> bool:
 
 def parenthesis(cursor: Cursor, style: Style) -> bool | None:
     """'\\(' and '\\['; any other backslash is an escape."""
-    seen = window(cursor, _DISPLAY)
-    if seen.lacks(cursor.at + 1):
-        return MORE
-    opening = seen.text[cursor.at + 1 : cursor.at + 2]
+    opening = cursor.text[cursor.at + 1 : cursor.at + 2]
     if opening in ("(", "["):
-        verdict = _between(cursor, style, seen, cursor.at + 2, "\\)" if opening == "(" else "\\]")
+        verdict = _between(cursor, style, cursor.at + 2, "\\)" if opening == "(" else "\\]")
         if verdict is not False:
             return verdict
     return escape(cursor, style)
 
 
-def _between(cursor: Cursor, style: Style, seen: Window, begin: int, closing: str) -> bool | None:
+def _between(cursor: Cursor, style: Style, begin: int, closing: str) -> bool | None:
+    seen = window(cursor, _DISPLAY)
     stop = seen.text.find(closing, begin)
+    if stop < 0 and not seen.grows:
+        return False
     if _PARAGRAPH.search(seen.text, begin, stop if stop >= 0 else len(seen.text)):
         return False
     if stop < 0:
-        return MORE if seen.grows else False
+        return MORE
     if not seen.text[begin:stop].strip():
         return False
     return _speak(cursor, style, begin, stop, stop + len(closing))

@@ -38,7 +38,7 @@ WRONG: dict[str, tuple[dict[str, Any], int, str | None]] = {
     "an unknown stream format": ({"stream_format": "websocket"}, 400, "stream_format"),
     "another speed": ({"speed": 1.5}, 400, "speed"),
     "a speed that nobody has": ({"speed": 4}, 400, "speed"),
-    "a format of text that there is not": ({"text_format": "pdf"}, 400, None),
+    "a format of text that there is not": ({"text_format": "pdf"}, 400, "text_format"),
     "a speed that is no number": ({"speed": "fast"}, 400, "speed"),
     "a negative seed": ({"seed": -1}, 400, "seed"),
     "a seed that is too large": ({"seed": 2**64}, 400, "seed"),

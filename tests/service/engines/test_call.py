@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from engine.messages import Event, Utterance
+from engine.errors import UtteranceFailed
+from engine.messages import Event, Failed, Playback, Utterance
 from gapless.engine.v1 import engine_pb2 as pb
 from gapless.engine.v1 import engine_pb2_grpc
 from service.engine_server import SERVICE
@@ -66,3 +67,28 @@ async def test_a_stream_that_ends_while_we_write_is_read_to_its_end_and_leaves_n
     finally:
         await channel.close()
         server.stop(None)
+
+
+async def test_a_call_that_fails_on_this_side_is_told_and_ends() -> None:
+    """A playback report whose number did not fit into the message ended the task that writes, in silence: text that
+    came later was never said, and the place was taken until the utterance had run for an hour."""
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Speak": SPEAK}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    channel = Dial().channel(f"127.0.0.1:{port}")
+    heard = list[Event]()
+    try:
+        stub = engine_pb2_grpc.EngineServiceStub(channel)
+        call = Call(stub.Speak(), Utterance(id="one"), 0, lambda _, event, way: heard.append(event), lambda *_: None)
+        await call.accepted()
+        call.playback(Playback(played_samples=0, buffered_samples=2**64))
+        async with asyncio.timeout(5):
+            await call.ended.wait()
+        await asyncio.sleep(0)
+        (last,) = heard
+        assert isinstance(last, Failed)
+        assert isinstance(last.error, UtteranceFailed)
+    finally:
+        await channel.close()
+        server.stop(None).wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +177,53 @@ async def test_engines_are_shown_with_their_places() -> None:
     one = await stage.add()
     async with pool_over(stage):
         out = io.StringIO()
-        assert await engines_command.run(EnginesConfig(engines=one), out, io.StringIO()) == 0
+        assert await engines_command.run(EnginesConfig(engines=one), "test", out, io.StringIO()) == 0
         title, line = out.getvalue().splitlines()
         assert title.split()[:3] == ["engine", "state", "version"]
         assert line.split() == [one, "serving", "test", "scripted", "16", "0", "-", "3", "cpu"]
-        assert await engines_command.run(EnginesConfig(engines="127.0.0.1:1"), out, io.StringIO()) == 1
+        assert await engines_command.run(EnginesConfig(engines="127.0.0.1:1"), "test", out, io.StringIO()) == 1
+
+
+async def test_an_engine_that_does_not_fit_is_shown_with_the_reason() -> None:
+    """It was shown as serving, and the exit status was 0, while a gateway left it out."""
+    stage = Stage()
+    one = await stage.add()
+    async with pool_over(stage):
+        out = io.StringIO()
+        assert await engines_command.run(EnginesConfig(engines=one), "2.0", out, io.StringIO()) == 1
+        line = out.getvalue().splitlines()[1]
+        assert line.split()[:3] == [one, "unfit", "test"]
+        assert line.endswith("it is of version test; this gateway is of 2.0")
+
+
+async def test_an_engine_that_gives_no_answer_is_shown_with_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        out = io.StringIO()
+        assert await engines_command.run(EnginesConfig(engines=address), "test", out, io.StringIO()) == 1
+        assert "no answer within" in out.getvalue().splitlines()[1]
+
+
+async def test_the_log_says_once_why_an_engine_does_not_serve(caplog: pytest.LogCaptureFixture) -> None:
+    """A gateway with a wrong token, or another version, waited for ever without a word."""
+    stage = Stage()
+    one = await stage.add()
+    other = Pool(stage.find, version="2.0")
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(3):  # attempts
+                await other._members.changed()
+    finally:
+        await other.close()
+        await stage.close()
+    said = [record.getMessage() for record in caplog.records if record.name == "service.engines.remote"]
+    assert said == [f"engine {one}: not used: it is of version test; this gateway is of 2.0"]
+
+
+async def test_a_gateway_that_leaves_has_lost_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    one = await stage.add()
+    async with pool_over(stage) as pool:
+        engine = pool.engines[one]
+    assert engine.losses == 0
+    assert "lost" not in caplog.text

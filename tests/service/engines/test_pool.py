@@ -565,3 +565,18 @@ async def test_the_way_of_each_chunk_and_a_move_are_spans_of_the_utterances_trac
         ways = [span for span in spans if span.name == "engine.way"]
         assert len(ways) >= len(listener.heard.chunks)
         assert all(span.end_time >= span.start_time for span in ways if span.end_time and span.start_time)
+
+
+async def test_places_of_utterances_that_ended_at_once_are_free_before_a_heartbeat_says_so() -> None:
+    """Each counted until the next heartbeat: after four texts without a word in a tenth of a second, of one caller, all
+    others were told that every place was taken."""
+    stage = Stage()
+    await stage.add(max_utterances=2)
+    await stage.add(max_utterances=2)
+    async with pool_over(stage, 2) as pool:
+        for number in range(20):
+            listener = Listener(pool, f"{number}")
+            await listener.submit()
+            pool.end_input(listener.name)
+            async with asyncio.timeout(3):
+                await listener.end.wait()

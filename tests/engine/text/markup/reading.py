@@ -21,15 +21,15 @@ class Reading:
 
     @property
     def text(self) -> str:
-        return "".join(piece.text for piece in self.pieces)
+        return "".join(text for text, *_ in self.pieces)
 
     @property
     def characters(self) -> list[tuple[str, int, int]]:
         """Each with where it was sent."""
         return [
-            (char, piece.begin + at, piece.begin + at + 1) if piece.verbatim else (char, piece.begin, piece.end)
-            for piece in self.pieces
-            for at, char in enumerate(piece.text)
+            (char, begin + at, begin + at + 1) if verbatim else (char, begin, end)
+            for text, begin, end, verbatim, _ in self.pieces
+            for at, char in enumerate(text)
         ]
 
 

@@ -49,4 +49,4 @@ def test_a_dollar_holds_no_prose_back() -> None:
     """After '$5 and' it is money, and what was said before it can be spoken."""
 
     reader = MarkupReader(style())
-    assert "".join(piece.text for piece in reader.read("It is $5 and")) == "It is $5 and"
+    assert "".join(text for text, *_ in reader.read("It is $5 and")) == "It is $5 and"

@@ -47,5 +47,5 @@ def test_ordinary_text_passes_at_once(text: str) -> None:
     """What follows shows at the latest with the next word that nothing is held."""
 
     reader = MarkupReader(style())
-    given = "".join(piece.text for piece in reader.read(f"{text} word. "))
+    given = "".join(said for said, *_ in reader.read(f"{text} word. "))
     assert given.rstrip() == f"{text} word." or "[open" in text

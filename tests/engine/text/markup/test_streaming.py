@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from itertools import product
 from types import FrameType
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.text.markup import MarkupReader
+from engine.text.markup.blocks import _RULES
 from engine.text.markup.rules import words
 from engine.text.normalize import traced
 from engine.text.segmenter import FlushPoint, Segmenter, SegmenterConfig, TextSegment
@@ -65,6 +67,17 @@ def test_white_space_does_not_hide_how_a_block_ends(text: str, text_format: str)
     whole = read_pieces([text], style(text_format, "skip"))
     for length in (1, 2, 7):
         assert read_pieces(shattered(text, [length]), style(text_format, "skip")).characters == whole.characters
+
+
+@pytest.mark.parametrize("sign", sorted(_RULES))
+def test_a_line_behind_text_may_begin_with_any_marker(sign: str) -> None:
+    """Where all of the text is there, a line end that no marker may follow is no sign: as text comes character by
+    character, each of them is."""
+    signs = [sign, 2 * sign, 6 * sign]
+    behind = ["", " ", "\t", "\n", "\r\n", "x", "=", "| -", ": |-", "-|-", ". x", ")\n", ". May", *signs]
+    for before, follows in product(("a", "a.", "*a*", "a\n"), behind):
+        text = f"{before}\n{sign}{follows}\n{sign}{follows} b\n  {sign} {sign}{follows} c"
+        assert cut([text], "auto") == cut(list(text), "auto"), text
 
 
 @settings(max_examples=200, deadline=None)
@@ -171,6 +184,6 @@ def test_nothing_is_held_for_ever() -> None:
     """An open bracket is text once it is certain that it is no link."""
     reader = MarkupReader(style())
     text = "[" + "a word " * 100
-    given = "".join(one.text for word in text.split(" ") for one in reader.read(word + " "))
+    given = "".join(said for word in text.split(" ") for said, *_ in reader.read(word + " "))
     assert given.startswith("[a word")
     assert len(given) > 200
