@@ -88,11 +88,12 @@ def test_first_sounds_are_made_in_the_order_in_which_they_are_due(scheduler: Sch
     learn(scheduler.estimates, each_s=0.004)
     first, second = steps(scheduler, "first"), steps(scheduler, "second")
     assert scheduler.beside([first, second], None) == [first]
+    drawn = first.decoding
+    assert drawn is not None
     for _ in range(CONFIG.timing.least_first + CONFIG.timing.lookahead):
-        assert first.decoding is not None
-        first.decoding.append(1, now_ns())
+        drawn.append(1, now_ns())
     assert scheduler.beside([first, second], None) == [first], "the flow may find that it needs more"
-    first.decoding.append(1, now_ns())
+    drawn.append(1, now_ns())
     assert scheduler.beside([first, second], None) == [first, second], "it has what its first window needs"
     first.n_windows = 1
     assert scheduler.beside([first, second], None) == [first, second]
