@@ -19,8 +19,9 @@ _BRACKETED = re.compile(rf"{_INSIDE}(?:{_DEEP}{_INSIDE})*+(?:(\])|\Z)")  # up to
 _TARGET_BEGUN = re.compile(r"[^\s()./:#<]*")
 _NOTE = re.compile(r"\[\^[^\]\s]{1,40}\]")
 _CITATION = re.compile(r"\[\d{1,3}\]")
-URL_BEHIND_H = r"(?:ttps?://|(?:t{0,2}|ttp(?:s?:?|s?:/))\Z)"  # 'https://', or as much of it as there is
-URL_BEHIND_W = r"(?:ww\.|w?w?\Z)"
+# What makes an address of an 'h' or a 'w' that begins a word: 'https://', 'www.', or as much of it as there is.
+URL_BEHIND_H = r"(?<![\w@]h)(?:ttps?://|(?:t{0,2}|ttp(?:s?:?|s?:/))\Z)"
+URL_BEHIND_W = r"(?<![\w@]w)(?:ww\.|w?w?\Z)"
 _START = re.compile(r"(?:https?://)?(?:www\.)?")
 _START_BEGUN = re.compile(r"https?://w{0,3}\Z")
 _REST = re.compile(r"[^\s<>\"`|\x00-\x20]*")

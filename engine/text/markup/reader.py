@@ -41,12 +41,16 @@ _MARKDOWN_SIGNS: dict[str, Rule] = {
 _CODE_SIGNS: dict[str, Rule] = {"`": code_span, "_": code_sign, "(": code_sign, "\n": line_end, "|": bar}
 _SSML_SIGNS: dict[str, Rule] = {"<": tag, "&": entity}
 _SIGN = rf"*_`\[\]<&$\\{CONTROLS}"
-_MAYBE = (  # what makes a sign of the character before
-    r"(?<==)(?==|\Z)|(?<=~)(?=~|\Z)|(?<=!)(?=\[|\Z)|(?<=:)(?=[a-z0-9_+-]|\Z)"
-    rf"|(?<=h)(?<![\w@]h){URL_BEHIND_H}|(?<=w)(?<![\w@]w){URL_BEHIND_W}"
-)
-_MARKDOWN = re.compile(rf"[{_SIGN}\n|#=~!:hw](?:(?<=[{_SIGN}\n|#])|{_MAYBE})")
-_PARAGRAPH = re.compile(rf"[{_SIGN}\n=~!:hw](?:(?<=[{_SIGN}])|{_MAYBE}|(?<=\n)(?=[{_SIGN}]|{LINE_BEGINS}))")
+_BEHIND = {  # what makes signs of other characters
+    "=": r"(?:=|\Z)", "~": r"(?:~|\Z)", "!": r"(?:\[|\Z)", ":": r"(?:[a-z0-9_+-]|\Z)", "h": URL_BEHIND_H,
+    "w": URL_BEHIND_W,
+}  # fmt: skip
+_MAYBE = "".join(_BEHIND)
+_IS_SIGN = "|".join(rf"(?<={first}){behind}" for first, behind in _BEHIND.items())
+_ANY = rf"[{_SIGN}]|" + "|".join(first + behind for first, behind in _BEHIND.items())
+# Each begins with one set of characters, for which a text is searched fast.
+_MARKDOWN = re.compile(rf"[{_SIGN}{_MAYBE}\n|#](?:(?<=[{_SIGN}\n|#])|{_IS_SIGN})")
+_PARAGRAPH = re.compile(rf"[{_SIGN}{_MAYBE}\n](?:(?<=[{_SIGN}])|{_IS_SIGN}|(?<=\n)(?={_ANY}|{LINE_BEGINS}))")
 _CODE = re.compile(rf"[`_|\n{CONTROLS}]|\((?=\)|\Z)")
 _SSML = re.compile(rf"[<&{CONTROLS}]")
 _PLAIN = re.compile(rf"[{CONTROLS}]")

@@ -33,6 +33,7 @@ SIGNS = (
         "<https://www.a.org/b?c=1> <a.b+c@d> <h1> <http <mail <think> </think> <answer> </answer> <del> </del> ## ++ "
         "~~gone~~ a.m. tsp. fl. oz. No. no. no Eq. U.S. It Eastern n! 2.5 0. www. Acme.com. al. $\\$5$ 10\\%"
     ),
+    *("![](c)", "https:///which-is-longer-than-a-path-may-be"),
     *("<sub alias='x'>", "<say-as interpret-as='characters'>"),
     *(" ", "\n", "\n\n", "- ", "1. ", "# ", "| ", "\t", "\r\n"),
 )
@@ -137,8 +138,11 @@ def test_pieces_of_one_character_over_whole_documents() -> None:
 @pytest.mark.parametrize("construct", [sign for sign in SIGNS if len(sign) > 1])
 @pytest.mark.parametrize("text_format", FORMATS)
 def test_each_construct_is_read_the_same_character_by_character(construct: str, text_format: str) -> None:
-    text = f"Say {construct} and x{construct}y.\n{construct} {construct}."
-    assert cut(list(text), text_format) == cut([text], text_format)
+    for text in (
+        f"Say {construct} and x{construct}y.\n{construct} {construct}.",
+        f"a\n{construct}\n\nb\n{construct}<p>c",
+    ):
+        assert cut(list(text), text_format) == cut([text], text_format)
 
 
 OPEN = {
