@@ -99,7 +99,7 @@ replacements: $(VENV)/.dev  ## replace certificates and tokens of a running serv
 faults: $(VENV)/.dev  ## break a service in some thirty ways, each beside a neighbour, and look at what every caller is told
 	$(BIN)/python -m benchmarks.faults.thirty_faults
 
-soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at memory and times: hours
+soak: $(VENV)/.service  ## speak 10,000 utterances, some cancelled, and look at memory and times: half an hour
 	$(BIN)/python -m benchmarks.faults.many_utterances
 
 changes: $(VENV)/.service  ## take a core away from a service under load, put other work beside it, start it beside a busy process: 18 minutes

@@ -1,6 +1,6 @@
 """Does anything grow over ten thousand utterances, some of them cancelled, with voices made and deleted in between?
 
-    python -m benchmarks.faults.many_utterances                       # 10,000, hours on two cores
+    python -m benchmarks.faults.many_utterances                       # 10,000, half an hour on two cores
     python -m benchmarks.faults.many_utterances --utterances 200
     python -m benchmarks.faults.many_utterances --card h200           # without the networks: what grows is elsewhere
 
@@ -8,8 +8,8 @@ Callers speak one utterance after the other to one service and read as fast as t
 middle. Where the server can clone, every hundredth is spoken with a voice that was made for it and is deleted then.
 Told are the service's resident memory after the first hundred, a tenth, a half and all of them, TTFA and RTF of the
 first and of the last hundred that were spoken to their ends, and what is left in the engine. The exit status is 1 if
-memory grew by more than 2 % after the first tenth, or anything is left. Until then the largest
-pieces of work that have come together so far take memory for the first time, and the C library keeps it.
+memory grew by more than 2 % after the first tenth, or anything is left. Until then the largest pieces of work that have
+come together so far take memory for the first time, and the C library keeps it.
 """
 
 from __future__ import annotations
