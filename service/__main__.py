@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 from opentelemetry import trace
@@ -31,6 +32,7 @@ from service.engines.engine import AsyncEngine
 from service.engines.in_process import InProcess
 from service.engines.metrics import PoolCollector
 from service.engines.pool import Pool
+from service.engines.processes import leave_socket
 from service.loop import on_this_loop
 from service.observability import tracing
 from service.observability.loop_watch import LoopWatch
@@ -142,7 +144,7 @@ async def _serve_gateways(options: Options) -> int:
     stop = asyncio.Event()
     process_end.Signals(on_this_loop(stop.set))
     if options.with_parent:
-        process_end.end_with_parent()
+        process_end.end_with_parent(partial(leave_socket, options.service.address))
     provider = tracing.configure(os.environ, options.service.version)
     if provider is not None:
         trace.set_tracer_provider(provider)

@@ -57,12 +57,14 @@ def tell_where_all_threads_are() -> None:
         faulthandler.dump_traceback(sys.__stderr__ or 2)
 
 
-def end_with_parent() -> None:
-    """Ends this process when its standard input ends: the parent holds the other end, and is gone however it went."""
+def end_with_parent(leave: Callable[[], None]) -> None:
+    """Ends this process when its standard input ends: the parent holds the other end, and is gone however it went.
+    `leave` does what the parent cannot do any more."""
 
     def wait() -> None:
         while os.read(0, 4096):
             pass
+        leave()
         end_now(STOPPED)
 
     threading.Thread(target=wait, name="parent", daemon=True).start()

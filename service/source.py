@@ -24,7 +24,7 @@ from service.engines.dial import Dial
 from service.engines.engine import AsyncEngine
 from service.engines.in_process import InProcess
 from service.engines.pool import Pool
-from service.engines.processes import Processes
+from service.engines.processes import Processes, keep_answering
 from service.engines.ray_actor import Order
 from service.engines.ray_cluster import RayCluster, check_installed
 from service.engines.ray_driver import Settings
@@ -84,12 +84,14 @@ async def _elsewhere(options: Options, stop: asyncio.Event, tracer: Tracer) -> S
         tracer=tracer,
     )
 
-    scaling: list[asyncio.Task[None]] = []
+    caring: list[asyncio.Task[None]] = []
     if isinstance(manager, RayCluster):
-        scaling.append(asyncio.create_task(keep_scaled(manager, pool, _bounds(config)), name="scaling"))
+        caring.append(asyncio.create_task(keep_scaled(manager, pool, _bounds(config)), name="scaling"))
+    elif manager is not None:
+        caring.append(asyncio.create_task(keep_answering(manager, pool), name="hanging"))
 
     async def close() -> None:
-        for task in scaling:
+        for task in caring:
             task.cancel()
         await pool.close()
         if manager is not None:

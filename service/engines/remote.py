@@ -72,6 +72,7 @@ class Remote:
         self.voices: Mapping[str, VoiceInfo] = {}  # threads read it: another one takes its place, it does not change
         self.calls: set[Call] = set()
         self.losses = 0
+        self.joined_ns = 0  # the last time; 0: never
         self._dial, self._join, self._changed = dial, join, changed
         self._stub: Any = None
         self._clock_offset_ns = 0
@@ -192,7 +193,7 @@ class Remote:
         await self._first_beat.wait()
         await self._meet()
         await self._join(self)
-        self._joined = True
+        self._joined, self.joined_ns = True, now_ns()
         self._serve()
 
     async def _meet(self) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 
 from service import process_end
 from service.config import ServiceConfig
 from service.engine_server import EngineServer
 from service.engines.in_process import InProcess
+from service.engines.processes import leave_socket
 from service.loop import on_this_loop
 from tests.fakes import Script, ScriptedEngine
 
@@ -19,7 +21,8 @@ async def main() -> None:
     if os.environ.get("GAPLESS_MODEL") == "none":
         sys.stderr.write("gapless: there is no such model\n")
         process_end.end_now(process_end.CANNOT_START)
-    process_end.end_with_parent()
+    process_end.end_with_parent(partial(leave_socket, os.environ["GAPLESS_ADDRESS"]))
+    await asyncio.sleep(float(os.environ.get("SCRIPTED_LOADING_S", "0")))
     stop = asyncio.Event()
     process_end.Signals(on_this_loop(stop.set))
     server = EngineServer(ServiceConfig(address=os.environ["GAPLESS_ADDRESS"], version="test"))

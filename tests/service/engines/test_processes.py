@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from service.engines.addresses import addresses_of
 from service.engines.pool import Pool
-from service.engines.processes import Processes
+from service.engines.processes import Processes, keep_answering
 from tests.service.engines.servers import Listener, check_whole
 
 COMMAND = ("-m", "tests.service.engines.scripted_process")
@@ -28,6 +27,11 @@ def is_running(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def only_child(processes: Processes) -> int:
+    (child,) = processes.children.values()
+    return child.process.pid
 
 
 async def test_a_child_that_is_killed_is_started_again_and_goes_on_with_its_utterance() -> None:
@@ -43,19 +47,67 @@ async def test_a_child_that_is_killed_is_started_again_and_goes_on_with_its_utte
             (address,) = await processes.find()
             folder = Path(address.removeprefix("unix:")).parent
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-            (pid,) = processes.pids
+            pid = only_child(processes)
             assert os.getpgid(pid) == pid, "a Ctrl-C is not for it"
             assert os.getsid(pid) == os.getsid(0), "where threads give way to each other"
             os.kill(pid, signal.SIGKILL)
             check_whole(await speaking)
             assert pool.moves == 1
-            (other,) = processes.pids
+            other = only_child(processes)
             assert other != pid
     finally:
         await pool.close()
         await processes.close()
     assert not is_running(other)
     assert not folder.exists()
+
+
+async def test_a_child_that_hangs_is_killed_and_started_again() -> None:
+    processes = Processes([{}], COMMAND)
+    pool = Pool(processes.find, version="test")
+    keeping = asyncio.create_task(keep_answering(processes, pool, hangs_after_s=1.0))
+    try:
+        async with asyncio.timeout(30):
+            await pool.ready()
+            pid = only_child(processes)
+            os.kill(pid, signal.SIGSTOP)
+            listener = Listener(pool, "one")
+            while only_child(processes) == pid:
+                await asyncio.sleep(0.02)
+            await pool.ready()
+            check_whole(await listener.speak())
+            await asyncio.sleep(2.0)
+            assert not keeping.done()
+        assert not is_running(pid)
+    finally:
+        keeping.cancel()
+        await pool.close()
+        await processes.close()
+
+
+async def test_a_child_that_takes_long_to_start_is_not_killed() -> None:
+    """Also where the one before it has served: what it said counts for itself alone."""
+    environ: dict[str, str] = {}
+    processes = Processes([environ], COMMAND)
+    pool = Pool(processes.find, version="test")
+    keeping = asyncio.create_task(keep_answering(processes, pool, hangs_after_s=0.5))
+    try:
+        async with asyncio.timeout(30):
+            await pool.ready()
+            environ["SCRIPTED_LOADING_S"] = "2.5"
+            pid = only_child(processes)
+            os.kill(pid, signal.SIGKILL)
+            while only_child(processes) == pid:
+                await asyncio.sleep(0.02)
+            second = only_child(processes)
+            await asyncio.sleep(0.5)
+            assert not any(engine.serves for engine in pool.engines.values())
+            await pool.ready()
+            assert only_child(processes) == second
+    finally:
+        keeping.cancel()
+        await pool.close()
+        await processes.close()
 
 
 async def test_a_child_that_cannot_start_is_told() -> None:
@@ -75,7 +127,7 @@ async def test_a_child_that_the_system_refuses_is_tried_again() -> None:
     try:
         async with asyncio.timeout(30):
             await asyncio.sleep(0.05)
-            assert not processes.pids
+            assert not processes.children
             environ.clear()
             await pool.ready()
     finally:
@@ -92,7 +144,8 @@ from service.engines.processes import Processes
 async def main():
     processes = Processes([{{}}], {COMMAND!r})
     await Pool(processes.find, version="test").ready()
-    print(processes.pids[0], *await processes.find(), flush=True)
+    ((address, child),) = processes.children.items()
+    print(child.process.pid, address, flush=True)
     await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -109,7 +162,7 @@ asyncio.run(main())
     while is_running(pid):
         assert time.monotonic() < end
         time.sleep(0.02)
-    shutil.rmtree(Path(address.removeprefix("unix:")).parent)  # nobody was left to do it
+    assert not Path(address.removeprefix("unix:")).parent.exists(), "the child takes away what its parent could not"
 
 
 @pytest.mark.parametrize(
