@@ -2,7 +2,7 @@
 
 Who finds no place waits his turn: the next one is kept for him for a while, from callers who hold more of them, who
 were let in since he was refused, or who come anew. And where places follow what is seen, the utterances of one caller
-count for all places but one at most: they may last for hours, and whoever holds none is let in beside them.
+count for three quarters of the places at most: they may last for hours, and others are let in beside them.
 
 Touched with the scheduler's lock held.
 """
@@ -32,6 +32,7 @@ ENDING_TOKENS = 5  # to be spoken of an utterance that makes room for the next o
 KEPT_S = 0.5  # longer than a refused caller was told to wait, a place is kept for him,
 SOON_S = 1.0  # and from those who come anew not before so little of that is left
 LEAST_SHARED = 2  # places: where there is one, two callers would be too many
+FOR_OTHERS = 0.25  # of the places, but at least one, whatever one caller holds: he may have begun before they came
 MOST_WAITING = 256  # callers that are remembered, the last ones that were refused,
 MOST_LET_IN = 1_024  # and the last ones that were let in
 
@@ -115,12 +116,12 @@ class Admission:
         )
 
     def _beyond(self, held: Counter[str], caller: str) -> int:
-        """How many utterances of one other caller count for nothing: those beyond all places but one."""
+        """How many utterances of one other caller count for nothing: those in the share that is for others."""
         places = self._places
         if not places.follows or places.number < LEAST_SHARED:
             return 0
         most = max((count for other, count in held.items() if other and other != caller), default=0)
-        return max(0, most - (places.open - 1))
+        return max(0, most - (places.open - max(1, int(FOR_OTHERS * places.open))))
 
     def _has_place(self, running: Sequence[RunningUtterance], kept: bool, beyond: int) -> bool:
         """One of those that are open may be `kept` for another, and those `beyond` count for nothing. Who is about to

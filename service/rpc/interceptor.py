@@ -23,6 +23,7 @@ from google.protobuf.message import DecodeError
 from engine.errors import InvalidRequest
 from service.access.errors import Unauthenticated
 from service.rpc import errors
+from service.rpc.large import LargeMessages, Unread
 from service.rpc.limits import CallLimits
 from service.rpc.receive import Context, read_rest
 from service.rpc.unreadable import lenient
@@ -30,6 +31,7 @@ from service.rpc.unreadable import lenient
 _log = logging.getLogger(__name__)
 _HEALTH = "/grpc.health.v1.Health"  # a probe is to hear even of a full server
 _SPEECH = "/gapless.tts.v1.TextToSpeechService"
+_OURS = (_SPEECH, "/nvidia.riva.tts.RivaSpeechSynthesis")  # whose handlers read by `service.rpc.receive`
 _UTTERANCES = frozenset({"Synthesize", "SynthesizeText", "SynthesizeOnline"})
 _FORMS = {
     # (the client streams, the server streams): the attribute of a method handler, and how to make one
@@ -71,6 +73,7 @@ class Border(grpc.aio.ServerInterceptor):
 
     def __init__(self, limits: CallLimits, *, loaded: bool) -> None:
         self._limits = limits
+        self._large = LargeMessages()
         self.loaded = loaded
 
     async def intercept_service(
@@ -92,6 +95,8 @@ class Border(grpc.aio.ServerInterceptor):
             deserialize = lenient(method, deserialize, self._limits.max_text_chars)
         if deserialize is not None and not handler.request_streaming:
             deserialize = partial(_read, deserialize)
+        if deserialize is not None and service in _OURS:
+            deserialize = self._large.later(deserialize)
         made: grpc.RpcMethodHandler[Any, Any] = make(behaviour, deserialize, handler.response_serializer)
         return made
 
@@ -111,14 +116,14 @@ def _translated(behaviour: Callable[..., Any], border: _Border) -> Callable[...,
 
         async def generate(request: Any, context: Context) -> AsyncIterator[Any]:
             async with border(context):
-                async for response in behaviour(_given(request), context):
+                async for response in behaviour(await _given(request, context), context):
                     yield response
 
         return generate
 
     async def call(request: Any, context: Context) -> Any:
         async with border(context):
-            return await behaviour(_given(request), context)
+            return await behaviour(await _given(request, context), context)
 
     return call
 
@@ -141,7 +146,10 @@ def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
         return error
 
 
-def _given(request: Any) -> Any:
+async def _given(request: Any, context: Context) -> Any:
+    """The request of a unary call, or the messages of a stream. Raises what is wrong with it."""
+    if isinstance(request, Unread):
+        request = await request.read(context.peer())
     if isinstance(request, InvalidRequest):
         raise request
     return request

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from engine.errors import InvalidRequest
+from service.rpc.large import Unread
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -25,6 +26,8 @@ async def read(context: Context, kind: type[M]) -> M | None:
     """The client's next message; None when it half-closed."""
     try:
         request = await context.read()
+        if isinstance(request, Unread):
+            request = await request.read(context.peer())
     except DecodeError:
         raise InvalidRequest("request", f"not a {kind.__name__} of gapless.tts.v1") from None
     if isinstance(request, kind):
@@ -40,9 +43,10 @@ async def read_rest(context: Context) -> None:
         end_s, left = loop.time() + _READ_REST_S, _READ_REST_BYTES
         async with asyncio.timeout(QUIET_S) as limit:
             for _ in range(_READ_REST_MESSAGES):
-                if left <= 0 or not isinstance(message := await context.read(), Message):
+                message = await context.read()
+                if left <= 0 or not isinstance(message, Message | Unread):
                     return
-                left -= message.ByteSize()
+                left -= len(message.data) if isinstance(message, Unread) else message.ByteSize()
                 limit.reschedule(min(loop.time() + QUIET_S, end_s))
             limit.reschedule(end_s)
             await asyncio.sleep(_READ_REST_S)  # small messages can be written although nobody reads them

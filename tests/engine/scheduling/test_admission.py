@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.errors import Overloaded
@@ -120,6 +122,18 @@ def test_one_caller_counts_for_all_places_but_one_where_they_follow_what_is_seen
     refused(scheduler, "many")
     Caller(scheduler, "d", caller="other")
     refused(scheduler, "third")
+
+
+def test_a_quarter_of_many_places_is_for_others() -> None:
+    """Of two neighbours one waited a second for the only place beside a flood, and then the other, again and again."""
+    scheduler = Scheduler(replace(CONFIG, max_utterances=16))
+    scheduler.places.guess(12, "measured")
+    for number in range(12):
+        Caller(scheduler, str(number), caller="many")
+    for caller in ("one", "other", "one more"):
+        Caller(scheduler, caller, caller=caller)
+    refused(scheduler, "too many")
+    refused(scheduler, "many")
 
 
 def test_the_others_have_a_place_also_when_there_are_fewer_than_before() -> None:
