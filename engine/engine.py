@@ -289,7 +289,7 @@ class LocalEngine:
             return rate
 
         places.guess(fitting.streams_that_fit(measured, places.most), "as measured at the start")
-        log.info("up to %d utterances at once", places.number)
+        log.info("up to %d utterances at once, %s", places.number, places.reason)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         self._scheduler.on_close(callback)

@@ -26,6 +26,7 @@ async def attack(kind: str, address: str) -> Outcomes:
     async def rounds() -> None:
         while not told.done():
             outcomes.update(await KINDS[kind](target))
+            await asyncio.sleep(0)  # a round may wait for nothing, and nobody would be told of the end
 
     attacking = asyncio.create_task(rounds())
     await asyncio.wait({told, attacking}, return_when=asyncio.FIRST_COMPLETED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import socket
 from collections.abc import Callable
 
@@ -47,10 +48,11 @@ def frames(one: bytes) -> Round:
         outcomes = Outcomes()
         with target.socket() as connection:
             connection.sendall(GREETING)
-            connection.setblocking(True)
             connection.settimeout(1.0)
             for _ in range(50):
-                outcomes += _tried(lambda: connection.sendall(one * _FRAMES))
+                outcomes += (tried := _tried(lambda: connection.sendall(one * _FRAMES)))
+                if "sent" not in tried:  # the server has closed it, or does not read on
+                    break
                 _read_what_is_there(connection)
         return outcomes
 
@@ -76,5 +78,5 @@ def _tried(send: Callable[[], object]) -> Outcomes:
 
 def _read_what_is_there(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while len(connection.recv(1 << 20, socket.MSG_DONTWAIT)) == 1 << 20:
+        while select.select([connection], [], [], 0)[0] and connection.recv(1 << 20):
             pass

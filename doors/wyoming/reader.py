@@ -13,14 +13,22 @@ SILENCE_S = 60.0
 
 
 class BoundedReader(asyncio.StreamReader):
-    """Stands in for `reader`. An end of the connection, whatever its kind, is an end of the stream to `wyoming`."""
+    """Stands in for `reader`. An end of the connection, whatever its kind, is an end of the stream to `wyoming`.
+
+    `ended`: between two events, by the client or by its silence. `wyoming` reads what is no event as an end, too."""
 
     def __init__(self, reader: asyncio.StreamReader, is_speaking: Callable[[], bool]) -> None:
         super().__init__()
+        self.ended = False
         self._reader = reader
         self._is_speaking = is_speaking
 
     async def readline(self) -> bytes:
+        line = await self._line()
+        self.ended = not line
+        return line
+
+    async def _line(self) -> bytes:
         while True:
             try:
                 async with asyncio.timeout(SILENCE_S):

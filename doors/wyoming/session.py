@@ -14,7 +14,7 @@ import logging
 
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
-from wyoming.event import Event
+from wyoming.event import Event, async_read_event
 from wyoming.info import Describe
 from wyoming.server import AsyncEventHandler
 from wyoming.tts import (
@@ -30,10 +30,14 @@ from gapless.client import Client, ClientError, Options, Utterance
 
 from ..mistakes import Mistakes, Undecided
 from ..refusals import Kind, kind_of
-from .reader import BoundedReader
+from .reader import SILENCE_S, BoundedReader
 from .voices import chosen, describe
 
 _WIDTH, _CHANNELS = 2, 1  # bytes of a sample; mono
+_NO_EVENT = (
+    'what came is no event of Wyoming\'s: a line of JSON with a "type", whose data and payload have at most 1 MiB each '
+    f"and come within {SILENCE_S:g} s"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +50,8 @@ class Session(AsyncEventHandler):
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: Client, mistakes: Mistakes
     ) -> None:
-        super().__init__(BoundedReader(reader, self._is_speaking), writer)
+        self._events = BoundedReader(reader, self._is_speaking)
+        super().__init__(self._events, writer)
         self._client = client
         self._mistakes = mistakes
         self._address = str((writer.get_extra_info("peername") or [""])[0])
@@ -57,11 +62,24 @@ class Session(AsyncEventHandler):
     async def run(self) -> None:
         """Until the connection ends. Nothing that it sends breaks more than itself."""
         try:
-            await super().run()
+            while (event := await self._next()) and await self.handle_event(event):
+                pass
         except ConnectionError:
             pass  # the client left
+        finally:
+            await self.disconnect()
+            self.writer.close()
+
+    async def _next(self) -> Event | None:
+        """None at the end of the connection, or behind what is no event."""
+        try:
+            event = await async_read_event(self._events)
         except Exception as error:  # the border: `wyoming` takes events apart without looking what they are
-            _log.info("a connection broke: %r", error)
+            _log.info("no event: %r", error)
+            event = None
+        if event is None and not self._events.ended:
+            await self._refuse(Kind.WRONG_REQUEST, _NO_EVENT)
+        return event
 
     async def handle_event(self, event: Event) -> bool:
         try:
