@@ -4,9 +4,11 @@
     python -m benchmarks.attack --kinds flushes 'GetServerInfo' --seconds 5
 
 Each kind attacks from a process of its own, beside a neighbour that listens to one utterance after the other, asks for
-first sounds, and asks the server's clock. The same neighbour is heard first without an attack. Exit code 1 if a kind
+first sounds, and asks the server's clock. The same neighbour is heard first without an attack. A kind is noticed if it
 made a gap more than 50 ms longer, doubled the median of the time to first sound, let the clock answer later than 50 ms
-of the time in which the machine did not stand still, or left something running.
+of the time in which the machine did not stand still, or left something running. A machine may be twice as slow within
+minutes, so what is noticed is tried again, right behind the neighbour without an attack. Exit code 1 if it is noticed
+again.
 """
 
 from __future__ import annotations
@@ -44,19 +46,28 @@ class Result:
     memory_mib: float  # of the service, afterwards
     descriptors: int
     noticed: list[str]
+    without: Figures  # what it was compared with
 
 
-async def measure(arguments: argparse.Namespace) -> tuple[Figures, list[Result]]:
+async def measure(arguments: argparse.Namespace) -> list[Result]:
+    """Of each kind, and once more of those that were noticed."""
     flags = ["--model", arguments.model, *arguments.service_flags]
     with process(*flags) as (address, service):
         await hear(address, 2.0)  # warms up
-        without = Figures.of(await hear(address, 2 * arguments.seconds))
-        print(row("(nobody attacks)", without, {}, []), flush=True)
+        without = await _nobody(address, 2 * arguments.seconds)
         results = []
         for kind in arguments.kinds:
             results.append(await attacked(kind, address, service.pid, without, arguments))
-            print(row(kind, results[-1].figures, results[-1].outcomes, results[-1].noticed), flush=True)
-        return without, results
+            if results[-1].noticed:
+                now = await _nobody(address, arguments.seconds)
+                results.append(await attacked(kind, address, service.pid, now, arguments))
+        return results
+
+
+async def _nobody(address: str, seconds: float) -> Figures:
+    figures = Figures.of(await hear(address, seconds))
+    print(row("(nobody attacks)", figures, {}, []), flush=True)
+    return figures
 
 
 async def attacked(kind: str, address: str, pid: int, without: Figures, arguments: argparse.Namespace) -> Result:
@@ -68,6 +79,7 @@ async def attacked(kind: str, address: str, pid: int, without: Figures, argument
         found.append(f"{left} utterances still run {QUIET_S:.0f} s after it")
     found += [f"{outcomes[code]} calls ended with {code}" for code in NOT_CANONICAL if code in outcomes]
     memory_mib, descriptors = held(pid)
+    print(row(kind, figures, outcomes, found), flush=True)
     return Result(
         kind=kind,
         outcomes=outcomes,
@@ -75,6 +87,7 @@ async def attacked(kind: str, address: str, pid: int, without: Figures, argument
         memory_mib=memory_mib,
         descriptors=descriptors,
         noticed=found,
+        without=without,
     )
 
 
@@ -110,8 +123,8 @@ def _ms(seconds: float) -> str:
     return f"{1e3 * seconds:4.0f} ms" if math.isfinite(seconds) else "   never"
 
 
-def report(without: Figures, results: Sequence[Result]) -> dict[str, Any]:
-    return {"machine": machine(), "without": asdict(without), "kinds": [asdict(result) for result in results]}
+def report(results: Sequence[Result]) -> dict[str, Any]:
+    return {"machine": machine(), "kinds": [asdict(result) for result in results]}
 
 
 def main() -> int:
@@ -129,11 +142,14 @@ def main() -> int:
         print("\n".join(KINDS))
         return 0
     print(f"{len(arguments.kinds)} kinds of attack on {arguments.model}, on {describe()}", flush=True)
-    without, results = asyncio.run(measure(arguments))
+    results = asyncio.run(measure(arguments))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report(without, results), indent=1) + "\n")
-    bad = [result for result in results if result.noticed]
-    print(f"{len(results) - len(bad)} of {len(results)} kinds went unnoticed")
+        arguments.json.write_text(json.dumps(report(results), indent=1) + "\n")
+    last = {result.kind: result for result in results}
+    bad = [kind for kind, result in last.items() if result.noticed]
+    again = len(results) - len(last) - len(bad)
+    print(f"{len(last) - len(bad)} of {len(last)} kinds went unnoticed, {again} of them when they were tried again")
+    print("".join(f"noticed twice: {kind}\n" for kind in bad), end="")
     return 1 if bad else 0
 
 

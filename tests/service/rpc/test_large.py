@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import grpc
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from gapless.tts.v1 import tts_pb2 as pb
 from service.rpc.large import LARGE_BYTES, LargeMessages, Unread
 from tests.service.conftest import Serve
-from tests.service.talk import Heard, end, seeded
+from tests.service.talk import Heard, end, seeded, text
 from tests.service.test_synthesize import SENTENCE
 
 READ_S = 0.01
@@ -55,22 +56,26 @@ async def test_one_that_cannot_be_read_and_one_that_is_given_up_leave_the_turn_t
     assert [await first, await third] == [LARGE_BYTES] * 2
 
 
-@pytest.mark.parametrize("method", ["Synthesize", "SynthesizeText"])
-async def test_they_are_heard_like_small_ones_and_garbage_is_refused(serve: Serve, method: str) -> None:
-    padding = b"\xa0\x06\x00" * LARGE_BYTES  # unknown fields
-    async with serve() as served:
-        if method == "Synthesize":
-            call = served.channel.stream_stream(f"/gapless.tts.v1.TextToSpeechService/{method}", bytes, bytes)
-            whole = pb.SynthesizeRequest(text=pb.Text(text=SENTENCE)).SerializeToString()
+METHOD = "/gapless.tts.v1.TextToSpeechService/"
+PADDING = b"\xa0\x06\x00" * LARGE_BYTES  # unknown fields
+GARBAGE = b"\xff" * LARGE_BYTES
 
-            def speak(message: bytes) -> grpc.aio.Call:
-                return call(iter([seeded().SerializeToString(), message, end().SerializeToString()]))
-        else:
-            call = served.channel.unary_stream(f"/gapless.tts.v1.TextToSpeechService/{method}", bytes, bytes)
-            whole = pb.SynthesizeTextRequest(text=SENTENCE).SerializeToString()
-            speak = call
-        heard = Heard([pb.SynthesizeResponse.FromString(data) async for data in speak(whole + padding)])
-        assert heard.finished.usage.input_characters == len(SENTENCE)
-        with pytest.raises(grpc.aio.AioRpcError) as refused:
-            _ = [data async for data in speak(whole + b"\xff" * LARGE_BYTES)]
-        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+async def test_they_are_heard_like_small_ones_and_garbage_is_refused(serve: Serve) -> None:
+    async with serve() as served:
+
+        def in_pieces(more: bytes) -> Any:
+            said = text(SENTENCE).SerializeToString() + more
+            messages = seeded().SerializeToString(), said, end().SerializeToString()
+            return served.channel.stream_stream(f"{METHOD}Synthesize", bytes, bytes)(iter(messages))
+
+        def whole(more: bytes) -> Any:
+            request = pb.SynthesizeTextRequest(text=SENTENCE).SerializeToString() + more
+            return served.channel.unary_stream(f"{METHOD}SynthesizeText", bytes, bytes)(request)
+
+        for speak in (in_pieces, whole):
+            heard = Heard([pb.SynthesizeResponse.FromString(data) async for data in speak(PADDING)])
+            assert heard.finished.usage.input_characters == len(SENTENCE)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                _ = [data async for data in speak(GARBAGE)]
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
