@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
+from benchmarks.attack.beside import beside
 from benchmarks.attack.kinds import KINDS, SHORT
 from benchmarks.attack.messages import with_unknown_field
 from benchmarks.attack.target import Target
@@ -40,6 +42,14 @@ async def test_calls_end_with_a_canonical_code(kind: str, served: Served) -> Non
     await target.channel.close(0)
     assert outcomes.total() > 0
     assert not {"INTERNAL", "UNKNOWN"} & set(outcomes)
+
+
+@pytest.mark.parametrize("kind", ["sockets with garbage", "pings"])
+async def test_an_attacker_whose_rounds_wait_for_nothing_ends_when_it_is_told(kind: str, served: Served) -> None:
+    """It never heard of the end, and the attack on a service was one for ever."""
+    async with asyncio.timeout(20), beside("benchmarks.attack.attacker", kind, served.address) as outcomes:
+        await asyncio.sleep(0.2)
+    assert outcomes["sent"] > 0
 
 
 @pytest.mark.slow
