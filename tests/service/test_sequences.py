@@ -55,6 +55,7 @@ READ_S = 0.1  # a reader that waits longer gives the call up: the server may hav
 HANGS_S = 600.0 if LONG else 30.0  # a long run may be stopped for minutes while something is measured
 BATCH = 500  # scenes of one seed; between two of them memory is looked at, and hypothesis forgets what it tried
 WARM_BATCHES = 3  # until caches are full; memory counts from then on
+_WARM_UP = 1_000_000  # seed of a batch before all of them: networks take memory for what they compute the first time
 MEMORY_GROWTH_MIB = 32  # the client is in this process, and grpc.aio keeps some 150 bytes of a call that it gave up
 POOL_THREADS = 1 + min(32, (os.cpu_count() or 1) + 4)  # of CreateVoice, and of asyncio.to_thread: started when needed
 
@@ -158,6 +159,9 @@ def run_sequences(engine: Engine, count: int, forget: Callable[[], None] = lambd
         stub = runner.run(service.__aenter__())
         try:
             tasks = runner.run(_warm_up(stub))
+            if LONG:
+                _batch(runner, engine, stub, tasks, _WARM_UP, BATCH)
+                forget()
             before = Held(engine)
             while played < count:
                 played += _batch(runner, engine, stub, tasks, batch, count - played)
