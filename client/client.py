@@ -62,8 +62,8 @@ class Client:
         tracer_provider: TracerProvider | None = None,
         **access: Unpack[Access],
     ) -> None:
-        """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
-        goes on. `resume_s`: how long an utterance whose connection was lost is tried to be gone on with; 0: not at all.
+        """`address`: one, or several of the same service, in a list or with commas between: if one is lost, another
+        continues. `resume_s`: how long the client tries to resume an utterance after a lost connection; 0: not at all.
         `timeout_s`: of each call but an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for
         a token that would be sent in plain text."""
         self._targets = [Target.of(one, **access) for one in addresses_of(address)]
@@ -87,7 +87,7 @@ class Client:
         return self
 
     async def open(self) -> None:
-        """Without asking the server anything, which takes a token of one's own: the first call connects. `close` ends
+        """Opens the client and asks the server nothing, so no token is needed: the first call connects. `close` ends
         it."""
         self._reader = LoopThread("gapless-reader")
         try:
@@ -97,7 +97,7 @@ class Client:
             raise
 
     async def keep_connected(self) -> None:
-        """From now on connects by itself, and again whenever the connection is lost: no utterance waits for that.
+        """Connects in the background, and again whenever the connection is lost: no utterance waits for a connection.
         Returns at once."""
         await self._alive().run(self._routes.keep_connected())
 

@@ -158,7 +158,7 @@ class ServerWarning:
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """The call was lost, and another one goes on with the utterance from the very sample."""
+    """The call was lost, and another one continues the utterance from the exact sample."""
 
     address: str  # of the server that goes on
     lost_ns: int  # when the client knew

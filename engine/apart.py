@@ -1,9 +1,9 @@
-"""The work of a start, on a thread of its own: it leaves no threads behind, and gives way to whoever speaks.
+"""The work of a start, on a thread of its own: it leaves no threads behind, and yields to threads that speak.
 
-An engine that loads is seconds of work, and others may speak on the same cores. Linux has a niceness for each
-thread. A thread may be nicer at any time and cannot take that back, and threads that it starts are as nice: so what
-loads has a thread that ends with the work, and those that will speak are not started from it. Other systems have one
-niceness for the whole process: there nothing gives way.
+Loading an engine is seconds of work, and other engines may speak on the same cores. On Linux each thread has its own
+niceness. A thread can raise it at any time, cannot lower it again, and passes it on to threads that it starts. So
+loading has a thread that ends with the work, and the threads that will speak are not started from it. Other systems
+have one niceness for the whole process: there loading does not yield.
 """
 
 from __future__ import annotations

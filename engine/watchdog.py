@@ -1,8 +1,8 @@
 """Notices work that does not end, and threads that are gone.
 
-Whoever works says when a piece of its work began. A piece is overdue when it has taken far longer than the longest of
-late. Its age is counted in the watchdog's own ticks: while the whole process stood still, because the machine was
-suspended or somebody else had the processor, nothing was overdue.
+Each worker tells when a piece of its work begins. A piece is overdue when it takes far longer than the longest recent
+one. Its age counts in the watchdog's own ticks, so nothing becomes overdue while the whole process stands still: while
+the machine is suspended, or another process has the processor.
 """
 
 from __future__ import annotations

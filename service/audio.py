@@ -4,9 +4,9 @@ The resampler (soxr, HQ) is stateful: its output does not depend on how a segmen
 24 kHz input (75 ms at 8 kHz out) and gives that back at the end of the segment, where there is silence. After n samples
 at rate a, ending a segment, exactly round(n * b / a) samples at rate b were given, half up.
 Without resampling samples pass through: f32le is then bit for bit what the engine made.
-Opus holds less than a packet back, and its look-ahead, which the end of a segment gives too.
-Resampler and Opus begin anew with each segment: what they give of one depends on nothing before it, so that it can be
-given again, by another server, from any place on.
+Opus holds back less than a packet and its look-ahead; the end of a segment gives these too.
+Resampler and Opus begin anew with each segment: their output for a segment depends on nothing before it, so another
+server can make it again, from any place on.
 """
 
 from __future__ import annotations

@@ -122,8 +122,8 @@ class Server:
             await self._health.set(name, status)
 
     async def end(self, tells_s: float = 0.0) -> None:
-        """There is no engine, or it broke. For `tells_s` calls are still told so: once the transport stops, those that
-        come are cancelled without a word. Who has audio waiting is told behind it, and gets twice as long."""
+        """There is no engine, or it broke. For `tells_s` seconds calls still get that error: once the transport stops,
+        new calls are cancelled without it. Calls with audio waiting get it behind the audio, in twice that time."""
         await asyncio.sleep(tells_s)
         await asyncio.gather(self._server.stop(2 * tells_s), self._probes.stop(0.0))
 

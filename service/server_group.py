@@ -1,9 +1,9 @@
 """Several gRPC servers on one port, as one.
 
 A server of grpc.aio begins the calls of all its connections one after the other, in the order in which they came, and
-each takes it a few turns of the event loop: whoever comes behind two hundred calls of another connection waits a tenth
-of a second and more, before any code of ours can tell the two apart. So the connections are dealt out among servers
-(by the kernel, SO_REUSEPORT), which each begin a call in each turn of the loop.
+each takes a few turns of the event loop. This is head-of-line blocking: a call behind two hundred calls of another
+connection waits a tenth of a second and more, before our code can tell the two apart. So the kernel distributes the
+connections among several servers (SO_REUSEPORT), and each of them begins a call in each turn of the loop.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class ClockProber:
         self._connected.wait(limit_s)
 
     def stop(self, patience_s: float) -> None:
-        """Blocks. An answer that is late is worth waiting for: it tells how late; then the question is given up."""
+        """Blocks. Waits for a late answer, because it tells how late; after a limit the probe is given up."""
         self._stopping.set()
         self._thread.join(patience_s)
         if self._question:

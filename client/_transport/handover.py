@@ -1,7 +1,7 @@
 """A bounded buffer from one coroutine on one event loop to one coroutine on another, in another thread.
 
 Items, stamped as they enter, then end or error, arrive in order: `put* then close() or close(error)`. Nobody polls:
-whoever has to wait leaves a future of his own loop, and the other side wakes it by `call_soon_threadsafe`.
+a side that has to wait leaves a future of its own loop, and the other side sets it by `call_soon_threadsafe`.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Sent:
                 self._requests[at] = None
 
     def again(self, begin: int) -> list[Request]:
-        """What another call has to be told, from index `begin` on: in few messages, without answered flushes."""
+        """What has to be sent to another call, from index `begin` on: in few messages, without answered flushes."""
         requests, text = [], ""
         for request in self._requests[begin:]:
             event = request.WhichOneof("event") if request else None
@@ -86,7 +86,7 @@ class Received:
         return request
 
     def forget_token(self) -> bool:
-        """A server did not take it. Whether one can do without."""
+        """A server refused the token: drops it, if nothing was heard. Returns whether it did."""
         had, self._token = bool(self._token), b"" if not self.samples else self._token
         return had and not self._token
 
@@ -108,7 +108,7 @@ class Received:
         return True
 
     def _is_new_warning(self, warning: Any) -> bool:
-        """What only a wish for tokens brought about is no business of the program, which did not ask for them."""
+        """Hides from the program what came only because the client asked for resume tokens: the program did not."""
         said = (warning.reason, warning.message)
         known = said in self._warnings or warning.reason == "RESUME_UNAVAILABLE"
         self._warnings.add(said)

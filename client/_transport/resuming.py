@@ -1,8 +1,8 @@
 """An utterance that outlives its call: where the connection is lost, another call goes on, at the same server or at
 another one, and the program hears nothing of it but a `Resumed` among the events.
 
-All that is said is kept (`progress`) until the end. While there is no call, text is taken in all the same: it goes to
-the next one, with all the rest. On the reader's loop, but for `incoming`.
+Everything that the client sends is kept (`progress`) until the end. While there is no call, text is still accepted and
+goes to the next call, with everything before it. On the reader's loop, except `incoming`.
 """
 
 from __future__ import annotations
@@ -217,8 +217,8 @@ class ResumingCall:
 
 
 def _is_lost(error: ClientError) -> bool:
-    """Whether the connection or the server is gone, rather than the request wrong: the server says so, or says nothing
-    and something on the way did."""
+    """Whether the connection or the server is gone, rather than the request wrong: UNAVAILABLE, or a status without a
+    reason of the server's, which something on the way gave."""
     return error.code is grpc.StatusCode.UNAVAILABLE or (error.code in _ON_THE_WAY and _says_nothing(error))
 
 

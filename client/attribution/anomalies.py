@@ -77,7 +77,7 @@ def find(
 
 @dataclass(frozen=True)
 class _Delay:
-    """What was too much at one place: of one step, one block, one message."""
+    """The excess at one place: of one step, one block or one message."""
 
     chunk: int | None
     spans: tuple[Span, ...]
@@ -88,7 +88,7 @@ class _Delay:
 
 
 def _excess(taken: list[Step], normal: Normal) -> dict[tuple[Hop, str, int | None], list[Span]]:
-    """What steps took beyond normal; a step that a known cause cut in pieces is one."""
+    """What steps took beyond normal; the pieces into which a known cause cut a step count as one."""
     excess: defaultdict[tuple[Hop, str, int | None], list[Span]] = defaultdict(list)
     for step in taken:
         if step.hop not in NEVER_BLAMED and (span := _too_much(step, normal)):
@@ -97,7 +97,7 @@ def _excess(taken: list[Step], normal: Normal) -> dict[tuple[Hop, str, int | Non
 
 
 def _stands_out(anomaly: Anomaly, normal: Normal) -> bool:
-    """Against the ordinary unrest of a busy machine, which delays many steps a little."""
+    """Allows for the usual variation of a busy machine, which delays many steps a little."""
     longest_ns = max((span.length_ns for span in anomaly.spans), default=anomaly.ms * 1e6)
     in_all_ns = BLAMED_BY_CLEAN_NS if normal.learned else BLAMED_IN_ALL_NS
     return anomaly.ms * 1e6 >= (BLAMED_NS if longest_ns >= BLAMED_NS else in_all_ns)
@@ -168,7 +168,7 @@ def _slow_exchanges(observations: Observations, bounds: ClockBounds | None, bloc
 
 
 def _slower_network_ns(bounds: ClockBounds | None, normal: Normal) -> int:
-    """What even the fastest way took beyond normal; without anything learned, beyond no time at all."""
+    """What even the fastest round trip took beyond normal; where nothing was learned, normal is zero."""
     if bounds is None or bounds.round_trip_ns is None:
         return 0
     return max(0, bounds.round_trip_ns - normal.round_trip_ns)

@@ -1,8 +1,8 @@
 """What is normal: how long each hop takes for so much work, learned from clean utterances, or from the one at hand.
 
-With utterances that went well on the same machines, normal is their median. Without, it is the median of the
-utterance's own steps of the same kind; what happens only once or twice is then compared with a fixed allowance, and no
-stage that is slower than the sound it makes counts as normal.
+Where clean utterances on the same machines are known, normal is their median. Otherwise it is the median of the
+utterance's own steps of the same kind; a step that happens only once or twice is then compared with a fixed allowance,
+and no stage that is slower than the sound it makes counts as normal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How far the server's clock can be off from ours, by cause and effect alone: nothing arrives before it was sent.
 
-Every message from the server says that its clock is at least so far ahead, every message to it that it is at most so
-far ahead. The two bounds stand apart by the fastest way there and back; what a message took beyond that fastest way is
-known for each direction, though how the fastest way divides between the two never is.
+Every message from the server gives a lower bound on how far its clock is ahead, every message to it an upper bound. The
+two bounds are one fastest round trip apart. What a message took beyond the fastest is known for each direction; how the
+fastest round trip divides between the two directions is never known.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stretches of time with a known cause: a blocked loop, a device being opened, a buffer that was full on purpose.
 
-Such a cause comes before whatever else a stretch is called: sound that waits in a channel while the server's loop is
-blocked waits for the loop. All spans are on the client's clock.
+Such a cause takes precedence over the hop in which its effect shows: sound that waits in a channel while the server's
+loop is blocked waits for the loop. All spans are on the client's clock.
 """
 
 from __future__ import annotations

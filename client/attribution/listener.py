@@ -1,7 +1,7 @@
 """A listener in another program, for example a page behind a door: its instants in place of our own.
 
-The program that holds the record only passed the audio on. What the listener saw on his clock, whatever that shows, is
-put where our receipts were, so that the way from the server to him is one, and the door on it a part of the network.
+The program that holds the record only passed the audio on. The listener's instants, on any clock, replace our receipts.
+So the way from the server to the listener is one hop, the network, and the door is a part of it.
 """
 
 from __future__ import annotations

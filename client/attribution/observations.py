@@ -1,7 +1,7 @@
 """What was seen beside an utterance while it ran: exchanges with the server's clock, blocked loops, the sound device.
 
-Plain facts in nanoseconds on the client's clock, except where a field says that it is the server's. `watch` collects
-them; `steps`, `budgets` and `verdict` read them.
+Plain facts in nanoseconds on the client's clock, except where a field says that it is the server's. `monitor` collects
+them; `chunk_timeline`, `durations`, `known_blocks`, `anomalies` and `evidence` read them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The edges of a gap in the sound, without clicks: before it the sound dies away, after it it rises again.
 
-Nobody knows that a sample is the last one before a gap until the next one is missing. So nothing that was sent is
-changed in front of a gap: the last 5 ms are played once more, backwards, and die away. Only what follows a gap is
-faded in. Sound without a gap passes unchanged. All arrays are made once; the audio callback allocates none.
+A gap is known only when the next sample is missing, and by then the last one was played. So the sound before a gap
+stays unchanged: its last 5 ms are played again, backwards, and fade out. The sound after a gap fades in. Sound without
+a gap passes unchanged. All arrays are made once; the audio callback allocates none.
 """
 
 from __future__ import annotations

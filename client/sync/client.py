@@ -39,8 +39,8 @@ class Client:
         tracer_provider: TracerProvider | None = None,
         **access: Unpack[Access],
     ) -> None:
-        """`address`: one, or several of the same service, in a list or with commas between: where one is lost, another
-        goes on. `resume_s`: how long an utterance whose connection was lost is tried to be gone on with; 0: not at all.
+        """`address`: one, or several of the same service, in a list or with commas between: if one is lost, another
+        continues. `resume_s`: how long the client tries to resume an utterance after a lost connection; 0: not at all.
         `timeout_s`: of each call but an utterance, which may last. `access`: `tls` and `token`. Raises ClientError for
         a token that would be sent in plain text."""
         self._client = AsyncClient(
@@ -64,7 +64,7 @@ class Client:
         self._begin(self._client.open())
 
     def keep_connected(self) -> None:
-        """From now on connects by itself, and again whenever the connection is lost: no utterance waits for that.
+        """Connects in the background, and again whenever the connection is lost: no utterance waits for a connection.
         Returns at once."""
         self._call(self._client.keep_connected())
 

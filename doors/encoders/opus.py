@@ -4,8 +4,8 @@ In: float32, mono, -1 to 1, in pieces of any length. Out: whole packets, as soon
 `pre_skip` samples before the first sample that went in. The first packet is one of silence: it brings every decoder,
 whatever it decoded before, to where the encoder is, so that what is encoded after `finish` depends on nothing before.
 The encoder has libopus' mode of lowest delay: 2.5 ms of look-ahead in place of 6.5, and a fifth of the processor time.
-Python's interpreter lock is held while a packet is encoded (0.03 ms). Given away, as the binding does, it comes back
-only when other threads let it go: beside one that computes, the packets of a first chunk took 9 ms in place of 1.
+The GIL is held while a packet is encoded (0.03 ms). The binding would release it, and get it back only when other
+threads release it: beside a thread that computes, the packets of a first chunk then took 9 ms in place of 1.
 """
 
 from __future__ import annotations

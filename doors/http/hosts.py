@@ -1,8 +1,8 @@
 """Which names a browser may call this door by, and from which pages.
 
-A page of anybody's can make its own name mean this machine (DNS rebinding), and then talks to a door that asks nobody
-for a token as if it were its own. And a browser lets any page open a WebSocket anywhere, or send a form, and only says
-where the page is from. Programs that are no browsers send no Origin.
+Any page can make its own domain name resolve to this machine (DNS rebinding), and then talk to a door without tokens as
+if the door were its own server. A browser also lets any page open a WebSocket to any host, or send a form there, and
+only adds the page's Origin. Programs that are not browsers send no Origin.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _name(url: str) -> str:
 
 
 def _is_own(host: str) -> bool:
-    """What nobody on the internet can make mean this machine: a number, a name without a domain or of a private one."""
+    """A host that no public DNS can point here: an IP address, a name without a domain or in a private one."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

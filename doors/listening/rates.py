@@ -1,4 +1,4 @@
-"""How often a second whoever calls is served; those of the service hold connections, those of the doors addresses."""
+"""Rate limits: how often a second a caller is served. The service limits connections, the doors limit addresses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _REMEMBERED = 1_024  # callers, the last ones that came
 
 
 class Rate:
-    """A bucket of `burst` calls or messages that fills again at `per_s`. Whoever empties it waits, unrefused.
+    """A bucket of `burst` calls or messages that refills at `per_s`. A caller who finds it empty waits, unrefused.
 
-    Those who wait take theirs one after the other, each in a turn of the event loop of its own. If each had booked a
-    time, all whose time came while the loop was late would go at once, and make it later still."""
+    Waiting callers take theirs one after the other, each in its own turn of the event loop. If each had booked a time,
+    all whose time came while the loop was late would go at once, and make the loop later still."""
 
     def __init__(self, *, per_s: float, burst: int, now_s: Callable[[], float]) -> None:
         self._per_s = per_s
@@ -43,7 +43,7 @@ class Rate:
         self._seen_s = now_s
 
     async def wait(self) -> None:
-        """Takes one, and waits as long as it must. Who waits no longer gives it back: nobody is to wait for him."""
+        """Takes one, and waits as long as it must. A cancelled wait gives it back, so that nobody waits for it."""
         async with self._next:
             if (wait_s := self.take()) > 0:
                 try:

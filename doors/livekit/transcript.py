@@ -17,8 +17,8 @@ from gapless.client import TimedText
 
 
 class SpokenWord(TimedString):
-    """Knows all words of its utterance. LiveKit hands words on with the audio that follows, and the last ones of a
-    turn, or all that it has, may not have come that far when it is interrupted."""
+    """Knows all words of its utterance. LiveKit hands words on with the audio that follows, so when a turn is
+    interrupted, its last words, or all of them, may not have arrived."""
 
     of_utterance: list[SpokenWord]
 

@@ -35,8 +35,8 @@ class TTS(tts.TTS):
         """Connects with `prewarm`, or with the first text.
 
         Args:
-            address: Of the Gapless service; several in a list, or with commas between: where one is lost, the next
-                goes on.
+            address: Of the Gapless service, or several in a list or with commas between: if one is lost, the next
+                continues.
             tls: How to speak TLS; True trusts the authorities that gRPC knows.
             token: Of the service, where it wants one. Goes over TLS, or stays on this machine.
             **options: Of an utterance: `voice`, `language`, `seed`, `sampling`, `sample_rate` (24 kHz, if absent) and

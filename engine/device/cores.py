@@ -1,7 +1,7 @@
 """How many of a CPU's cores there are, and how many of them a thread's tensor work takes.
 
 OpenMP spreads the work of one thread over a team of its own, whose threads spin while they wait for their next share.
-That is what makes shares of microseconds worth it, and libgomp gives it up once a process has more of its threads than
+Spinning makes shares of microseconds worthwhile, but libgomp stops it once a process has more OpenMP threads than
 cores. So on few cores only one thread may have a team at all, and a team that has done its work must end.
 """
 
@@ -35,7 +35,7 @@ def _quota() -> int:
 
 def pin(threads: int) -> None:
     """Makes the calling thread's tensor work take so many cores from now on."""
-    # Quirk: what a thread has set is overwritten, by what any thread set last, in its first operation or question.
+    # Quirk: a thread's first operation or query overwrites the number it has set by the one any thread set last.
     torch.get_num_threads()
     torch.set_num_threads(threads)
 

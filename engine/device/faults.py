@@ -26,7 +26,7 @@ _DEVICE_GONE = ("CUDA error", "CUDA driver error", "device-side assert", "CUBLAS
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """A smaller piece of work, or the same one later, may find room."""
+    """Memory ran out: a smaller piece of work, or the same one later, may find room."""
     refused = isinstance(error, OSError) and error.errno == errno.ENOMEM
     return refused or isinstance(error, MemoryError | torch.OutOfMemoryError) or _says(error, _NO_MEMORY)
 

@@ -1,13 +1,12 @@
 """Linear layers in the forms that a CPU computes fast: [..., in] float in, [..., out] out.
 
-Those of a decoder step in fewer bytes: a step reads every weight once, so its time is the bytes of its weights over the
-bandwidth of the memory. `int8`: weights rounded with one scale an output row, activations with one scale a position (so
-that what a row gets never depends on the rows beside it), sums in int32, float32 out. `bfloat16`: bfloat16 in and out,
-sums in float32. Both keep their weights packed as oneDNN wants them where the CPU has the instructions, and plain
-elsewhere.
+A decoder step's layers take fewer bytes: a step reads every weight once, so its time is the bytes of its weights over
+the bandwidth of the memory. `int8`: weights rounded with one scale an output row, activations with one scale a position
+(so that a row's result never depends on the rows beside it), sums in int32, float32 out. `bfloat16`: bfloat16 in and
+out, sums in float32. Both keep their weights packed for oneDNN where the CPU has the instructions, and plain elsewhere.
 
-Those of the flow as they are, packed: a window has so few rows that arranging the matrix anew each time, as a product
-of plain tensors does, is a fifth to a half of the work. A packed weight can neither be moved nor saved.
+The flow's layers keep their numbers and are packed: a window has so few rows that rearranging the matrix each time, as
+a product of plain tensors does, is a fifth to a half of the work. A packed weight can neither be moved nor saved.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The end of an engine that broke: a fault of a stage, unlike one of an utterance, is everybody's.
+"""The end of an engine that broke: a fault of a stage, unlike one of an utterance, concerns all utterances.
 
-A stage that fails in utterance after utterance with no segment that comes through in between, a device that takes no
-more work, and a thread that hangs or is gone: then all utterances fail, no more are taken, and whoever asked to be told
-is. Nobody mends a process from inside; its supervisor starts another one.
+Such faults are a stage that fails in one utterance after another with no complete segment in between, a device that
+takes no more work, and a thread that hangs or is gone. Then all utterances fail, no more are admitted, and those who
+asked to be told are told. The process is not repaired from inside; its supervisor starts another one.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class StageFailures:
         self._in_a_row = 0
 
     def worked(self) -> None:
-        """A segment came through, from its beginning to its end."""
+        """Notes that a segment was spoken from its beginning to its end."""
         self._in_a_row = 0
 
     def failed(self, error: Exception) -> None:

@@ -2,9 +2,9 @@
 
 Callers only append to the segmenter's input. This runner cuts it, a bounded number of characters in each turn and a
 bounded number of segments ahead of T3, and prepares the next segment (numbers become words, and so on) while T3 still
-speaks the one before it. Utterances take turns, so one long text delays nobody else's; and what nobody waits for yet
-(text behind a speakable piece, or behind much that cannot be spoken) is done with rests, since this is Python, whose
-lock the other threads need at each of their operations. Nothing of this is done with the scheduler's lock held.
+speaks the one before it. Utterances take turns, so one long text delays no other. Text that nobody waits for yet
+(behind a speakable piece, or behind much that cannot be spoken) is handled with rests in between, because this work
+holds the GIL, which the other threads need at each operation. None of it is done with the scheduler's lock held.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Who is let in: as many as there are places, and whoever comes when another one is about to end.
+"""Admission: as many utterances as there are places, and one more when another is about to end.
 
-Who finds no place waits his turn: the next one is kept for him for a while, from callers who hold more of them, who
-were let in since he was refused, or who come anew. And where places follow what is seen, the utterances of one caller
-count for three quarters of the places at most: they may last for hours, and others are let in beside them.
+A caller who is refused waits for a turn: the next free place is kept for this caller for a while. It is kept from
+callers who hold more places, who were admitted since the refusal, or who are new. Where places follow measurements, the
+utterances of one caller count for three quarters of the places at most: they may last for hours, and others are
+admitted beside them.
 
 Touched with the scheduler's lock held.
 """
@@ -97,7 +98,7 @@ class Admission:
             log.info("up to %d utterances at once: %s", self._places.number, self._places.reason)
 
     def _waits(self, caller: str, now_s: float, due_s: float) -> None:
-        """Who comes again before his turn has waited all the time, and it is no later for that."""
+        """A caller who comes again before its turn keeps its place in the queue, as if it had waited all the time."""
         wait, before = Wait(now_s, due_s, due_s + KEPT_S), self._waiting.get(caller)
         if before is not None and before.until_s > now_s:
             wait = Wait(before.since_s, min(before.due_s, due_s), wait.until_s)
@@ -124,8 +125,8 @@ class Admission:
         return max(0, most - (places.open - max(1, int(FOR_OTHERS * places.open))))
 
     def _has_place(self, running: Sequence[RunningUtterance], kept: bool, beyond: int) -> bool:
-        """One of those that are open may be `kept` for another, and those `beyond` count for nothing. Who is about to
-        end leaves a place free, as far as there is memory."""
+        """One of the open places may be `kept` for another caller, and utterances `beyond` do not count. An utterance
+        that is about to end counts as a free place, as far as there is memory."""
         if len(running) + kept >= self._places.most:
             return False
         if len(running) - beyond + kept < self._places.open:

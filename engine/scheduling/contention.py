@@ -17,8 +17,8 @@ FIRST_WITHIN_NS = 200_000_000  # an utterance's first audio, from when T3 takes 
 
 
 def due_ns(running: RunningUtterance) -> int:
-    """When its listener runs out of audio. One who has heard nothing yet waits, so that no other's breaks; and longer
-    if its caller begins more than others do."""
+    """When its listener runs out of audio. A listener who has heard nothing yet waits, so that no other's audio breaks
+    off, and waits longer if its caller begins more utterances than others do."""
     return running.runs_out_ns or running.begun_ns + FIRST_WITHIN_NS + min(running.behind_ns, BEHIND_NS)
 
 
@@ -56,7 +56,7 @@ class Contention:
         return self.urgent - (order < self.urgent)
 
     def spare_s(self, order: int) -> float:
-        """How long the one at place `order` may take before another is late, if all others take short turns then: those
-        in front of it first, and those behind it a turn sooner than if it took one."""
+        """How long the utterance at place `order` may take before another is late, if all others then take short turns:
+        first those in front of it, then those behind it, a turn sooner than if it took one itself."""
         before, behind = self._least_before[order] - self._turn_ns, self._least_behind[order + 1]
         return (min(before, behind) - self._now) / NS_PER_S

@@ -53,8 +53,8 @@ class Deadlines:
         return (running.runs_out_ns - now) / NS_PER_S + samples / timing.sample_rate
 
     def least_lead_s(self, everyone: Iterable[RunningUtterance], now: int) -> float | None:
-        """How long the audio of whoever has least ahead lasts, of those who have begun to hear, are owed more, and take
-        it; None: nobody is."""
+        """The least audio that any listener has ahead, of those who have begun to hear, are owed more and have room
+        for it; None: there is none."""
         leads_s = [self.lead_s(one, now) for one in everyone if one.is_heard and one.is_owed and not one.channel_full]
         return min((lead_s for lead_s in leads_s if lead_s is not None), default=None)
 

@@ -1,10 +1,10 @@
-"""Who T3 works for while somebody has heard nothing yet.
+"""Which utterances T3 works for while a listener has heard nothing yet.
 
-T3's steps take longer the more rows they have, and so they do for the texts that it runs between them; unless a device
-computes all of that side by side. So while it works for somebody's first sound, those stay out whose listeners have
-enough ahead, and those who have heard nothing either and are due later: on a CPU, where what steps took here and now
-says that few rows take much less time. Beside a GPU a step's time also grows with its rows, by what Python does for
-each of them; but most of it is the same for any number, so that more steps for fewer rows would keep everybody waiting.
+On a CPU T3's steps take longer the more rows they have, and longer with the texts that are prefilled between them. So
+while T3 works for a first sound, two kinds of rows stay out of its steps: those whose listeners have enough ahead, and
+those that have not been heard either and are due later. This is done where measured step times say that few rows take
+much less time. Beside a GPU a step's time grows with its rows only by Python's work for each; most of it is the same
+for any number of rows, so more steps with fewer rows would delay everybody.
 Touched with the scheduler's lock held.
 """
 

@@ -1,10 +1,11 @@
 """Which windows the flow runs next, of all utterances that have tokens for one.
 
-In the order in which their listeners run out of audio; with two exceptions, both only where nobody is late for them:
+Earliest deadline first: in the order in which their listeners run out of audio. Two exceptions, both only where they
+make nobody late:
 
-- somebody's first window goes before the windows of those who listen already: it is small, and theirs are large;
-- where nobody is in a hurry, windows wait for company, so that many are run together. Each call of the flow costs
-  something whatever is in it, on the device and in Python.
+- a first window goes before the windows of listeners who already hear something: it is small, and theirs are large;
+- where nobody is in a hurry, windows wait for others, so that many run as one batch. Each call of the flow has a fixed
+  cost, on the device and in Python.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ class FlowChoice:
         return max(1, min(most, tokens // max(1, window.n_new)))
 
     def _in_time(self, window: Window) -> int:
-        """How many take no longer than every chunk is planned to be early: for a batch that has just begun nobody is
-        late, and no first window waits for longer."""
+        """How many take no longer than the margin by which every chunk is planned to be early: so a batch that has
+        just begun makes nobody late, and no first window waits longer than that."""
         flow_s = self._deadlines.machine.flow_s
         each_s = flow_s(min(window.n_new, self.config.timing.largest)) - flow_s(0)
         return int((windows.SLACK_S - flow_s(0)) / each_s) if each_s > 0 else self.config.max_batch
@@ -207,8 +208,8 @@ class FlowChoice:
 
 
 def _looked_at(heads: Sequence[Head], now: int) -> tuple[list[Head], float]:
-    """Those for whom something may have changed since the flow last looked, and in how many seconds it may have for
-    another one. Who has no room needs none: it is told when there is some."""
+    """The utterances for which something may have changed since the flow last looked, and in how many seconds it may
+    change for another one. One without room in its channel is left out: the flow is told when there is some."""
     looked_at, again_ns = [], sys.maxsize
     for one, head in heads:
         if one.channel_full:

@@ -1,7 +1,7 @@
-"""What is known at a glance of a listener whom nobody's hurry concerns: whether his next window is full, is the last
-one, or can wait.
+"""A cheap decision for a listener beside whom nobody is short of time: whether the next window is full, the last one,
+or can wait.
 
-Most decisions about most listeners are of this kind. They are what `deadline_window` would say, for less.
+Most decisions about most listeners are of this kind. They equal those of `deadline_window`, at a lower cost.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The machine as the estimates have it. Costs change with every measurement; machines do not.
+"""The machine as the estimates describe it. Costs change with every measurement; machines do not.
 
-Costs are rounded to steps of a few per cent, and a cost that has just left its step still counts as there: what was
-worked out for a machine need not be worked out again for every small change, nor when costs come back to where they
-were.
+Costs are rounded to steps of a few per cent, with hysteresis: a cost that has just left its step still counts as in it.
+So results for a machine are reused after small changes, and when costs return to earlier values.
 """
 
 from __future__ import annotations

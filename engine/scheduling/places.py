@@ -1,10 +1,10 @@
 """How many utterances are let in now: places follow what listeners get, and what the machine makes.
 
 A measurement at start is a first guess (fitting.py). From then on places go down when chunks are delivered later than
-they were planned for, or when less is made than is heard: to what the machine makes meanwhile, had it worked all the
-time, and by half at most. They go up while chunks are in time, places are asked for, and the threads have time to
-spare. They do so seldom; how many of them are given at the moment follows at once. Pure: what was seen goes in, a
-number and its reason come out. Instants and durations are seconds.
+planned, or when less audio is made than is heard: to what the machine would make if it worked all the time, and by half
+at most. They go up while chunks are in time, places are asked for, and the threads have time to spare. The number of
+places changes seldom; how many of them are open at the moment follows at once. Pure: observations go in, a number and
+its reason come out. Instants and durations are seconds.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class Places:
         return True
 
     def _opened(self, now_s: float, passed_s: float) -> float:
-        """At once fewer, while less is made than is heard; no more than are promised, while reserves are not ample; and
-        then one after the other again, once it is enough and to spare."""
+        """Fewer at once, while less is made than is heard; no more than are promised, while reserves are not ample; one
+        more at a time, once more than enough is made."""
         share = PROMISED if self._open < self.number else 1.0
         if _are_late(self._recent(now_s)) or _falls_behind(self._since(now_s - HOLD_S), share):
             return max(1.0, min(self._open, RECOVERS * _capacity(self._lately(now_s))))

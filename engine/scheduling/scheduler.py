@@ -210,9 +210,9 @@ class Scheduler:
     def to_feed(
         self, stepping: Sequence[RunningUtterance], starting: RunningUtterance | None = None
     ) -> RunningUtterance | None:
-        """The utterance whose segment has begun, whose text T3 has not run in full, and that is due first; None: it
-        waits for the first sounds of those who step. Among those that have heard nothing is the one that is starting:
-        no step comes between its beginning and its text."""
+        """Of the utterances whose segment has begun and whose text T3 has not prefilled in full, the one due first;
+        None: it waits for the first sounds of those that step. An utterance that is just starting is among them: no
+        step comes between its beginning and its text."""
         feeding = [running for running in self._running.values() if running.row is not None and not running.decoding]
         if starting is not None and not starting.runs_out_ns:
             feeding.append(starting)

@@ -1,8 +1,8 @@
-"""By how much whose first sound is due later: who has begun much of late lets those go first who have begun less.
+"""Fairness of first sounds: a caller who has begun many utterances of late is due later than one who has begun fewer.
 
-Start-time fair queueing over real time: each utterance of a caller is worth EACH_NS, and one that comes before the
-caller's last one has had that is behind by what is left of it. The order among one caller's utterances stays that in
-which they came, and nobody waits where nobody else wants anything. Pure; touched with the scheduler's lock held.
+Start-time fair queueing over real time: each utterance of a caller is worth EACH_NS. An utterance that comes before
+this time of the caller's last one is over is due later by the rest of it. One caller's utterances keep their order, and
+nobody waits where nobody else wants anything. Pure; touched with the scheduler's lock held.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def _first_size(segment: SegmentStatus, machine: Machine, least_first: int) -> i
 
 
 def _about(tokens: int) -> int:
-    """An estimate is as good in steps of ten, and what follows from it is worked out less often."""
+    """Rounded to steps of ten: an estimate is no worse for it, and its results are computed less often."""
     return tokens if tokens < 20 else tokens // 10 * 10
 
 
@@ -146,7 +146,7 @@ def _slack_s(segment: SegmentStatus, machine: Machine) -> float:
 
 
 def _lets_others_go(segment: SegmentStatus, machine: Machine) -> bool:
-    """Whether a listener who has audio enough waits, since another one's would come late for his window."""
+    """Whether a listener with enough audio waits, because this window would make another listener's audio late."""
     takes_s = machine.window_s(min(segment.waiting, machine.largest))
     return segment.urgent > 0 and _is_comfortable(segment) and takes_s > segment.spare_s
 
@@ -156,9 +156,9 @@ def _is_comfortable(segment: SegmentStatus) -> bool:
 
 
 def _until_next_turn(segment: SegmentStatus, machine: Machine) -> int:
-    """The most tokens of a window. Where others are short of time a full one would be one listener's gain and the
-    others' gap: then as many as nobody is late for, or with which all who are short of time have their turn within
-    ROUND_S, and at least as many as last until then."""
+    """The most tokens of a window. Where others are short of time, a full window would cause a gap for them. Then it
+    has as many tokens as make nobody late, or as let all who are short of time have their turn within ROUND_S, and at
+    least as many as last until then."""
     if not segment.urgent or _is_comfortable(segment):
         return machine.largest
     turns = 1 + segment.urgent
@@ -170,8 +170,8 @@ def _until_next_turn(segment: SegmentStatus, machine: Machine) -> int:
 
 
 def _least(segment: SegmentStatus, machine: Machine, enough: int) -> int:
-    """Tokens that even a window that is late has: what lasts until all who are short of time had their turn. Smaller
-    ones would be late again, and everybody with them."""
+    """The least tokens of a late window: they last until all who are short of time had their turn. A smaller window
+    would be late again, and everybody with it."""
     if not segment.urgent:
         return 1
     return max(machine.least_lasting(1 + segment.urgent), sizes.at_most(enough // 4, machine.largest))

@@ -6,10 +6,10 @@ of
     rows    1, 2, 4, 8 ... windows at once: those beyond the ones asked for are computed and not kept
     tokens  16, 32 ... that a window has room for: the prompt's rest, its history, its own and the lookahead
 
-and within that room all windows are alike, whatever their voices and lengths: what is not real is masked. What a
-segment remembers lies in tensors that stand still, in a place of its own; its next state gets another, so that a state
-that was given stays as it was. So does the mel, whose place is taken for as long as somebody holds it. Noise is
-addressed, so it is drawn anew and not kept.
+and within that room all windows are alike, whatever their voices and lengths: padding is masked. The state of a segment
+lies in preallocated tensors, in a place of its own; the next state gets another place, so the given state stays
+unchanged. The mel has a place too, taken for as long as somebody holds the mel. Noise is addressed, so it is drawn anew
+and not kept.
 """
 
 from __future__ import annotations

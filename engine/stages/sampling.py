@@ -95,8 +95,8 @@ class Sampler:
         return [int(token) for token in chosen]
 
     def choose(self, logits: Tensor, c: Choice, penalty_last: bool) -> Tensor:
-        """[R] token ids from logits [R, V], which stay as they are. But for finding the likeliest, all is done among
-        those `n_best`, unless that is 1."""
+        """[R] token ids from logits [R, V], which stay unchanged. After the `n_best` likeliest are found, all work is
+        done on these alone, unless `n_best` is 1."""
         scores = logits.float().masked_fill(self._forbidden, -torch.inf)
         if not penalty_last:
             scores = _penalise(scores, c)

@@ -6,10 +6,10 @@ There is one graph for each of
     frames  of the few sizes that windows have (engine/scheduling/sizes.py)
     kind    the first piece of a segment, a later one, its end (which has no frames)
 
-States lie in tensors that stand still; an utterance has a place in them, and its next state gets another, so that a
-state that was given stays as it was. A piece of any other length is run as several, since any cutting gives the same
-samples. A first piece that is too short for a sound waits for the next one, with which it is run. What no graph covers
-(a segment so short that it never makes a sound before its end) is the caller's to launch.
+States lie in preallocated tensors. An utterance has a place in them and its next state gets another, so the given state
+stays unchanged. A piece of any other length runs as several, since any cutting gives the same samples. A first piece
+that is too short for a sound waits for the next one and runs with it. The caller launches what no graph covers: a
+segment so short that it makes no sound before its end.
 """
 
 from __future__ import annotations

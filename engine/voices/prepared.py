@@ -1,8 +1,8 @@
 """Prepared voices: what T3 and the flow compute of a voice once, shared by its utterances, bounded in bytes.
 
-A prepared voice of a full-size model holds hundreds of MB, so not every voice is prepared all the time: who speaks pins
-one, and of those that nobody pins the least recently used leave when room is needed. One thread, `voices`, prepares;
-on Linux it stands back behind the threads that speak.
+A prepared voice of a full-size model holds hundreds of MB, so not all voices are prepared all the time. An utterance
+pins its voice; of the unpinned voices the least recently used are evicted when room is needed. One thread, `voices`,
+prepares; on Linux it yields to the threads that speak.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ Lose = Callable[["Call", str, int], None]  # why, and since when nothing came
 
 
 class Call:
-    """`hear` is told every event but `Accepted`; `lose` once, if an accepted call ends without its last event. What is
-    wrong on this side of it ends it as well: nobody waits for a call that neither reads nor writes."""
+    """`hear` gets every event but `Accepted`; `lose` is called once, if an accepted call ends without its last event.
+    An error on this side ends the call as well: nobody waits for a call that neither reads nor writes."""
 
     def __init__(self, stream: Any, utterance: Utterance, clock_offset_ns: int, hear: Hear, lose: Lose) -> None:
         self._call = stream
@@ -174,8 +174,8 @@ class Call:
 
 
 async def _hand_to_grpc(call: Any, request: pb.SpeakRequest) -> None:
-    """`call.write` puts a status of its own in place of the server's when the stream ends under it: what has come is
-    not read any more, a cancel does nothing, and a task of gRPC's waits for the end for ever. What it calls does not.
+    """When the stream ends during `call.write`, that replaces the server's status by its own: messages that have come
+    are not read any more, a cancel does nothing, and a task of gRPC waits for ever. The method beneath it does not.
     """
     inner = getattr(call, "_cython_call", None)
     if inner is None:  # somebody intercepts calls

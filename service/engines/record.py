@@ -142,8 +142,8 @@ class Record:
             yield replace(chunk, seq=seq, first_sample=wanted, samples=samples, timings=timings)
 
     def _timings(self, chunk: AudioChunk, way: Way) -> GatewayTimings:
-        """Text that was said again had come, and was cut as far as is known, when it came at first. A move is over when
-        what has to be spoken again was; where there was nothing to speak, when the next engine was asked."""
+        """Text that is sent again keeps the times at which it first came and, as far as is known, was cut. A move is
+        over when everything that has to be spoken again was; with nothing to speak, when the next engine was asked."""
         timings, move_end_ns = chunk.timings, self._ordered_ns
         cut_ns = timings.text_cut_ns or timings.text_received_ns
         if self.moves and self._was_said_again(cut_ns):

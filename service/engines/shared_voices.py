@@ -1,6 +1,6 @@
-"""Voices of many engines: one clones, all get the file; whoever joins gets what it lacks.
+"""Voices of many engines: one engine clones, all get the file; an engine that joins gets the files it lacks.
 
-Nobody waits here for an engine but who has to: what must not be seen half done happens between two awaits.
+Only those who have to wait for an engine do. Changes that nobody may see half done happen between two awaits.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ class SharedVoices:
             del self._deleted[name]
 
     async def bring_in_line(self, engine: Remote) -> None:
-        """The engine gets what others have, and others what it has; what was deleted is deleted. It serves as soon as
-        this returns, and nothing is awaited between the last look and that: who makes a voice meanwhile either sees it
-        serve, or is seen. Raises Lost, also where it does not take a file in time."""
+        """The engine gets the voices of the others, and they get its voices; deleted voices are deleted. The engine
+        serves as soon as this returns, and nothing is awaited after the last check: so a call that makes a voice
+        meanwhile either sees the engine serve, or its voice is seen here. Raises Lost, also where the engine does not
+        take a file in time."""
         tried: set[_Copy] = set()
         while True:
             while names := self._deleted.keys() & engine.voices.keys():

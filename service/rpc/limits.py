@@ -100,8 +100,8 @@ class CallLimits:
 
     @asynccontextmanager
     async def call(self, peer: str) -> AsyncIterator[None]:
-        """Raises TooManyCalls. To refuse takes the loop as long as to begin, so that refusals do not come at once
-        either."""
+        """Raises TooManyCalls. A refusal takes the event loop as long as the start of a call, so refusals are limited,
+        too."""
         await self._begin(peer)
         with self.count.call(peer):
             await self.calls.wait(peer)
@@ -109,8 +109,8 @@ class CallLimits:
 
     @asynccontextmanager
     async def utterance(self, peer: str) -> AsyncIterator[None]:
-        """As `call`. Where mistakes are still to be paid, nothing is begun that may be another one: whoever gives them
-        up and comes again is no faster than whoever waits for the answer."""
+        """As `call`. While failed calls still have to wait, no call begins that may fail as well: a client that gives
+        up and calls again is no faster than one that waits for the answer."""
         await self.mistakes.settle(peer)
         async with self.call(peer):
             yield

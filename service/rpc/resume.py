@@ -93,8 +93,8 @@ class TokenIssuer:
         return self.at(self._place)
 
     def token(self, chunk: AudioChunk) -> bytes:
-        """For whoever has received `chunk`. The words of a segment come behind its last chunk: where they are wished,
-        that one's token leads back into the segment, whose words are then told again."""
+        """The token that goes with `chunk`. The words of a segment come behind its last chunk: where words are wished,
+        the last chunk's token leads back into the segment, so that its words are sent again."""
         before, self._place = self._place, chunk.place or self._place
         return self.at(before if self._has_words and chunk.end_of_segment else chunk.place)
 

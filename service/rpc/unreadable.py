@@ -1,8 +1,8 @@
-"""Messages with text: what is larger than a text may be is not read, and what is not valid UTF-8 is read all the same.
+"""Messages with text: one that is larger than a text may be is not decoded; one that is not valid UTF-8 is decoded.
 
-To read a message takes the event loop as long as it has fields; nothing else happens meanwhile. Text that is not valid
-UTF-8 comes from clients that cut a string inside a character: what cannot be read becomes U+FFFD, which is not spoken,
-instead of ending the call. Lone surrogates arrive this way, as three bytes that UTF-8 does not allow; protobuf refuses
+Decoding a message blocks the event loop for a time that grows with its fields. Text that is not valid UTF-8 comes from
+clients that cut a string inside a character: what cannot be decoded becomes U+FFFD, which is not spoken, instead of
+ending the call. Lone surrogates arrive this way, as three bytes that UTF-8 does not allow; protobuf refuses
 the whole message for them.
 """
 

@@ -2,7 +2,7 @@
 
 A convolution that looks `lookahead` tokens ahead, transformer layers with relative positions at 25 Hz, nearest
 upsampling with a causal convolution, more layers at 50 Hz. Streaming: cached. A window sees the prompt block, a
-bounded history and itself (see windows.py); keys, values and convolution tails are carried in `EncoderState`.
+bounded history and itself (see attention.py); keys, values and convolution tails are carried in `EncoderState`.
 
 Structure of S3Gen's encoder (CosyVoice 2, arXiv 2412.10117; relative positions of Transformer-XL, arXiv 1901.02860).
 Here the positional score is computed through the sinusoids' angle addition, so that no table of distances is needed:

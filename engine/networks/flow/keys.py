@@ -1,10 +1,10 @@
 """Keys and values of a network's layers: what a window attends to, and what it leaves for the next one.
 
-A window attends to [prompt | history | own], which the attention wants in one piece of memory. One layer runs at a
-time, so one such place is enough: each layer fills it anew, and nothing is allocated between them (`Attended`). Prompts
-are read only. Room behind each layer's prompt, so that it is never copied, was tried: at full size a window was at most
-3 % faster, for a quarter more memory for every voice. On a device whose attention reads keys where a tensor says, many
-windows at once attend to their prompts where these lie and to their own keys apart (`InPlace`).
+A window attends to [prompt | history | own], which attention needs in contiguous memory. One layer runs at a time, so
+one such buffer is enough: each layer fills it anew, and nothing is allocated between layers (`Attended`). Prompts are
+read only. Room behind each layer's prompt, so that no prompt is copied, was tried: at full size a window was at most
+3 % faster, for a quarter more memory for every voice. Where the device's attention reads keys from positions in a
+tensor, many windows at once attend to their prompts in place and to their own keys apart (`InPlace`).
 """
 
 from __future__ import annotations
